@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One include for Catch2 2.13 (Debian 12) and Catch2 3.
+
+#if __has_include(<catch2/catch_test_macros.hpp>)
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_message.hpp>
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <catch2/matchers/catch_matchers_vector.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif
+
+namespace zeroth_test {
+
+/// Set by ZEROTH_SKIP and read by the test program's main(), which then returns 77.
+inline bool skipped = false;
+
+}  // namespace zeroth_test
+
+/// Leaves the test case and has ctest list it as skipped. Use it in the body of a TEST_CASE itself (it returns).
+#define ZEROTH_SKIP(reason)        \
+  do {                             \
+    zeroth_test::skipped = true;   \
+    WARN("skipped: " << (reason)); \
+    return;                        \
+  } while (false)

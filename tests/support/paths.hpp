@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+namespace zeroth_test {
+
+/// The repository's tests/ folder, where fixtures lie.
+inline std::filesystem::path tests_directory() {
+  return ZEROTH_TESTS_DIRECTORY;
+}
+
+/// The folder with data that cannot be redistributed: $ZEROTH_SHARED, else ../shared beside the repository.
+/// Nothing if it is not there: the test then calls ZEROTH_SKIP.
+inline std::optional<std::filesystem::path> shared_directory() {
+  const char* const given = std::getenv("ZEROTH_SHARED");
+  const std::filesystem::path path = given ? given : tests_directory() / ".." / ".." / "shared";
+  if (!std::filesystem::is_directory(path)) return std::nullopt;
+  return path;
+}
+
+}  // namespace zeroth_test
