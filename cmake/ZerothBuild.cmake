@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# How we compile our own tests, examples and benchmarks. Nothing here reaches a project that uses the library.
+include(CheckCXXCompilerFlag)
+
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(ZEROTH_CCACHE ccache)
+  if(ZEROTH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${ZEROTH_CCACHE})
+  endif()
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release)
+  endif()
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# zeroth_warnings(TARGET): the warnings our own code compiles without.
+function(zeroth_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(ZEROTH_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# zeroth_native(TARGET): this machine's instructions, unless ZEROTH_NATIVE is off.
+function(zeroth_native target)
+  if(NOT ZEROTH_NATIVE)
+    return()
+  endif()
+  check_cxx_compiler_flag(-march=native ZEROTH_HAS_MARCH_NATIVE)
+  if(ZEROTH_HAS_MARCH_NATIVE)
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+endfunction()

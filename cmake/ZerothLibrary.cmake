@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# The library's components. All of them are defined whether or not their dependencies are here: a project that links
+# only zeroth::zeroth needs none, and one that links zeroth::eigen is told by CMake when Eigen3::Eigen is missing.
+
+# GLOBAL, so that a project that reached us by add_subdirectory sees the targets too.
+find_package(Eigen3 3.4 QUIET GLOBAL)
+find_package(nlohmann_json 3.11 QUIET GLOBAL)
+find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
+
+set(zeroth_components zeroth eigen openmp model)
+
+# zeroth_headers(VARIABLE PATTERN...): the headers under include/zeroth that match.
+function(zeroth_headers variable)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/include/zeroth/ OUTPUT_VARIABLE patterns)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${patterns})
+  set(${variable}
+      ${headers}
+      PARENT_SCOPE)
+endfunction()
+
+zeroth_headers(zeroth_eigen_headers backend/eigen.hpp)
+zeroth_headers(zeroth_openmp_headers executor/openmp.hpp)
+zeroth_headers(zeroth_model_headers model/*.hpp)
+zeroth_headers(zeroth_zeroth_headers *.hpp)
+list(REMOVE_ITEM zeroth_zeroth_headers ${zeroth_eigen_headers} ${zeroth_openmp_headers} ${zeroth_model_headers})
+
+# zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME with the headers of that component.
+function(zeroth_component name)
+  set(target zeroth_${name})
+  if(name STREQUAL zeroth)
+    set(target zeroth)
+  endif()
+  add_library(${target} INTERFACE)
+  add_library(zeroth::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} INTERFACE cxx_std_20)
+  target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
+                                     ${zeroth_${name}_headers})
+  target_link_libraries(${target} INTERFACE ${ARGN})
+endfunction()
+
+zeroth_component(zeroth)
+zeroth_component(eigen zeroth Eigen3::Eigen)
+zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
+zeroth_component(model zeroth_eigen nlohmann_json::nlohmann_json)
