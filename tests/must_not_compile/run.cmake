@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+cmake_minimum_required(VERSION 3.24)
+
+set(compile ${COMPILER} -std=c++20 -fsyntax-only -I ${INCLUDE} ${CASE})
+
+file(
+  STRINGS ${CASE} expected
+  REGEX "^// expect: .+"
+  LIMIT_COUNT 1)
+if(NOT expected)
+  message(FATAL_ERROR "${CASE} has no line `// expect: ...`")
+endif()
+string(REGEX REPLACE "^// expect: " "" expected "${expected}")
+
+execute_process(
+  COMMAND ${compile} -DZEROTH_FIXED
+  ERROR_VARIABLE output
+  RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${CASE} must compile with -DZEROTH_FIXED, but:\n${output}")
+endif()
+
+execute_process(
+  COMMAND ${compile}
+  ERROR_VARIABLE output
+  RESULT_VARIABLE result)
+if(result EQUAL 0)
+  message(FATAL_ERROR "${CASE} must not compile, but does")
+endif()
+string(FIND "${output}" "${expected}" position)
+if(position EQUAL -1)
+  message(FATAL_ERROR "${CASE} must be refused with `${expected}`, but was with:\n${output}")
+endif()
