@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Builds and runs project/ in the folder WORK, the library reached by WAY.
+cmake_minimum_required(VERSION 3.24)
+
+set(CMAKE_EXECUTE_PROCESS_COMMAND_ECHO STDOUT)
+set(project ${CMAKE_CURRENT_LIST_DIR}/project)
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+if(WAY STREQUAL copied_headers)
+  file(COPY ${SOURCE}/include DESTINATION ${WORK})
+  run(${COMPILER}
+      -std=c++20
+      -I
+      ${WORK}/include
+      ${project}/main.cpp
+      -o
+      ${WORK}/consumer)
+  run(${WORK}/consumer)
+  return()
+endif()
+
+# The core must be usable where no dependency can be found.
+set(options -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
+            -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
+if(WAY STREQUAL add_subdirectory)
+  list(APPEND options -DZEROTH_SOURCE=${SOURCE})
+else()
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  if(WAY STREQUAL find_package_components)
+    set(options "-DZEROTH_COMPONENTS=eigen openmp model")
+  endif()
+  list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+endif()
+run(${CMAKE_COMMAND}
+    -S
+    ${project}
+    -B
+    ${WORK}/build
+    -G
+    ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER}
+    ${options})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/consumer)
