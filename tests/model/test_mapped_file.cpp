@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "zeroth/model/mapped_file.hpp"
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <fstream>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "catch.hpp"
+#include "temporary_directory.hpp"
+
+namespace {
+
+using zeroth::InvalidFile;
+using zeroth::model::MappedFile;
+using zeroth_test::contains_text;
+using zeroth_test::TemporaryDirectory;
+
+static_assert(!std::is_copy_constructible_v<MappedFile>);
+
+std::string text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+/// Bytes of file mappings that are in this process's memory, from Linux's account of it.
+std::size_t resident_file_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t total = 0, resident = 0, shared = 0;
+  statm >> total >> resident >> shared;
+  return shared * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+TEST_CASE("MappedFile shows the bytes of a file") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder / "some.bin").string();
+  std::ofstream(path) << "0123456789";
+  MappedFile file(path);
+  CHECK(file.path() == path);
+  CHECK(text_of(file) == "0123456789");
+
+  SECTION("and so does what it is moved to") {
+    std::ofstream(folder / "other.bin") << "other";
+    MappedFile moved(std::move(file));
+    CHECK(text_of(moved) == "0123456789");
+    MappedFile assigned((folder / "other.bin").string());
+    assigned = std::move(moved);
+    CHECK(assigned.path() == path);
+    CHECK(text_of(assigned) == "0123456789");
+  }
+}
+
+TEST_CASE("MappedFile takes an empty file") {
+  const TemporaryDirectory folder;
+  std::ofstream(folder / "empty");
+  const MappedFile file((folder / "empty").string());
+  CHECK(file.bytes().empty());
+  file.release(0, 10);
+}
+
+TEST_CASE("MappedFile::release keeps the bytes readable, whatever the range") {
+  const TemporaryDirectory folder;
+  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::string text(3 * page + 100, 'a');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
+  std::ofstream(folder / "pages") << text;
+  const MappedFile file((folder / "pages").string());
+  const std::size_t places[] = {0, 1, page - 1, page, 2 * page + 7, text.size() - 1, text.size(), text.size() + page};
+  for (const std::size_t offset : places) {
+    for (const std::size_t length : {std::size_t{0}, std::size_t{1}, page, 2 * page, text.size(), ~std::size_t{0}}) {
+      file.release(offset, length);
+      CHECK(text_of(file) == text);
+    }
+  }
+}
+
+TEST_CASE("MappedFile::release gives memory back") {
+  constexpr std::size_t size = 8u << 20;
+  const TemporaryDirectory folder;
+  std::ofstream(folder / "large") << std::string(size, 'a');
+  const MappedFile file((folder / "large").string());
+  const std::size_t before = resident_file_bytes();
+  REQUIRE(text_of(file).size() == size);
+  const std::size_t read = resident_file_bytes();
+  if (read < before + size / 2) ZEROTH_SKIP("this system does not tell how much of a mapping is resident");
+  file.release(0, size);
+  CHECK(resident_file_bytes() < before + size / 8);
+}
+
+TEST_CASE("MappedFile names a file that it cannot map") {
+  const TemporaryDirectory folder;
+  const std::string missing = (folder / "missing.gguf").string();
+  CHECK_THROWS_AS(MappedFile(missing), InvalidFile);
+  CHECK_THROWS_WITH(MappedFile(missing), contains_text(missing) && contains_text("No such file"));
+  CHECK_THROWS_WITH(MappedFile(folder.path().string()), contains_text("expected a regular file"));
+}
