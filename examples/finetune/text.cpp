@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "text.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+#include <zeroth/error.hpp>
+
+namespace zeroth::cli {
+namespace {
+
+constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
+struct Sequence {
+  std::size_t length;  ///< bytes that belong together, at least 1
+  bool valid;
+};
+
+// Table 3-7 of the Unicode standard: only the second byte has a range of its own.
+Sequence next_sequence(std::string_view text) {
+  auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  std::uint8_t const first = byte(0);
+  if (first < 0x80) return {1, true};
+  std::size_t length = 0;
+  std::uint8_t low = 0x80;
+  std::uint8_t high = 0xBF;
+  if (first >= 0xC2 && first <= 0xDF) {
+    length = 2;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    length = 3;
+    if (first == 0xE0) low = 0xA0;
+    if (first == 0xED) high = 0x9F;
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    length = 4;
+    if (first == 0xF0) low = 0x90;
+    if (first == 0xF4) high = 0x8F;
+  } else {
+    return {1, false};
+  }
+  for (std::size_t i = 1; i < length; ++i) {
+    if (i == text.size() || byte(i) < low || byte(i) > high) return {i, false};
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {length, true};
+}
+
+}  // namespace
+
+std::string_view strip(std::string_view text) noexcept {
+  constexpr std::string_view white = " \t\n\v\f\r";
+  std::size_t const first = text.find_first_not_of(white);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(white) - first + 1);
+}
+
+std::string to_valid_utf8(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    auto const [length, is_valid] = next_sequence(text);
+    valid += is_valid ? text.substr(0, length) : replacement;
+    text.remove_prefix(length);
+  }
+  return valid;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string out = "\"";
+  std::string const valid = to_valid_utf8(text.substr(0, longest));
+  for (char c : valid) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  if (text.size() > longest) out += "...";
+  return out + '"';
+}
+
+std::vector<std::string> read_lines(std::filesystem::path const& path) {
+  auto fail = [&] { throw InvalidFile(path.string() + ": cannot be read: " + std::strerror(errno)); };
+  if (std::filesystem::is_directory(path)) throw InvalidFile(path.string() + ": expected a file, found a directory");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail();
+  std::vector<std::string> lines;
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.ends_with('\r')) line.pop_back();
+    lines.push_back(std::move(line));
+  }
+  if (file.bad()) fail();
+  return lines;
+}
+
+std::string human_bytes(std::size_t bytes) {
+  constexpr std::array<char const*, 4> units{"kB", "MB", "GB", "TB"};
+  if (bytes < 1000) return std::to_string(bytes) + " B";
+  auto value = static_cast<double>(bytes) / 1000;
+  std::size_t unit = 0;
+  for (; value >= 999.95 && unit + 1 < units.size(); ++unit) value /= 1000;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f %s", value, units[unit]);
+  return text.data();
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zeroth::cli {
+
+/// `text` without white space (ASCII) at its ends.
+[[nodiscard]] std::string_view strip(std::string_view text) noexcept;
+
+/// `text` with every maximal ill-formed sequence of bytes replaced by U+FFFD, as the Unicode standard recommends
+/// (chapter 3, table 3-11) and as Python's errors="replace" does.
+[[nodiscard]] std::string to_valid_utf8(std::string_view text);
+
+/// `text` between double quotes, on one line and shortened, for an error message.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
+/// The lines of a text file: split at "\n" or "\r\n", the last with or without its line end.
+/// @throws InvalidFile if the file cannot be read.
+[[nodiscard]] std::vector<std::string> read_lines(std::filesystem::path const& path);
+
+/// Bytes for people: "98.4 MB".
+[[nodiscard]] std::string human_bytes(std::size_t bytes);
+
+}  // namespace zeroth::cli
