@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "output.hpp"
+
+namespace zeroth::cli {
+
+/// One step, as metrics.jsonl tells it. Losses that are not finite are written as null.
+struct StepMetrics {
+  std::uint64_t step = 0;  ///< counted from 1
+  double loss = 0;         ///< mean of the next two
+  double loss_plus = 0;    ///< at theta + epsilon m z, mean over the samples
+  double loss_minus = 0;   ///< at theta - epsilon m z, mean over the samples
+  double projected_gradient = 0;
+  double learning_rate = 0;
+  std::uint64_t active_weights = 0;
+  double seconds = 0;
+  std::string_view skipped;  ///< why the weights were not updated; empty: they were
+};
+
+/// One evaluation on the held-out examples.
+struct EvaluationMetrics {
+  std::uint64_t step = 0;  ///< how many steps were done before
+  double accuracy = 0;
+  double loss = 0;
+  std::uint64_t examples = 0;
+};
+
+/// Writes metrics.jsonl, a JSON object a line, as the run goes.
+class MetricsFile {
+ public:
+  /// Starts the file anew.
+  /// @throws InvalidFile if it cannot be made; as do both `write`s if it cannot be written.
+  explicit MetricsFile(std::filesystem::path const& path) : file_(path) {}
+
+  void write(StepMetrics const& metrics);
+  void write(EvaluationMetrics const& metrics);
+
+ private:
+  AppendedFile file_;
+};
+
+}  // namespace zeroth::cli

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "output.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include <zeroth/error.hpp>
+
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(fs::path const& path, std::string const& what, int error) {
+  throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
+}
+
+// A link is followed, or /dev/stdout itself would be replaced where it leads to a regular file.
+fs::path target_of(fs::path const& path) {
+  std::error_code error;
+  fs::path const target = fs::canonical(path, error);
+  return error ? path : target;
+}
+
+bool is_device(fs::path const& path) {
+  std::error_code ignored;
+  fs::file_status const status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+std::FILE* open_for_writing(fs::path const& path) {
+  std::FILE* const file = std::fopen(path.c_str(), "wbe");
+  if (file == nullptr) refuse(path, "cannot write", errno);
+  return file;
+}
+
+}  // namespace
+
+OutputFile::OutputFile(fs::path const& path) : path_(path) {
+  fs::path const target = target_of(path);
+  if (is_device(target))
+    device_.reset(open_for_writing(target));
+  else
+    file_.emplace(target.string());
+}
+
+void OutputFile::write(std::string_view text) {
+  if (file_) return file_->write(text);
+  if (std::fwrite(text.data(), 1, text.size(), device_.get()) != text.size()) refuse(path_, "cannot write", errno);
+}
+
+void OutputFile::finish() {
+  if (file_) return file_->commit();
+  if (std::fflush(device_.get()) != 0) refuse(path_, "cannot write", errno);
+  device_.reset();
+}
+
+AppendedFile::AppendedFile(fs::path const& path) : path_(path), file_(open_for_writing(path)) {}
+
+void AppendedFile::append(std::string_view line) {
+  bool const written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
+                       std::fputc('\n', file_.get()) != EOF && std::fflush(file_.get()) == 0;
+  if (!written) refuse(path_, "cannot write", errno);
+}
+
+RunDirectory::RunDirectory(fs::path const& path, bool overwrite) : path_(path) {
+  for (fs::path const& finished : {summary(), model()})
+    if (!overwrite && fs::exists(finished))
+      throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
+                        "; choose another directory or add --overwrite");
+  std::error_code error;
+  made_here_ = fs::create_directories(path_, error);
+  if (error) refuse(path_, "--out: cannot make the directory", error.value());
+  try {
+    check_writable(summary());
+    zeroth::model::AtomicDirectory{model()};
+  } catch (...) {
+    if (made_here_) fs::remove(path_, error);
+    throw;
+  }
+}
+
+RunDirectory::~RunDirectory() {
+  std::error_code ignored;
+  if (made_here_) fs::remove(path_, ignored);
+}
+
+void RunDirectory::begin() {
+  std::error_code error;
+  fs::remove(summary(), error);
+  if (error) refuse(summary(), "cannot remove", error.value());
+}
+
+void RunDirectory::check_space(std::uint64_t bytes) const {
+  std::error_code error;
+  fs::space_info const space = fs::space(path_, error);
+  // Some network file systems know no numbers; they are found full when the model is saved.
+  if (error || space.capacity == 0) return;
+  if (space.available < bytes)
+    throw InvalidFile("--out: " + path_.string() + ": expected " + human_bytes(bytes) +
+                      " of free space for the tuned model, found " + human_bytes(space.available));
+}
+
+void check_writable(fs::path const& path, std::initializer_list<fs::path> inputs) {
+  std::error_code ignored;
+  for (fs::path const& input : inputs)
+    if (fs::equivalent(path, input, ignored))
+      throw InvalidFile(path.string() + ": expected a file other than the input to write, found the input itself");
+  if (fs::is_directory(path, ignored)) throw InvalidFile(path.string() + ": expected a file, found a directory");
+  // A pipe is opened but once: its reader would take a first close for the end.
+  if (!is_device(target_of(path))) OutputFile{path};
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <zeroth/model/atomic_file.hpp>
+
+namespace zeroth::cli {
+
+/// A text file being written, whose every failure (a full disk, say) is an exception.
+///
+/// A regular file appears under its name complete, at `finish`, or not at all. A device or a pipe (/dev/stdout) is
+/// written where it lies.
+class OutputFile {
+ public:
+  /// @throws InvalidFile if the file cannot be made.
+  explicit OutputFile(std::filesystem::path const& path);
+
+  /// @throws InvalidFile if not all of `text` could be written; small texts may only fail at `finish`.
+  void write(std::string_view text);
+
+  /// @throws InvalidFile if the rest of the text could not be written.
+  void finish();
+
+ private:
+  friend class AppendedFile;
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  using Stream = std::unique_ptr<std::FILE, Close>;
+
+  std::filesystem::path path_;
+  std::optional<model::AtomicFile> file_;
+  Stream device_;
+};
+
+/// A text file that grows line by line under its final name; each line is with the operating system when `append`
+/// returns.
+class AppendedFile {
+ public:
+  /// Starts the file anew.
+  /// @throws InvalidFile if it cannot be made.
+  explicit AppendedFile(std::filesystem::path const& path);
+
+  /// @throws InvalidFile if the line could not be written.
+  void append(std::string_view line);
+
+ private:
+  std::filesystem::path path_;
+  OutputFile::Stream file_;
+};
+
+/// The folder of a run: metrics.jsonl, summary.json and model/.
+class RunDirectory {
+ public:
+  /// Makes the folder if it is not there, and checks that all of these can be written to it.
+  /// @throws InvalidFile if not, or if it holds a finished run (summary.json or model) and `overwrite` is false.
+  RunDirectory(std::filesystem::path const& path, bool overwrite);
+  RunDirectory(RunDirectory const&) = delete;
+  RunDirectory& operator=(RunDirectory const&) = delete;
+
+  /// Removes the folder again if it was made here and nothing has come into it.
+  ~RunDirectory();
+
+  [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  [[nodiscard]] std::filesystem::path summary() const { return path_ / "summary.json"; }
+  [[nodiscard]] std::filesystem::path model() const { return path_ / "model"; }
+
+  /// Removes the summary of an earlier run, which no longer holds once the metrics are replaced.
+  void begin();
+
+  /// @throws InvalidFile if the disk has less than `bytes` free.
+  void check_space(std::uint64_t bytes) const;
+
+ private:
+  std::filesystem::path path_;
+  bool made_here_ = false;
+};
+
+/// Checks, before any work is done, that `path` can be written as an OutputFile and is none of `inputs`.
+/// @throws InvalidFile if not.
+void check_writable(std::filesystem::path const& path, std::initializer_list<std::filesystem::path> inputs = {});
+
+}  // namespace zeroth::cli
