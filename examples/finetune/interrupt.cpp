@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include "interrupt.hpp"
+
+#include <csignal>
+
+namespace zeroth::cli {
+namespace {
+
+volatile std::sig_atomic_t signal_count = 0;
+
+extern "C" void note_signal(int) {
+  signal_count = 1;
+  // Async-signal-safe, and what makes the second signal, of either kind, final.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = note_signal;
+  action.sa_flags = SA_RESTART;  // a write to a metrics file in flight goes on
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() noexcept {
+  return signal_count != 0;
+}
+
+}  // namespace zeroth::cli
