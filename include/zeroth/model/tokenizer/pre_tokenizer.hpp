@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "zeroth/error.hpp"
+#include "zeroth/model/tokenizer/unicode.hpp"
+
+namespace zeroth::model {
+
+/// How text is cut into the words that byte-pair merges never cross. The names are GGUF's (`tokenizer.ggml.pre`).
+enum class PreTokenizer {
+  /// "gpt-2": GPT-2's pattern,
+  /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
+  gpt2,
+  /// "smollm": each numeric character is a word of its own; GPT-2's pattern runs over each stretch between them as if
+  /// it
+  /// were a whole text, so that white space before a number is not left for the number's word. That is
+  /// `Sequence[Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]` of the published
+  /// tokenizer.json of SmolLM and SmolLM2.
+  smollm,
+};
+
+/// The pre-tokenizer of that name. Throws InvalidArgument, with the list of known names, for any other.
+inline PreTokenizer parse_pre_tokenizer(std::string_view name) {
+  if (name == "gpt-2") return PreTokenizer::gpt2;
+  if (name == "smollm") return PreTokenizer::smollm;
+  throw InvalidArgument("tokenizer pre-tokenizer: expected one of \"gpt-2\", \"smollm\", found \"" + std::string(name) +
+                        "\"; no other is guessed, since a wrong one gives wrong token ids");
+}
+
+namespace detail {
+
+/// Length of the contraction that `text` begins with ('s 't 're 've 'm 'll 'd, lower case only); 0 without one.
+inline std::size_t contraction_length(std::string_view text) {
+  for (const std::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
+    if (text.substr(0, contraction.size()) == contraction) return contraction.size();
+  }
+  return 0;
+}
+
+/// The class that GPT-2's pattern gives to a code point.
+inline CharacterClass pattern_class(char32_t code_point) {
+  const CharacterClass kind = character_class(code_point);
+  return kind == CharacterClass::digit_only ? CharacterClass::other : kind;
+}
+
+/// End of the match of GPT-2's pattern at `text[begin]`; `text` is UTF-8 and `begin < text.size()`.
+inline std::size_t gpt2_word_end(std::string_view text, std::size_t begin) {
+  if (const std::size_t length = contraction_length(text.substr(begin)); length > 0) return begin + length;
+
+  const std::size_t body = begin + (text[begin] == ' ' && begin + 1 < text.size() ? 1 : 0);
+  const Character first = next_character(text, body);
+  if (const CharacterClass kind = pattern_class(first.code_point); kind != CharacterClass::whitespace) {
+    std::size_t end = body + first.length;
+    while (end < text.size()) {
+      const Character character = next_character(text, end);
+      if (pattern_class(character.code_point) != kind) break;
+      end += character.length;
+    }
+    return end;
+  }
+
+  std::size_t last = begin;
+  std::size_t end = begin;
+  while (end < text.size()) {
+    const Character character = next_character(text, end);
+    if (pattern_class(character.code_point) != CharacterClass::whitespace) break;
+    last = end;
+    end += character.length;
+  }
+  // `\s+(?!\S)` gives back the last space before a word, unless it is the only one, which `\s+` then takes.
+  return end == text.size() || last == begin ? end : last;
+}
+
+template <class Use>
+void for_each_gpt2_word(std::string_view text, Use& use) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = gpt2_word_end(text, begin);
+    use(text.substr(begin, end - begin));
+    begin = end;
+  }
+}
+
+}  // namespace detail
+
+/// Calls `use(std::string_view)` with each word of `text`, which must be UTF-8, in order; together they are `text`.
+template <class Use>
+void for_each_word(PreTokenizer pre_tokenizer, std::string_view text, Use&& use) {
+  if (pre_tokenizer == PreTokenizer::gpt2) return detail::for_each_gpt2_word(text, use);
+
+  std::size_t stretch = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const Character character = next_character(text, i);
+    const CharacterClass kind = character_class(character.code_point);
+    if (kind == CharacterClass::number || kind == CharacterClass::digit_only) {
+      detail::for_each_gpt2_word(text.substr(stretch, i - stretch), use);
+      use(text.substr(i, character.length));
+      stretch = i + character.length;
+    }
+    i += character.length;
+  }
+  detail::for_each_gpt2_word(text.substr(stretch), use);
+}
+
+}  // namespace zeroth::model
