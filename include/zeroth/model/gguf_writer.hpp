@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "zeroth/error.hpp"
+#include "zeroth/model/atomic_file.hpp"
+#include "zeroth/model/gguf.hpp"
+
+namespace zeroth::model {
+
+/// Writes a GGUF file, version 3, of F32 tensors, without holding more than a part of one in memory.
+///
+/// In this order: metadata (copy_metadata(), set(), erase()) and add_tensor() for every tensor; then write() the
+/// values of each tensor in the order they were added; then commit(). Nothing appears under the file's name before
+/// commit(). A failed write throws InvalidFile, a call out of order InvalidArgument.
+class GgufWriter {
+ public:
+  explicit GgufWriter(std::string path) : file_(std::move(path)) {}
+
+  /// Takes over all metadata of `source` as they are, except that general.file_type becomes "all F32" and
+  /// general.quantization_version and general.alignment go.
+  void copy_metadata(const GgufFile& source) {
+    for (const GgufEntry& entry : source.metadata()) {
+      if (entry.key == "general.alignment") continue;
+      const auto* const value = reinterpret_cast<const char*>(entry.value.data());
+      put(entry.key, entry.type, std::string(value, entry.value.size()));
+    }
+    constexpr std::uint32_t all_f32 = 0;
+    if (source.find<std::uint32_t>("general.file_type")) set("general.file_type", all_f32);
+    erase("general.quantization_version");
+  }
+
+  /// Sets a metadata value, in place of the one that `key` may have.
+  template <GgufValue T>
+  void set(std::string_view key, T value) {
+    put(key, type_of<T>(), encode(value));
+  }
+
+  /// Sets a metadata value to a text.
+  void set(std::string_view key, const std::string& value) { set(key, std::string_view(value)); }
+
+  /// Sets a metadata value to an array.
+  template <GgufValue T>
+  void set_array(std::string_view key, std::span<const T> values) {
+    std::string encoded = encode(static_cast<std::uint32_t>(type_of<T>()));
+    encoded += encode(std::uint64_t{values.size()});
+    for (const T& value : values) encoded += encode(value);
+    put(key, GgufType::array, std::move(encoded));
+  }
+
+  /// Takes a metadata key away if it is there.
+  void erase(std::string_view key) {
+    require_no_values();
+    std::erase_if(entries_, [&](const Entry& entry) { return entry.key == key; });
+  }
+
+  /// Announces a tensor. `dims` are in GGUF's order, the fastest first: {columns, rows} for a matrix.
+  void add_tensor(std::string_view name, std::span<const std::uint64_t> dims) {
+    require_no_values();
+    const auto fail = [&](const char* what) {
+      throw InvalidArgument(file_.path() + ": tensor '" + detail::printable(name) + "': " + what);
+    };
+    if (dims.empty() || dims.size() > 4) fail("expected 1 to 4 dimensions");
+    if (std::any_of(tensors_.begin(), tensors_.end(), [&](const Tensor& tensor) { return tensor.name == name; })) {
+      fail("expected once, found twice");
+    }
+    std::uint64_t values = 1;
+    for (const std::uint64_t dim : dims) {
+      if (dim == 0 || dim > (std::uint64_t{1} << 40) / values) {
+        fail("expected dimensions of at least 1 and a product of at most 2^40");
+      }
+      values *= dim;
+    }
+    tensors_.push_back({std::string(name), {dims.begin(), dims.end()}, values});
+  }
+
+  /// Writes the next values of tensor `name`: all of it, or parts of it one after the other.
+  void write(std::string_view name, std::span<const float> values) {
+    if (!header_written_) write_header();
+    const std::string found = std::to_string(values.size()) + " values of '" + detail::printable(name) + "'";
+    if (current_ == tensors_.size()) throw InvalidArgument(file_.path() + ": expected no more values, found " + found);
+    const Tensor& tensor = tensors_[current_];
+    const std::uint64_t left = tensor.values - written_;
+    if (tensor.name != name || values.size() > left) {
+      throw InvalidArgument(file_.path() + ": expected at most " + std::to_string(left) + " values of '" + tensor.name +
+                            "', found " + found);
+    }
+    file_.write(std::as_bytes(values));
+    written_ += values.size();
+    if (written_ == tensor.values) {
+      pad();
+      ++current_;
+      written_ = 0;
+    }
+  }
+
+  /// Puts the file on disk and gives it its name. Throws InvalidArgument if values are missing.
+  void commit() {
+    if (!header_written_) write_header();
+    if (current_ < tensors_.size()) {
+      throw InvalidArgument(file_.path() + ": tensor '" + tensors_[current_].name + "': expected " +
+                            std::to_string(tensors_[current_].values) + " values, found " + std::to_string(written_));
+    }
+    file_.commit();
+  }
+
+ private:
+  static constexpr std::uint64_t alignment = 32;
+
+  struct Entry {
+    std::string key;
+    GgufType type;
+    std::string value;
+  };
+
+  struct Tensor {
+    std::string name;
+    std::vector<std::uint64_t> dims;
+    std::uint64_t values;
+  };
+
+  template <GgufValue T>
+  static constexpr GgufType type_of() noexcept {
+    if constexpr (std::same_as<T, bool>) return GgufType::boolean;
+    if constexpr (std::same_as<T, std::string_view>) return GgufType::string;
+    if constexpr (std::same_as<T, float>) return GgufType::float32;
+    if constexpr (std::same_as<T, double>) return GgufType::float64;
+    if constexpr (std::same_as<T, std::uint32_t>) return GgufType::uint32;
+    if constexpr (std::same_as<T, std::int32_t>) return GgufType::int32;
+    if constexpr (std::same_as<T, std::uint64_t>) return GgufType::uint64;
+    return GgufType::int64;
+  }
+
+  template <GgufValue T>
+  static std::string encode(T value) {
+    if constexpr (std::same_as<T, std::string_view>) {
+      return encode(std::uint64_t{value.size()}) + std::string(value);
+    } else {
+      return {reinterpret_cast<const char*>(&value), sizeof value};
+    }
+  }
+
+  void require_no_values() const {
+    if (header_written_) {
+      throw InvalidArgument(file_.path() + ": expected all metadata and tensors before the first values");
+    }
+  }
+
+  void put(std::string_view key, GgufType type, std::string value) {
+    require_no_values();
+    if (key == "general.alignment") {
+      throw InvalidArgument(file_.path() + ": metadata key 'general.alignment': expected to be left at its default");
+    }
+    const auto same = [&](const Entry& entry) { return entry.key == key; };
+    const auto found = std::find_if(entries_.begin(), entries_.end(), same);
+    if (found == entries_.end()) {
+      entries_.push_back({std::string(key), type, std::move(value)});
+    } else {
+      found->type = type;
+      found->value = std::move(value);
+    }
+  }
+
+  void write_header() {
+    header_written_ = true;
+    file_.write("GGUF" + encode(std::uint32_t{3}) + encode(std::uint64_t{tensors_.size()}) +
+                encode(std::uint64_t{entries_.size()}));
+    for (const Entry& entry : entries_) {
+      file_.write(encode(std::string_view(entry.key)) + encode(static_cast<std::uint32_t>(entry.type)));
+      file_.write(entry.value);
+    }
+    std::uint64_t offset = 0;
+    for (const Tensor& tensor : tensors_) {
+      file_.write(encode(std::string_view(tensor.name)) + encode(static_cast<std::uint32_t>(tensor.dims.size())));
+      for (const std::uint64_t dim : tensor.dims) file_.write(encode(dim));
+      file_.write(encode(static_cast<std::uint32_t>(TensorType::f32)) + encode(offset));
+      offset += (tensor.values * sizeof(float) + alignment - 1) / alignment * alignment;
+    }
+    pad();
+  }
+
+  void pad() {
+    while (file_.size() % alignment != 0) file_.write(std::string_view("\0", 1));
+  }
+
+  AtomicFile file_;
+  std::vector<Entry> entries_;
+  std::vector<Tensor> tensors_;
+  bool header_written_ = false;
+  std::size_t current_ = 0;    // tensor whose values come next
+  std::uint64_t written_ = 0;  // values of it that are written
+};
+
+}  // namespace zeroth::model
