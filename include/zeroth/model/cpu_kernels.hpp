@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// The one inner loop of the CPU decoder: a register-tiled product of weight rows with blocks of tokens.
+///
+/// Activations lie in blocks of 16 tokens: element (feature i, token t) of a block is at [i * 16 + t]. So a product
+/// broadcasts weights, which are read in place in their own row order, and neither operand is ever packed or copied.
+/// Each element of the result is one sum over k in ascending order: it depends on its own row and its own token, not on
+/// tile sizes, threads or neighbours.
+namespace zeroth::model::cpu {
+
+/// Tokens in a block: one AVX-512 vector, two of AVX2, four of SSE or NEON.
+inline constexpr std::size_t block_tokens = 16;
+
+/// Which vector instructions the kernels use. The two AVX sets give the same bits (both have fused multiply-add).
+enum class InstructionSet : std::uint8_t { generic, avx2, avx512 };
+
+[[nodiscard]] constexpr std::string_view to_string(InstructionSet set) noexcept {
+  constexpr std::array<std::string_view, 3> names{"generic", "avx2", "avx512"};
+  return names[static_cast<std::size_t>(set)];
+}
+
+/// Whether this processor (and this build's target) can run `set`.
+[[nodiscard]] inline bool supports(InstructionSet set) noexcept {
+#if defined(__x86_64__)
+  if (set == InstructionSet::avx512) return __builtin_cpu_supports("avx512f") != 0;
+  if (set == InstructionSet::avx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+#endif
+  return set == InstructionSet::generic;
+}
+
+/// The widest set that this processor runs.
+[[nodiscard]] inline InstructionSet best_instruction_set() noexcept {
+  if (supports(InstructionSet::avx512)) return InstructionSet::avx512;
+  return supports(InstructionSet::avx2) ? InstructionSet::avx2 : InstructionSet::generic;
+}
+
+/// Y = W X for a panel of weight rows and a run of token blocks.
+struct ProductArguments {
+  std::size_t rows;           ///< rows of W
+  std::size_t inner;          ///< columns of W, features of X
+  float const* weights;       ///< row-major
+  std::size_t weight_stride;  ///< floats from one row of W to the next
+  std::size_t blocks;         ///< blocks of 16 tokens
+  float const* input;         ///< 64-byte aligned
+  std::size_t input_stride;   ///< floats from one block of X to the next, a multiple of 16
+  float* output;              ///< row 0 of the first block of Y, 64-byte aligned
+  std::size_t output_stride;  ///< floats from one block of Y to the next, a multiple of 16
+};
+
+using Product = void (*)(ProductArguments const&);
+
+namespace detail {
+
+#if defined(__clang__)
+#define ZEROTH_UNROLL _Pragma("unroll")
+#define ZEROTH_WIDE(bits) min_vector_width(bits)
+#else
+#define ZEROTH_UNROLL _Pragma("GCC unroll 16")
+#define ZEROTH_WIDE(bits) unused
+#endif
+
+// A macro, because a target attribute must stand on the function that holds the vector code: GCC lowers vectors that
+// are wider than a function's own target before it inlines that function into a caller with a wider one.
+#define ZEROTH_DEFINE_PRODUCT_KERNEL(NAME, TARGET, WIDTH, BYTES, ROWS, BLOCKS)                                         \
+  struct NAME {                                                                                                        \
+    static constexpr std::size_t rows = ROWS;                                                                          \
+    static constexpr std::size_t blocks = BLOCKS;                                                                      \
+    template <std::size_t R, std::size_t B>                                                                            \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void run(                                    \
+        std::size_t inner, float const* weights, std::size_t weight_stride, float const* input,                        \
+        std::size_t input_stride, float* output, std::size_t output_stride) {                                          \
+      typedef float Vector __attribute__((vector_size(BYTES), may_alias));                                             \
+      constexpr std::size_t width = (BYTES) / sizeof(float);                                                           \
+      constexpr std::size_t parts = block_tokens / width;                                                              \
+      Vector sum[R][B * parts];                                                                                        \
+      ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
+        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] = Vector{};                                \
+      }                                                                                                                \
+      for (std::size_t i = 0; i < inner; ++i) {                                                                        \
+        Vector x[B * parts];                                                                                           \
+        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) x[p] = *reinterpret_cast<Vector const*>(             \
+            input + (p / parts) * input_stride + i * block_tokens + (p % parts) * width);                              \
+        ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                            \
+          float const w = weights[r * weight_stride + i];                                                              \
+          ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] += w * x[p];                             \
+        }                                                                                                              \
+      }                                                                                                                \
+      ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
+        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) *                                                    \
+            reinterpret_cast<Vector*>(output + (p / parts) * output_stride + r * block_tokens + (p % parts) * width) = \
+            sum[r][p];                                                                                                 \
+      }                                                                                                                \
+    }                                                                                                                  \
+  };
+
+#if defined(__x86_64__)
+ZEROTH_DEFINE_PRODUCT_KERNEL(Avx512Kernel, target("avx512f,fma"), ZEROTH_WIDE(512), 64, 12, 2)
+ZEROTH_DEFINE_PRODUCT_KERNEL(Avx2Kernel, target("avx2,fma"), ZEROTH_WIDE(256), 32, 6, 1)
+ZEROTH_DEFINE_PRODUCT_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
+#else
+ZEROTH_DEFINE_PRODUCT_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
+#endif
+
+#undef ZEROTH_DEFINE_PRODUCT_KERNEL
+#undef ZEROTH_WIDE
+#undef ZEROTH_UNROLL
+
+template <class Kernel, std::size_t R, std::size_t B>
+void product_tile(std::size_t rows, ProductArguments const& a, std::size_t row, std::size_t block) {
+  if (rows == R)
+    Kernel::template run<R, B>(a.inner, a.weights + row * a.weight_stride, a.weight_stride,
+                               a.input + block * a.input_stride, a.input_stride,
+                               a.output + block * a.output_stride + row * block_tokens, a.output_stride);
+  else if constexpr (R > 1)
+    product_tile<Kernel, R - 1, B>(rows, a, row, block);
+}
+
+template <class Kernel, std::size_t B>
+void product_blocks(ProductArguments const& a, std::size_t& block) {
+  for (; block + B <= a.blocks; block += B)
+    for (std::size_t row = 0; row < a.rows; row += Kernel::rows)
+      product_tile<Kernel, Kernel::rows, B>(a.rows - row < Kernel::rows ? a.rows - row : Kernel::rows, a, row, block);
+}
+
+template <class Kernel>
+void product(ProductArguments const& a) {
+  std::size_t block = 0;
+  if constexpr (Kernel::blocks > 1) product_blocks<Kernel, Kernel::blocks>(a, block);
+  product_blocks<Kernel, 1>(a, block);
+}
+
+}  // namespace detail
+
+/// The product for an instruction set that this processor supports.
+[[nodiscard]] inline Product product_for([[maybe_unused]] InstructionSet set) noexcept {
+#if defined(__x86_64__)
+  if (set == InstructionSet::avx512) return &detail::product<detail::Avx512Kernel>;
+  if (set == InstructionSet::avx2) return &detail::product<detail::Avx2Kernel>;
+#endif
+  return &detail::product<detail::GenericKernel>;
+}
+
+/// e^x for x in [-87, 88] with a relative error below 2e-7; beyond that range, its value at the end of the range. A
+/// NaN stays one. Written without branches, so that a loop over it vectorises.
+[[nodiscard]] inline float exp_approximate(float x) noexcept {
+  constexpr float log2_e = 1.44269504F;
+  constexpr float ln2_high = 0.693359375F;
+  constexpr float ln2_low = -2.12194440e-4F;
+  float const above = x > -87.0F ? x : -87.0F;  // and so is a NaN, which must not be converted to an integer
+  float const clamped = above < 88.0F ? above : 88.0F;
+  auto const n = static_cast<std::int32_t>(clamped * log2_e + (clamped < 0 ? -0.5F : 0.5F));
+  auto const nf = static_cast<float>(n);
+  float const r = (clamped - nf * ln2_high) - nf * ln2_low;
+  // Cephes' polynomial for e^r on [-ln2/2, ln2/2].
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  float const mantissa = p * r * r + r + 1.0F;
+  float const value = mantissa * std::bit_cast<float>((n + 127) << 23);
+  return x != x ? x : value;
+}
+
+}  // namespace zeroth::model::cpu
