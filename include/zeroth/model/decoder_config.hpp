@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "zeroth/error.hpp"
+
+namespace zeroth::model {
+
+/// Which two elements of a head one rotary angle turns.
+enum class RotaryPairing : std::uint8_t {
+  adjacent,  ///< 2i and 2i + 1: GGUF files of llama.cpp's converter
+  halves,    ///< i and i + head_dim / 2: Hugging Face checkpoints
+};
+
+/// The sizes and constants of a decoder of the LLaMA family.
+struct DecoderConfig {
+  std::string architecture = "llama";
+  std::uint32_t layers = 0;
+  std::uint32_t hidden = 0;        ///< width of the residual stream
+  std::uint32_t feed_forward = 0;  ///< width inside the gated MLP
+  std::uint32_t heads = 0;         ///< query heads
+  std::uint32_t kv_heads = 0;      ///< key and value heads, each shared by heads / kv_heads query heads
+  std::uint32_t head_dim = 0;      ///< elements of a head; even; heads * head_dim need not be `hidden`
+  std::uint32_t vocabulary = 0;
+  std::uint32_t context_length = 0;  ///< longest sequence, prompt included
+  double rope_theta = 10000.0;
+  float norm_epsilon = 1e-5F;
+  bool tied_head = false;  ///< the head is the token embedding
+  RotaryPairing pairing = RotaryPairing::adjacent;
+
+  bool operator==(DecoderConfig const&) const = default;
+
+  /// @throws InvalidFile if a field is out of its range: "SOURCE: hidden must be > 0, found 0".
+  void check(std::string_view source) const;
+};
+
+inline void DecoderConfig::check(std::string_view source) const {
+  auto refuse = [&](std::string const& what) { throw InvalidFile(std::string(source) + ": " + what); };
+  if (architecture != "llama")
+    refuse("architecture '" + architecture + "' is not supported; known: 'llama' (LLaMA, LLaMA-2, Mistral, SmolLM)");
+  // 2^24 keeps every product of two sizes far from overflow, and is beyond any model.
+  auto in_range = [&](std::string_view field, std::uint32_t value) {
+    if (value == 0 || value > (1U << 24))
+      refuse(std::string(field) + " must be in [1, 2^24], found " + std::to_string(value));
+  };
+  in_range("layers", layers);
+  in_range("hidden", hidden);
+  in_range("feed_forward", feed_forward);
+  in_range("heads", heads);
+  in_range("kv_heads", kv_heads);
+  in_range("head_dim", head_dim);
+  in_range("vocabulary", vocabulary);
+  in_range("context_length", context_length);
+  if (heads % kv_heads != 0)
+    refuse("heads must be a multiple of kv_heads, found " + std::to_string(heads) + " and " + std::to_string(kv_heads));
+  if (head_dim % 2 != 0) refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
+  if (std::uint64_t{heads} * head_dim > (1U << 24))
+    refuse("heads x head_dim must be at most 2^24, found " + std::to_string(std::uint64_t{heads} * head_dim));
+  if (!(rope_theta > 0) || !std::isfinite(rope_theta))
+    refuse("rope_theta must be > 0 and finite, found " + std::to_string(rope_theta));
+  if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
+    refuse("norm_epsilon must be > 0 and finite, found " + std::to_string(norm_epsilon));
+}
+
+}  // namespace zeroth::model
