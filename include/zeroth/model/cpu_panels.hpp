@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "zeroth/model/activations.hpp"
+#include "zeroth/model/decoder_ops.hpp"
+
+namespace zeroth::model::cpu {
+
+/// Rows of a matrix that one task expands and multiplies: enough to share the noise's set-up, few enough for all lanes
+/// to stay in the second-level cache beside a tile of activations, and for the tasks to divide well among threads.
+inline constexpr std::size_t panel_bytes = 384 * 1024;  ///< of all lanes together; half of a common 1 MiB
+inline constexpr std::size_t panel_rows_most = 48;      ///< a multiple of 12, the height of the largest register tile
+inline constexpr std::size_t panel_rows_least = 12;
+
+[[nodiscard]] constexpr std::size_t panel_rows(std::size_t columns, std::size_t lanes) noexcept {
+  std::size_t const fitting = panel_bytes / (columns * lanes * sizeof(float));
+  return std::clamp(fitting / panel_rows_least * panel_rows_least, panel_rows_least, panel_rows_most);
+}
+
+/// Rows of one tensor as every lane sees them.
+struct Panel {
+  std::span<float const* const> lanes;
+  std::size_t stride;  ///< floats from a row to the next
+};
+
+/// Rows [first, first + rows) of a tensor for all lanes: theta itself without a probe, else expanded into `scratch`.
+///
+/// `reserved` floats of the scratch come before the panels, for the caller's own use.
+[[nodiscard]] inline Panel read_panel(WeightView const& weights, std::size_t parameter, std::size_t first,
+                                      std::size_t rows, ScratchPool::Piece& scratch, std::size_t reserved = 0) {
+  Parameter const& p = weights.parameters[parameter];
+  auto const columns = static_cast<std::size_t>(p.shape.columns);
+  std::size_t const lanes = weights.lanes();
+  // Rows whose length is a multiple of 4 KiB all fall into the same set of the first-level cache, and the register tile
+  // reads twelve of them at once.
+  bool const spread = columns % 1024 == 0 && rows > 1;
+  std::size_t const stride = columns + (spread ? block_tokens : 0);
+  std::size_t const size = (rows * stride + block_tokens - 1) / block_tokens * block_tokens;
+  scratch.panels.resize(lanes);
+  if (weights.probe == nullptr) {
+    float* const theta = static_cast<float*>(p.data) + first * columns;
+    scratch.panels[0] = theta;
+    if (spread) {
+      scratch.panels[0] = scratch.floats.reserve(reserved + size) + reserved;
+      for (std::size_t r = 0; r < rows; ++r) std::copy_n(theta + r * columns, columns, scratch.panels[0] + r * stride);
+    } else {
+      scratch.floats.reserve(reserved);
+    }
+    return {scratch.panels, stride};
+  }
+  float* const base = scratch.floats.reserve(reserved + lanes * size) + reserved;
+  for (std::size_t l = 0; l < lanes; ++l) scratch.panels[l] = base + l * size;
+  if (!spread) {
+    weights.probe->expand(parameter, first * columns, rows * columns, scratch.panels);
+    return {scratch.panels, stride};
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    weights.probe->expand(parameter, (first + r) * columns, columns, scratch.panels);
+    for (float*& panel : scratch.panels) panel += stride;
+  }
+  for (std::size_t l = 0; l < lanes; ++l) scratch.panels[l] = base + l * size;
+  return {scratch.panels, stride};
+}
+
+}  // namespace zeroth::model::cpu

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "zeroth/model/decoder_config.hpp"
+#include "zeroth/model/packed_batch.hpp"
+#include "zeroth/parameters.hpp"
+#include "zeroth/probe.hpp"
+
+namespace zeroth::model {
+
+/// The weights that a forward pass sees: theta itself, or all lanes of a probe around it.
+struct WeightView {
+  ParameterSet const& parameters;
+  AnyProbe const* probe = nullptr;  ///< null: one lane, theta read in place
+
+  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? 1 : probe->lanes().size(); }
+};
+
+/// One output of a linear layer: the matrix and where its product goes.
+template <class Matrix>
+struct Projection {
+  std::size_t parameter;
+  Matrix& out;
+};
+
+/// Sizes of the heads.
+struct HeadShape {
+  std::size_t heads;
+  std::size_t kv_heads;
+  std::size_t head_dim;
+};
+
+/// Consecutive query rows that lie in one segment.
+struct QuerySpan {
+  std::size_t segment;
+  std::size_t first;  ///< row of the query matrix
+  std::size_t count;
+};
+
+/// Which rows ask in an attention: query row i is row `rows[i]` of the packed batch. `rows` ascends.
+struct Queries {
+  std::span<std::size_t const> rows;
+  std::span<QuerySpan const> spans;
+};
+
+/// The operations over which Decoder is written; CpuOps is one set of them.
+///
+/// 1. `Ops::Matrix` holds activations of all lanes, lanes x rows x features, in a layout of its own. It is default
+///    constructible and keeps its memory between uses. Operations size what they write.
+/// 2. `Ops::Rotary` holds the cosines and sines of some rows; `prepare_rotary(positions, head_dim, theta, rotary)`
+///    fills it with those of position * theta^(-2i / head_dim).
+/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table.
+/// 4. `rms_norm(weights, parameter, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the vector.
+/// 5. `linear(weights, in, projections)`: out = in W^T for each projection. Each element of a W is expanded once, for
+///    all lanes together; no W is ever held whole.
+/// 6. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
+/// 7. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
+///    its segment up to itself; k and v have a row per row of the batch, q and out one per query.
+/// 8. `swiglu(gate, up)`: gate = silu(gate) * up. `add(x, y)`: x += y.
+/// 9. `gather(in, rows, out)`: out's row i is in's row rows[i].
+/// 10. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
+///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
+/// 11. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
+///     vocabulary of the exponentials; the logits of a row are never all held.
+/// 12. An element of a result depends on its own row, segment and lane only: not on the number of threads, on what else
+///     is in the batch, nor on how the work was cut; the same inputs give the same bits.
+/// 13. Theta is read only. Once sizes have settled, no operation allocates.
+template <class T>
+concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix const& c, typename T::Rotary& r,
+                              typename T::Rotary const& cr, WeightView const& weights, std::size_t n,
+                              std::span<std::int32_t const> tokens, std::span<std::size_t const> rows,
+                              std::span<Segment const> segments, std::span<ScoreRequest const> requests,
+                              std::span<Projection<typename T::Matrix> const> projections, Queries const& queries,
+                              HeadShape const& shape, RotaryPairing pairing, std::span<double> out) {
+  requires std::default_initializable<typename T::Matrix>;
+  requires std::default_initializable<typename T::Rotary>;
+  ops.prepare_rotary(rows, n, double{}, r);
+  ops.embed(weights, n, tokens, m);
+  ops.rms_norm(weights, n, c, float{}, m);
+  ops.linear(weights, c, projections);
+  ops.rotate(cr, pairing, n, m);
+  ops.attend(shape, segments, queries, c, c, c, m);
+  ops.swiglu(m, c);
+  ops.add(m, c);
+  ops.gather(c, rows, m);
+  ops.logits(weights, n, c, requests, out);
+  ops.log_probabilities(weights, n, c, requests, out);
+};
+
+}  // namespace zeroth::model
