@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "zeroth/error.hpp"
+#include "zeroth/model/gguf.hpp"
+#include "zeroth/model/tokenizer/byte_pair_tokenizer.hpp"
+
+namespace zeroth::model {
+
+/// The tokenizer of a GGUF file, from its keys `tokenizer.ggml.model` (must be "gpt2"), `.pre`, `.tokens`,
+/// `.token_type`,
+/// `.merges`, `.bos_token_id`, `.eos_token_id`, `.unknown_token_id`, `.padding_token_id` and `.add_bos_token`.
+///
+/// Throws InvalidFile, naming the file, the key, what was expected and what was found.
+inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
+  const auto fail = [&](const std::string& what) { throw InvalidFile(file.path() + ": " + what); };
+  if (const auto model = file.get<std::string_view>("tokenizer.ggml.model"); model != "gpt2") {
+    fail("metadata key 'tokenizer.ggml.model': expected \"gpt2\", found \"" + detail::printable(model) + "\"");
+  }
+  if (file.find<bool>("tokenizer.ggml.add_space_prefix").value_or(false)) {
+    fail("metadata key 'tokenizer.ggml.add_space_prefix': expected false, found true");
+  }
+  TokenizerData data;
+  data.tokens = file.get_array<std::string_view>("tokenizer.ggml.tokens");
+  data.token_types = file.find_array<std::int32_t>("tokenizer.ggml.token_type").value_or(std::vector<std::int32_t>{});
+  data.merges = file.get_array<std::string_view>("tokenizer.ggml.merges");
+  data.pre_tokenizer = file.get<std::string_view>("tokenizer.ggml.pre");
+  try {
+    parse_pre_tokenizer(data.pre_tokenizer);
+  } catch (const InvalidArgument& error) {
+    fail(std::string("metadata key 'tokenizer.ggml.pre': ") + error.what());
+  }
+  data.bos = file.find<std::int32_t>("tokenizer.ggml.bos_token_id");
+  data.eos = file.find<std::int32_t>("tokenizer.ggml.eos_token_id");
+  data.unknown = file.find<std::int32_t>("tokenizer.ggml.unknown_token_id");
+  data.padding = file.find<std::int32_t>("tokenizer.ggml.padding_token_id");
+  data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(false);
+  try {
+    return BytePairTokenizer(data);
+  } catch (const InvalidArgument& error) {
+    throw InvalidFile(file.path() + ": metadata keys 'tokenizer.ggml.*': " + error.what());
+  }
+}
+
+/// The Jinja template of a chat, if the file has one: what hugging_face_tokenizer_config_json() takes. A view of the
+/// file's mapping.
+inline std::optional<std::string_view> chat_template_from_gguf(const GgufFile& file) {
+  return file.find<std::string_view>("tokenizer.chat_template");
+}
+
+}  // namespace zeroth::model
