@@ -17,6 +17,7 @@
 #include "zeroth/model/dequantize.hpp"
 #include "zeroth/model/gguf_value.hpp"
 #include "zeroth/model/mapped_file.hpp"
+#include "zeroth/model/printable.hpp"
 
 namespace zeroth::model {
 

@@ -49,17 +49,6 @@ concept GgufValue = std::same_as<T, bool> || std::same_as<T, std::string_view> |
 
 namespace detail {
 
-/// Text from a file made fit for a one-line message: control characters replaced, long text cut.
-inline std::string printable(std::string_view text) {
-  constexpr std::size_t limit = 80;
-  std::string result(text.substr(0, limit));
-  for (char& c : result) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  if (text.size() > limit) result += "...";
-  return result;
-}
-
 inline std::string_view name_of(GgufType type) noexcept {
   constexpr std::string_view names[] = {"uint8",   "int8",   "uint16", "int16",  "uint32", "int32",  "float32",
                                         "boolean", "string", "array",  "uint64", "int64",  "float64"};

@@ -14,6 +14,7 @@
 #include "zeroth/error.hpp"
 #include "zeroth/model/atomic_file.hpp"
 #include "zeroth/model/gguf.hpp"
+#include "zeroth/model/printable.hpp"
 
 namespace zeroth::model {
 
