@@ -14,13 +14,8 @@ endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)
 
-# zeroth_warnings(TARGET): the warnings our own code compiles without.
-function(zeroth_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-  if(ZEROTH_WARNINGS_AS_ERRORS)
-    target_compile_options(${target} PRIVATE -Werror)
-  endif()
-endfunction()
+# Ours alone: options of a folder do not pass on to the projects that link the library.
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>:-Werror>)
 
 # zeroth_native(TARGET): this machine's instructions, unless ZEROTH_NATIVE is off.
 function(zeroth_native target)
