@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Makes tests/golden: tiny random LLaMA models with the log-probabilities that Hugging Face transformers gives them,
 what Hugging Face tokenizers makes of some texts, and blocks of quantised values with what gguf-py decodes them to.
