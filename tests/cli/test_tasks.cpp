@@ -8,8 +8,8 @@
 
 #include "../../examples/finetune/tasks.hpp"
 #include "catch.hpp"
+#include "files.hpp"
 #include "paths.hpp"
-#include "temporary_directory.hpp"
 
 using namespace zeroth::cli;
 using zeroth_test::contains_text;
@@ -29,11 +29,11 @@ std::vector<std::string> prompts(std::vector<Example> const& examples) {
 /// What load_task says about a task whose file `bad` has this text; the task's other file is a good one.
 std::string refusal(std::string const& task, std::string const& bad, std::string const& text) {
   TemporaryDirectory const directory;
-  directory.write("SST-2/train.tsv", header + "1\tfine\n");
-  directory.write("SST-2/dev.tsv", header + "0\tdull\n");
-  directory.write("RTE/train.jsonl", R"({"premise": "a", "hypothesis": "b", "label": "entailment"})");
-  directory.write("RTE/val.jsonl", R"({"premise": "c", "hypothesis": "d", "label": "entailment"})");
-  directory.write(bad, text);
+  write_file(directory, "SST-2/train.tsv", header + "1\tfine\n");
+  write_file(directory, "SST-2/dev.tsv", header + "0\tdull\n");
+  write_file(directory, "RTE/train.jsonl", R"({"premise": "a", "hypothesis": "b", "label": "entailment"})");
+  write_file(directory, "RTE/val.jsonl", R"({"premise": "c", "hypothesis": "d", "label": "entailment"})");
+  write_file(directory, bad, text);
   try {
     (void)load_task(task, directory.path());
   } catch (zeroth::InvalidFile const& error) {
@@ -49,8 +49,8 @@ std::string refusal(std::string const& task, std::string const& bad, std::string
 
 TEST_CASE("sst2 is read from the folder or the one above, its text stripped, its columns found by name") {
   TemporaryDirectory const directory;
-  directory.write("SST-2/train.tsv", header + "1\t a fine film \n0\tdull .\r\n\n");
-  directory.write("SST-2/dev.tsv", "sentence\tlabel\nno wit\t0\n");
+  write_file(directory, "SST-2/train.tsv", header + "1\t a fine film \n0\tdull .\r\n\n");
+  write_file(directory, "SST-2/dev.tsv", "sentence\tlabel\nno wit\t0\n");
   for (auto const& path : {directory.path(), directory.path() / "SST-2"}) {
     TaskData const data = load_task("sst2", path);
     CHECK(data.candidates == std::vector<std::string>{" terrible", " great"});
@@ -67,11 +67,11 @@ TEST_CASE("sst2 is read from the folder or the one above, its text stripped, its
 
 TEST_CASE("rte is read with the prompt of MeZO, entailment first") {
   TemporaryDirectory const directory;
-  directory.write("RTE/train.jsonl",
-                  R"({"premise": "It \"rained\".", "hypothesis": "It was wet.", "label": "entailment", "idx": 0})"
-                  "\n"
-                  R"({"premise": "Caf\u00e9", "hypothesis": "Tea", "label": "not_entailment", "idx": 1})");
-  directory.write("RTE/val.jsonl", R"({"premise": "c", "hypothesis": "d", "label": "entailment"})");
+  write_file(directory, "RTE/train.jsonl",
+             R"({"premise": "It \"rained\".", "hypothesis": "It was wet.", "label": "entailment", "idx": 0})"
+             "\n"
+             R"({"premise": "Caf\u00e9", "hypothesis": "Tea", "label": "not_entailment", "idx": 1})");
+  write_file(directory, "RTE/val.jsonl", R"({"premise": "c", "hypothesis": "d", "label": "entailment"})");
   TaskData const data = load_task("rte", directory.path());
   CHECK(data.candidates == std::vector<std::string>{"Yes", "No"});
   REQUIRE(data.train.size() == 2);
@@ -86,7 +86,7 @@ TEST_CASE("movie reviews are positive, negative or left out, and the held-out on
   std::string text = "1\t0.5\tneither\r\n2\t-0.5\tneither\r\n3\t-3.25\tcaf\xE9\r\n";
   for (int i = 0; i < 40; ++i) text += std::to_string(i) + "\t2.5\tgood " + std::to_string(i) + "\r\n";
   for (int i = 0; i < 24; ++i) text += std::to_string(i) + "\t-0.51\tbad " + std::to_string(i) + "\r\n";
-  directory.write("movieReviewSnippets_GroundTruth.txt", text);
+  write_file(directory, "movieReviewSnippets_GroundTruth.txt", text);
   TaskData const data = load_task("movie-reviews", directory.path());
   CHECK(data.candidates == std::vector<std::string>{" terrible", " great"});
   CHECK(data.train.size() + data.held_out.size() == 65);
@@ -105,8 +105,8 @@ TEST_CASE("movie reviews are positive, negative or left out, and the held-out on
 
 TEST_CASE("an example that is held out is never trained on, even if a training file holds it too") {
   TemporaryDirectory const directory;
-  directory.write("train.tsv", header + "1\tseen\n1\tnew\n");
-  directory.write("dev.tsv", header + "1\tseen\n");
+  write_file(directory, "train.tsv", header + "1\tseen\n1\tnew\n");
+  write_file(directory, "dev.tsv", header + "1\tseen\n");
   TaskData const data = load_task("sst2", directory.path());
   CHECK(prompts(data.train) == std::vector<std::string>{"new It was"});
 }

@@ -4,7 +4,7 @@
 
 #include "../../examples/finetune/text.hpp"
 #include "catch.hpp"
-#include "temporary_directory.hpp"
+#include "files.hpp"
 
 using namespace zeroth::cli;
 
@@ -31,9 +31,9 @@ TEST_CASE("bytes that are not UTF-8 become one replacement character for each ma
 TEST_CASE("lines end in LF or CRLF, and the last with or without") {
   zeroth_test::TemporaryDirectory const directory;
   using Lines = std::vector<std::string>;
-  CHECK(read_lines(directory.write("a", "one\ntwo\r\n\nfour")) == Lines{"one", "two", "", "four"});
-  CHECK(read_lines(directory.write("b", "one\n")) == Lines{"one"});
-  CHECK(read_lines(directory.write("c", "")).empty());
+  CHECK(read_lines(write_file(directory, "a", "one\ntwo\r\n\nfour")) == Lines{"one", "two", "", "four"});
+  CHECK(read_lines(write_file(directory, "b", "one\n")) == Lines{"one"});
+  CHECK(read_lines(write_file(directory, "c", "")).empty());
 }
 
 TEST_CASE("an error message quotes on one line and not without end") {
