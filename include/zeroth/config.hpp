@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#ifdef __FAST_MATH__
+#error "zeroth defines its results to the bit, which -ffast-math forbids: compile without it (-O3 alone vectorises)."
+#endif
+
+/// Marks what is compiled for the host and, by nvcc, for the device too.
+#if defined(__CUDACC__)
+#define ZEROTH_HOST_DEVICE __host__ __device__
+#else
+#define ZEROTH_HOST_DEVICE
+#endif
+
+namespace zeroth {
+
+inline constexpr int version_major = 0;
+inline constexpr int version_minor = 1;
+inline constexpr int version_patch = 0;
+inline constexpr char const* version = "0.1.0";
+
+}  // namespace zeroth

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace zeroth {
+
+/// Base of every exception that zeroth throws on purpose.
+///
+/// The message is one line that names the file, option, field or tensor, says what was expected and what was found,
+/// and, where there is one, the way out.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// An option or argument outside its range: "epsilon must be > 0 and finite, got -1".
+class InvalidArgument : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that is missing, truncated, damaged, of an unknown format, or that cannot be written.
+class InvalidFile : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace zeroth
