@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include <zeroth/error.hpp>
+#include <zeroth/random/philox.hpp>
+
+namespace zeroth {
+
+/// The example that fills place `position` of the batch of a step: a pure function of its arguments, uniform over
+/// [0, examples), drawn with replacement.
+///
+/// @throws InvalidArgument if there are no examples
+[[nodiscard]] inline std::uint64_t draw_example(std::uint64_t seed, std::uint32_t step, std::uint64_t position,
+                                                std::uint64_t examples) {
+  if (examples == 0) throw InvalidArgument("draw_example: there are no examples to draw from");
+  RandomBlock const bits = RandomSource{seed, step, 0, 0, Purpose::data_order}.block(position);
+  // floor(u examples) for u of 64 bits, by halves: the upper 64 bits of the product.
+  std::uint64_t const low = (bits[0] * (examples & 0xffffffffU)) >> 32;
+  std::uint64_t const middle_1 = bits[0] * (examples >> 32) + low;
+  std::uint64_t const middle_2 = bits[1] * (examples & 0xffffffffU) + (middle_1 & 0xffffffffU);
+  return bits[1] * (examples >> 32) + (middle_1 >> 32) + (middle_2 >> 32);
+}
+
+}  // namespace zeroth
