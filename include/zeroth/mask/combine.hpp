@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <zeroth/mask/mask.hpp>
+
+namespace zeroth {
+
+/// Whether to combine two masks by "and" or by "or".
+enum class Combination : std::uint8_t { both, either };
+
+/// Combines the masks of one tensor.
+template <Combination how, MaskRule A, MaskRule B>
+struct CombinedRule {
+  static constexpr bool depends_on_weights = zeroth::depends_on_weights<A> || zeroth::depends_on_weights<B>;
+  static constexpr Combination combination = how;
+
+  TensorMask<A> first;
+  TensorMask<B> second;
+
+  [[nodiscard]] bool operator()(float theta, std::uint64_t element) const {
+    return how == Combination::both ? first(theta, element) && second(theta, element)
+                                    : first(theta, element) || second(theta, element);
+  }
+};
+
+/// Active: the weights that both or at least one of two policies pick; made by `both` and `either`.
+template <Combination how, MaskPolicy A, MaskPolicy B>
+struct CombinedMask {
+  A first;
+  B second;
+
+  struct State {
+    MaskState<A> first;
+    MaskState<B> second;
+
+    using Rule = CombinedRule<how, MaskRuleOf<MaskState<A>>, MaskRuleOf<MaskState<B>>>;
+
+    [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const {
+      Rule const rule{first.tensor(index, step), second.tensor(index, step)};
+      constexpr bool both = how == Combination::both;
+      constexpr Coverage decides = both ? Coverage::none : Coverage::all;
+      constexpr Coverage yields = both ? Coverage::all : Coverage::none;
+      Coverage const a = rule.first.coverage;
+      Coverage const b = rule.second.coverage;
+      if (a == decides || b == decides) return {decides, rule};
+      return {a == yields && b == yields ? yields : Coverage::some, rule};
+    }
+
+    void begin_step(ParameterSet const& parameters, WeightReader const& weights, std::uint32_t step) {
+      begin_mask_step(first, parameters, weights, step);
+      begin_mask_step(second, parameters, weights, step);
+    }
+  };
+
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
+    return {prepare_mask(first, parameters, weights), prepare_mask(second, parameters, weights)};
+  }
+
+  [[nodiscard]] std::string name() const {
+    return (how == Combination::both ? "both(" : "either(") + std::string(first.name()) + ", " +
+           std::string(second.name()) + ")";
+  }
+  bool operator==(CombinedMask const&) const = default;
+};
+
+/// The intersection of two policies: `both(SmallestMagnitude{0.5}, RandomMask{0.5})`.
+template <MaskPolicy A, MaskPolicy B>
+[[nodiscard]] CombinedMask<Combination::both, A, B> both(A first, B second) {
+  return {std::move(first), std::move(second)};
+}
+
+/// The union of two policies.
+template <MaskPolicy A, MaskPolicy B>
+[[nodiscard]] CombinedMask<Combination::either, A, B> either(A first, B second) {
+  return {std::move(first), std::move(second)};
+}
+
+}  // namespace zeroth

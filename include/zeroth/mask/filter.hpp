@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/mask/mask.hpp>
+
+namespace zeroth {
+
+/// Whether a name matches a glob, in which `*` stands for any run of characters and `?` for any one.
+[[nodiscard]] constexpr bool glob_match(std::string_view glob, std::string_view name) noexcept {
+  std::size_t g = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (n < name.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      resume = n;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == name[n])) {
+      ++g;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+/// Picks tensors by name and role. Empty lists pick everything.
+struct TensorFilter {
+  std::vector<std::string> include;  ///< globs; a tensor must match one, if there are any
+  std::vector<std::string> exclude;  ///< globs; a tensor must match none
+  std::vector<Role> exclude_roles;   ///< a tensor must have none of them
+
+  [[nodiscard]] bool operator()(Parameter const& tensor) const {
+    auto matches = [&](std::string const& glob) { return glob_match(glob, tensor.name); };
+    return (include.empty() || std::any_of(include.begin(), include.end(), matches)) &&
+           std::none_of(exclude.begin(), exclude.end(), matches) &&
+           std::find(exclude_roles.begin(), exclude_roles.end(), tensor.role) == exclude_roles.end();
+  }
+  bool operator==(TensorFilter const&) const = default;
+};
+
+/// A policy on some tensors; the others are left alone, and the policy does not see them:
+///
+///     Filtered{SmallestMagnitude{0.75}, TensorFilter{.exclude = {"token_embd.*"}, .exclude_roles = {Role::vector}}}
+template <MaskPolicy Policy>
+struct Filtered {
+  Policy policy;
+  TensorFilter filter;
+
+  class State {
+   public:
+    using Rule = MaskRuleOf<MaskState<Policy>>;
+
+    State(Filtered const& filtered, ParameterSet const& parameters, WeightReader const& weights)
+        : kept_(select(filtered.filter, parameters)),
+          positions_(parameters.size(), left_out),
+          state_(prepare_mask(filtered.policy, kept_, weights)) {
+      for (std::size_t i = 0, next = 0; i < parameters.size(); ++i)
+        if (filtered.filter(parameters[i])) positions_[i] = next++;
+    }
+
+    [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const {
+      if (positions_[index] == left_out) return {Coverage::none, Rule{}};
+      return state_.tensor(positions_[index], step);
+    }
+
+    void begin_step(ParameterSet const& /*parameters*/, WeightReader const& weights, std::uint32_t step) {
+      begin_mask_step(state_, kept_, weights, step);
+    }
+
+   private:
+    static constexpr std::size_t left_out = static_cast<std::size_t>(-1);
+
+    [[nodiscard]] static ParameterSet select(TensorFilter const& filter, ParameterSet const& parameters) {
+      ParameterSet kept;
+      for (Parameter const& p : parameters)
+        if (filter(p)) kept.add(p);
+      return kept;
+    }
+
+    ParameterSet kept_;
+    std::vector<std::size_t> positions_;  // of each parameter within kept_
+    MaskState<Policy> state_;
+  };
+
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
+    return State(*this, parameters, weights);
+  }
+
+  [[nodiscard]] std::string name() const { return "filtered(" + std::string(policy.name()) + ")"; }
+  bool operator==(Filtered const&) const = default;
+};
+template <class Policy>
+Filtered(Policy, TensorFilter) -> Filtered<Policy>;
+
+}  // namespace zeroth

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/random/float_bits.hpp>
+
+namespace zeroth {
+
+/// Over which tensors a share of weights is counted: each one alone (the paper), all tensors of a layer, or all.
+enum class Scope : std::uint8_t { tensor, layer, global };
+
+/// Picks weights up to, or from, a magnitude. Magnitudes are compared by their bits: NaN is never small.
+template <bool smallest>
+struct MagnitudeRule {
+  static constexpr bool depends_on_weights = true;
+  static constexpr bool picks_smallest = smallest;
+
+  std::uint32_t threshold_bits = 0;  ///< bits of the threshold h >= 0; weights equal to it are active
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool operator()(float theta, std::uint64_t /*element*/) const noexcept {
+    return smallest ? magnitude_bits(theta) <= threshold_bits : magnitude_bits(theta) >= threshold_bits;
+  }
+};
+
+namespace detail {
+
+/// "blk.3." of "blk.3.attn_q.weight": the name up to its first part that is a number, or all of it.
+[[nodiscard]] inline std::string layer_of(std::string_view name) {
+  std::size_t begin = 0;
+  while (begin < name.size()) {
+    std::size_t const end = std::min(name.find('.', begin), name.size());
+    std::string_view const part = name.substr(begin, end - begin);
+    if (!part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }))
+      return std::string(name.substr(0, end)) + ".";
+    begin = end + 1;
+  }
+  return std::string(name);
+}
+
+}  // namespace detail
+
+/// Active: the share (1 - sparsity) of weights whose magnitude is smallest (`SmallestMagnitude`, the paper's mask) or
+/// largest (`LargestMagnitude`, its opposite, for ablation).
+///
+/// Thresholds are exact order statistics: of the n weights in scope, the k = ceil((1 - sparsity) n) smallest (largest)
+/// are active, and with them every weight of the same magnitude as the k-th. They are fixed before training
+/// (refresh_every = 0, the paper), or taken anew from the weights as they stand every `refresh_every` steps. The mask
+/// is worked out from the unperturbed weights at each step, so a weight that grows past the threshold drops out.
+///
+/// Norm weights and biases (Role::vector) are not thresholded: they are tuned densely, or not at all.
+/// A NaN counts as the largest magnitude.
+template <bool smallest>
+struct MagnitudeMask {
+  double sparsity = 0.75;  ///< share of weights that is not touched, in [0, 1)
+  Scope scope = Scope::tensor;
+  Coverage vectors = Coverage::all;  ///< all or none
+  std::uint32_t refresh_every = 0;   ///< steps between thresholds; 0: never
+
+  using Rule = MagnitudeRule<smallest>;
+
+  class State {
+   public:
+    State(MagnitudeMask policy, ParameterSet const& parameters, WeightReader const& weights) : policy_(policy) {
+      for (Parameter const& p : parameters)
+        masks_.push_back({p.role == Role::vector ? policy.vectors : Coverage::some, {}});
+      update_thresholds(parameters, weights);
+    }
+
+    [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t /*step*/) const noexcept {
+      return masks_[index];
+    }
+
+    void begin_step(ParameterSet const& parameters, WeightReader const& weights, std::uint32_t step) {
+      if (policy_.refresh_every != 0 && step != 0 && step % policy_.refresh_every == 0)
+        update_thresholds(parameters, weights);
+    }
+
+    /// The threshold h of a tensor; meaningless where its coverage is not `some`.
+    [[nodiscard]] float threshold(std::size_t index) const noexcept {
+      return float_of(masks_[index].rule.threshold_bits);
+    }
+
+   private:
+    void update_thresholds(ParameterSet const& parameters, WeightReader const& weights) {
+      std::vector<std::string> groups(parameters.size());
+      for (std::size_t i = 0; i < parameters.size(); ++i)
+        groups[i] = policy_.scope == Scope::tensor  ? parameters[i].name
+                    : policy_.scope == Scope::layer ? detail::layer_of(parameters[i].name)
+                                                    : std::string();
+      std::vector<bool> done(parameters.size(), false);
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (done[i] || masks_[i].coverage != Coverage::some) continue;
+        std::vector<std::size_t> members;
+        for (std::size_t j = i; j < parameters.size(); ++j)
+          if (masks_[j].coverage == Coverage::some && groups[j] == groups[i]) members.push_back(j);
+        std::uint32_t const bits = threshold_of(members, parameters, weights);
+        for (std::size_t j : members) {
+          masks_[j].rule.threshold_bits = bits;
+          done[j] = true;
+        }
+      }
+    }
+
+    [[nodiscard]] std::uint32_t threshold_of(std::vector<std::size_t> const& members, ParameterSet const& parameters,
+                                             WeightReader const& weights) const {
+      std::vector<Parameter const*> tensors;
+      std::uint64_t n = 0;
+      for (std::size_t i : members) {
+        tensors.push_back(&parameters[i]);
+        n += parameters[i].size();
+      }
+      auto const active = static_cast<std::uint64_t>(std::ceil((1.0 - policy_.sparsity) * static_cast<double>(n)));
+      std::uint64_t const k = std::clamp<std::uint64_t>(active, 1, n);
+      return magnitude_bits(weights.kth_magnitude(tensors, smallest ? k : n - k + 1));
+    }
+
+    MagnitudeMask policy_;
+    std::vector<TensorMask<Rule>> masks_;
+  };
+
+  /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is neither all nor none
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
+    if (!(sparsity >= 0 && sparsity < 1))
+      throw InvalidArgument("sparsity must be in [0, 1), got " + std::to_string(sparsity));
+    if (vectors == Coverage::some)
+      throw InvalidArgument("vectors must be Coverage::all or Coverage::none: the paper thresholds matrices alone");
+    return State(*this, parameters, weights);
+  }
+
+  [[nodiscard]] static constexpr std::string_view name() noexcept {
+    return smallest ? "smallest-magnitude" : "largest-magnitude";
+  }
+  bool operator==(MagnitudeMask const&) const = default;
+};
+
+/// The Sparse MeZO mask (arXiv 2402.15751, section 3): perturb and update the small weights alone.
+using SmallestMagnitude = MagnitudeMask<true>;
+
+/// The large weights alone: the ablation in which the paper finds the noise of MeZO.
+using LargestMagnitude = MagnitudeMask<false>;
+
+}  // namespace zeroth

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <zeroth/parameters.hpp>
+#include <zeroth/random/tile.hpp>
+
+namespace zeroth {
+
+/// The active weights of one tile: bit e of the pair is element e.
+struct TileMask {
+  std::uint64_t word[2] = {0, 0};
+
+  [[nodiscard]] constexpr bool test(unsigned element) const noexcept {
+    return (word[element / 64] >> (element % 64) & 1U) != 0;
+  }
+  bool operator==(TileMask const&) const = default;
+};
+
+/// Which weights of a tensor are active: none (it is left alone), all (dense), or those that a rule picks.
+enum class Coverage : std::uint8_t { none, some, all };
+
+/// Says of one weight whether it is active: what a kernel receives, so a small value that is cheap to copy.
+///
+/// 1. `rule(theta, element)` is pure; `theta` is the unperturbed weight, `element` its index in the whole tensor.
+/// 2. `static constexpr bool depends_on_weights`, if present and false, promises that `theta` is not looked at; the
+///    in-place form then needs no stored mask. Absent means true.
+template <class T>
+concept MaskRule = std::semiregular<T> && requires(T const& rule, float theta, std::uint64_t element) {
+  { rule(theta, element) } -> std::same_as<bool>;
+};
+
+template <class Rule>
+inline constexpr bool depends_on_weights = true;
+template <class Rule>
+requires requires {
+  Rule::depends_on_weights;
+}
+inline constexpr bool depends_on_weights<Rule> = Rule::depends_on_weights;
+
+/// The mask of one tensor at one step.
+template <class Rule>
+struct TensorMask {
+  Coverage coverage = Coverage::some;
+  Rule rule{};
+
+  [[nodiscard]] bool operator()(float theta, std::uint64_t element) const {
+    return coverage == Coverage::all || (coverage == Coverage::some && rule(theta, element));
+  }
+};
+
+/// What a mask policy may ask about the weights, wherever they live. A type-erased, non-owning reference.
+class WeightReader {
+ public:
+  /// @param backend any Backend; must outlive this object
+  template <class Backend>
+  explicit WeightReader(Backend const& backend)
+      : backend_(std::addressof(backend)),
+        kth_magnitude_([](void const* self, std::span<Parameter const* const> tensors, std::uint64_t k) {
+          return static_cast<Backend const*>(self)->kth_magnitude(tensors, k);
+        }),
+        read_([](void const* self, Parameter const& tensor, std::uint64_t first, std::span<float> out) {
+          static_cast<Backend const*>(self)->read(tensor, first, out);
+        }) {}
+
+  /// The k-th smallest |theta| (k counts from 1) over those tensors together, exactly.
+  [[nodiscard]] float kth_magnitude(std::span<Parameter const* const> tensors, std::uint64_t k) const {
+    return kth_magnitude_(backend_, tensors, k);
+  }
+
+  /// Copies weights [first, first + out.size()) of a tensor as f32; `first` counts from its memory's first element.
+  void read(Parameter const& tensor, std::uint64_t first, std::span<float> out) const {
+    read_(backend_, tensor, first, out);
+  }
+
+ private:
+  void const* backend_;
+  float (*kth_magnitude_)(void const*, std::span<Parameter const* const>, std::uint64_t);
+  void (*read_)(void const*, Parameter const&, std::uint64_t, std::span<float>);
+};
+
+namespace detail {
+
+/// The state of a policy that is a rule itself: the same rule for every tensor, matrix or vector.
+template <class Rule>
+struct LiftedRule {
+  Rule rule;
+  [[nodiscard]] TensorMask<Rule> tensor(std::size_t /*index*/, std::uint32_t /*step*/) const {
+    return {Coverage::some, rule};
+  }
+};
+
+}  // namespace detail
+
+/// Makes the state that a policy needs for those parameters; lifts a policy that is a rule itself.
+/// @throws InvalidArgument what the policy's `prepare` throws
+template <class Policy>
+[[nodiscard]] auto prepare_mask(Policy const& policy, ParameterSet const& parameters, WeightReader const& weights) {
+  if constexpr (requires { policy.prepare(parameters, weights); })
+    return policy.prepare(parameters, weights);
+  else
+    return detail::LiftedRule<Policy>{policy};
+}
+
+/// Recomputes what a state wants recomputed at the start of a step, from unperturbed weights. Most states want nothing.
+template <class State>
+void begin_mask_step(State& state, ParameterSet const& parameters, WeightReader const& weights, std::uint32_t step) {
+  if constexpr (requires { state.begin_step(parameters, weights, step); }) state.begin_step(parameters, weights, step);
+}
+
+template <class Policy>
+using MaskState = decltype(prepare_mask(std::declval<Policy const&>(), std::declval<ParameterSet const&>(),
+                                        std::declval<WeightReader const&>()));
+template <class State>
+using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, std::uint32_t{}).rule);
+
+/// Which weights are perturbed and updated. The mask is a pure function of (prepared state, the weight at the start of
+/// the step, the weight's index).
+///
+/// 1. A regular value type: default constructible, copyable, comparable.
+/// 2. `name()` identifies the policy in logs and journals.
+/// 3. Either the policy is a MaskRule itself, which then holds for every tensor, or
+///    `policy.prepare(ParameterSet const&, WeightReader const&)` returns a state, made once before the first step.
+/// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.
+/// 5. `state.begin_step(parameters, weights, step)`, if present, is called at the start of each step, before anything
+///    is perturbed; a policy that refreshes its thresholds does it there.
+///
+/// The smallest type that satisfies it, a policy that leaves the zeros of a pruned model alone:
+///
+///     struct KeepZeros {
+///       bool operator()(float theta, std::uint64_t) const { return theta != 0; }
+///       static constexpr std::string_view name() { return "keep-zeros"; }
+///       bool operator==(KeepZeros const&) const = default;
+///     };
+template <class T>
+concept MaskPolicy = std::regular<T> && requires(T const& policy) {
+  { policy.name() } -> std::convertible_to<std::string_view>;
+} &&(MaskRule<T> || requires(T const& policy, ParameterSet const& parameters, WeightReader const& weights) {
+  requires MaskRule<MaskRuleOf<decltype(policy.prepare(parameters, weights))>>;
+});
+
+}  // namespace zeroth

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/random/philox.hpp>
+
+namespace zeroth {
+
+/// Picks each weight with a fixed probability, by 16 random bits that depend on nothing but seed, stream and index.
+struct RandomRule {
+  static constexpr bool depends_on_weights = false;
+  static constexpr unsigned values_per_block = 8;
+
+  RandomSource source;
+  std::uint32_t limit = 0;  ///< a weight is active if its 16 bits are below it
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool operator()(float /*theta*/, std::uint64_t element) const noexcept {
+    BlockPosition const at = block_position<values_per_block>(element);
+    std::uint32_t const word = source.block(at.block)[at.value / 2];
+    return (at.value % 2 == 0 ? word & 0xffffU : word >> 16) < limit;
+  }
+};
+
+/// Active: a random share (1 - sparsity) of the weights, the paper's baseline R-MeZO. It costs no memory.
+///
+/// The share is rounded to a multiple of 2^-16 and met in expectation. The mask stays the same for the whole run
+/// (redraw_every = 0), or is drawn anew every `redraw_every` steps.
+struct RandomMask {
+  double sparsity = 0.75;  ///< share of weights that is not touched, in [0, 1)
+  std::uint64_t seed = 0;
+  Coverage vectors = Coverage::all;  ///< treatment of norm weights and biases: all, none, or some (thinned as well)
+  std::uint32_t redraw_every = 0;    ///< steps between masks; 0: never
+
+  using Rule = RandomRule;
+
+  struct State {
+    std::uint32_t redraw_every = 0;
+    std::vector<TensorMask<Rule>> masks;
+
+    [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const noexcept {
+      TensorMask<Rule> mask = masks[index];
+      mask.rule.source.step = redraw_every == 0 ? 0 : step / redraw_every;
+      return mask;
+    }
+  };
+
+  /// @throws InvalidArgument if sparsity is outside [0, 1)
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
+    if (!(sparsity >= 0 && sparsity < 1))
+      throw InvalidArgument("sparsity must be in [0, 1), got " + std::to_string(sparsity));
+    State state{redraw_every, {}};
+    auto const limit = static_cast<std::uint32_t>(std::lround((1.0 - sparsity) * 65536.0));
+    for (Parameter const& p : parameters)
+      state.masks.push_back({p.role == Role::vector ? vectors : Coverage::some,
+                             {RandomSource{seed, 0, p.stream, 0, Purpose::mask}, limit}});
+    return state;
+  }
+
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "random"; }
+  bool operator==(RandomMask const&) const = default;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/random/tile.hpp>
+
+namespace zeroth {
+
+/// Picks the weights whose bit is set. The words begin at a tile's first element; they are not owned.
+struct BitmapRule {
+  static constexpr bool depends_on_weights = false;
+
+  std::uint64_t const* words = nullptr;
+  std::uint64_t first_tile = 0;
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool operator()(float /*theta*/, std::uint64_t element) const noexcept {
+    std::uint64_t const bit = element - first_tile * tile_size;
+    return (words[bit / 64] >> (bit % 64) & 1U) != 0;
+  }
+
+  [[nodiscard]] TileMask tile(std::uint64_t index) const noexcept {
+    std::uint64_t const* const pair = words + (index - first_tile) * 2;
+    return {{pair[0], pair[1]}};
+  }
+};
+
+/// One bit a weight for one tensor, in words that begin at a tile's first element.
+class Bitmap {
+ public:
+  Bitmap() = default;
+  explicit Bitmap(Parameter const& tensor)
+      : first_tile_(tensor.offset / tile_size),
+        words_(((tensor.offset + tensor.size() + tile_size - 1) / tile_size - first_tile_) * 2, 0) {}
+
+  void set(std::uint64_t element) noexcept {
+    std::uint64_t const bit = element - first_tile_ * tile_size;
+    words_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  }
+
+  [[nodiscard]] BitmapRule rule() const noexcept { return {words_.data(), first_tile_}; }
+  [[nodiscard]] std::vector<std::uint64_t>& words() noexcept { return words_; }
+  [[nodiscard]] std::vector<std::uint64_t> const& words() const noexcept { return words_; }
+  bool operator==(Bitmap const&) const = default;
+
+ private:
+  std::uint64_t first_tile_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+/// Active: the weights named by bitmaps that the caller brings (Wanda, sensitivity, a mask from elsewhere).
+/// One bit a weight. A tensor without a bitmap is not tuned.
+struct StoredMask {
+  /// The bits of one tensor: bit i % 64 of word i / 64 is element i of its memory; ceil(size / 64) words.
+  struct Entry {
+    std::string tensor;
+    std::vector<std::uint64_t> words;
+    bool operator==(Entry const&) const = default;
+  };
+  std::vector<Entry> entries;
+
+  using Rule = BitmapRule;
+
+  struct State {
+    std::vector<Bitmap> bitmaps;
+    std::vector<Coverage> coverage;
+
+    [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t /*step*/) const noexcept {
+      return {coverage[index], bitmaps[index].rule()};
+    }
+  };
+
+  /// @throws InvalidArgument if an entry names no parameter, names one twice, or has the wrong number of words
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
+    State state{std::vector<Bitmap>(parameters.size()), std::vector<Coverage>(parameters.size(), Coverage::none)};
+    for (Entry const& entry : entries) {
+      std::size_t const index = parameters.index_of(entry.tensor);
+      Parameter const& p = parameters[index];
+      if (state.coverage[index] != Coverage::none)
+        throw InvalidArgument("stored mask: parameter '" + p.name + "' has two bitmaps");
+      if (entry.words.size() != (p.size() + 63) / 64)
+        throw InvalidArgument("stored mask: parameter '" + p.name + "' needs " + std::to_string((p.size() + 63) / 64) +
+                              " words of 64 bits, got " + std::to_string(entry.words.size()));
+      Bitmap bitmap(p);
+      for (std::uint64_t i = 0; i < p.size(); ++i)
+        if ((entry.words[i / 64] >> (i % 64) & 1U) != 0) bitmap.set(p.offset + i);
+      state.bitmaps[index] = std::move(bitmap);
+      state.coverage[index] = Coverage::some;
+    }
+    return state;
+  }
+
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "stored"; }
+  bool operator==(StoredMask const&) const = default;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+
+namespace zeroth {
+
+/// What a tensor is for. Mask policies and name filters may treat the roles apart; the paper thresholds matrices.
+enum class Role : std::uint8_t { matrix, vector, embedding, head };
+
+/// How an element is stored. Arithmetic is always in f32.
+enum class DataType : std::uint8_t { f32, bf16, f16 };
+
+[[nodiscard]] constexpr std::string_view to_string(Role role) noexcept {
+  switch (role) {
+    case Role::matrix:
+      return "matrix";
+    case Role::vector:
+      return "vector";
+    case Role::embedding:
+      return "embedding";
+    case Role::head:
+      return "head";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(DataType dtype) noexcept {
+  switch (dtype) {
+    case DataType::f32:
+      return "f32";
+    case DataType::bf16:
+      return "bf16";
+    case DataType::f16:
+      return "f16";
+  }
+  return "unknown";
+}
+
+/// Bytes an element takes.
+[[nodiscard]] constexpr std::size_t size_of(DataType dtype) noexcept {
+  return dtype == DataType::f32 ? 4 : 2;
+}
+
+/// Rows and columns of a row-major tensor; a vector of n elements is {1, n}.
+struct Shape {
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;
+
+  [[nodiscard]] constexpr std::uint64_t size() const noexcept { return rows * columns; }
+  bool operator==(Shape const&) const = default;
+};
+
+/// The default noise stream of a tensor: FNV-1a (32 bits) of its name, so that the noise of a tensor does not depend on
+/// which other tensors are tuned, nor on their order.
+[[nodiscard]] constexpr std::uint32_t stream_of(std::string_view name) noexcept {
+  std::uint32_t hash = 2166136261U;
+  for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return hash;
+}
+
+/// One tensor to tune, or a slice of one. The memory is the caller's.
+struct Parameter {
+  std::string name;
+  Role role = Role::matrix;
+  Shape shape;
+  DataType dtype = DataType::f32;
+  void* data = nullptr;      ///< first element; row-major and contiguous; not owned
+  std::uint32_t stream = 0;  ///< noise stream; see stream_of
+  std::uint64_t offset = 0;  ///< index of data[0] in the whole tensor, for a slice (shard) of a larger one
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return shape.size(); }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return size() * size_of(dtype); }
+};
+
+/// The tensors to tune, over memory that the caller owns and keeps alive and in place.
+///
+/// A tied tensor is added once: the second use of its memory has no entry of its own, and a model refers to both uses
+/// by one index. Elements, noise streams and names must not overlap; `add` refuses what does.
+class ParameterSet {
+ public:
+  /// Adds a tensor and returns its index.
+  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its shape is empty, its data is null,
+  /// its
+  ///   memory overlaps another's, or its range of the noise stream overlaps another's.
+  std::size_t add(Parameter parameter);
+
+  /// Adds an f32 tensor whose stream follows from its name.
+  /// @throws InvalidArgument also if `data.size()` is not `shape.size()`.
+  std::size_t add(std::string name, Role role, Shape shape, std::span<float> data);
+
+  [[nodiscard]] std::size_t size() const noexcept { return parameters_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return parameters_.empty(); }
+  [[nodiscard]] Parameter const& operator[](std::size_t index) const noexcept { return parameters_[index]; }
+  [[nodiscard]] auto begin() const noexcept { return parameters_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return parameters_.end(); }
+
+  /// Index of the tensor of that name.
+  /// @throws InvalidArgument if there is none.
+  [[nodiscard]] std::size_t index_of(std::string_view name) const;
+
+  /// Number of weights in all tensors.
+  [[nodiscard]] std::uint64_t weights() const noexcept;
+
+  /// Bytes of all tensors.
+  [[nodiscard]] std::uint64_t bytes() const noexcept;
+
+ private:
+  std::vector<Parameter> parameters_;
+};
+
+inline std::size_t ParameterSet::add(Parameter parameter) {
+  auto refuse = [&](std::string const& why) { throw InvalidArgument("parameter '" + parameter.name + "': " + why); };
+  if (parameter.name.empty()) throw InvalidArgument("parameter " + std::to_string(size()) + ": its name is empty");
+  if (parameter.size() == 0) refuse("its shape has no elements");
+  if (parameter.data == nullptr) refuse("its data pointer is null");
+
+  auto overlaps = [](std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) {
+    return a < b + b_size && b < a + a_size;
+  };
+  auto address = [](Parameter const& p) {
+    return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(p.data));
+  };
+  for (Parameter const& other : parameters_) {
+    if (other.name == parameter.name) refuse("a parameter of that name is already there");
+    if (overlaps(address(parameter), parameter.bytes(), address(other), other.bytes()))
+      refuse("its memory overlaps that of '" + other.name + "'; add a tied tensor once");
+    if (other.stream == parameter.stream && overlaps(parameter.offset, parameter.size(), other.offset, other.size()))
+      refuse("its noise stream " + std::to_string(parameter.stream) + " overlaps that of '" + other.name +
+             "'; give one of them another stream");
+  }
+  parameters_.push_back(std::move(parameter));
+  return parameters_.size() - 1;
+}
+
+inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, std::span<float> data) {
+  if (data.size() != shape.size())
+    throw InvalidArgument("parameter '" + name + "': shape " + std::to_string(shape.rows) + " x " +
+                          std::to_string(shape.columns) + " needs " + std::to_string(shape.size()) + " elements, got " +
+                          std::to_string(data.size()));
+  std::uint32_t const stream = stream_of(name);
+  return add(Parameter{std::move(name), role, shape, DataType::f32, data.data(), stream, 0});
+}
+
+inline std::size_t ParameterSet::index_of(std::string_view name) const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].name == name) return i;
+  throw InvalidArgument("no parameter is named '" + std::string(name) + "'");
+}
+
+inline std::uint64_t ParameterSet::weights() const noexcept {
+  std::uint64_t total = 0;
+  for (Parameter const& p : parameters_) total += p.size();
+  return total;
+}
+
+inline std::uint64_t ParameterSet::bytes() const noexcept {
+  std::uint64_t total = 0;
+  for (Parameter const& p : parameters_) total += p.bytes();
+  return total;
+}
+
+}  // namespace zeroth

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace zeroth {
+
+/// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample).
+struct Lane {
+  std::uint32_t sample = 0;  ///< which direction z
+  std::int32_t sign = 0;     ///< +1, -1, or 0 for theta itself
+
+  bool operator==(Lane const&) const = default;
+};
+
+/// What a model asks for while it evaluates K perturbed copies of itself at once, without theta being written.
+///
+/// 1. `lanes()` are the K points, in the order in which the objective writes its K losses.
+/// 2. `expand(parameter, first, count, panels)` writes, for each lane k, elements [first, first + count) of the
+///    perturbed tensor to panels[k][0 .. count). `parameter` is its index in the ParameterSet, `first` counts from the
+///    first element of that parameter's memory. Elements that the mask leaves out are theta's own, bit for bit.
+/// 3. `expand` is const, safe to call from many threads at once, allocates nothing, and gives the same bits however the
+///    tensor is cut into panels.
+/// 4. `step()` and `micro_batch()` say which evaluation this is, so that an objective can pick its batch.
+template <class T>
+concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t first, std::uint64_t count,
+                         std::span<float* const> panels) {
+  { probe.lanes() } -> std::convertible_to<std::span<Lane const>>;
+  { probe.step() } -> std::convertible_to<std::uint64_t>;
+  { probe.micro_batch() } -> std::convertible_to<std::uint32_t>;
+  probe.expand(parameter, first, count, panels);
+};
+
+/// A probe with its type erased, for engines that are not templates; non-owning, one indirect call a panel.
+class AnyProbe {
+ public:
+  template <Probe P>
+  requires(!std::same_as<P, AnyProbe>)
+      AnyProbe(P const& probe)  // NOLINT(google-explicit-constructor): a reference type, meant to bind at the call
+      : object_(std::addressof(probe)),
+        lanes_(probe.lanes()),
+        step_(probe.step()),
+        micro_batch_(probe.micro_batch()),
+        expand_([](void const* object, std::size_t parameter, std::uint64_t first, std::uint64_t count,
+                   std::span<float* const> panels) {
+          static_cast<P const*>(object)->expand(parameter, first, count, panels);
+        }) {}
+
+  [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
+  [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
+
+  /// @copydoc Probe
+  void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
+    expand_(object_, parameter, first, count, panels);
+  }
+
+ private:
+  void const* object_;
+  std::span<Lane const> lanes_;
+  std::uint64_t step_;
+  std::uint32_t micro_batch_;
+  void (*expand_)(void const*, std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>);
+};
+
+}  // namespace zeroth
