@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include <zeroth/backend/backend.hpp>
+#include <zeroth/backend/cpu/instruction_set.hpp>
+#include <zeroth/mask/combine.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/mask/random_mask.hpp>
+#include <zeroth/mask/stored.hpp>
+#include <zeroth/random/float_bits.hpp>
+#include <zeroth/random/normal.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+#include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/sampler/uniform.hpp>
+
+#if ZEROTH_X86_DISPATCH
+#include <immintrin.h>
+#endif
+
+// kernels.inc is compiled once for each instruction set, each time in a namespace of its own, so that a program built
+// for plain x86-64 carries them all and no two translation units disagree about one.
+
+namespace zeroth::cpu_kernels {
+
+#define ZEROTH_INLINE
+#define ZEROTH_TARGET
+namespace portable {
+#include <zeroth/backend/cpu/vector_portable.inc>
+//
+#include <zeroth/backend/cpu/kernels.inc>
+}  // namespace portable
+#undef ZEROTH_INLINE
+#undef ZEROTH_TARGET
+
+#if ZEROTH_X86_DISPATCH
+#define ZEROTH_INLINE __attribute__((always_inline))
+
+#define ZEROTH_TARGET __attribute__((target("avx2,fma")))
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+namespace avx2 {
+#include <zeroth/backend/cpu/vector_avx2.inc>
+//
+#include <zeroth/backend/cpu/kernels.inc>
+}  // namespace avx2
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#undef ZEROTH_TARGET
+
+#define ZEROTH_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+namespace avx512 {
+#include <zeroth/backend/cpu/vector_avx512.inc>
+//
+#include <zeroth/backend/cpu/kernels.inc>
+}  // namespace avx512
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#undef ZEROTH_TARGET
+#undef ZEROTH_INLINE
+#endif
+
+}  // namespace zeroth::cpu_kernels
