@@ -13,7 +13,7 @@
 namespace zeroth::model {
 
 /// The merges of a byte-pair encoding, found by pair in constant time: 12 bytes a merge plus a hash table of 4 bytes a
-/// slot, at least 4/3 slots a merge.
+/// slot, at least 2 slots a merge.
 class MergeTable {
  public:
   /// Tokens `left` and `right`, in this order, become `result`.
@@ -31,7 +31,7 @@ class MergeTable {
   /// `merges` in order of rank, the first to be applied first. Of a pair that is there twice, the later rank counts, as
   /// in Hugging Face `tokenizers`.
   explicit MergeTable(std::vector<Merge> merges)
-      : merges_(std::move(merges)), slots_(std::bit_ceil(merges_.size() / 3 * 4 + 4), no_rank) {
+      : merges_(std::move(merges)), slots_(std::bit_ceil(2 * merges_.size() + 1), no_rank) {
     for (std::size_t i = 0; i < merges_.size(); ++i) {
       slots_[slot_of(merges_[i].left, merges_[i].right)] = static_cast<std::uint32_t>(i);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -12,11 +13,26 @@
 
 namespace zeroth::model {
 
-/// Class of a code point; see CharacterClass.
-inline CharacterClass character_class(char32_t code_point) {
+namespace detail {
+
+constexpr CharacterClass search_character_class(char32_t code_point) {
   const auto next = std::upper_bound(std::begin(character_class_runs), std::end(character_class_runs),
                                      static_cast<std::uint32_t>(code_point) * 8 + 7);
   return static_cast<CharacterClass>(*std::prev(next) & 7u);
+}
+
+/// The classes of ASCII, which most text is, without a search.
+inline constexpr std::array<CharacterClass, 128> ascii_classes = [] {
+  std::array<CharacterClass, 128> classes{};
+  for (char32_t c = 0; c < 128; ++c) classes[c] = search_character_class(c);
+  return classes;
+}();
+
+}  // namespace detail
+
+/// Class of a code point; see CharacterClass.
+inline CharacterClass character_class(char32_t code_point) {
+  return code_point < 128 ? detail::ascii_classes[code_point] : detail::search_character_class(code_point);
 }
 
 /// What next_character() found: a code point and the bytes it took.

@@ -17,7 +17,7 @@
 namespace zeroth::model {
 
 /// Texts of tokens by id, and ids by text. Memory: the texts, 4 bytes a token, and a hash table of 4 bytes a slot, at
-/// least 4/3 slots a token.
+/// least 2 slots a token.
 class Vocabulary {
  public:
   static constexpr std::int32_t absent = -1;
@@ -34,7 +34,7 @@ class Vocabulary {
     texts_.reserve(bytes);
     ends_.reserve(tokens.size() + 1);
     ends_.push_back(0);
-    slots_.resize(std::bit_ceil(tokens.size() / 3 * 4 + 4), absent);
+    slots_.resize(std::bit_ceil(2 * tokens.size() + 1), absent);
     for (const std::string_view token : tokens) {
       const auto id = static_cast<std::int32_t>(size());
       texts_ += token;

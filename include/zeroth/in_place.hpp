@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <zeroth/backend/backend.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/mask/stored.hpp>
+#include <zeroth/options.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth/sampler/sampler.hpp>
+
+namespace zeroth {
+
+/// Moves the weights, where they lie, between the points of a step, and puts them back.
+///
+/// The mask of a step is that of the weights before anything was perturbed. A mask worked out on perturbed weights is
+/// another mask, so one that depends on the weights is stored for the step: 1 bit a weight. With Restore::exact the
+/// unperturbed weights themselves are kept instead: 4 bytes a weight (f32).
+template <Sampler S, class State, Backend B>
+class InPlaceWeights {
+ public:
+  InPlaceWeights(ParameterSet const& parameters, State const& masks, B const& backend, Restore restore)
+      : parameters_(parameters), masks_(masks), backend_(backend), restore_(restore) {}
+
+  /// Starts a step at unperturbed weights.
+  void begin(NoiseField<S> const& noise, float epsilon) {
+    noise_ = noise;
+    epsilon_ = epsilon;
+    at_ = Lane{};
+    if (restore_ == Restore::exact)
+      save_weights();
+    else if constexpr (stores_mask)
+      save_masks();
+  }
+
+  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample).
+  void move_to(Lane lane) {
+    std::vector<NoiseTerm> terms;
+    bool const relative = restore_ == Restore::arithmetic;
+    if (relative && at_.sign != 0 && lane.sign != 0 && at_.sample == lane.sample) {
+      terms.push_back({lane.sample, static_cast<float>(lane.sign - at_.sign) * epsilon_});
+    } else {
+      if (relative && at_.sign != 0) terms.push_back(undo());
+      if (lane.sign != 0) terms.push_back({lane.sample, static_cast<float>(lane.sign) * epsilon_});
+    }
+    at_ = lane;
+    run(ElementwisePass{{}, 0, terms, false, 0});
+  }
+
+  /// Puts the weights back and applies the update, in one pass; returns the number of active weights.
+  std::uint64_t finish(ElementwisePass pass) {
+    NoiseTerm const back = undo();
+    if (restore_ == Restore::arithmetic && at_.sign != 0) pass.restore = {&back, 1};
+    at_ = Lane{};
+    return run(pass);
+  }
+
+  /// Puts the weights back.
+  void put_back() {
+    if (at_.sign != 0) finish({});
+  }
+
+  /// Bytes held beside the weights.
+  [[nodiscard]] std::uint64_t bytes() const noexcept {
+    std::uint64_t total = 0;
+    for (Bitmap const& bitmap : bitmaps_) total += bitmap.words().size() * sizeof(std::uint64_t);
+    for (std::vector<float> const& weights : saved_) total += weights.size() * sizeof(float);
+    return total;
+  }
+
+ private:
+  static constexpr bool stores_mask = depends_on_weights<MaskRuleOf<State>>;
+
+  [[nodiscard]] NoiseTerm undo() const noexcept { return {at_.sample, -static_cast<float>(at_.sign) * epsilon_}; }
+
+  void save_weights() {
+    if (saved_.empty())
+      for (Parameter const& p : parameters_) saved_.emplace_back(p.size());
+    for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.read(parameters_[i], 0, saved_[i]);
+  }
+
+  void save_masks() {
+    if (bitmaps_.empty())
+      for (std::size_t i = 0; i < parameters_.size(); ++i)
+        bitmaps_.push_back(coverage(i) == Coverage::some ? Bitmap(parameters_[i]) : Bitmap());
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (coverage(i) == Coverage::some)
+        backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), bitmaps_[i].words());
+  }
+
+  [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
+
+  std::uint64_t run(ElementwisePass const& pass) const {
+    std::uint64_t active = 0;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (coverage(i) == Coverage::none) continue;
+      Parameter const& p = parameters_[i];
+      if (restore_ == Restore::exact) {
+        active += backend_.apply(p, saved_[i].data(), masks_.tensor(i, noise_.step), noise_, pass);
+      } else if constexpr (stores_mask) {
+        TensorMask<BitmapRule> const stored{coverage(i), bitmaps_[i].rule()};
+        active += backend_.apply(p, nullptr, stored, noise_, pass);
+      } else {
+        active += backend_.apply(p, nullptr, masks_.tensor(i, noise_.step), noise_, pass);
+      }
+    }
+    return active;
+  }
+
+  ParameterSet const& parameters_;
+  State const& masks_;
+  B const& backend_;
+  Restore restore_;
+  NoiseField<S> noise_{};
+  float epsilon_ = 0;
+  Lane at_{};
+  std::vector<Bitmap> bitmaps_;
+  std::vector<std::vector<float>> saved_;
+};
+
+}  // namespace zeroth

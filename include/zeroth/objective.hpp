@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+
+#include <zeroth/probe.hpp>
+
+namespace zeroth {
+
+/// Which loss evaluation of a run this is: what an in-place objective may ask for, to pick its batch.
+struct Evaluation {
+  std::uint64_t step = 0;
+  std::uint32_t micro_batch = 0;  ///< 0 .. Options::micro_batches - 1; every point of a step sees the same ones
+  Lane lane;                      ///< the point: theta + sign epsilon m z(sample)
+};
+
+/// A loss that reads the weights where they lie, while the optimizer moves them about.
+///
+/// 1. Callable as `() -> double`, or as `(Evaluation const&) -> double` to be told which evaluation it is.
+/// 2. Returns the mean loss of its batch at the weights as they stand; within a step, the same function of the weights
+///    each time (same batch, no dropout), or the difference of losses is noise.
+/// 3. May throw: the weights are then put back as for a skipped step, and the exception goes on.
+template <class T>
+concept InPlaceObjective = requires(T& objective, Evaluation const& evaluation) {
+  { objective(evaluation) } -> std::convertible_to<double>;
+}
+|| requires(T& objective) {
+  { objective() } -> std::convertible_to<double>;
+};
+
+/// A loss that takes the perturbed weights from a probe, all lanes at once; the weights themselves are never written.
+///
+/// 1. Callable as `(P const& probe, std::span<double> losses)` for the probe type P of the optimizer; a parameter of
+///    type `auto const&` or `AnyProbe const&` takes any.
+/// 2. Writes losses[k] for each lane k of `probe.lanes()`: the mean loss of the batch at that point.
+/// 3. Every lane sees the same batch; `probe.step()` and `probe.micro_batch()` say which.
+/// 4. May throw: nothing has been written, and the exception goes on.
+template <class T, class P>
+concept FusedObjective = Probe<P> && requires(T& objective, P const& probe, std::span<double> losses) {
+  objective(probe, losses);
+};
+
+}  // namespace zeroth

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/backend.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/estimator/estimator.hpp>
+#include <zeroth/in_place.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/masked_probe.hpp>
+#include <zeroth/objective.hpp>
+#include <zeroth/options.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/sampler/sampler.hpp>
+#include <zeroth/step_report.hpp>
+#include <zeroth/update/sgd.hpp>
+#include <zeroth/update/update.hpp>
+
+namespace zeroth {
+
+/// Tunes weights by evaluations of a loss alone: Sparse MeZO (arXiv 2402.15751) with SmallestMagnitude, MeZO with
+/// Dense.
+///
+///     zeroth::ParameterSet parameters;
+///     parameters.add("weights", zeroth::Role::matrix, {rows, columns}, weights);
+///     zeroth::ZerothOrderOptimizer optimizer(parameters, zeroth::Gaussian{}, zeroth::SmallestMagnitude{0.75},
+///                                            zeroth::CpuBackend{}, {.epsilon = 1e-3, .learning_rate = 1e-6});
+///     for (int i = 0; i < 1000; ++i) optimizer.step([&] { return loss(weights); });
+///
+/// A step evaluates the loss at theta + sign epsilon m z for each point of the estimator, combines the losses to the
+/// projected gradient g, and moves the active weights along -learning_rate g m z. The objective's form decides how:
+///
+/// - fused, `(probe, losses)`: theta is read, never written, by the evaluation; the step's only write is the update. No
+///   memory beyond the weights. One pass over the weights beside the evaluation.
+/// - in place, `() -> double`: the weights are moved where they lie. One pass over the weights a point, one for the
+///   update. See Restore for the memory.
+///
+/// Not thread safe; the executor of the backend may run a step on many threads.
+///
+/// @tparam S distribution of the perturbation, see Sampler
+/// @tparam M which weights are perturbed and updated, see MaskPolicy
+/// @tparam B where the weights live, see Backend
+/// @tparam U how a projected gradient becomes a change, see Update
+/// @tparam E how losses become a projected gradient, see Estimator
+template <class S, class M, class B, class U = Sgd, class E = CentralDifference>
+class ZerothOrderOptimizer {
+  static_assert(Sampler<S>,
+                "zeroth: the first policy is no Sampler: it needs operator()(RandomBlock) const that returns a "
+                "std::array of 1, 2, 4, ... or 128 floats, name(), and == (see zeroth/sampler/sampler.hpp)");
+  static_assert(MaskPolicy<M>,
+                "zeroth: the second policy is no MaskPolicy: it needs name(), ==, and either bool operator()(float "
+                "theta, std::uint64_t element) const or prepare(ParameterSet const&, WeightReader const&) const (see "
+                "zeroth/mask/mask.hpp)");
+  static_assert(Backend<B>,
+                "zeroth: the third policy is no Backend: it needs expand, apply, mask_bits, kth_magnitude, read, "
+                "supports and name (see zeroth/backend/backend.hpp)");
+  static_assert(Update<U>,
+                "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and == "
+                "(see zeroth/update/update.hpp)");
+  static_assert(Estimator<E>,
+                "zeroth: the fifth policy is no Estimator: it needs signs, uses_base, projected_gradient, name and == "
+                "(see zeroth/estimator/estimator.hpp)");
+
+ public:
+  using State = MaskState<M>;
+  using ProbeOfStep = MaskedProbe<S, State, B>;
+
+  /// @param parameters the tensors to tune; their memory stays the caller's and must stay in place
+  /// @throws InvalidArgument naming the option or parameter that is refused
+  ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, U update, E estimator, Options options)
+      : parameters_(checked(std::move(parameters), backend)),
+        sampler_(std::move(sampler)),
+        backend_(std::move(backend)),
+        update_(std::move(update)),
+        estimator_(std::move(estimator)),
+        options_(std::move(options)),
+        masks_(prepare_mask(policy, parameters_, WeightReader(backend_))),
+        policy_(std::move(policy)) {
+    options_.check();
+    update_.check();
+    if (E::uses_base) lanes_.push_back({0, 0});
+    for (std::uint32_t sample = 0; sample < options_.samples; ++sample)
+      for (std::int32_t sign : E::signs) lanes_.push_back({sample, sign});
+  }
+
+  ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, U update, Options options)
+      : ZerothOrderOptimizer(std::move(parameters), std::move(sampler), std::move(policy), std::move(backend),
+                             std::move(update), E{}, std::move(options)) {}
+
+  ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, Options options = {})
+      : ZerothOrderOptimizer(std::move(parameters), std::move(sampler), std::move(policy), std::move(backend), U{}, E{},
+                             std::move(options)) {}
+
+  // In-place evaluation refers to the members.
+  ZerothOrderOptimizer(ZerothOrderOptimizer const&) = delete;
+  ZerothOrderOptimizer& operator=(ZerothOrderOptimizer const&) = delete;
+
+  /// Takes one step.
+  ///
+  /// A loss that is not finite skips it: the weights stay, the step counts. An exception from the objective goes on,
+  /// the weights are as after a skipped step, and the step does not count.
+  ///
+  /// @param objective an InPlaceObjective or a FusedObjective<ProbeOfStep>
+  template <class Objective>
+  StepReport step(Objective&& objective) {
+    using O = std::remove_reference_t<Objective>;
+    static_assert(FusedObjective<O, ProbeOfStep> || InPlaceObjective<O>,
+                  "zeroth: the objective must be callable as () -> double or (Evaluation const&) -> double, which read "
+                  "the weights in place, or as (probe const&, std::span<double> losses), which takes them from the "
+                  "probe (see zeroth/objective.hpp)");
+    if constexpr (FusedObjective<O, ProbeOfStep>)
+      return fused_step(objective);
+    else
+      return in_place_step(objective);
+  }
+
+  [[nodiscard]] std::uint64_t steps() const noexcept { return step_; }
+  [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
+  [[nodiscard]] Options const& options() const noexcept { return options_; }
+  [[nodiscard]] M const& mask_policy() const noexcept { return policy_; }
+  [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
+  [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
+
+  /// Bytes that the optimizer holds beside the weights, thresholds and the like left out: 0 until an in-place step.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return in_place_ ? in_place_->bytes() : 0; }
+
+  /// The weights of a tensor that the mask picks as the weights stand now: one bit a weight.
+  [[nodiscard]] Bitmap active_bits(std::size_t parameter) const {
+    Bitmap bits(parameters_[parameter]);
+    backend_.mask_bits(parameters_[parameter], masks_.tensor(parameter, noise().step), bits.words());
+    return bits;
+  }
+
+ private:
+  template <class Objective>
+  StepReport fused_step(Objective& objective) {
+    StepReport report = begin_step();
+    std::vector<double> losses(lanes_.size());
+    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      for (std::size_t first = 0; first < lanes_.size();) {
+        std::size_t const count = lanes_in_probe(first);
+        ProbeOfStep const probe(parameters_, masks_, backend_, noise(), std::span(lanes_).subspan(first, count),
+                                epsilon(), micro_batch);
+        objective(probe, std::span(losses).subspan(first, count));
+        first += count;
+      }
+      for (std::size_t k = 0; k < lanes_.size(); ++k) report.losses[k] += losses[k] / options_.micro_batches;
+    }
+
+    std::vector<NoiseTerm> const terms = decide(report);
+    if (!report.skipped()) {
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        auto const mask = masks_.tensor(i, noise().step);
+        if (mask.coverage != Coverage::none)
+          report.active_weights += backend_.apply(parameters_[i], nullptr, mask, noise(), update_pass(report, terms));
+      }
+    }
+    ++step_;
+    return report;
+  }
+
+  template <class Objective>
+  StepReport in_place_step(Objective& objective) {
+    StepReport report = begin_step();
+    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore);
+    in_place_->begin(noise(), epsilon());
+    try {
+      for (std::size_t k = 0; k < lanes_.size(); ++k) {
+        in_place_->move_to(lanes_[k]);
+        for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+          double const loss = evaluate(objective, Evaluation{step_, micro_batch, lanes_[k]});
+          report.losses[k] += loss / options_.micro_batches;
+        }
+      }
+    } catch (...) {
+      in_place_->put_back();
+      throw;
+    }
+
+    std::vector<NoiseTerm> const terms = decide(report);
+    if (report.skipped())
+      in_place_->put_back();
+    else
+      report.active_weights = in_place_->finish(update_pass(report, terms));
+    ++step_;
+    return report;
+  }
+
+  template <class Objective>
+  [[nodiscard]] static double evaluate(Objective& objective, Evaluation const& evaluation) {
+    if constexpr (requires { objective(evaluation); })
+      return objective(evaluation);
+    else
+      return objective();
+  }
+
+  [[nodiscard]] StepReport begin_step() {
+    if (step_ > std::numeric_limits<std::uint32_t>::max())
+      throw InvalidArgument("a run has at most 2^32 steps: the noise would repeat");
+    begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step);
+    StepReport report;
+    report.step = step_;
+    report.learning_rate = options_.learning_rate * options_.schedule(step_);
+    report.losses.assign(lanes_.size(), 0);
+    return report;
+  }
+
+  /// How many lanes, from `first` on, the next probe takes: the samples of one probe, and the base with the first.
+  [[nodiscard]] std::size_t lanes_in_probe(std::size_t first) const noexcept {
+    std::size_t const base = E::uses_base && first == 0 ? 1 : 0;
+    std::size_t const wanted = base + std::size_t{options_.samples_per_probe} * E::signs.size();
+    return std::min(wanted, lanes_.size() - first);
+  }
+
+  /// Fills in what follows from the losses; returns the noise terms of the update.
+  [[nodiscard]] std::vector<NoiseTerm> decide(StepReport& report) const {
+    for (double loss : report.losses) report.loss += loss / static_cast<double>(report.losses.size());
+    for (double loss : report.losses)
+      if (!is_finite(loss)) report.skip_reason = SkipReason::non_finite_loss;
+    if (report.skipped()) return {};
+
+    double const base = E::uses_base ? report.losses[0] : 0;
+    for (std::uint32_t s = 0; s < options_.samples; ++s) {
+      std::size_t const first = (E::uses_base ? 1 : 0) + s * E::signs.size();
+      double g = estimator_.projected_gradient(base, std::span(report.losses).subspan(first, E::signs.size()),
+                                               static_cast<double>(epsilon()));
+      if (options_.clip && std::abs(g) > *options_.clip) {
+        g = std::copysign(*options_.clip, g);
+        report.clipped = true;
+      }
+      report.projected_gradients.push_back(g);
+      report.projected_gradient += g / options_.samples;
+    }
+
+    std::vector<float> coefficients(options_.samples);
+    update_.coefficients(report.projected_gradients, report.learning_rate, coefficients);
+    std::vector<NoiseTerm> terms;
+    for (std::uint32_t s = 0; s < options_.samples; ++s) {
+      if (!is_finite(coefficients[s])) report.skip_reason = SkipReason::non_finite_coefficient;
+      terms.push_back({s, coefficients[s]});
+    }
+    if (!report.skipped()) report.coefficients = std::move(coefficients);
+    return terms;
+  }
+
+  [[nodiscard]] ElementwisePass update_pass(StepReport const& report, std::span<NoiseTerm const> terms) const {
+    return {{},
+            static_cast<float>(update_.decay(report.learning_rate)),
+            terms,
+            U::takes_sign,
+            static_cast<float>(report.learning_rate)};
+  }
+
+  [[nodiscard]] NoiseField<S> noise() const noexcept {
+    return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
+  }
+  [[nodiscard]] float epsilon() const noexcept { return static_cast<float>(options_.epsilon); }
+
+  [[nodiscard]] static ParameterSet checked(ParameterSet parameters, B const& backend) {
+    if (parameters.empty()) throw InvalidArgument("the optimizer has no parameters to tune");
+    for (Parameter const& p : parameters)
+      if (!backend.supports(p.dtype))
+        throw InvalidArgument("parameter '" + p.name + "': backend '" + std::string(backend.name()) +
+                              "' does not take " + std::string(to_string(p.dtype)));
+    return parameters;
+  }
+
+  ParameterSet parameters_;
+  S sampler_;
+  B backend_;
+  U update_;
+  E estimator_;
+  Options options_;
+  State masks_;
+  M policy_;
+  std::vector<Lane> lanes_;
+  std::optional<InPlaceWeights<S, State, B>> in_place_;
+  std::uint64_t step_ = 0;
+};
+
+}  // namespace zeroth

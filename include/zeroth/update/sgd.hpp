@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <zeroth/error.hpp>
+
+namespace zeroth {
+
+namespace detail {
+
+inline void check_weight_decay(double weight_decay) {
+  if (!(weight_decay >= 0 && weight_decay <= 1))
+    throw InvalidArgument("weight_decay must be in [0, 1], got " + std::to_string(weight_decay));
+}
+
+inline void descent_coefficients(std::span<double const> g, double learning_rate, std::span<float> c) {
+  for (std::size_t s = 0; s < g.size(); ++s)
+    c[s] = static_cast<float>(-learning_rate * g[s] / static_cast<double>(g.size()));
+}
+
+}  // namespace detail
+
+/// theta <- theta - eta (mean_s g_s m z_s + weight_decay m theta): the paper's update, with decoupled weight decay on
+/// active weights only.
+struct Sgd {
+  double weight_decay = 0;
+
+  static constexpr bool takes_sign = false;
+
+  void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
+    detail::descent_coefficients(g, learning_rate, c);
+  }
+  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  void check() const { detail::check_weight_decay(weight_decay); }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "sgd"; }
+  bool operator==(Sgd const&) const = default;
+};
+
+/// theta <- theta - eta sign(mean_s g_s m z_s): each active weight moves by eta (ZO-SGD-Sign; Liu et al., "signSGD via
+/// Zeroth-Order Oracle", ICLR 2019). A weight whose estimate is zero stays.
+struct SignSgd {
+  double weight_decay = 0;
+
+  static constexpr bool takes_sign = true;
+
+  void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
+    detail::descent_coefficients(g, learning_rate, c);
+  }
+  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  void check() const { detail::check_weight_decay(weight_decay); }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "sign-sgd"; }
+  bool operator==(SignSgd const&) const = default;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// The core: everything that needs the standard library alone. Eigen, OpenMP, CUDA and the reference transformer have
+/// headers of their own (backend/eigen.hpp, executor/openmp.hpp, model/...).
+
+#include <zeroth/backend/backend.hpp>
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/config.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/estimator/estimator.hpp>
+#include <zeroth/executor.hpp>
+#include <zeroth/mask/combine.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/mask/filter.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/mask/random_mask.hpp>
+#include <zeroth/mask/stored.hpp>
+#include <zeroth/objective.hpp>
+#include <zeroth/optimizer.hpp>
+#include <zeroth/options.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth/random/data_order.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+#include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/sampler/sampler.hpp>
+#include <zeroth/sampler/uniform.hpp>
+#include <zeroth/step_report.hpp>
+#include <zeroth/update/schedule.hpp>
+#include <zeroth/update/sgd.hpp>
+#include <zeroth/update/update.hpp>
