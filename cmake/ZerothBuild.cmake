@@ -17,13 +17,14 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 # Ours alone: options of a folder do not pass on to the projects that link the library.
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>:-Werror>)
 
-# zeroth_native(TARGET): this machine's instructions, unless ZEROTH_NATIVE is off.
+# zeroth_native(TARGET): this machine's instructions, unless ZEROTH_NATIVE is off. PUBLIC, because inline functions must
+# be compiled alike in everything that is linked together.
 function(zeroth_native target)
   if(NOT ZEROTH_NATIVE)
     return()
   endif()
   check_cxx_compiler_flag(-march=native ZEROTH_HAS_MARCH_NATIVE)
   if(ZEROTH_HAS_MARCH_NATIVE)
-    target_compile_options(${target} PRIVATE -march=native)
+    target_compile_options(${target} PUBLIC -march=native)
   endif()
 endfunction()
