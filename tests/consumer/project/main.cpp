@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: MIT
 // A project of somebody else: it has only what find_package, add_subdirectory or a copy of include/ gives it.
 #include <cstdio>
-#include <zeroth/error.hpp>
+#include <vector>
+#include <zeroth/zeroth.hpp>
 
 int main() {
-  try {
-    throw zeroth::InvalidArgument("epsilon must be > 0 and finite, got -1");
-  } catch (const zeroth::Error& error) {
-    std::puts(error.what());
-  }
+  std::vector<float> weights(64, 1.0F);
+  const auto loss = [&weights] {
+    double sum = 0;
+    for (const float w : weights) sum += w * w;
+    return sum;
+  };
+  const double before = loss();
+
+  zeroth::ParameterSet parameters;
+  parameters.add("weights", zeroth::Role::matrix, {8, 8}, weights);
+  zeroth::ZerothOrderOptimizer optimizer(parameters, zeroth::Gaussian{}, zeroth::SmallestMagnitude{0.75},
+                                         zeroth::CpuBackend{}, {.epsilon = 1e-3, .learning_rate = 1e-3});
+  for (int step = 0; step < 100; ++step) optimizer.step(loss);
+  std::printf("loss: %g before, %g after\n", before, loss());
+  return loss() < before ? 0 : 1;
 }
