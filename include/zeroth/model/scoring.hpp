@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "zeroth/error.hpp"
+#include "zeroth/model/decoder.hpp"
+#include "zeroth/model/packed_batch.hpp"
+#include "zeroth/probe.hpp"
+
+namespace zeroth::model {
+
+/// A classification example: which of the candidates continues the prompt.
+struct Example {
+  std::vector<std::int32_t> prompt;
+  std::vector<std::vector<std::int32_t>> candidates;  ///< each has at least one token
+  std::size_t label = 0;                              ///< index of the right candidate
+};
+
+/// How the scores of a candidate's tokens become the candidate's.
+enum class CandidateScore : std::uint8_t {
+  mean,  ///< mean log-probability of its tokens, as MeZO's and Sparse MeZO's code does
+  sum,   ///< log-probability of the whole candidate
+};
+
+/// Which scores of tokens are computed.
+enum class TokenScores : std::uint8_t {
+  automatic,          ///< logits if every candidate of the batch is a single token, else log-probabilities
+  log_probabilities,  ///< always normalised over the vocabulary; needed to compare scores between examples
+};
+
+/// How candidates are scored.
+struct ScoringOptions {
+  CandidateScore candidate = CandidateScore::mean;
+  TokenScores tokens = TokenScores::automatic;
+
+  bool operator==(ScoringOptions const&) const = default;
+};
+
+/// Results of a batch, for each lane of the probe (one without a probe).
+struct ScoredBatch {
+  std::size_t lanes = 0;
+  std::size_t examples = 0;
+  std::vector<double> losses;            ///< [lane]: mean cross-entropy of the right candidate
+  std::vector<std::size_t> predictions;  ///< [lane * examples + example]: the best candidate, the first of equals
+  std::vector<double> candidate_scores;  ///< [lane * all candidates + candidate], candidates example after example
+};
+
+/// Scores the candidates of examples, a batch at a time: loss is the cross-entropy of the right candidate under the
+/// softmax of the candidates' scores.
+///
+/// Candidates share their prompt's rows. Where each is a single token, they are no rows at all, and the normaliser over
+/// the vocabulary, which cancels in the softmax over candidates, is not computed. Refers to the decoder and reuses its
+/// own memory, so it serves one caller at a time.
+template <DecoderOps Ops>
+class CandidateScorer {
+ public:
+  explicit CandidateScorer(Decoder<Ops>& decoder, ScoringOptions options = {})
+      : decoder_(&decoder), options_(options) {}
+
+  /// Scores under theta. The result is valid until the next call.
+  /// @throws InvalidArgument if there are no examples, if one has no prompt, no candidates, an empty candidate or a
+  ///   label that is not one of them, and as Decoder::score does.
+  ScoredBatch const& score(std::span<Example const> examples) { return run(examples, nullptr); }
+
+  /// Scores under every lane of `probe`.
+  /// @throws InvalidArgument as above.
+  ScoredBatch const& score(std::span<Example const> examples, AnyProbe const& probe) { return run(examples, &probe); }
+
+  /// What was decoded last: its rows are the work that the last call took.
+  [[nodiscard]] PackedBatch const& batch() const noexcept { return batch_; }
+
+ private:
+  ScoredBatch const& run(std::span<Example const> examples, AnyProbe const* probe) {
+    bool const single = pack(examples);
+    ScoreKind const kind =
+        single && options_.tokens == TokenScores::automatic ? ScoreKind::logit : ScoreKind::log_probability;
+    std::size_t const requests = batch_.requests().size();
+    result_.lanes = probe == nullptr ? 1 : probe->lanes().size();
+    result_.examples = examples.size();
+    token_scores_.resize(result_.lanes * requests);
+    if (probe == nullptr)
+      decoder_->score(batch_, kind, token_scores_);
+    else
+      decoder_->score(batch_, kind, *probe, token_scores_);
+
+    result_.losses.clear();
+    result_.predictions.clear();
+    result_.candidate_scores.clear();
+    for (std::size_t lane = 0; lane < result_.lanes; ++lane)
+      reduce(examples, std::span<double const>(token_scores_).subspan(lane * requests, requests));
+    return result_;
+  }
+
+  /// Fills batch_ with requests in the order of examples, candidates and tokens. True if all candidates are single
+  /// tokens.
+  bool pack(std::span<Example const> examples) {
+    if (examples.empty()) throw InvalidArgument("a batch must have at least one example");
+    batch_.clear();
+    bool single = true;
+    for (std::size_t e = 0; e < examples.size(); ++e) {
+      Example const& example = examples[e];
+      check(example, e);
+      std::size_t const prompt = batch_.add_segment(example.prompt);
+      std::size_t const last = batch_.rows() - 1;
+      for (std::vector<std::int32_t> const& candidate : example.candidates) {
+        batch_.request(last, candidate[0]);
+        if (candidate.size() == 1) continue;
+        single = false;
+        // Nothing is asked after a candidate's last token, so it needs no row.
+        std::size_t const begin = batch_.rows();
+        batch_.add_segment(std::span(candidate).first(candidate.size() - 1), prompt);
+        for (std::size_t i = 1; i < candidate.size(); ++i) batch_.request(begin + i - 1, candidate[i]);
+      }
+    }
+    return single;
+  }
+
+  static void check(Example const& example, std::size_t index) {
+    auto refuse = [&](std::string const& why) {
+      throw InvalidArgument("example " + std::to_string(index) + ": " + why);
+    };
+    if (example.prompt.empty()) refuse("its prompt has no tokens");
+    if (example.label >= example.candidates.size())
+      refuse("label " + std::to_string(example.label) + " is not below the number of candidates, " +
+             std::to_string(example.candidates.size()));
+    for (std::vector<std::int32_t> const& candidate : example.candidates)
+      if (candidate.empty()) refuse("a candidate has no tokens");
+  }
+
+  /// Adds one lane's results, from the scores of its requests.
+  void reduce(std::span<Example const> examples, std::span<double const> tokens) {
+    double total = 0;
+    std::size_t next = 0;
+    for (Example const& example : examples) {
+      std::size_t const first = result_.candidate_scores.size();
+      for (std::vector<std::int32_t> const& candidate : example.candidates) {
+        double sum = 0;
+        for (std::size_t i = 0; i < candidate.size(); ++i) sum += tokens[next++];
+        bool const mean = options_.candidate == CandidateScore::mean;
+        result_.candidate_scores.push_back(mean ? sum / static_cast<double>(candidate.size()) : sum);
+      }
+      auto const scores = std::span<double const>(result_.candidate_scores).subspan(first);
+      auto const best = std::max_element(scores.begin(), scores.end());
+      double partition = 0;
+      for (double score : scores) partition += std::exp(score - *best);
+      total += *best + std::log(partition) - scores[example.label];
+      result_.predictions.push_back(static_cast<std::size_t>(best - scores.begin()));
+    }
+    result_.losses.push_back(total / static_cast<double>(examples.size()));
+  }
+
+  Decoder<Ops>* decoder_;
+  ScoringOptions options_;
+  PackedBatch batch_;
+  std::vector<double> token_scores_;
+  ScoredBatch result_;
+};
+
+}  // namespace zeroth::model
