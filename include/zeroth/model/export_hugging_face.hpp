@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "zeroth/model/atomic_file.hpp"
+#include "zeroth/model/decoder_config.hpp"
+#include "zeroth/model/decoder_weights.hpp"
+#include "zeroth/model/safetensors.hpp"
+
+namespace zeroth::model {
+
+/// What a Hugging Face folder holds beside the weights.
+struct HuggingFaceExtras {
+  std::string tokenizer_json;         ///< text of tokenizer.json; empty: no such file
+  std::string tokenizer_config_json;  ///< text of tokenizer_config.json; empty: no such file
+  std::optional<std::int32_t> bos;    ///< token ids for config.json and generation_config.json
+  std::optional<std::int32_t> eos;
+  std::optional<std::int32_t> padding;
+};
+
+namespace detail {
+
+/// The float's shortest decimal, as a double, so that 1e-5 is written 1e-05 and not 9.999999747378752e-06.
+inline double shortest_decimal(float value) noexcept {
+  std::array<char, 32> text{};
+  char const* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double result = 0;
+  std::from_chars(text.data(), end, result);
+  return result;
+}
+
+inline nlohmann::ordered_json hugging_face_config(DecoderConfig const& config, HuggingFaceExtras const& extras) {
+  auto const id = [](std::optional<std::int32_t> token) {
+    return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
+  };
+  return {
+      {"architectures", {"LlamaForCausalLM"}},
+      {"model_type", "llama"},
+      {"attention_bias", false},
+      {"attention_dropout", 0.0},
+      {"bos_token_id", id(extras.bos)},
+      {"eos_token_id", id(extras.eos)},
+      {"pad_token_id", id(extras.padding)},
+      {"head_dim", config.head_dim},
+      {"hidden_act", "silu"},
+      {"hidden_size", config.hidden},
+      {"initializer_range", 0.02},
+      {"intermediate_size", config.feed_forward},
+      {"max_position_embeddings", config.context_length},
+      {"mlp_bias", false},
+      {"num_attention_heads", config.heads},
+      {"num_hidden_layers", config.layers},
+      {"num_key_value_heads", config.kv_heads},
+      {"pretraining_tp", 1},
+      {"rms_norm_eps", shortest_decimal(config.norm_epsilon)},
+      {"rope_scaling", nullptr},
+      {"rope_theta", config.rope_theta},
+      {"tie_word_embeddings", config.tied_head},
+      {"torch_dtype", "float32"},
+      {"use_cache", true},
+      {"vocab_size", config.vocabulary},
+  };
+}
+
+/// Where a row of Q or K of Hugging Face's layout lies in the layout of `pairing`.
+inline std::size_t stored_rotary_row(std::size_t row, std::size_t head_dim, RotaryPairing pairing) noexcept {
+  if (pairing == RotaryPairing::halves) return row;
+  std::size_t const head = row / head_dim;
+  std::size_t const element = row % head_dim;
+  std::size_t const half = head_dim / 2;
+  return head * head_dim + element % half * 2 + element / half;
+}
+
+}  // namespace detail
+
+/// Name of a tensor in a Hugging Face checkpoint and the parameter that holds it.
+struct HuggingFaceTensor {
+  std::string name;
+  std::size_t parameter;
+  bool rotary;  ///< rows of Q or K, which GGUF files hold in another order
+};
+
+/// The tensors of a LlamaForCausalLM checkpoint; a tied head is not among them.
+[[nodiscard]] inline std::vector<HuggingFaceTensor> hugging_face_tensors(DecoderWeights const& weights) {
+  DecoderTensors const& tensors = weights.tensors();
+  std::vector<HuggingFaceTensor> list{{"model.embed_tokens.weight", tensors.embedding, false}};
+  for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
+    LayerTensors const& layer = tensors.layers[l];
+    std::string const prefix = "model.layers." + std::to_string(l) + ".";
+    list.push_back({prefix + "input_layernorm.weight", layer.attention_norm, false});
+    list.push_back({prefix + "self_attn.q_proj.weight", layer.query, true});
+    list.push_back({prefix + "self_attn.k_proj.weight", layer.key, true});
+    list.push_back({prefix + "self_attn.v_proj.weight", layer.value, false});
+    list.push_back({prefix + "self_attn.o_proj.weight", layer.attention_out, false});
+    list.push_back({prefix + "post_attention_layernorm.weight", layer.mlp_norm, false});
+    list.push_back({prefix + "mlp.gate_proj.weight", layer.gate, false});
+    list.push_back({prefix + "mlp.up_proj.weight", layer.up, false});
+    list.push_back({prefix + "mlp.down_proj.weight", layer.down, false});
+  }
+  list.push_back({"model.norm.weight", tensors.output_norm, false});
+  if (!weights.config().tied_head) list.push_back({"lm_head.weight", tensors.head, false});
+  return list;
+}
+
+/// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (F32,
+/// rows of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete
+/// or not at all.
+///
+/// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files.
+inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
+                              HuggingFaceExtras const& extras = {}) {
+  AtomicDirectory directory(folder);
+  auto write_text = [&](std::string const& name, std::string_view text) {
+    AtomicFile file(directory.file(name));
+    file.write(text);
+    file.commit();
+  };
+  write_text("config.json", detail::hugging_face_config(weights.config(), extras).dump(2) + "\n");
+  nlohmann::ordered_json generation{{"_from_model_config", true}};
+  if (extras.bos) generation["bos_token_id"] = *extras.bos;
+  if (extras.eos) generation["eos_token_id"] = *extras.eos;
+  if (extras.padding) generation["pad_token_id"] = *extras.padding;
+  write_text("generation_config.json", generation.dump(2) + "\n");
+  if (!extras.tokenizer_json.empty()) write_text("tokenizer.json", extras.tokenizer_json);
+  if (!extras.tokenizer_config_json.empty()) write_text("tokenizer_config.json", extras.tokenizer_config_json);
+
+  std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights);
+  SafetensorsWriter writer(directory.file("model.safetensors"));
+  for (HuggingFaceTensor const& tensor : tensors) {
+    Shape const shape = weights.parameters()[tensor.parameter].shape;
+    std::array<std::uint64_t, 2> const sizes{shape.rows, shape.columns};
+    bool const vector = weights.parameters()[tensor.parameter].role == Role::vector;
+    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2));
+  }
+  DecoderConfig const& config = weights.config();
+  for (HuggingFaceTensor const& tensor : tensors) {
+    std::span<float const> const values = weights.values(tensor.parameter);
+    if (!tensor.rotary) {
+      writer.write(tensor.name, values);
+      continue;
+    }
+    Shape const shape = weights.parameters()[tensor.parameter].shape;
+    auto const columns = static_cast<std::size_t>(shape.columns);
+    for (std::size_t row = 0; row < shape.rows; ++row)
+      writer.write(tensor.name,
+                   values.subspan(detail::stored_rotary_row(row, config.head_dim, config.pairing) * columns, columns));
+  }
+  writer.commit();
+  directory.commit();
+}
+
+}  // namespace zeroth::model

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include <cstring>
+#include <filesystem>
+
+#include "catch.hpp"
+#include "decoder_support.hpp"
+#include "zeroth/model/export_gguf.hpp"
+#include "zeroth/model/export_hugging_face.hpp"
+
+using namespace zeroth_test;
+using zeroth::model::GgufFile;
+using zeroth::model::SafetensorsFile;
+
+namespace {
+
+/// A path that is removed before and after the test.
+struct Temporary {
+  std::filesystem::path path;
+  explicit Temporary(std::string const& name) : path(std::filesystem::temp_directory_path() / name) {
+    std::filesystem::remove_all(path);
+  }
+  Temporary(Temporary const&) = delete;
+  Temporary& operator=(Temporary const&) = delete;
+  ~Temporary() { std::filesystem::remove_all(path); }
+};
+
+bool same_bits(std::span<float const> a, std::span<float const> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("an exported GGUF file loads with the same bits and metadata") {
+  for (std::string name : golden_models) {
+    INFO(name);
+    Temporary const out("zeroth_test_export.gguf");
+    GgufFile const source(golden_file(name + ".gguf"));
+    auto weights = zeroth::model::load_gguf(source);
+    for (std::size_t p = 0; p < weights.parameters().size(); ++p) weights.values(p)[0] += 0.125F;
+    zeroth::model::save_gguf(out.path.string(), source, weights);
+
+    GgufFile const exported(out.path.string());
+    auto const again = zeroth::model::load_gguf(exported);
+    CHECK(again.config() == weights.config());
+    REQUIRE(again.parameters().size() == weights.parameters().size());
+    for (std::size_t p = 0; p < weights.parameters().size(); ++p) CHECK(same_bits(again.values(p), weights.values(p)));
+    for (auto const& tensor : exported.tensors()) {
+      CHECK(tensor.type == zeroth::model::TensorType::f32);
+      CHECK(tensor.dims == source.tensor(tensor.name).dims);
+    }
+    CHECK(exported.get_array<std::string_view>("tokenizer.ggml.tokens") ==
+          source.get_array<std::string_view>("tokenizer.ggml.tokens"));
+    CHECK_FALSE(exported.find<std::uint32_t>("general.quantization_version"));
+  }
+  GgufFile const other(golden_file("mha_tied.gguf"));
+  auto const weights = load_golden("wide_heads");
+  CHECK_THROWS_WITH(zeroth::model::save_gguf("unused.gguf", other, weights),
+                    contains_text("describe a decoder of another configuration"));
+}
+
+TEST_CASE("an exported Hugging Face folder has its files, fields and order of rows") {
+  Temporary const out("zeroth_test_export_folder");
+  auto const weights = load_golden("gqa_separate");
+  zeroth::model::HuggingFaceExtras extras;
+  extras.tokenizer_json = "{\"tokenizer\": 1}";
+  extras.eos = 7;
+  zeroth::model::save_hugging_face(out.path, weights, extras);
+
+  std::ifstream config_file(out.path / "config.json");
+  auto const config = nlohmann::json::parse(config_file);
+  CHECK(config["architectures"] == nlohmann::json({"LlamaForCausalLM"}));
+  CHECK(config["hidden_size"] == 48);
+  CHECK(config["num_key_value_heads"] == 2);
+  CHECK(config["head_dim"] == 8);
+  CHECK(config["rope_theta"] == 1e5);
+  CHECK(config["rms_norm_eps"] == 1e-6);
+  CHECK(config["tie_word_embeddings"] == false);
+  CHECK(config["torch_dtype"] == "float32");
+  CHECK(config["bos_token_id"].is_null());
+  CHECK(config["eos_token_id"] == 7);
+  CHECK(std::filesystem::file_size(out.path / "tokenizer.json") == extras.tokenizer_json.size());
+  CHECK_FALSE(std::filesystem::exists(out.path / "tokenizer_config.json"));
+
+  SafetensorsFile const file((out.path / "model.safetensors").string());
+  CHECK(file.tensors().size() == weights.parameters().size());
+  auto read = [&](std::string const& name) {
+    auto const& tensor = file.tensor(name);
+    std::vector<float> values(tensor.values);
+    file.read(tensor, values);
+    return values;
+  };
+  auto const& tensors = weights.tensors();
+  CHECK(same_bits(read("lm_head.weight"), weights.values(tensors.head)));
+  CHECK(same_bits(read("model.layers.2.mlp.down_proj.weight"), weights.values(tensors.layers[2].down)));
+  CHECK(file.tensor("model.norm.weight").shape == std::vector<std::uint64_t>{48});
+  CHECK(file.tensor("model.layers.0.mlp.up_proj.weight").shape == std::vector<std::uint64_t>{88, 48});
+
+  // The second head of K: its elements 0 to 3 are the even ones of the GGUF file's order, 4 to 7 the odd ones.
+  auto const key = read("model.layers.1.self_attn.k_proj.weight");
+  auto const stored = weights.values(tensors.layers[1].key);
+  std::size_t const order[] = {0, 2, 4, 6, 1, 3, 5, 7};
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(same_bits(std::span(key).subspan((8 + i) * 48, 48), stored.subspan((8 + order[i]) * 48, 48)));
+}
+
+TEST_CASE("weights in Hugging Face's order of rows score the same") {
+  // The same model with its Q and K rows in halves: a decoder that turns i and i + head_dim / 2 must agree.
+  for (std::string name : golden_models) {
+    auto const weights = load_golden(name);
+    auto config = weights.config();
+    config.pairing = zeroth::model::RotaryPairing::halves;
+    zeroth::model::DecoderWeights halves(config);
+    for (auto const& tensor : zeroth::model::hugging_face_tensors(weights)) {
+      auto const from = weights.values(tensor.parameter);
+      auto const to = halves.values(tensor.parameter);
+      auto const columns = static_cast<std::size_t>(weights.parameters()[tensor.parameter].shape.columns);
+      for (std::size_t row = 0; row < from.size() / columns; ++row) {
+        std::size_t const source =
+            tensor.rotary ? zeroth::model::detail::stored_rotary_row(row, config.head_dim, weights.config().pairing)
+                          : row;
+        std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(source * columns), columns,
+                    to.begin() + static_cast<std::ptrdiff_t>(row * columns));
+      }
+    }
+    zeroth::model::PackedBatch batch;
+    for (GoldenSequence const& sequence : golden_sequences(name)) add_scored(batch, sequence.tokens);
+    CpuDecoder adjacent(weights);
+    CpuDecoder other(halves);
+    auto const expected = score(adjacent, batch);
+    auto const found = score(other, batch);
+    for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(1e-4));
+  }
+}
