@@ -119,7 +119,9 @@ struct MagnitudeMask {
         tensors.push_back(&parameters[i]);
         n += parameters[i].size();
       }
-      auto const active = static_cast<std::uint64_t>(std::ceil((1.0 - policy_.sparsity) * static_cast<double>(n)));
+      // (1 - 0.7) 10 is a little above 3 in doubles, and must not count as 4: leave out the rounding errors.
+      auto const size = static_cast<double>(n);
+      auto const active = static_cast<std::uint64_t>(std::ceil((1.0 - policy_.sparsity) * size - size * 0x1p-51));
       std::uint64_t const k = std::clamp<std::uint64_t>(active, 1, n);
       return magnitude_bits(weights.kth_magnitude(tensors, smallest ? k : n - k + 1));
     }
