@@ -85,12 +85,12 @@ class InPlaceWeights {
   }
 
   void save_masks() {
-    if (bitmaps_.empty())
-      for (std::size_t i = 0; i < parameters_.size(); ++i)
-        bitmaps_.push_back(coverage(i) == Coverage::some ? Bitmap(parameters_[i]) : Bitmap());
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      if (coverage(i) == Coverage::some)
-        backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), bitmaps_[i].words());
+    bitmaps_.resize(parameters_.size());
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (coverage(i) != Coverage::some) continue;
+      if (bitmaps_[i].words().empty()) bitmaps_[i] = Bitmap(parameters_[i]);
+      backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), bitmaps_[i].words());
+    }
   }
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
