@@ -32,9 +32,8 @@ enum class Coverage : std::uint8_t { none, some, all };
 /// 1. `rule(theta, element)` is pure; `theta` is the unperturbed weight, `element` its index in the whole tensor.
 /// 2. `static constexpr bool depends_on_weights`, if present and false, promises that `theta` is not looked at; the
 ///    in-place form then needs no stored mask. Absent means true.
-/// 3. `rule` may be asked about any element of a tile that a tensor touches, also those outside a slice; what it says
-/// of
-///    them is ignored.
+/// 3. `rule` may be asked about any element of a tile that a slice touches, outside the slice too; what it says of
+///    those is ignored.
 template <class T>
 concept MaskRule = std::semiregular<T> && requires(T const& rule, float theta, std::uint64_t element) {
   { rule(theta, element) } -> std::same_as<bool>;
