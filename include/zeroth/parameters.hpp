@@ -69,9 +69,9 @@ struct Shape {
 
 /// One tensor to tune, or a slice of one. The memory is the caller's.
 struct Parameter {
-  std::string name;
+  std::string name{};
   Role role = Role::matrix;
-  Shape shape;
+  Shape shape{};
   DataType dtype = DataType::f32;
   void* data = nullptr;      ///< first element; row-major and contiguous; not owned
   std::uint32_t stream = 0;  ///< noise stream; see stream_of

@@ -39,9 +39,9 @@ namespace zeroth {
 
 /// Picks tensors by name and role. Empty lists pick everything.
 struct TensorFilter {
-  std::vector<std::string> include;  ///< globs; a tensor must match one, if there are any
-  std::vector<std::string> exclude;  ///< globs; a tensor must match none
-  std::vector<Role> exclude_roles;   ///< a tensor must have none of them
+  std::vector<std::string> include{};  ///< globs; a tensor must match one, if there are any
+  std::vector<std::string> exclude{};  ///< globs; a tensor must match none
+  std::vector<Role> exclude_roles{};   ///< a tensor must have none of them
 
   [[nodiscard]] bool operator()(Parameter const& tensor) const {
     auto matches = [&](std::string const& glob) { return glob_match(glob, tensor.name); };
