@@ -19,9 +19,9 @@ namespace zeroth::model::cpu {
 /// keys x 32 floats however long the sequence is.
 class AttentionTask {
  public:
-  AttentionTask(Product product, HeadShape const& shape, Segment const& segment, std::span<std::size_t const> rows,
-                std::size_t first_query) noexcept
-      : product_(product), shape_(shape), segment_(segment), rows_(rows), first_query_(first_query) {}
+  AttentionTask(Kernels const& kernels, HeadShape const& shape, Segment const& segment,
+                std::span<std::size_t const> rows, std::size_t first_query) noexcept
+      : kernels_(kernels), shape_(shape), segment_(segment), rows_(rows), first_query_(first_query) {}
 
   /// Reads q, k, v and writes out's rows [first_query, first_query + rows.size()) of the heads that share `kv_head`.
   void run(std::size_t lane, std::size_t kv_head, Activations const& q, Activations const& k, Activations const& v,
@@ -67,11 +67,11 @@ class AttentionTask {
           for (std::size_t d = 0; d < dim; ++d) to[d * block_tokens] = from[d * block_tokens] * scale;
         }
         std::size_t const score_size = seen * block_tokens;
-        product_({seen, dim, key_rows, dim, blocks, queries, group_size, scores, score_size});
+        kernels_.product({seen, dim, key_rows, dim, blocks, queries, group_size, scores, score_size});
         float shares[group_blocks * block_tokens];
         for (std::size_t b = 0; b < blocks; ++b)
           softmax(first + b * block_tokens, seen, scores + b * score_size, shares + b * block_tokens);
-        product_({dim, seen, value_columns, value_stride, blocks, scores, score_size, sums, group_size});
+        kernels_.product({dim, seen, value_columns, value_stride, blocks, scores, score_size, sums, group_size});
         for (std::size_t i = 0; i < count; ++i) {
           std::size_t const row = first_query_ + first + i;
           float const* const from = sums + i / block_tokens * group_size + i % block_tokens;
@@ -92,38 +92,19 @@ class AttentionTask {
 
   /// Turns the scores (keys x 16 queries) of a block into exponentials, and gives the reciprocals of their sums.
   void softmax(std::size_t first, std::size_t keys, float* scores, float* shares) const noexcept {
-    std::size_t limit[block_tokens];
-    float top[block_tokens];
-    float sum[block_tokens];
-    std::size_t least = keys;
-    for (std::size_t t = 0; t < block_tokens; ++t) {
-      limit[t] = first + t < rows_.size() ? std::min(visible(rows_[first + t]), keys) : keys;
-      least = std::min(least, limit[t]);
-      top[t] = -std::numeric_limits<float>::infinity();
-      sum[t] = 0;
-    }
-    // Keys below `least` are seen by all queries of the block; beyond it, each query stops at its own limit.
-    for (std::size_t j = 0; j < least; ++j)
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    alignas(64) float top[block_tokens];
+    alignas(64) float sum[block_tokens] = {};
+    std::fill_n(top, block_tokens, -infinity);
+    for (std::size_t t = 0; t < block_tokens && first + t < rows_.size(); ++t)
+      for (std::size_t j = visible(rows_[first + t]); j < keys; ++j) scores[j * block_tokens + t] = -infinity;
+    for (std::size_t j = 0; j < keys; ++j)
       for (std::size_t t = 0; t < block_tokens; ++t) top[t] = std::max(top[t], scores[j * block_tokens + t]);
-    for (std::size_t j = least; j < keys; ++j)
-      for (std::size_t t = 0; t < block_tokens; ++t)
-        if (j < limit[t]) top[t] = std::max(top[t], scores[j * block_tokens + t]);
-    for (std::size_t j = 0; j < least; ++j)
-      for (std::size_t t = 0; t < block_tokens; ++t) {
-        float const e = exp_approximate(scores[j * block_tokens + t] - top[t]);
-        scores[j * block_tokens + t] = e;
-        sum[t] += e;
-      }
-    for (std::size_t j = least; j < keys; ++j)
-      for (std::size_t t = 0; t < block_tokens; ++t) {
-        float const e = j < limit[t] ? exp_approximate(scores[j * block_tokens + t] - top[t]) : 0.0F;
-        scores[j * block_tokens + t] = e;
-        sum[t] += e;
-      }
+    kernels_.exponentials(keys, scores, top, sum);
     for (std::size_t t = 0; t < block_tokens; ++t) shares[t] = 1.0F / sum[t];
   }
 
-  Product product_;
+  Kernels kernels_;
   HeadShape shape_;
   Segment segment_;
   std::span<std::size_t const> rows_;

@@ -21,7 +21,7 @@ namespace zeroth::model::cpu {
 class Head {
  public:
   /// Logits of the requested tokens; only their rows of the head are expanded. out[lane * requests + i].
-  void logits(AnyExecutor executor, Product product, ScratchPool& pool, WeightView const& weights,
+  void logits(AnyExecutor executor, Kernels const& kernels, ScratchPool& pool, WeightView const& weights,
               std::size_t parameter, Activations const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
     sort_by_token(requests);
@@ -37,8 +37,8 @@ class Head {
       Panel const panel = read_panel(weights, parameter, token, 1, *scratch, products);
       float* const result = scratch->floats.data();
       for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
-        product({1, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0), in.block_size(),
-                 result, block_tokens});
+        kernels.product({1, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
+                         in.block_size(), result, block_tokens});
         for (std::size_t i = first; i < last; ++i)
           out[lane * requests.size() + order_[i]] = static_cast<double>(result[requests[order_[i]].row]);
       }
@@ -46,7 +46,7 @@ class Head {
   }
 
   /// Logits minus the logarithm of the sum of all tokens' exponentials. out[lane * requests + i].
-  void log_probabilities(AnyExecutor executor, Product product, ScratchPool& pool, WeightView const& weights,
+  void log_probabilities(AnyExecutor executor, Kernels const& kernels, ScratchPool& pool, WeightView const& weights,
                          std::size_t parameter, Activations const& in, std::span<ScoreRequest const> requests,
                          std::span<double> out) {
     sort_by_token(requests);
@@ -68,13 +68,13 @@ class Head {
         for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
           for (std::size_t block = 0; block < in.blocks(); block += group_blocks) {
             std::size_t const blocks = std::min(group_blocks, in.blocks() - block);
-            product({rows, in.features(), panel.lanes[lane], panel.stride, blocks, in.block(lane, block),
-                     in.block_size(), result, rows * block_tokens});
+            kernels.product({rows, in.features(), panel.lanes[lane], panel.stride, blocks, in.block(lane, block),
+                             in.block_size(), result, rows * block_tokens});
+            pick(requests, first, rows, block, blocks, result, out.subspan(lane * requests.size(), requests.size()));
             for (std::size_t b = 0; b < blocks; ++b) {
               std::size_t const slot = stripe * slots + (lane * in.blocks() + block + b) * block_tokens;
-              accumulate(rows, result + b * rows * block_tokens, tops_.data() + slot, sums_.data() + slot);
+              accumulate(kernels, rows, result + b * rows * block_tokens, tops_.data() + slot, sums_.data() + slot);
             }
-            pick(requests, first, rows, block, blocks, result, out.subspan(lane * requests.size(), requests.size()));
           }
         }
       }
@@ -97,17 +97,21 @@ class Head {
     });
   }
 
-  /// Takes the logits (rows x 16) of a panel into the running maximum and sum of exponentials of a block.
-  static void accumulate(std::size_t rows, float const* logits, float* top, float* sum) noexcept {
-    float now[block_tokens];
+  /// Takes the logits (rows x 16) of a panel, which it overwrites, into the running maximum and sum of exponentials of
+  /// a block.
+  static void accumulate(Kernels const& kernels, std::size_t rows, float* logits, float* top, float* sum) noexcept {
+    alignas(64) float now[block_tokens];
+    alignas(64) float part[block_tokens] = {};
+    alignas(64) float moved[block_tokens];
     std::copy_n(top, block_tokens, now);
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t t = 0; t < block_tokens; ++t) now[t] = std::max(now[t], logits[r * block_tokens + t]);
-    float part[block_tokens] = {};
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t t = 0; t < block_tokens; ++t) part[t] += exp_approximate(logits[r * block_tokens + t] - now[t]);
+    kernels.exponentials(rows, logits, now, part);
+    std::copy_n(top, block_tokens, moved);
+    alignas(64) float unused[block_tokens] = {};
+    kernels.exponentials(1, moved, now, unused);
     for (std::size_t t = 0; t < block_tokens; ++t) {
-      sum[t] = (sum[t] > 0 ? sum[t] * exp_approximate(top[t] - now[t]) : 0.0F) + part[t];
+      sum[t] = sum[t] * moved[t] + part[t];
       top[t] = now[t];
     }
   }

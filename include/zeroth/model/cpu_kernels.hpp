@@ -2,16 +2,15 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-/// The one inner loop of the CPU decoder: a register-tiled product of weight rows with blocks of tokens.
+/// The inner loops of the CPU decoder: a register-tiled product of weight rows with blocks of tokens, and exponentials.
 ///
 /// Activations lie in blocks of 16 tokens: element (feature i, token t) of a block is at [i * 16 + t]. So a product
 /// broadcasts weights, which are read in place in their own row order, and neither operand is ever packed or copied.
-/// Each element of the result is one sum over k in ascending order: it depends on its own row and its own token, not on
+/// Each element of a product is one sum over k in ascending order: it depends on its own row and its own token, not on
 /// tile sizes, threads or neighbours.
 namespace zeroth::model::cpu {
 
@@ -56,6 +55,21 @@ struct ProductArguments {
 
 using Product = void (*)(ProductArguments const&);
 
+/// Replaces each of `rows` x 16 values by e^(value - top[t]) and adds it to sum[t], t being its place in its row.
+///
+/// Relative error below 2e-7; 0 where the exponent is below -87, e^88 where it is above 88, NaN where it is NaN.
+using Exponentials = void (*)(std::size_t rows, float* values, float const* top, float* sum);
+
+/// gate[i] = gate[i] / (1 + e^-gate[i]) * up[i] for a multiple of 16 elements; both are 64-byte aligned.
+using GatedSilu = void (*)(std::size_t size, float* gate, float const* up);
+
+/// The inner loops for one instruction set.
+struct Kernels {
+  Product product;
+  Exponentials exponentials;
+  GatedSilu gated_silu;
+};
+
 namespace detail {
 
 #if defined(__clang__)
@@ -68,17 +82,19 @@ namespace detail {
 
 // A macro, because a target attribute must stand on the function that holds the vector code: GCC lowers vectors that
 // are wider than a function's own target before it inlines that function into a caller with a wider one.
-#define ZEROTH_DEFINE_PRODUCT_KERNEL(NAME, TARGET, WIDTH, BYTES, ROWS, BLOCKS)                                         \
+#define ZEROTH_DEFINE_KERNEL(NAME, TARGET, WIDTH, BYTES, ROWS, BLOCKS)                                                 \
   struct NAME {                                                                                                        \
+    typedef float Vector __attribute__((vector_size(BYTES), may_alias));                                               \
+    typedef std::int32_t Integers __attribute__((vector_size(BYTES), may_alias));                                      \
     static constexpr std::size_t rows = ROWS;                                                                          \
     static constexpr std::size_t blocks = BLOCKS;                                                                      \
+    static constexpr std::size_t width = (BYTES) / sizeof(float);                                                      \
+    static constexpr std::size_t parts = block_tokens / width;                                                         \
+                                                                                                                       \
     template <std::size_t R, std::size_t B>                                                                            \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void run(                                    \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void product(                                \
         std::size_t inner, float const* weights, std::size_t weight_stride, float const* input,                        \
         std::size_t input_stride, float* output, std::size_t output_stride) {                                          \
-      typedef float Vector __attribute__((vector_size(BYTES), may_alias));                                             \
-      constexpr std::size_t width = (BYTES) / sizeof(float);                                                           \
-      constexpr std::size_t parts = block_tokens / width;                                                              \
       Vector sum[R][B * parts];                                                                                        \
       ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
         ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] = Vector{};                                \
@@ -98,26 +114,72 @@ namespace detail {
             sum[r][p];                                                                                                 \
       }                                                                                                                \
     }                                                                                                                  \
+                                                                                                                       \
+    __attribute__((always_inline, TARGET, WIDTH)) static inline Vector exponential(Vector x) {                         \
+      Vector const least = Vector{} - 87.0F;                                                                           \
+      Vector const most = Vector{} + 88.0F;                                                                            \
+      Vector const above = x > least ? x : least; /* and a NaN, which must not be converted to an integer */           \
+      Vector const clamped = above < most ? above : most;                                                              \
+      Vector const rounding = clamped < Vector{} ? Vector{} - 0.5F : Vector{} + 0.5F;                                  \
+      Integers const n = __builtin_convertvector(clamped * 1.44269504F + rounding, Integers);                          \
+      Vector const nf = __builtin_convertvector(n, Vector);                                                            \
+      Vector const r = (clamped - nf * 0.693359375F) - nf * -2.12194440e-4F; /* ln 2 in two parts */                   \
+      Vector p = Vector{} + 1.9875691500e-4F; /* Cephes' polynomial for e^r on [-ln2/2, ln2/2] */                      \
+      p = p * r + 1.3981999507e-3F;                                                                                    \
+      p = p * r + 8.3334519073e-3F;                                                                                    \
+      p = p * r + 4.1665795894e-2F;                                                                                    \
+      p = p * r + 1.6666665459e-1F;                                                                                    \
+      p = p * r + 5.0000001201e-1F;                                                                                    \
+      Integers const power = (n + 127) << 23;                                                                          \
+      Vector const value = (p * r * r + r + 1.0F) * reinterpret_cast<Vector const&>(power);                            \
+      Vector const flushed = x < least ? Vector{} : value;                                                             \
+      return x != x ? x : flushed;                                                                                     \
+    }                                                                                                                  \
+                                                                                                                       \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void exponentials(std::size_t count,         \
+                                                                                            float* values,             \
+                                                                                            float const* top,          \
+                                                                                            float* sum) {              \
+      for (std::size_t p = 0; p < parts; ++p) {                                                                        \
+        Vector const subtracted = *reinterpret_cast<Vector const*>(top + p * width);                                   \
+        Vector total = *reinterpret_cast<Vector const*>(sum + p * width);                                              \
+        for (std::size_t r = 0; r < count; ++r) {                                                                      \
+          Vector& value = *reinterpret_cast<Vector*>(values + r * block_tokens + p * width);                           \
+          value = exponential(value - subtracted);                                                                     \
+          total += value;                                                                                              \
+        }                                                                                                              \
+        *reinterpret_cast<Vector*>(sum + p * width) = total;                                                           \
+      }                                                                                                                \
+    }                                                                                                                  \
+                                                                                                                       \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void gated_silu(std::size_t size,            \
+                                                                                          float* gate,                 \
+                                                                                          float const* up) {           \
+      for (std::size_t i = 0; i < size; i += width) {                                                                  \
+        Vector& g = *reinterpret_cast<Vector*>(gate + i);                                                              \
+        g = g / (exponential(-g) + 1.0F) * *reinterpret_cast<Vector const*>(up + i);                                   \
+      }                                                                                                                \
+    }                                                                                                                  \
   };
 
 #if defined(__x86_64__)
-ZEROTH_DEFINE_PRODUCT_KERNEL(Avx512Kernel, target("avx512f,fma"), ZEROTH_WIDE(512), 64, 12, 2)
-ZEROTH_DEFINE_PRODUCT_KERNEL(Avx2Kernel, target("avx2,fma"), ZEROTH_WIDE(256), 32, 6, 1)
-ZEROTH_DEFINE_PRODUCT_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
+ZEROTH_DEFINE_KERNEL(Avx512Kernel, target("avx512f,fma"), ZEROTH_WIDE(512), 64, 12, 2)
+ZEROTH_DEFINE_KERNEL(Avx2Kernel, target("avx2,fma"), ZEROTH_WIDE(256), 32, 6, 1)
+ZEROTH_DEFINE_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
 #else
-ZEROTH_DEFINE_PRODUCT_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
+ZEROTH_DEFINE_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
 #endif
 
-#undef ZEROTH_DEFINE_PRODUCT_KERNEL
+#undef ZEROTH_DEFINE_KERNEL
 #undef ZEROTH_WIDE
 #undef ZEROTH_UNROLL
 
 template <class Kernel, std::size_t R, std::size_t B>
 void product_tile(std::size_t rows, ProductArguments const& a, std::size_t row, std::size_t block) {
   if (rows == R)
-    Kernel::template run<R, B>(a.inner, a.weights + row * a.weight_stride, a.weight_stride,
-                               a.input + block * a.input_stride, a.input_stride,
-                               a.output + block * a.output_stride + row * block_tokens, a.output_stride);
+    Kernel::template product<R, B>(a.inner, a.weights + row * a.weight_stride, a.weight_stride,
+                                   a.input + block * a.input_stride, a.input_stride,
+                                   a.output + block * a.output_stride + row * block_tokens, a.output_stride);
   else if constexpr (R > 1)
     product_tile<Kernel, R - 1, B>(rows, a, row, block);
 }
@@ -138,36 +200,16 @@ void product(ProductArguments const& a) {
 
 }  // namespace detail
 
-/// The product for an instruction set that this processor supports.
-[[nodiscard]] inline Product product_for([[maybe_unused]] InstructionSet set) noexcept {
+/// The inner loops for an instruction set that this processor supports.
+[[nodiscard]] inline Kernels kernels_for([[maybe_unused]] InstructionSet set) noexcept {
+  auto of = []<class Kernel>(Kernel) {
+    return Kernels{&detail::product<Kernel>, &Kernel::exponentials, &Kernel::gated_silu};
+  };
 #if defined(__x86_64__)
-  if (set == InstructionSet::avx512) return &detail::product<detail::Avx512Kernel>;
-  if (set == InstructionSet::avx2) return &detail::product<detail::Avx2Kernel>;
+  if (set == InstructionSet::avx512) return of(detail::Avx512Kernel{});
+  if (set == InstructionSet::avx2) return of(detail::Avx2Kernel{});
 #endif
-  return &detail::product<detail::GenericKernel>;
-}
-
-/// e^x for x in [-87, 88] with a relative error below 2e-7; beyond that range, its value at the end of the range. A
-/// NaN stays one. Written without branches, so that a loop over it vectorises.
-[[nodiscard]] inline float exp_approximate(float x) noexcept {
-  constexpr float log2_e = 1.44269504F;
-  constexpr float ln2_high = 0.693359375F;
-  constexpr float ln2_low = -2.12194440e-4F;
-  float const above = x > -87.0F ? x : -87.0F;  // and so is a NaN, which must not be converted to an integer
-  float const clamped = above < 88.0F ? above : 88.0F;
-  auto const n = static_cast<std::int32_t>(clamped * log2_e + (clamped < 0 ? -0.5F : 0.5F));
-  auto const nf = static_cast<float>(n);
-  float const r = (clamped - nf * ln2_high) - nf * ln2_low;
-  // Cephes' polynomial for e^r on [-ln2/2, ln2/2].
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  float const mantissa = p * r * r + r + 1.0F;
-  float const value = mantissa * std::bit_cast<float>((n + 127) << 23);
-  return x != x ? x : value;
+  return of(detail::GenericKernel{});
 }
 
 }  // namespace zeroth::model::cpu

@@ -37,7 +37,7 @@ class CpuOps {
 
   /// @throws InvalidArgument if this processor cannot run `set`.
   explicit CpuOps(AnyExecutor executor = {}, cpu::InstructionSet set = cpu::best_instruction_set())
-      : executor_(executor), product_(cpu::product_for(set)), pool_(std::make_unique<ScratchPool>()) {
+      : executor_(executor), kernels_(cpu::kernels_for(set)), pool_(std::make_unique<ScratchPool>()) {
     if (!cpu::supports(set))
       throw InvalidArgument("this processor does not support the instruction set " + std::string(to_string(set)));
   }
@@ -116,8 +116,8 @@ class CpuOps {
       ScratchPool::Lease scratch(*pool_);
       cpu::Panel const panel = cpu::read_panel(weights, projection->parameter, first, rows, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
-        product_({rows, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0), in.block_size(),
-                  out.block(lane, 0) + first * tokens, out.block_size()});
+        kernels_.product({rows, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
+                          in.block_size(), out.block(lane, 0) + first * tokens, out.block_size()});
     });
   }
 
@@ -149,7 +149,7 @@ class CpuOps {
     executor_.parallel_for(queries.spans.size() * each, [&](std::size_t task) {
       QuerySpan const& span = queries.spans[task / each];
       ScratchPool::Lease scratch(*pool_);
-      cpu::AttentionTask const attention(product_, shape, segments[span.segment],
+      cpu::AttentionTask const attention(kernels_, shape, segments[span.segment],
                                          queries.rows.subspan(span.first, span.count), span.first);
       attention.run(task % each / shape.kv_heads, task % shape.kv_heads, q, k, v, *scratch, out);
     });
@@ -157,9 +157,7 @@ class CpuOps {
 
   void swiglu(Matrix& gate, Matrix const& up) {
     for_each_block(gate, [&](std::size_t lane, std::size_t b) {
-      float* const g = gate.block(lane, b);
-      float const* const u = up.block(lane, b);
-      for (std::size_t i = 0; i < gate.block_size(); ++i) g[i] = g[i] / (1.0F + cpu::exp_approximate(-g[i])) * u[i];
+      kernels_.gated_silu(gate.block_size(), gate.block(lane, b), up.block(lane, b));
     });
   }
 
@@ -185,12 +183,12 @@ class CpuOps {
 
   void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
-    head_.logits(executor_, product_, *pool_, weights, head, in, requests, out);
+    head_.logits(executor_, kernels_, *pool_, weights, head, in, requests, out);
   }
 
   void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(executor_, product_, *pool_, weights, head, in, requests, out);
+    head_.log_probabilities(executor_, kernels_, *pool_, weights, head, in, requests, out);
   }
 
  private:
@@ -204,7 +202,7 @@ class CpuOps {
   }
 
   AnyExecutor executor_;
-  cpu::Product product_;
+  cpu::Kernels kernels_;
   std::unique_ptr<ScratchPool> pool_;
   cpu::Head head_;
 };

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
+
+#include "catch.hpp"
+#include "zeroth/model/activations.hpp"
+#include "zeroth/model/cpu_kernels.hpp"
+
+using zeroth::model::AlignedFloats;
+using namespace zeroth::model::cpu;
+
+namespace {
+
+constexpr InstructionSet all_sets[] = {InstructionSet::generic, InstructionSet::avx2, InstructionSet::avx512};
+
+/// e^x by the kernels of `set`.
+float exponential(InstructionSet set, float x) {
+  alignas(64) float value[16] = {};
+  alignas(64) float const top[16] = {};
+  alignas(64) float sum[16] = {};
+  value[3] = x;
+  kernels_for(set).exponentials(1, value, top, sum);
+  CHECK((sum[3] == value[3] || std::isnan(x)));
+  CHECK(value[4] == 1.0F);
+  return value[3];
+}
+
+}  // namespace
+
+TEST_CASE("products of every tile shape are those of a plain loop") {
+  for (InstructionSet set : all_sets) {
+    if (!supports(set)) continue;
+    for (std::size_t rows : {1, 2, 5, 11, 12, 13, 25}) {
+      for (std::size_t blocks : {1, 2, 3}) {
+        std::size_t const inner = 19;
+        std::size_t const weight_stride = 23;
+        std::size_t const input_stride = inner * 16 + 16;
+        std::size_t const output_stride = rows * 16 + 32;
+        AlignedFloats weights;
+        AlignedFloats input;
+        AlignedFloats output;
+        for (std::size_t i = 0; i < rows * weight_stride; ++i)
+          weights.reserve(rows * weight_stride)[i] = static_cast<float>(i * 7 % 11) - 5;
+        for (std::size_t i = 0; i < blocks * input_stride; ++i)
+          input.reserve(blocks * input_stride)[i] = static_cast<float>(i * 5 % 13) - 6;
+        std::fill_n(output.reserve(blocks * output_stride), blocks * output_stride, 99.0F);
+        kernels_for(set).product({rows, inner, weights.data(), weight_stride, blocks, input.data(), input_stride,
+                                  output.data(), output_stride});
+        bool same = true;
+        for (std::size_t b = 0; b < blocks; ++b) {
+          for (std::size_t i = 0; i < output_stride; ++i) {
+            float expected = 99;  // beyond the rows nothing is written
+            if (i < rows * 16) {
+              expected = 0;
+              for (std::size_t k = 0; k < inner; ++k)
+                expected +=
+                    weights.data()[i / 16 * weight_stride + k] * input.data()[b * input_stride + k * 16 + i % 16];
+            }
+            same = same && output.data()[b * output_stride + i] == expected;  // small integers: no rounding
+          }
+        }
+        INFO(to_string(set) << ", " << rows << " rows, " << blocks << " blocks");
+        CHECK(same);
+      }
+    }
+  }
+}
+
+TEST_CASE("exponentials are those of the standard library") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (InstructionSet set : all_sets) {
+    if (!supports(set)) continue;
+    INFO(to_string(set));
+    for (float x = -87; x <= 88; x += 0.37F) CHECK(exponential(set, x) == Approx(std::exp(x)).epsilon(2e-7));
+    CHECK(exponential(set, 0) == 1.0F);
+    CHECK(exponential(set, -87.5F) == 0.0F);
+    CHECK(exponential(set, -infinity) == 0.0F);
+    CHECK(exponential(set, 1000) == Approx(std::exp(88.0F)).epsilon(1e-6));
+    CHECK(std::isnan(exponential(set, std::numeric_limits<float>::quiet_NaN())));
+  }
+}
+
+TEST_CASE("gated SiLU is that of the standard library") {
+  for (InstructionSet set : all_sets) {
+    if (!supports(set)) continue;
+    alignas(64) float gate[32];
+    alignas(64) float up[32];
+    for (std::size_t i = 0; i < 32; ++i) {
+      gate[i] = static_cast<float>(i) * 13 - 200;
+      up[i] = static_cast<float>(i) - 7;
+    }
+    kernels_for(set).gated_silu(32, gate, up);
+    for (std::size_t i = 0; i < 32; ++i) {
+      double const g = static_cast<double>(i) * 13 - 200;
+      CHECK(gate[i] == Approx(g / (1 + std::exp(-g)) * (static_cast<double>(i) - 7)).epsilon(1e-6).margin(1e-30));
+    }
+  }
+}
