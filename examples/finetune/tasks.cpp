@@ -55,13 +55,13 @@ std::vector<std::string_view> split_at_tabs(Row const& row, std::size_t expected
 
 /// Calls `read(row)` for each line but the first `skip` that is not blank.
 template <class Read>
-std::vector<Example> read_examples(fs::path const& path, std::vector<std::string> const& lines, std::size_t skip,
-                                   Read const& read) {
-  std::vector<Example> examples;
+std::vector<TextExample> read_examples(fs::path const& path, std::vector<std::string> const& lines, std::size_t skip,
+                                       Read const& read) {
+  std::vector<TextExample> examples;
   for (std::size_t i = skip; i < lines.size(); ++i) {
     if (strip(lines[i]).empty()) continue;
     std::string const text = to_valid_utf8(lines[i]);
-    if (std::optional<Example> example = read(Row{path, i + 1, text})) examples.push_back(*std::move(example));
+    if (std::optional<TextExample> example = read(Row{path, i + 1, text})) examples.push_back(*std::move(example));
   }
   if (examples.empty()) throw InvalidFile(path.string() + ": expected at least one example, found none");
   return examples;
@@ -73,7 +73,7 @@ std::string sentiment_prompt(Row const& row, std::string_view text) {
   return std::string(stripped) + " It was";
 }
 
-std::vector<Example> read_sst2(fs::path const& path) {
+std::vector<TextExample> read_sst2(fs::path const& path) {
   std::vector<std::string> const lines = read_lines(path);
   if (lines.empty()) throw InvalidFile(path.string() + ": expected a header and rows, found an empty file");
   Row const header{path, 1, lines.front()};
@@ -81,16 +81,16 @@ std::vector<Example> read_sst2(fs::path const& path) {
   std::size_t const label_column = names[0] == "label" ? 0 : 1;
   if (names[label_column] != "label")
     header.refuse("header: expected a column \"label\", found " + in_quotes(header.text));
-  return read_examples(path, lines, 1, [&](Row const& row) -> std::optional<Example> {
+  return read_examples(path, lines, 1, [&](Row const& row) -> std::optional<TextExample> {
     std::vector<std::string_view> const fields = split_at_tabs(row, 2);
     std::string_view const label = fields[label_column];
     if (label != "0" && label != "1") row.refuse("label: expected 0 or 1, found " + in_quotes(label));
-    return Example{sentiment_prompt(row, fields[1 - label_column]), label == "1" ? 1U : 0U};
+    return TextExample{sentiment_prompt(row, fields[1 - label_column]), label == "1" ? 1U : 0U};
   });
 }
 
-std::vector<Example> read_rte(fs::path const& path) {
-  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<Example> {
+std::vector<TextExample> read_rte(fs::path const& path) {
+  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<TextExample> {
     auto const json = nlohmann::json::parse(row.text, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) row.refuse("expected a JSON object, found " + in_quotes(row.text));
     auto text = [&](char const* field) {
@@ -102,13 +102,13 @@ std::vector<Example> read_rte(fs::path const& path) {
     std::string const label = text("label");
     if (label != "entailment" && label != "not_entailment")
       row.refuse("label: expected \"entailment\" or \"not_entailment\", found " + in_quotes(label));
-    return Example{text("premise") + "\nDoes this mean that \"" + text("hypothesis") + "\" is true? Yes or No?\n",
-                   label == "entailment" ? 0U : 1U};
+    return TextExample{text("premise") + "\nDoes this mean that \"" + text("hypothesis") + "\" is true? Yes or No?\n",
+                       label == "entailment" ? 0U : 1U};
   });
 }
 
-std::vector<Example> read_movie_reviews(fs::path const& path) {
-  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<Example> {
+std::vector<TextExample> read_movie_reviews(fs::path const& path) {
+  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<TextExample> {
     std::vector<std::string_view> const fields = split_at_tabs(row, 3);
     std::string_view const rating = strip(fields[1]);
     double mean = 0;
@@ -117,12 +117,12 @@ std::vector<Example> read_movie_reviews(fs::path const& path) {
       row.refuse("mean rating: expected a number, found " + in_quotes(fields[1]));
     std::string prompt = sentiment_prompt(row, fields[2]);
     if (std::abs(mean) <= 0.5) return std::nullopt;
-    return Example{std::move(prompt), mean > 0 ? 1U : 0U};
+    return TextExample{std::move(prompt), mean > 0 ? 1U : 0U};
   });
 }
 
-std::vector<Example> shuffled(std::vector<Example> examples) {
-  std::vector<Example> out;
+std::vector<TextExample> shuffled(std::vector<TextExample> examples) {
+  std::vector<TextExample> out;
   out.reserve(examples.size());
   for (std::uint32_t i : permutation(split_seed, 0, static_cast<std::uint32_t>(examples.size())))
     out.push_back(std::move(examples[i]));
@@ -130,9 +130,9 @@ std::vector<Example> shuffled(std::vector<Example> examples) {
 }
 
 /// Holds out as many examples of each class, alternating, so that every even number of the first ones is balanced.
-void split_balanced(std::vector<Example> all, fs::path const& path, TaskData& data) {
-  std::array<std::vector<Example>, 2> classes;
-  for (Example& example : shuffled(std::move(all))) classes[example.label].push_back(std::move(example));
+void split_balanced(std::vector<TextExample> all, fs::path const& path, TaskData& data) {
+  std::array<std::vector<TextExample>, 2> classes;
+  for (TextExample& example : shuffled(std::move(all))) classes[example.label].push_back(std::move(example));
   std::size_t const smaller = std::min(classes[0].size(), classes[1].size());
   if (smaller < 2)
     throw InvalidFile(path.string() + ": expected at least two examples of each class, found " +
@@ -140,8 +140,8 @@ void split_balanced(std::vector<Example> all, fs::path const& path, TaskData& da
                       " positive");
   std::size_t const held_out = std::clamp<std::size_t>(smaller / 5, 1, 1000);
   for (std::size_t i = 0; i < held_out; ++i)
-    for (std::vector<Example>& members : classes) data.held_out.push_back(std::move(members[i]));
-  for (std::vector<Example>& members : classes)
+    for (std::vector<TextExample>& members : classes) data.held_out.push_back(std::move(members[i]));
+  for (std::vector<TextExample>& members : classes)
     std::move(members.begin() + static_cast<std::ptrdiff_t>(held_out), members.end(), std::back_inserter(data.train));
 }
 
@@ -156,8 +156,8 @@ fs::path find_file(fs::path const& directory, std::string_view own_name, std::st
 
 void drop_held_out_prompts(TaskData& data) {
   std::unordered_set<std::string_view> held_out;
-  for (Example const& example : data.held_out) held_out.insert(example.prompt);
-  std::erase_if(data.train, [&](Example const& example) { return held_out.contains(example.prompt); });
+  for (TextExample const& example : data.held_out) held_out.insert(example.prompt);
+  std::erase_if(data.train, [&](TextExample const& example) { return held_out.contains(example.prompt); });
 }
 
 TaskData load_sst2(fs::path const& directory) {

@@ -9,8 +9,8 @@
 
 namespace zeroth::cli {
 
-/// One labelled example of a classification task, its prompt made.
-struct Example {
+/// One labelled example of a classification task as text, its prompt made.
+struct TextExample {
   std::string prompt;
   std::uint32_t label = 0;  ///< index of the right candidate
 };
@@ -18,8 +18,8 @@ struct Example {
 /// A task: its examples and the words that a model chooses among to complete each prompt.
 struct TaskData {
   std::vector<std::string> candidates;
-  std::vector<Example> train;     ///< all examples that may be trained on; none has the prompt of a held-out one
-  std::vector<Example> held_out;  ///< in an order fixed once and for all: take the first n to evaluate on n
+  std::vector<TextExample> train;     ///< all examples that may be trained on; none has the prompt of a held-out one
+  std::vector<TextExample> held_out;  ///< in an order fixed once and for all: take the first n to evaluate on n
 };
 
 /// The tasks that load_task knows, for a help text.

@@ -19,9 +19,9 @@ namespace {
 
 std::string const header = "label\tsentence\n";
 
-std::vector<std::string> prompts(std::vector<Example> const& examples) {
+std::vector<std::string> prompts(std::vector<TextExample> const& examples) {
   std::vector<std::string> sorted;
-  for (Example const& example : examples) sorted.push_back(example.prompt);
+  for (TextExample const& example : examples) sorted.push_back(example.prompt);
   std::sort(sorted.begin(), sorted.end());
   return sorted;
 }
@@ -92,7 +92,7 @@ TEST_CASE("movie reviews are positive, negative or left out, and the held-out on
   CHECK(data.train.size() + data.held_out.size() == 65);
   REQUIRE(data.held_out.size() == 10);  // a fifth of the 25 negative ones, twice
   for (std::size_t i = 0; i < 10; ++i) CHECK(data.held_out[i].label == i % 2);
-  for (Example const& example : data.train) CHECK(example.label == (example.prompt.starts_with("good") ? 1U : 0U));
+  for (TextExample const& example : data.train) CHECK(example.label == (example.prompt.starts_with("good") ? 1U : 0U));
 
   std::vector<std::string> all = prompts(data.train);
   for (std::string const& prompt : prompts(data.held_out)) {
