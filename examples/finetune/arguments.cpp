@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include <zeroth/config.hpp>
+#include <zeroth/error.hpp>
+
+#include "tasks.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+template <class T>
+bool parse(std::string const& text, T& value) {
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+std::string found(std::string const& text) {
+  return ", found " + in_quotes(text);
+}
+
+/// A whole number of type T from `least` to `most`; made plain decimal, as CLI11 would read 010 as eight.
+template <class T>
+CLI::Validator whole_number(T least, T most = std::numeric_limits<T>::max()) {
+  std::string expected = "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  auto check = [=](std::string& text) {
+    T value{};
+    if (!parse(text, value) || value < least || value > most) return expected + found(text);
+    text = std::to_string(value);
+    return std::string();
+  };
+  return CLI::Validator(check, "");
+}
+
+enum class Bounds : std::uint8_t { positive, share };
+
+CLI::Validator real_number(Bounds bounds) {
+  auto check = [=](std::string& text) -> std::string {
+    double value = 0;
+    bool const is_number = parse(text, value) && std::isfinite(value);
+    switch (bounds) {
+      case Bounds::positive:
+        return is_number && value > 0 ? "" : "expected a number above 0" + found(text);
+      case Bounds::share:
+        return is_number && value >= 0 && value < 1 ? "" : "expected a number of at least 0 and below 1" + found(text);
+    }
+    return "";
+  };
+  return CLI::Validator(check, "");
+}
+
+/// One of the values of an enum, by name.
+template <class Enum, std::size_t n>
+void add_choice(CLI::App& command, std::string const& name, Enum& value, std::array<Enum, n> const& choices,
+                std::string const& help) {
+  std::string names;
+  for (Enum choice : choices) names += (names.empty() ? "" : ", ") + std::string(to_string(choice));
+  auto assign = [&value, choices, names, name](std::string const& text) {
+    for (Enum choice : choices)
+      if (to_string(choice) == text) return void(value = choice);
+    throw CLI::ValidationError(name, "expected one of " + names + found(text));
+  };
+  command.add_option_function<std::string>(name, assign, help + ": " + names)
+      ->type_name("NAME")
+      ->default_str(std::string(to_string(value)));
+}
+
+void add_model(CLI::App& command, std::filesystem::path& model) {
+  command.add_option("--model", model, "the model: a GGUF file, or a folder with model.gguf")
+      ->required()
+      ->type_name("PATH");
+}
+
+void add_threads(CLI::App& command, unsigned& threads) {
+  command.add_option("--threads", threads, "threads to compute with; all by default")
+      ->type_name("N")
+      ->transform(whole_number<unsigned>(1, 4096));
+}
+
+void add_task(CLI::App& command, TaskOptions& options) {
+  add_model(command, options.model);
+  command.add_option("--task", options.task, "task: " + std::string(task_names))->required()->type_name("NAME");
+  command.add_option("--data", options.data, "folder with the task's files, or the folder above it")
+      ->required()
+      ->type_name("DIR");
+  command.add_option("--eval-examples", options.evaluation_examples, "held-out examples to evaluate on")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(1))
+      ->capture_default_str();
+  command
+      .add_option("--max-tokens", options.max_tokens,
+                  "longest sequence; a longer prompt loses its beginning (default 512, or the model's context)")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(2));
+  add_threads(command, options.threads);
+}
+
+std::string per_method(auto value_of) {
+  std::string text = "default";
+  for (Method method : {Method::s_mezo, Method::mezo, Method::r_mezo}) {
+    std::array<char, 64> number{};
+    std::snprintf(number.data(), number.size(), "%s%g for %s", method == Method::s_mezo ? " " : ", ",
+                  static_cast<double>(value_of(defaults_of(method))), std::string(to_string(method)).c_str());
+    text += number.data();
+  }
+  return text;
+}
+
+CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
+  CLI::App& command = *app.add_subcommand("finetune", "Fine-tune a model on a task with forward passes alone");
+  command.group("Commands");
+  command.footer(
+      "Writes OUT/metrics.jsonl as it goes, and OUT/summary.json and OUT/model at the end.\n"
+      "Ctrl-C ends the run after the step in hand: the model is saved and evaluated, and the exit code is 130.\n"
+      "A second Ctrl-C aborts at once.");
+  add_task(command, options);
+  command.add_option("--out", options.out, "folder of the run; made if it is not there")->required()->type_name("DIR");
+  command.add_flag("--overwrite", options.overwrite, "replace an earlier run in OUT");
+  add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
+             "form of the tuned model");
+
+  command.option_defaults()->group("Method");
+  add_choice(command, "--method", options.method, std::array{Method::s_mezo, Method::mezo, Method::r_mezo},
+             "which weights a step changes");
+  command.add_option("--sparsity", options.sparsity, "share of each matrix that is left alone (s-mezo, r-mezo)")
+      ->type_name("S")
+      ->check(real_number(Bounds::share))
+      ->capture_default_str();
+  command.add_option("--epsilon", options.epsilon, "size of the perturbation")
+      ->type_name("X")
+      ->check(real_number(Bounds::positive))
+      ->capture_default_str();
+  command.add_option("--samples", options.samples, "random directions a step")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(1, 1024))
+      ->capture_default_str();
+  command.add_option("--clip", options.clip, "bound of the projected gradient's magnitude; none by default")
+      ->type_name("X")
+      ->check(real_number(Bounds::positive));
+  command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay of the weights that are changed")
+      ->type_name("X")
+      ->check(real_number(Bounds::share))
+      ->capture_default_str();
+
+  command.option_defaults()->group("Training");
+  command
+      .add_option("--learning-rate", options.learning_rate,
+                  "learning rate; " + per_method([](MethodDefaults d) { return d.learning_rate; }))
+      ->type_name("X")
+      ->check(real_number(Bounds::positive));
+  add_choice(command, "--schedule", options.schedule,
+             std::array{Schedule::Shape::constant, Schedule::Shape::linear, Schedule::Shape::cosine},
+             "how the learning rate goes on after the warm-up");
+  command.add_option("--warmup-steps", options.warmup_steps, "steps over which the learning rate rises from 0")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0))
+      ->capture_default_str();
+  command
+      .add_option("--steps", options.steps,
+                  "steps; " + per_method([](MethodDefaults d) { return static_cast<double>(d.steps); }))
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(1, std::numeric_limits<std::uint32_t>::max()));
+  command.add_option("--batch-size", options.batch_size, "examples a step")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(1, 65536))
+      ->capture_default_str();
+  command.add_option("--micro-batches", options.micro_batches, "parts that a batch is evaluated in, to save memory")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(1, 65536))
+      ->capture_default_str();
+  command.add_option("--train-examples", options.train_examples, "training examples, drawn by the seed")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(1))
+      ->capture_default_str();
+  command
+      .add_option("--eval-every", options.evaluate_every,
+                  "steps between evaluations; 0: only before and after; default a tenth of the steps")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0));
+  command.add_option("--seed", options.seed, "seed of the noise, the batches and the choice of training examples")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0))
+      ->capture_default_str();
+  return command;
+}
+
+CLI::App& add_eval(CLI::App& app, EvalOptions& options) {
+  CLI::App& command = *app.add_subcommand("eval", "Evaluate a model on the held-out examples of a task");
+  command.group("Commands");
+  add_task(command, options);
+  command.add_option("--output", options.output, "JSON file to write")->required()->type_name("FILE");
+  return command;
+}
+
+CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
+  CLI::App& command = *app.add_subcommand("score", "Give the log-probability of each token of each line of a text");
+  command.group("Commands");
+  add_model(command, options.model);
+  command.add_option("--input", options.input, "text file, a sequence a line")->required()->type_name("FILE");
+  command.add_option("--output", options.output, "JSON Lines file to write")->required()->type_name("FILE");
+  add_threads(command, options.threads);
+  return command;
+}
+
+CLI::App& add_inspect(CLI::App& app, InspectOptions& options) {
+  CLI::App& command = *app.add_subcommand("inspect", "Show a model's architecture, tensors and memory needs");
+  command.group("Commands");
+  add_model(command, options.model);
+  command.add_flag("--json", options.json, "print JSON");
+  return command;
+}
+
+void check(FinetuneOptions const& options) {
+  std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
+  if (options.warmup_steps >= steps)
+    throw InvalidArgument("--warmup-steps: expected less than the number of steps, " + std::to_string(steps) +
+                          ", found " + std::to_string(options.warmup_steps));
+  if (options.batch_size % options.micro_batches != 0)
+    throw InvalidArgument("--micro-batches: expected a divisor of the batch size, " +
+                          std::to_string(options.batch_size) + ", found " + std::to_string(options.micro_batches));
+}
+
+/// What CLI11 has to say, on one line and without its class names.
+std::string message_of(CLI::ParseError const& error) {
+  std::string text = error.what();
+  text = text.substr(0, text.find('\n'));
+  return text + "; see zeroth --help";
+}
+
+}  // namespace
+
+Command parse_arguments(int argc, char const* const* argv) {
+  CLI::App app("Fine-tunes language models with forward passes alone: MeZO and Sparse MeZO.", "zeroth");
+  app.set_version_flag("--version", std::string("zeroth ") + version);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(28);
+
+  FinetuneOptions finetune;
+  EvalOptions eval;
+  ScoreOptions score;
+  InspectOptions inspect;
+  CLI::App const& finetune_command = add_finetune(app, finetune);
+  CLI::App const& eval_command = add_eval(app, eval);
+  CLI::App const& score_command = add_score(app, score);
+  add_inspect(app, inspect);
+
+  try {
+    app.parse(argc, argv);
+  } catch (CLI::CallForHelp const&) {
+    return HelpText{app.help()};
+  } catch (CLI::CallForVersion const& called) {
+    return HelpText{std::string(called.what()) + "\n"};
+  } catch (CLI::ParseError const& error) {
+    throw InvalidArgument(message_of(error));
+  }
+
+  if (finetune_command.parsed()) {
+    check(finetune);
+    check_task_name(finetune.task);
+    return finetune;
+  }
+  if (eval_command.parsed()) {
+    check_task_name(eval.task);
+    return eval;
+  }
+  if (score_command.parsed()) return score;
+  return inspect;
+}
+
+}  // namespace zeroth::cli

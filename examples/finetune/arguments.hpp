@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <variant>
+
+#include "options.hpp"
+
+namespace zeroth::cli {
+
+/// A text that was asked for (--help, --version) and is all there is to do.
+struct HelpText {
+  std::string text;
+};
+
+using Command = std::variant<HelpText, FinetuneOptions, EvalOptions, ScoreOptions, InspectOptions>;
+
+/// Reads the command line and checks each value for itself.
+/// @throws InvalidArgument naming the option, what was expected and what was found.
+[[nodiscard]] Command parse_arguments(int argc, char const* const* argv);
+
+}  // namespace zeroth::cli

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <zeroth/update/schedule.hpp>
+
+namespace zeroth::cli {
+
+/// Which weights a step perturbs and updates: the smallest of each matrix (the paper), all, or a random share.
+enum class Method : std::uint8_t { s_mezo, mezo, r_mezo };
+
+/// Form of the tuned model on disk.
+enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
+
+[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
+  switch (method) {
+    case Method::s_mezo:
+      return "s-mezo";
+    case Method::mezo:
+      return "mezo";
+    case Method::r_mezo:
+      return "r-mezo";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(SaveFormat format) noexcept {
+  switch (format) {
+    case SaveFormat::safetensors:
+      return "safetensors";
+    case SaveFormat::gguf:
+      return "gguf";
+    case SaveFormat::both:
+      return "both";
+  }
+  return "unknown";
+}
+
+/// What a method takes where the command line says nothing.
+struct MethodDefaults {
+  double learning_rate;
+  std::uint64_t steps;
+};
+
+/// The one place where the defaults of learning rate and steps are set.
+[[nodiscard]] constexpr MethodDefaults defaults_of(Method method) noexcept {
+  switch (method) {
+    case Method::s_mezo:
+      return {.learning_rate = 3e-6, .steps = 2000};
+    case Method::mezo:
+      return {.learning_rate = 1e-6, .steps = 2000};
+    case Method::r_mezo:
+      return {.learning_rate = 3e-6, .steps = 2000};
+  }
+  return {};
+}
+
+/// A model, a task and where its data lie: what `finetune` and `eval` have in common.
+struct TaskOptions {
+  std::filesystem::path model;
+  std::string task;
+  std::filesystem::path data;
+  std::uint64_t evaluation_examples = 500;
+  std::optional<std::uint32_t> max_tokens;  ///< default: 512, or the context of the model if that is shorter
+  unsigned threads = 0;                     ///< 0: all that the machine offers
+};
+
+/// `zeroth finetune`.
+struct FinetuneOptions : TaskOptions {
+  std::filesystem::path out;
+  Method method = Method::s_mezo;
+  double sparsity = 0.75;  ///< share of the weights of a matrix that a step leaves alone; not used by mezo
+  double epsilon = 1e-3;
+  std::optional<double> learning_rate;  ///< default: defaults_of(method)
+  std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
+  Schedule::Shape schedule = Schedule::Shape::constant;
+  std::uint64_t warmup_steps = 0;
+  std::uint32_t batch_size = 16;
+  std::uint32_t micro_batches = 1;
+  std::uint64_t train_examples = 1000;
+  std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
+  std::uint32_t samples = 1;
+  std::uint64_t seed = 0;
+  double weight_decay = 0;
+  std::optional<double> clip;
+  SaveFormat save = SaveFormat::safetensors;
+  bool overwrite = false;
+};
+
+/// `zeroth eval`.
+struct EvalOptions : TaskOptions {
+  std::filesystem::path output;
+};
+
+/// `zeroth score`.
+struct ScoreOptions {
+  std::filesystem::path model;
+  std::filesystem::path input;
+  std::filesystem::path output;
+  unsigned threads = 0;
+};
+
+/// `zeroth inspect`.
+struct InspectOptions {
+  std::filesystem::path model;
+  bool json = false;
+};
+
+}  // namespace zeroth::cli
