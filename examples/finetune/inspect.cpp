@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/dequantize.hpp>
+#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/load_gguf.hpp>
+
+#include "commands.hpp"
+#include "language_model.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string type_name(model::GgufTensor const& tensor) {
+  return std::string(zeroth::model::find_tensor_type(static_cast<std::uint32_t>(tensor.type))->name);
+}
+
+/// Sizes as mathematics writes them, the slowest first: GGUF's are the other way round.
+std::vector<std::uint64_t> shape_of(model::GgufTensor const& tensor) {
+  return {tensor.dims.rbegin(), tensor.dims.rend()};
+}
+
+std::uint64_t parameters_of(model::DecoderConfig const& config) {
+  std::uint64_t count = 0;
+  for (model::TensorSpec const& spec : model::tensor_specs(config)) count += spec.shape.size();
+  return count;
+}
+
+/// Bytes that the decoder's workspace takes for each token of a batch, both points of a probe together: the residual
+/// stream, the normed input, what is added, queries, keys, values and the two halves of the MLP, all f32.
+std::uint64_t activation_bytes_per_token(model::DecoderConfig const& config) {
+  std::uint64_t const query = std::uint64_t{config.heads} * config.head_dim;
+  std::uint64_t const key = std::uint64_t{config.kv_heads} * config.head_dim;
+  std::uint64_t const hidden = config.hidden;
+  std::uint64_t const values =
+      2 * hidden + std::max(hidden, query) + query + 2 * key + 2 * std::uint64_t{config.feed_forward};
+  return 2 * values * sizeof(float);
+}
+
+constexpr std::uint64_t example_tokens = 1024;
+
+Json describe(model::GgufFile const& file, model::DecoderConfig const& config) {
+  std::uint64_t const weights = parameters_of(config) * sizeof(float);
+  std::uint64_t const per_token = activation_bytes_per_token(config);
+  Json tensors = Json::array();
+  std::uint64_t file_bytes = 0;
+  for (model::GgufTensor const& tensor : file.tensors()) {
+    file_bytes += tensor.bytes;
+    tensors.push_back(Json{{"name", std::string(tensor.name)},
+                           {"shape", shape_of(tensor)},
+                           {"dtype", type_name(tensor)},
+                           {"bytes", tensor.bytes}});
+  }
+  return Json{{"path", file.path()},
+              {"format", "GGUF"},
+              {"format_version", file.version()},
+              {"architecture", config.architecture},
+              {"layers", config.layers},
+              {"hidden", config.hidden},
+              {"feed_forward", config.feed_forward},
+              {"heads", config.heads},
+              {"kv_heads", config.kv_heads},
+              {"head_dim", config.head_dim},
+              {"vocabulary", config.vocabulary},
+              {"context_length", config.context_length},
+              {"rope_theta", config.rope_theta},
+              {"norm_epsilon", config.norm_epsilon},
+              {"tied_head", config.tied_head},
+              {"parameters", parameters_of(config)},
+              {"tensor_bytes", file_bytes},
+              {"finetuning_memory",
+               {{"weights_bytes", weights},
+                {"activation_bytes_per_token", per_token},
+                {"example_tokens", example_tokens},
+                {"example_bytes", weights + example_tokens * per_token}}},
+              {"tensors", std::move(tensors)}};
+}
+
+void print_fact(char const* name, std::string const& value) {
+  std::printf("%-16s%s\n", name, value.c_str());
+}
+
+void print(Json const& model, model::DecoderConfig const& config) {
+  auto number = [&](char const* field) { return std::to_string(model.at(field).get<std::uint64_t>()); };
+  print_fact("model", model.at("path").get<std::string>());
+  print_fact("format", "GGUF version " + number("format_version"));
+  print_fact("architecture", config.architecture);
+  print_fact("layers", number("layers"));
+  print_fact("hidden", number("hidden"));
+  print_fact("feed forward", number("feed_forward"));
+  print_fact("heads",
+             number("heads") + " of " + number("head_dim") + ", " + number("kv_heads") + " for keys and values");
+  print_fact("vocabulary", number("vocabulary") + (config.tied_head ? ", head tied to the embedding" : ""));
+  print_fact("context", number("context_length"));
+  print_fact("parameters", number("parameters"));
+  auto const bytes = [&](char const* field) {
+    return human_bytes(model.at("finetuning_memory").at(field).get<std::uint64_t>());
+  };
+  print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " in the file, " +
+                            bytes("weights_bytes") + " in memory (f32)");
+  print_fact("a step takes", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
+                                 " for each token of a batch: " + bytes("example_bytes") + " with " +
+                                 std::to_string(example_tokens) + " tokens");
+
+  std::size_t longest = 6;
+  for (Json const& tensor : model.at("tensors"))
+    longest = std::max(longest, tensor.at("name").get_ref<std::string const&>().size());
+  std::printf("\n%-*s  %-8s%s\n", static_cast<int>(longest), "tensor", "dtype", "shape");
+  for (Json const& tensor : model.at("tensors")) {
+    std::string shape;
+    for (Json const& size : tensor.at("shape")) shape += (shape.empty() ? "" : " x ") + size.dump();
+    std::printf("%-*s  %-8s%s\n", static_cast<int>(longest), tensor.at("name").get_ref<std::string const&>().c_str(),
+                tensor.at("dtype").get_ref<std::string const&>().c_str(), shape.c_str());
+  }
+}
+
+}  // namespace
+
+int run(InspectOptions const& options) {
+  model::GgufFile const file(model_file(options.model).string());
+  model::DecoderConfig const config = model::read_decoder_config(file);
+  Json const model = describe(file, config);
+  if (options.json)
+    std::printf("%s\n", model.dump(2).c_str());
+  else
+    print(model, config);
+  if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
+  return 0;
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/model/packed_batch.hpp>
+
+#include "commands.hpp"
+#include "language_model.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Tokens = std::vector<std::int32_t>;
+
+// Lines are scored together up to about this many tokens: enough to keep a processor busy, little to hold.
+constexpr std::size_t tokens_together = 512;
+
+/// Scores lines, several at a time, and writes a JSON object a line.
+class LineScorer {
+ public:
+  LineScorer(CpuDecoder& decoder, OutputFile& output) : decoder_(decoder), output_(output) {}
+
+  void add(Tokens line) {
+    if (!line.empty()) {
+      std::size_t const first = batch_.rows();
+      batch_.add_segment(line);
+      for (std::size_t i = 1; i < line.size(); ++i) batch_.request(first + i - 1, line[i]);
+    }
+    lines_.push_back(std::move(line));
+    if (batch_.rows() >= tokens_together) flush();
+  }
+
+  void flush() {
+    std::vector<double> scores(batch_.requests().size());
+    decoder_.score(batch_, model::ScoreKind::log_probability, scores);
+    auto next = scores.begin();
+    for (Tokens const& line : lines_) {
+      Json log_probabilities = Json::array();
+      if (!line.empty()) log_probabilities.push_back(nullptr);
+      for (std::size_t i = 1; i < line.size(); ++i) log_probabilities.push_back(*next++);
+      output_.write(Json{{"tokens", line}, {"logprobs", std::move(log_probabilities)}}.dump() + "\n");
+    }
+    lines_.clear();
+    batch_.clear();
+  }
+
+ private:
+  CpuDecoder& decoder_;
+  OutputFile& output_;
+  std::vector<Tokens> lines_;
+  model::PackedBatch batch_;
+};
+
+}  // namespace
+
+int run(ScoreOptions const& options) {
+  check_writable(options.output, {options.input, options.model});
+  std::vector<std::string> const lines = read_lines(options.input);
+  LanguageModel const model(options.model);
+  OpenMpExecutor executor{options.threads};
+  CpuDecoder decoder(model.weights, Ops(executor));
+
+  OutputFile output(options.output);
+  LineScorer scorer(decoder, output);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    Tokens tokens = model.tokenizer.encode(lines[i]);
+    if (tokens.size() > model.weights.config().context_length)
+      throw InvalidFile(options.input.string() + ":" + std::to_string(i + 1) + ": expected at most " +
+                        std::to_string(model.weights.config().context_length) + " tokens, the model's context, found " +
+                        std::to_string(tokens.size()));
+    scorer.add(std::move(tokens));
+  }
+  scorer.flush();
+  output.finish();
+  return 0;
+}
+
+}  // namespace zeroth::cli
