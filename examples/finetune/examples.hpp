@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "encoding.hpp"
+#include "language_model.hpp"
+#include "options.hpp"
+#include "tasks.hpp"
+
+namespace zeroth::cli {
+
+/// The longest sequence that the options allow the model.
+/// @throws InvalidArgument if --max-tokens is beyond the model's context.
+[[nodiscard]] std::uint32_t longest_sequence(TaskOptions const& options, LanguageModel const& model);
+
+/// `count` of the training examples, or all if there are fewer; which ones and in which order depends on the seed.
+[[nodiscard]] std::vector<TextExample> choose_training_examples(TaskData const& data, std::uint64_t count,
+                                                                std::uint64_t seed);
+
+/// The first `count` held-out examples, or all if there are fewer: the same ones for every run.
+[[nodiscard]] std::span<TextExample const> choose_held_out_examples(TaskData const& data, std::uint64_t count);
+
+}  // namespace zeroth::cli
