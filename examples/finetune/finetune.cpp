@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <zeroth/backend/eigen.hpp>
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/zeroth.hpp>
+
+#include "commands.hpp"
+#include "evaluation.hpp"
+#include "examples.hpp"
+#include "interrupt.hpp"
+#include "metrics.hpp"
+#include "order.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "save.hpp"
+#include "summary.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Mean of the losses at one sign of the perturbation; the optimizer gives them as +, -, +, -, ...
+double mean_loss(StepReport const& report, std::size_t first) {
+  double sum = 0;
+  for (std::size_t i = first; i < report.losses.size(); i += 2) sum += report.losses[i];
+  return sum / static_cast<double>(report.losses.size() / 2);
+}
+
+StepMetrics metrics_of(StepReport const& report, double seconds) {
+  return {.step = report.step + 1,
+          .loss = report.loss,
+          .loss_plus = mean_loss(report, 0),
+          .loss_minus = mean_loss(report, 1),
+          .projected_gradient = report.projected_gradient,
+          .learning_rate = report.learning_rate,
+          .active_weights = report.active_weights,
+          .seconds = seconds,
+          .skipped = report.skipped() ? to_string(report.skip_reason) : ""};
+}
+
+/// The options with the defaults that depend on others filled in.
+FinetuneOptions resolved(FinetuneOptions options) {
+  MethodDefaults const defaults = defaults_of(options.method);
+  if (!options.learning_rate) options.learning_rate = defaults.learning_rate;
+  if (!options.steps) options.steps = defaults.steps;
+  options.threads = OpenMpExecutor(options.threads).concurrency();
+  // An evaluation takes as long as some dozen steps.
+  constexpr std::uint64_t least_between_evaluations = 100;
+  if (!options.evaluate_every) options.evaluate_every = std::max(*options.steps / 10, least_between_evaluations);
+  return options;
+}
+
+Schedule schedule_of(FinetuneOptions const& options) {
+  return {.shape = options.schedule, .total_steps = *options.steps, .warmup_steps = options.warmup_steps};
+}
+
+/// Calls `body` with the mask policy of the method.
+template <class Body>
+void with_mask_of(FinetuneOptions const& options, Body const& body) {
+  switch (options.method) {
+    case Method::s_mezo:
+      return body(SmallestMagnitude{.sparsity = options.sparsity});
+    case Method::mezo:
+      return body(Dense{});
+    case Method::r_mezo:
+      return body(RandomMask{.sparsity = options.sparsity, .seed = options.seed});
+  }
+}
+
+/// One run: what is the same for all methods, and the loop over the steps.
+class FinetuneRun {
+ public:
+  FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model,
+              EncodedExamples const& train, EncodedExamples const& held_out)
+      : options_(options),
+        model_(model),
+        train_(train),
+        held_out_(held_out),
+        executor_(options.threads),
+        decoder_(model.weights, Ops(executor_)),
+        scorer_(decoder_),
+        metrics_(out.metrics()),
+        progress_(*options.steps) {}
+
+  /// Evaluates before the first step. Returns whether the run is to go on.
+  bool evaluate_before(RunResult& result) { return evaluate_now(0, result.before, /*interruptible=*/true); }
+
+  void train(RunResult& result) {
+    with_mask_of(options_, [&](auto const& mask) { train_with(mask, result); });
+  }
+
+  /// Evaluates after the last step, even after an interrupt, unless that was done already.
+  void evaluate_after(RunResult& result) {
+    if (evaluated_step_ != result.steps) evaluate_now(result.steps, result.after, /*interruptible=*/false);
+  }
+
+  Progress& progress() { return progress_; }
+
+ private:
+  template <class Mask>
+  void train_with(Mask const& mask, RunResult& result) {
+    ZerothOrderOptimizer optimizer(model_.weights.parameters(), Gaussian{}, mask, EigenBackend{executor_},
+                                   Sgd{.weight_decay = options_.weight_decay},
+                                   Options{.epsilon = options_.epsilon,
+                                           .learning_rate = *options_.learning_rate,
+                                           .schedule = schedule_of(options_),
+                                           .samples = options_.samples,
+                                           .micro_batches = options_.micro_batches,
+                                           .seed = options_.seed,
+                                           .clip = options_.clip});
+    while (result.steps < *options_.steps && !interrupted()) {
+      Clock::time_point const start = Clock::now();
+      StepReport const report =
+          optimizer.step([&](auto const& probe, std::span<double> losses) { measure_losses(probe, losses); });
+      record(report, seconds_since(start), result);
+      bool const is_due = *options_.evaluate_every != 0 && result.steps % *options_.evaluate_every == 0;
+      if (is_due) evaluate_now(result.steps, result.after, /*interruptible=*/result.steps != *options_.steps);
+    }
+  }
+
+  void measure_losses(AnyProbe const& probe, std::span<double> losses) {
+    std::vector<std::uint32_t> const batch = batch_of_step(options_.seed, probe.step(), options_.batch_size,
+                                                           static_cast<std::uint32_t>(train_.examples.size()));
+    std::size_t const part = batch.size() / options_.micro_batches;
+    batch_.clear();
+    for (std::uint32_t example : std::span(batch).subspan(probe.micro_batch() * part, part))
+      batch_.push_back(train_.examples[example]);
+    std::vector<double> const& measured = scorer_.score(batch_, probe).losses;
+    std::copy(measured.begin(), measured.end(), losses.begin());
+  }
+
+  void record(StepReport const& report, double seconds, RunResult& result) {
+    metrics_.write(metrics_of(report, seconds));
+    ++result.steps;
+    result.step_seconds += seconds;
+    if (report.skipped()) {
+      if (result.skipped_steps++ == 0)
+        progress_.message("step " + std::to_string(result.steps) + " skipped: " +
+                          std::string(to_string(report.skip_reason)) + "; metrics.jsonl lists any others");
+    } else {
+      result.active_weights += report.active_weights;
+    }
+    progress_.step(result.steps, report.loss, seconds);
+  }
+
+  /// Returns whether the evaluation came to its end.
+  bool evaluate_now(std::uint64_t step, std::optional<EvaluationMetrics>& result, bool interruptible) {
+    Clock::time_point const start = Clock::now();
+    std::optional<EvaluationResult> const evaluation = evaluate(decoder_, held_out_.examples, [&](std::size_t done) {
+      progress_.evaluation(done, held_out_.examples.size());
+      return !interruptible || !interrupted();
+    });
+    if (!evaluation) return false;
+    result = EvaluationMetrics{step, evaluation->accuracy, evaluation->loss, held_out_.examples.size()};
+    evaluated_step_ = step;
+    metrics_.write(*result);
+    std::array<char, 128> line{};
+    std::snprintf(line.data(), line.size(), "step %llu: accuracy %.4f, loss %.4f on %zu held-out examples (%s)",
+                  static_cast<unsigned long long>(step), result->accuracy, result->loss, held_out_.examples.size(),
+                  human_duration(seconds_since(start)).c_str());
+    progress_.message(line.data());
+    return true;
+  }
+
+  FinetuneOptions const& options_;
+  LanguageModel const& model_;
+  EncodedExamples const& train_;
+  EncodedExamples const& held_out_;
+  OpenMpExecutor executor_;
+  CpuDecoder decoder_;
+  model::CandidateScorer<Ops> scorer_;
+  std::vector<model::Example> batch_;
+  MetricsFile metrics_;
+  Progress progress_;
+  std::optional<std::uint64_t> evaluated_step_;
+};
+
+/// The training and the held-out examples as tokens; the task's text is gone when this returns.
+struct EncodedTask {
+  EncodedExamples train;
+  EncodedExamples held_out;
+};
+
+EncodedTask encode_task(TaskData const& data, FinetuneOptions const& options, LanguageModel const& model) {
+  std::uint32_t const longest = *options.max_tokens;
+  std::vector<TextExample> const train = choose_training_examples(data, options.train_examples, options.seed);
+  std::span<TextExample const> const held_out = choose_held_out_examples(data, options.evaluation_examples);
+  return {encode(train, data.candidates, model.tokenizer, longest),
+          encode(held_out, data.candidates, model.tokenizer, longest)};
+}
+
+}  // namespace
+
+int run(FinetuneOptions const& given) {
+  FinetuneOptions options = resolved(given);
+  RunDirectory out(options.out, options.overwrite);
+  std::optional<TaskData> data = load_task(options.task, options.data);
+  LanguageModel const model(options.model);
+  options.max_tokens = longest_sequence(options, model);
+  EncodedTask const task = encode_task(*data, options, model);
+  data.reset();
+  out.check_space(saved_bytes(model, options.save));
+
+  catch_interrupts();
+  out.begin();
+  RunResult result;
+  FinetuneRun run(options, out, model, task.train, task.held_out);
+  run.progress().message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
+                         std::string(to_string(options.method)) + ": " + std::to_string(task.train.examples.size()) +
+                         " training and " + std::to_string(task.held_out.examples.size()) + " held-out examples, " +
+                         std::to_string(*options.steps) + " steps");
+  if (!run.evaluate_before(result)) {
+    run.progress().message("interrupted before the first step: nothing is saved");
+    return interrupted_exit_code;
+  }
+  run.train(result);
+  result.interrupted = result.steps < *options.steps;
+  if (result.interrupted)
+    run.progress().message("interrupted after step " + std::to_string(result.steps) +
+                           ": saving and evaluating the model; a second Ctrl-C aborts");
+  // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
+  save_model(model, options.save, out.model());
+  run.evaluate_after(result);
+  write_summary(out.summary(), options, model, task.train, task.held_out, result);
+  run.progress().message("saved in " + out.model().string());
+  std::printf("accuracy %.4f -> %.4f, loss %.4f -> %.4f\n", result.before->accuracy, result.after->accuracy,
+              result.before->loss, result.after->loss);
+  return result.interrupted ? interrupted_exit_code : 0;
+}
+
+}  // namespace zeroth::cli

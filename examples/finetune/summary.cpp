@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "summary.hpp"
+
+#include <string>
+
+#include <Eigen/Core>
+#include <nlohmann/json.hpp>
+
+#include <zeroth/config.hpp>
+
+#include "memory.hpp"
+#include "output.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang++ " __clang_version__;
+#elif defined(__GNUC__)
+  return "g++ " __VERSION__;
+#else
+  return "unknown";
+#endif
+}
+
+std::string eigen() {
+  return std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+         std::to_string(EIGEN_MINOR_VERSION);
+}
+
+Json to_json(FinetuneOptions const& options) {
+  return Json{{"model", options.model.string()},
+              {"task", options.task},
+              {"data", options.data.string()},
+              {"out", options.out.string()},
+              {"method", to_string(options.method)},
+              {"sparsity", options.method == Method::mezo ? Json(nullptr) : Json(options.sparsity)},
+              {"epsilon", options.epsilon},
+              {"learning_rate", *options.learning_rate},
+              {"schedule", to_string(options.schedule)},
+              {"warmup_steps", options.warmup_steps},
+              {"steps", *options.steps},
+              {"batch_size", options.batch_size},
+              {"micro_batches", options.micro_batches},
+              {"train_examples", options.train_examples},
+              {"eval_every", *options.evaluate_every},
+              {"eval_examples", options.evaluation_examples},
+              {"samples", options.samples},
+              {"seed", options.seed},
+              {"threads", options.threads},
+              {"weight_decay", options.weight_decay},
+              {"clip", options.clip ? Json(*options.clip) : Json(nullptr)},
+              {"max_tokens", *options.max_tokens},
+              {"save", to_string(options.save)}};
+}
+
+/// `value / count`, or null for a run without a step.
+Json mean(double value, std::uint64_t count) {
+  return count == 0 ? Json(nullptr) : Json(value / static_cast<double>(count));
+}
+
+}  // namespace
+
+void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, LanguageModel const& model,
+                   EncodedExamples const& train, EncodedExamples const& held_out, RunResult const& result) {
+  ParameterSet const& parameters = model.weights.parameters();
+  Json const summary{
+      {"accuracy_before", result.before->accuracy},
+      {"accuracy_after", result.after->accuracy},
+      {"loss_before", result.before->loss},
+      {"loss_after", result.after->loss},
+      {"steps", result.steps},
+      {"skipped_steps", result.skipped_steps},
+      {"interrupted", result.interrupted},
+      {"seconds_per_step", mean(result.step_seconds, result.steps)},
+      {"peak_memory_bytes", peak_memory_bytes()},
+      {"weights_bytes", parameters.bytes()},
+      {"weights", parameters.weights()},
+      {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(parameters.weights()),
+                            result.steps - result.skipped_steps)},
+      {"train_examples", train.examples.size()},
+      {"evaluation_examples", held_out.examples.size()},
+      {"examples_truncated", train.truncated + held_out.truncated},
+      {"model", {{"path", model.file.path()}, {"bytes", std::filesystem::file_size(model.file.path())}}},
+      {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},
+      {"options", to_json(options)}};
+  OutputFile file(path);
+  file.write(summary.dump(2) + "\n");
+  file.finish();
+}
+
+}  // namespace zeroth::cli

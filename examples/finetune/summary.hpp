@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "encoding.hpp"
+#include "language_model.hpp"
+#include "metrics.hpp"
+#include "options.hpp"
+
+namespace zeroth::cli {
+
+/// What a run came to.
+struct RunResult {
+  std::optional<EvaluationMetrics> before;
+  std::optional<EvaluationMetrics> after;  ///< the last evaluation
+  std::uint64_t steps = 0;                 ///< done, the skipped ones included
+  std::uint64_t skipped_steps = 0;
+  std::uint64_t active_weights = 0;  ///< updated, summed over the steps
+  double step_seconds = 0;           ///< time that the steps took together
+  bool interrupted = false;
+};
+
+/// Writes summary.json. The options must be complete: no default left open.
+/// @throws InvalidFile if it cannot be written.
+void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, LanguageModel const& model,
+                   EncodedExamples const& train, EncodedExamples const& held_out, RunResult const& result);
+
+}  // namespace zeroth::cli
