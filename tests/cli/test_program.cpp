@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+// Runs the program zeroth as a user would, on the tiny models of tests/golden.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "files.hpp"
+#include "paths.hpp"
+#include "program.hpp"
+
+using nlohmann::json;
+using namespace zeroth_test;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+std::string golden(std::string const& name) {
+  return (tests_directory() / "golden" / name).string();
+}
+
+/// A small sst2 in a folder of its own, and where to put results.
+struct Fixture {
+  TemporaryDirectory directory;
+  std::string model = golden("gqa_odd_tied.gguf");
+  std::string data = directory.path().string();
+  std::string out = (directory.path() / "out").string();
+
+  Fixture() {
+    write_file(directory, "SST-2/train.tsv",
+               "label\tsentence\n1\ta fine film\n0\tdull and slow\n1\twarm and funny\n0\ta mess\n1\tgrand\n");
+    write_file(directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\n0\tbad\n0\tweak and long\n");
+  }
+
+  [[nodiscard]] Words finetune(Words const& more = {}) const {
+    Words words{"finetune", "--model",   model, "--task",       "sst2", "--data",  data, "--out",
+                out,        "--threads", "1",   "--batch-size", "2",    "--steps", "4"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  [[nodiscard]] json summary() const { return json::parse(read_file(out + "/summary.json")); }
+  [[nodiscard]] std::vector<json> metrics() const { return lines(out + "/metrics.jsonl"); }
+
+  static std::vector<json> lines(std::string const& path) {
+    std::vector<json> records;
+    std::string const text = read_file(path);
+    for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+      records.push_back(json::parse(text.substr(begin, end - begin)));
+    return records;
+  }
+};
+
+/// Exit code 2, one line on stderr that begins as every error does, and nothing under a final name.
+void check_refused(Outcome const& outcome, Fixture const& fixture, std::string const& expected) {
+  INFO(outcome.error);
+  CHECK(outcome.exit_code == 2);
+  std::size_t const error = outcome.error.find("zeroth: error: ");
+  REQUIRE(error != std::string::npos);
+  CHECK(outcome.error.find('\n', error) == outcome.error.size() - 1);
+  CHECK_THAT(outcome.error.substr(error), contains_text(expected));
+  CHECK_FALSE(fs::exists(fixture.out + "/summary.json"));
+  CHECK_FALSE(fs::exists(fixture.out + "/model"));
+}
+
+/// The error of a program whose first act is to refuse: the line is all there is.
+void check_refused_at_once(Words const& arguments, std::string const& expected) {
+  Outcome const outcome = run_program(arguments);
+  INFO(outcome.error);
+  CHECK(outcome.exit_code == 2);
+  CHECK(outcome.error.starts_with("zeroth: error: "));
+  CHECK(outcome.error.find('\n') == outcome.error.size() - 1);
+  CHECK_THAT(outcome.error, contains_text(expected));
+}
+
+/// The fixture's model file after `change(bytes, index after the first NAME)`.
+template <class Change>
+std::string damaged(Fixture const& fixture, std::string const& name, Change const& change) {
+  std::string bytes = read_file(fixture.model);
+  std::size_t const at = bytes.find(name);
+  REQUIRE(at != std::string::npos);
+  change(bytes, at + name.size());
+  return write_file(fixture.directory, "damaged.gguf", bytes).string();
+}
+
+}  // namespace
+
+TEST_CASE("a run writes metrics, summary and model") {
+  Fixture const fixture;
+  Outcome const outcome = run_program(fixture.finetune({"--eval-every", "2", "--save", "both"}));
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+
+  std::vector<json> const metrics = fixture.metrics();
+  std::vector<std::string> order;
+  for (json const& record : metrics) order.push_back(record.at("type"));
+  CHECK(order == Words{"evaluation", "step", "step", "evaluation", "step", "step", "evaluation"});
+  for (json const& record : metrics) {
+    if (record.at("type") != "step") {
+      CHECK(record.at("examples") == 3);
+      continue;
+    }
+    double const plus = record.at("loss_plus");
+    double const minus = record.at("loss_minus");
+    CHECK(record.at("loss").get<double>() == Approx((plus + minus) / 2));
+    CHECK(record.at("projected_gradient").get<double>() == Approx((plus - minus) / 2e-3).epsilon(1e-6));
+    CHECK(record.at("active_weights").get<std::uint64_t>() > 0);
+    CHECK(record.at("seconds").get<double>() >= 0);
+    CHECK(record.at("learning_rate").get<double>() > 0);
+    CHECK(record.at("skipped").is_null());
+  }
+  CHECK(metrics[1].at("step") == 1);
+  CHECK(metrics.back().at("step") == 4);
+
+  json const summary = fixture.summary();
+  CHECK(summary.at("accuracy_before") == metrics.front().at("accuracy"));
+  CHECK(summary.at("loss_before") == metrics.front().at("loss"));
+  CHECK(summary.at("accuracy_after") == metrics.back().at("accuracy"));
+  CHECK(summary.at("loss_after") == metrics.back().at("loss"));
+  CHECK(summary.at("interrupted") == false);
+  CHECK(summary.at("steps") == 4);
+  CHECK(summary.at("train_examples") == 5);
+  CHECK(summary.at("evaluation_examples") == 3);
+  CHECK(summary.at("weights_bytes") == summary.at("weights").get<std::uint64_t>() * 4);
+  CHECK(summary.at("peak_memory_bytes").get<std::uint64_t>() > summary.at("weights_bytes").get<std::uint64_t>());
+  CHECK(summary.at("active_share").get<double>() == Approx(0.25).margin(0.02));
+  CHECK(summary.at("options").at("method") == "s-mezo");
+  CHECK(summary.at("model").at("bytes") == fs::file_size(fixture.model));
+
+  for (char const* name : {"config.json", "tokenizer.json", "model.safetensors", "model.gguf"})
+    CHECK(fs::exists(fs::path(fixture.out) / "model" / name));
+  std::size_t entries = 0;
+  for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out)) entries += entry.exists() ? 1 : 0;
+  CHECK(entries == 3);  // nothing temporary is left
+}
+
+TEST_CASE("the saved model is the one that was evaluated") {
+  Fixture const fixture;
+  REQUIRE(run_program(fixture.finetune({"--save", "gguf", "--learning-rate", "1e-2"})).exit_code == 0);
+  std::string const output = (fixture.directory.path() / "eval.json").string();
+  Outcome const outcome = run_program({"eval", "--model", fixture.out + "/model", "--task", "sst2", "--data",
+                                       fixture.data, "--output", output, "--threads", "1"});
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  json const eval = json::parse(read_file(output));
+  json const summary = fixture.summary();
+  CHECK(eval.at("accuracy") == summary.at("accuracy_after"));
+  CHECK(eval.at("loss").get<double>() == Approx(summary.at("loss_after").get<double>()).epsilon(1e-12));
+  CHECK(eval.at("loss").get<double>() != Approx(summary.at("loss_before").get<double>()).epsilon(1e-9));
+  REQUIRE(eval.at("per_example").size() == 3);
+  std::size_t correct = 0;
+  for (json const& example : eval.at("per_example")) {
+    REQUIRE(example.at("scores").size() == 2);
+    bool const great = example.at("scores")[1] > example.at("scores")[0];
+    CHECK(example.at("prediction") == (great ? 1 : 0));
+    correct += example.at("prediction") == example.at("label") ? 1 : 0;
+  }
+  CHECK(eval.at("accuracy").get<double>() == Approx(static_cast<double>(correct) / 3));
+}
+
+TEST_CASE("a run repeats to the bit with any number of threads, and another seed gives another run") {
+  Fixture const fixture;
+  auto losses = [&](Words const& more) {
+    REQUIRE(run_program(fixture.finetune(more)).exit_code == 0);
+    std::vector<double> values;
+    for (json const& record : fixture.metrics()) values.push_back(record.at("loss"));
+    return values;
+  };
+  std::vector<double> const first = losses({});
+  Words words = fixture.finetune({"--overwrite"});
+  words[10] = "2";  // threads
+  REQUIRE(run_program(words).exit_code == 0);
+  std::vector<double> second;
+  for (json const& record : fixture.metrics()) second.push_back(record.at("loss"));
+  CHECK(second == first);
+  CHECK(losses({"--overwrite", "--seed", "1"}) != first);
+}
+
+TEST_CASE("each method and each option of the training runs") {
+  Fixture const fixture;
+  std::vector<Words> const variants{{"--method", "mezo"},
+                                    {"--method", "r-mezo", "--sparsity", "0.5"},
+                                    {"--schedule", "cosine", "--warmup-steps", "2"},
+                                    {"--schedule", "linear", "--micro-batches", "2", "--samples", "3"},
+                                    {"--clip", "0.001", "--weight-decay", "0.1", "--max-tokens", "12"}};
+  for (Words const& variant : variants) {
+    Words more = variant;
+    more.push_back("--overwrite");
+    Outcome const outcome = run_program(fixture.finetune(more));
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    std::vector<json> const metrics = fixture.metrics();
+    json const summary = fixture.summary();
+    if (variant[1] == "mezo") CHECK(summary.at("active_share") == 1.0);
+    if (variant[1] == "r-mezo") CHECK(summary.at("active_share").get<double>() == Approx(0.5).margin(0.02));
+    if (variant[1] == "cosine") {
+      CHECK(metrics[1].at("learning_rate") < metrics[2].at("learning_rate"));
+      CHECK(metrics[3].at("learning_rate") > metrics[4].at("learning_rate"));
+    }
+    if (variant[0] == "--clip") {
+      for (json const& record : metrics)
+        if (record.at("type") == "step") CHECK(std::abs(record.at("projected_gradient").get<double>()) <= 0.001);
+      CHECK(summary.at("examples_truncated").get<int>() > 0);
+    }
+  }
+}
+
+TEST_CASE("an interrupt lets the step end, saves, evaluates and says so") {
+  Fixture const fixture;
+  Words words = fixture.finetune();
+  words.back() = "4000000";  // steps
+  auto steps_written = [&] {
+    if (!fs::exists(fixture.out + "/metrics.jsonl")) return std::ptrdiff_t{0};
+    std::string const text = read_file(fixture.out + "/metrics.jsonl");
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  for (int number : {SIGINT, SIGTERM}) {
+    Program program(words);
+    while (program.running() && steps_written() < 4) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    program.signal(number);
+    Outcome const outcome = program.wait();
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 130);
+    json const summary = fixture.summary();
+    CHECK(summary.at("interrupted") == true);
+    std::vector<json> const metrics = fixture.metrics();
+    CHECK(metrics.back().at("type") == "evaluation");
+    CHECK(metrics.back().at("step") == summary.at("steps"));
+    CHECK(metrics.back().at("accuracy") == summary.at("accuracy_after"));
+    CHECK(fs::exists(fixture.out + "/model/model.safetensors"));
+    fs::remove_all(fixture.out);
+  }
+}
+
+TEST_CASE("an earlier run is kept unless it is to be overwritten") {
+  Fixture const fixture;
+  REQUIRE(run_program(fixture.finetune()).exit_code == 0);
+  std::string const before = read_file(fixture.out + "/summary.json");
+  check_refused_at_once(fixture.finetune(), "expected no earlier run, found " + fixture.out + "/summary.json");
+  CHECK(read_file(fixture.out + "/summary.json") == before);
+  CHECK(run_program(fixture.finetune({"--overwrite", "--steps", "4"})).exit_code == 2);  // --steps twice
+  CHECK(run_program(fixture.finetune({"--overwrite", "--seed", "3"})).exit_code == 0);
+  CHECK(fixture.summary().at("options").at("seed") == 3);
+}
+
+TEST_CASE("options out of range are refused before anything is read or written") {
+  Fixture fixture;
+  fixture.model = "no/such/model.gguf";
+  struct Case {
+    Words more;
+    std::string expected;
+  };
+  for (Case const& c : std::vector<Case>{
+           {{"--epsilon", "0"}, "--epsilon: expected a number above 0, found \"0\""},
+           {{"--epsilon", "nan"}, "--epsilon: expected a number above 0, found \"nan\""},
+           {{"--epsilon", "1e-3x"}, "--epsilon: expected a number above 0, found \"1e-3x\""},
+           {{"--sparsity", "1"}, "--sparsity: expected a number of at least 0 and below 1, found \"1\""},
+           {{"--learning-rate", "-1e-6"}, "--learning-rate: expected a number above 0, found \"-1e-6\""},
+           {{"--micro-batches", "0"}, "--micro-batches: expected a whole number from 1 to 65536, found \"0\""},
+           {{"--micro-batches", "3"}, "--micro-batches: expected a divisor of the batch size, 2, found 3"},
+           {{"--warmup-steps", "4"}, "--warmup-steps: expected less than the number of steps, 4, found 4"},
+           {{"--seed", "-1"}, "--seed: expected a whole number from 0 to 18446744073709551615, found \"-1\""},
+           {{"--method", "adam"}, "--method: expected one of s-mezo, mezo, r-mezo, found \"adam\""},
+           {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
+           {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
+           {{"--no-such-option"}, "--no-such-option"}}) {
+    check_refused_at_once(fixture.finetune(c.more), c.expected);
+    CHECK_FALSE(fs::exists(fixture.out));
+  }
+  check_refused_at_once({"finetune", "--task", "sst2"}, "--model is required");
+  check_refused_at_once({}, "subcommand is required");
+  check_refused_at_once({"eval", "--model", "m", "--task", "sst3", "--data", "d", "--output", "o"},
+                        "--task: expected one of sst2, rte, movie-reviews, found \"sst3\"");
+}
+
+TEST_CASE("a model file that is missing, cut off, damaged or no model is refused by name") {
+  Fixture fixture;
+  auto check_model = [&](std::string const& model, std::string const& expected) {
+    fixture.model = model;
+    Outcome const outcome = run_program(fixture.finetune());
+    check_refused(outcome, fixture, expected);
+    CHECK_THAT(outcome.error, contains_text(model));
+    CHECK_FALSE(fs::exists(fixture.out));
+  };
+  std::string const good = fixture.model;
+  std::string const bytes = read_file(good);
+
+  check_model((fixture.directory.path() / "missing.gguf").string(), "No such file");
+  check_model(fixture.data + "/SST-2", "expected a GGUF file or a folder with model.gguf");
+  check_model(write_file(fixture.directory, "text.gguf", "not a model").string(), "GGUF");
+  check_model(write_file(fixture.directory, "empty.gguf", "").string(), "");
+  check_model(write_file(fixture.directory, "short.gguf", bytes.substr(0, bytes.size() / 2)).string(), "tensor '");
+  check_model(write_file(fixture.directory, "header.gguf", bytes.substr(0, 300)).string(), "metadata key");
+
+  fixture.model = good;
+  // The value after the key: type (4 bytes), length (8 bytes), text.
+  check_model(damaged(fixture, "general.architecture",
+                      [](std::string& file, std::size_t at) { file.replace(at + 12, 5, "gemma"); }),
+              "'gemma'");
+  fixture.model = good;
+  // After the name: number of dimensions (4 bytes), columns, rows (8 bytes each), type (4 bytes), offset (8 bytes).
+  check_model(damaged(fixture, "blk.0.attn_k.weight",
+                      [](std::string& file, std::size_t at) {
+                        for (std::size_t i = 0; i < 8; ++i) std::swap(file[at + 4 + i], file[at + 12 + i]);
+                      }),
+              "tensor 'blk.0.attn_k.weight': expected 18 x 54, found 54 x 18");
+  fixture.model = good;
+  check_model(damaged(fixture, "blk.1.ffn_up.weight", [](std::string& file, std::size_t at) { file[at + 24 + 5] = 1; }),
+              "tensor 'blk.1.ffn_up.weight'");
+}
+
+TEST_CASE("a dataset that is missing, empty or holds an unknown label is refused with file and line") {
+  Fixture const fixture;
+  write_file(fixture.directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\nx\tbad\n");
+  check_refused(run_program(fixture.finetune()), fixture,
+                fixture.data + "/SST-2/dev.tsv:3: label: expected 0 or 1, found \"x\"");
+  write_file(fixture.directory, "SST-2/dev.tsv", "label\tsentence\n");
+  check_refused(run_program(fixture.finetune()), fixture, "SST-2/dev.tsv: expected at least one example, found none");
+  fs::remove(fixture.data + "/SST-2/dev.tsv");
+  check_refused(run_program(fixture.finetune()), fixture, "expected dev.tsv or SST-2/dev.tsv, found neither");
+  CHECK_FALSE(fs::exists(fixture.out));
+}
+
+TEST_CASE("a full disk is an error that names the file, and leaves nothing half-written") {
+  Fixture const fixture;
+  // No file may grow beyond this: the metrics fit, the model does not.
+  check_refused(run_program(fixture.finetune(), {.file_bytes = 100'000}), fixture, fixture.out + "/model");
+  for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out))
+    CHECK(entry.path().filename() == "metrics.jsonl");
+  fs::remove_all(fixture.out);
+
+  if (!fs::exists("/dev/full")) ZEROTH_SKIP("no /dev/full");
+  fs::create_directory(fixture.out);
+  fs::create_symlink("/dev/full", fixture.out + "/metrics.jsonl");
+  check_refused(run_program(fixture.finetune()), fixture,
+                fixture.out + "/metrics.jsonl: cannot write: No space left on device");
+  std::string const input = write_file(fixture.directory, "lines.txt", "a line\n").string();
+  check_refused(run_program({"score", "--model", fixture.model, "--input", input, "--output", "/dev/full"}), fixture,
+                "/dev/full: cannot write: No space left on device");
+  CHECK(fs::is_character_file("/dev/full"));
+}
+
+TEST_CASE("an output folder that cannot be written to is refused before the model is read") {
+  Fixture fixture;
+  fixture.model = "no/such/model.gguf";
+  fixture.out = write_file(fixture.directory, "a file", "").string();
+  check_refused_at_once(fixture.finetune(), "--out: ");
+}
+
+TEST_CASE("score gives each token's log-probability, and an empty line empty lists") {
+  Fixture const fixture;
+  std::string const input =
+      write_file(fixture.directory, "lines.txt", "The quick miller walks\n\nx\r\n<|endoftext|>\nlast").string();
+  std::string const output = (fixture.directory.path() / "scores.jsonl").string();
+  Outcome const outcome = run_program({"score", "--model", fixture.model, "--input", input, "--output", output});
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  std::vector<json> const lines = Fixture::lines(output);
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[1] == json{{"tokens", json::array()}, {"logprobs", json::array()}});
+  CHECK(lines[2].at("tokens").size() == 1);
+  CHECK(lines[2].at("logprobs") == json::array({nullptr}));
+  CHECK(lines[3].at("tokens").size() > 1);  // text that looks like a special token is text
+  for (json const& line : lines) {
+    REQUIRE(line.at("tokens").size() == line.at("logprobs").size());
+    for (std::size_t i = 0; i < line.at("logprobs").size(); ++i) {
+      json const& value = line.at("logprobs")[i];
+      CHECK((i == 0 ? value.is_null() : value.is_number() && value < 0));
+    }
+  }
+
+  // Alone or among others, a line has the same scores to the bit.
+  std::string const alone = write_file(fixture.directory, "alone.txt", "last\n").string();
+  REQUIRE(run_program({"score", "--model", fixture.model, "--input", alone, "--output", output}).exit_code == 0);
+  CHECK(Fixture::lines(output).at(0) == lines[4]);
+
+  check_refused_at_once({"score", "--model", fixture.model, "--input", input, "--output", input},
+                        "found the input itself");
+  std::string const late = write_file(fixture.directory, "late.txt", "a\n" + std::string(2000, 'z') + "\n").string();
+  check_refused_at_once({"score", "--model", fixture.model, "--input", late, "--output", output},
+                        late + ":2: expected at most 128 tokens");
+}
+
+TEST_CASE("score gives the tokens of Hugging Face's tokenizer") {
+  Fixture const fixture;
+  json const answers = json::parse(read_file(golden("gqa_odd_tied.json")));
+  std::string text;
+  std::vector<json> expected;
+  for (json const& encoding : answers.at("encodings")) {
+    std::string const line = encoding.at("text");
+    if (line.find_first_of("\r\n") != std::string::npos || encoding.at("tokens").size() > 128) continue;
+    text += line + "\n";
+    expected.push_back(encoding.at("tokens"));
+  }
+  REQUIRE(expected.size() > 2);
+  std::string const input = write_file(fixture.directory, "lines.txt", text).string();
+  std::string const output = (fixture.directory.path() / "scores.jsonl").string();
+  REQUIRE(run_program({"score", "--model", fixture.model, "--input", input, "--output", output}).exit_code == 0);
+  std::vector<json> const lines = Fixture::lines(output);
+  REQUIRE(lines.size() == expected.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) CHECK(lines[i].at("tokens") == expected[i]);
+}
+
+TEST_CASE("inspect shows architecture, tensors and memory, as text and as JSON") {
+  Fixture const fixture;
+  Outcome const text = run_program({"inspect", "--model", fixture.model});
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out, contains_text("llama"));
+  CHECK_THAT(text.out, contains_text("blk.1.ffn_down.weight"));
+  Outcome const outcome = run_program({"inspect", "--model", fixture.model, "--json"});
+  CHECK(outcome.exit_code == 0);
+  json const model = json::parse(outcome.out);
+  CHECK(model.at("architecture") == "llama");
+  CHECK(model.at("kv_heads") == 3);
+  std::uint64_t parameters = 0;
+  for (json const& tensor : model.at("tensors")) {
+    std::uint64_t size = 1;
+    for (json const& dimension : tensor.at("shape")) size *= dimension.get<std::uint64_t>();
+    parameters += size;
+    CHECK(tensor.at("dtype") == "F32");
+  }
+  CHECK(model.at("parameters") == parameters);
+  CHECK(model.at("finetuning_memory").at("weights_bytes") == parameters * 4);
+  check_refused_at_once({"inspect", "--model", "missing.gguf"}, "missing.gguf");
+}
+
+TEST_CASE("help and version are printed on request") {
+  Outcome const help = run_program({"finetune", "--help"});
+  CHECK(help.exit_code == 0);
+  CHECK_THAT(help.out, contains_text("zeroth finetune"));
+  CHECK_THAT(help.out, contains_text("--sparsity"));
+  Outcome const version = run_program({"--version"});
+  CHECK(version.exit_code == 0);
+  CHECK(version.out.starts_with("zeroth "));
+}
