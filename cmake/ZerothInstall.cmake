@@ -8,10 +8,14 @@ set(zeroth_package_directory ${CMAKE_INSTALL_DATADIR}/cmake/zeroth)
 
 foreach(component IN LISTS zeroth_components)
   get_target_property(target zeroth::${component} ALIASED_TARGET)
+  set(file_sets FILE_SET HEADERS)
+  if(component STREQUAL zeroth)
+    list(APPEND file_sets FILE_SET fragments)
+  endif()
   install(
     TARGETS ${target}
     EXPORT zeroth-${component}
-    FILE_SET HEADERS)
+    ${file_sets})
   install(
     EXPORT zeroth-${component}
     NAMESPACE zeroth::

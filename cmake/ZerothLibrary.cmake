@@ -22,6 +22,7 @@ zeroth_headers(zeroth_eigen_headers backend/eigen.hpp)
 zeroth_headers(zeroth_openmp_headers executor/openmp.hpp)
 zeroth_headers(zeroth_model_headers model/*.hpp)
 zeroth_headers(zeroth_zeroth_headers *.hpp)
+zeroth_headers(zeroth_fragments *.inc)
 list(REMOVE_ITEM zeroth_zeroth_headers ${zeroth_eigen_headers} ${zeroth_openmp_headers} ${zeroth_model_headers})
 
 # zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME with the headers of that component.
@@ -43,3 +44,16 @@ zeroth_component(zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
 zeroth_component(model zeroth_eigen nlohmann_json::nlohmann_json)
+
+# Pieces that a header includes several times: installed like headers, but not to be compiled alone.
+target_sources(
+  zeroth
+  INTERFACE FILE_SET
+            fragments
+            TYPE
+            HEADERS
+            BASE_DIRS
+            ${PROJECT_SOURCE_DIR}/include
+            FILES
+            ${zeroth_fragments})
+set_target_properties(zeroth PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
