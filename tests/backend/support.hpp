@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/eigen.hpp>
+#include <zeroth/backend/reference.hpp>
+
+#include "catch.hpp"
+#include "executors.hpp"
+#include "tensors.hpp"
+
+namespace zeroth_test {
+
+/// Calls body(backend, description) for each instruction set that this machine runs, each kind of executor, and the
+/// Eigen backend. All must do what ReferenceBackend does.
+template <class Body>
+void for_each_backend(Body&& body) {
+  ShuffledExecutor shuffled;
+  ThreadExecutor threads;
+  using zeroth::InstructionSet;
+  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+    if (zeroth::is_supported(set)) body(zeroth::CpuBackend{{}, set}, std::string(zeroth::to_string(set)));
+  body(zeroth::CpuBackend{zeroth::AnyExecutor(shuffled)}, std::string("shuffled order"));
+  body(zeroth::CpuBackend{zeroth::AnyExecutor(threads)}, std::string("threads"));
+  body(zeroth::EigenBackend{}, std::string("eigen"));
+}
+
+/// A user's sampler of one value a block, and one of four.
+struct Coin {
+  std::array<float, 1> operator()(zeroth::RandomBlock const& b) const { return {(b[0] & 1U) != 0 ? 1.0F : -1.0F}; }
+  static constexpr std::string_view name() { return "coin"; }
+  bool operator==(Coin const&) const = default;
+};
+struct ThreePoints {
+  float spread = 1.5F;
+  std::array<float, 4> operator()(zeroth::RandomBlock const& b) const {
+    std::array<float, 4> z{};
+    for (std::size_t i = 0; i < 4; ++i) z[i] = b[i] % 3 == 0 ? spread : b[i] % 3 == 1 ? -spread : 0.0F;
+    return z;
+  }
+  static constexpr std::string_view name() { return "three-points"; }
+  bool operator==(ThreePoints const&) const = default;
+};
+
+/// A user's rule that looks at both of its arguments.
+struct ThirdsBelow {
+  float limit = 0.03F;
+  bool operator()(float theta, std::uint64_t element) const { return element % 3 != 0 && theta < limit; }
+  static constexpr std::string_view name() { return "thirds-below"; }
+  bool operator==(ThirdsBelow const&) const = default;
+};
+
+/// A slice of a larger tensor, with other memory before and behind it that must not be touched.
+class Slice {
+ public:
+  Slice(std::uint64_t size, std::uint64_t offset)
+      : memory_(normal_weights(static_cast<std::size_t>(size) + 2 * margin, 17 + size)),
+        parameter{"slice", zeroth::Role::matrix,   {1, size}, zeroth::DataType::f32,
+                  data(),  zeroth::stream_of("w"), offset} {
+    // What has bits of its own, spread over the tensor.
+    float const special[] = {-0.0F,
+                             0.0F,
+                             std::numeric_limits<float>::infinity(),
+                             -std::numeric_limits<float>::infinity(),
+                             std::numeric_limits<float>::quiet_NaN(),
+                             std::numeric_limits<float>::denorm_min(),
+                             std::numeric_limits<float>::max()};
+    for (std::size_t i = 0; i < size; i += 11) data()[i] = special[i / 11 % std::size(special)];
+  }
+  Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) { parameter.data = data(); }
+  Slice& operator=(Slice const&) = delete;
+
+  [[nodiscard]] float* data() { return memory_.data() + margin; }
+
+  /// Bits of the slice and of what is around it.
+  [[nodiscard]] std::vector<std::uint32_t> memory_bits() const { return bits(memory_); }
+
+ private:
+  static constexpr std::size_t margin = 130;
+  std::vector<float> memory_;
+
+ public:
+  zeroth::Parameter parameter;
+};
+
+/// Sizes and offsets: whole tiles, parts of one, parts at either end.
+struct Extent {
+  std::uint64_t size;
+  std::uint64_t offset;
+};
+inline std::vector<Extent> extents() {
+  return {{256, 0}, {1, 0}, {1, 127}, {5, 62}, {126, 1}, {300, 64}, {517, 333}, {129, (std::uint64_t{1} << 39) - 3}};
+}
+
+/// More than one chunk of work for the executor.
+constexpr Extent several_chunks{100'003, 77};
+
+/// The masks that a policy gives a tensor, as the reference backend prepares them.
+template <class Policy>
+auto mask_of(Policy const& policy, zeroth::Parameter const& tensor) {
+  zeroth::ParameterSet parameters;
+  parameters.add(tensor);
+  zeroth::ReferenceBackend const reference;
+  return zeroth::prepare_mask(policy, parameters, zeroth::WeightReader(reference));
+}
+
+/// Every other third of a tensor, as the caller's bitmap.
+inline zeroth::StoredMask stored_mask(zeroth::Parameter const& tensor) {
+  return {{{tensor.name, std::vector<std::uint64_t>((tensor.size() + 63) / 64, 0x9249'2492'4924'9249U)}}};
+}
+
+/// Calls body(state, name) with the state of every kind of policy for that tensor.
+template <class Body>
+void for_each_mask(zeroth::Parameter const& tensor, Body&& body) {
+  zeroth::SmallestMagnitude const small{0.5};
+  zeroth::RandomMask const random{0.5, 9};
+  body(mask_of(zeroth::Dense{}, tensor), "dense");
+  body(mask_of(small, tensor), "smallest");
+  body(mask_of(zeroth::LargestMagnitude{0.75}, tensor), "largest");
+  body(mask_of(random, tensor), "random");
+  body(mask_of(zeroth::RandomMask{0.9999999, 9}, tensor), "random, nothing active");
+  body(mask_of(stored_mask(tensor), tensor), "stored");
+  body(mask_of(both(small, random), tensor), "both");
+  body(mask_of(either(stored_mask(tensor), random), tensor), "either");
+  body(mask_of(ThirdsBelow{}, tensor), "user's rule");
+  body(mask_of(zeroth::StoredMask{}, tensor), "coverage none");
+}
+
+/// Calls body(sampler) with every kind of sampler.
+template <class Body>
+void for_each_sampler(Body&& body) {
+  body(zeroth::Gaussian{});
+  body(zeroth::Uniform{});
+  body(zeroth::Rademacher{});
+  body(Coin{});
+  body(ThreePoints{});
+}
+
+}  // namespace zeroth_test
