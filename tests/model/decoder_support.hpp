@@ -3,16 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "paths.hpp"
@@ -110,29 +107,5 @@ inline zeroth::model::DecoderWeights perturbed(zeroth::model::DecoderWeights con
     for (std::size_t i = 0; i < copy.values(p).size(); ++i) copy.values(p)[i] = probe.value(lane, p, i);
   return copy;
 }
-
-/// Runs indices from the last to the first.
-struct BackwardExecutor {
-  [[nodiscard]] unsigned concurrency() const { return 1; }
-  void parallel_for(std::size_t count, zeroth::IndexedTask body) const {
-    while (count > 0) body(--count);
-  }
-};
-
-/// Threads that take the next index as they come free, made anew for each call.
-struct ThreadExecutor {
-  unsigned threads = 3;
-  [[nodiscard]] unsigned concurrency() const { return threads; }
-  void parallel_for(std::size_t count, zeroth::IndexedTask body) const {
-    std::atomic<std::size_t> next{0};
-    auto work = [&] {
-      for (std::size_t i = next++; i < count; i = next++) body(i);
-    };
-    std::vector<std::thread> pool;
-    for (unsigned t = 1; t < threads; ++t) pool.emplace_back(work);
-    work();
-    for (std::thread& thread : pool) thread.join();
-  }
-};
 
 }  // namespace zeroth_test

@@ -30,8 +30,8 @@ float exponential(InstructionSet set, float x) {
 TEST_CASE("products of every tile shape are those of a plain loop") {
   for (InstructionSet set : all_sets) {
     if (!supports(set)) continue;
-    for (std::size_t rows : {1, 2, 5, 11, 12, 13, 25}) {
-      for (std::size_t blocks : {1, 2, 3}) {
+    for (std::size_t rows : {1U, 2U, 5U, 11U, 12U, 13U, 25U}) {
+      for (std::size_t blocks : {1U, 2U, 3U}) {
         std::size_t const inner = 19;
         std::size_t const weight_stride = 23;
         std::size_t const input_stride = inner * 16 + 16;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <numeric>
+
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "zeroth/model/scoring.hpp"
