@@ -32,7 +32,7 @@ class MaskedProbe {
   [[nodiscard]] std::uint64_t step() const noexcept { return noise_.step; }
   [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
 
-  /// @copydoc Probe
+  /// See Probe.
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
     backend_->expand((*parameters_)[parameter], masks_->tensor(parameter, noise_.step), noise_, lanes_, epsilon_, first,
                      count, panels);

@@ -54,7 +54,7 @@ class AnyProbe {
   [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
   [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
 
-  /// @copydoc Probe
+  /// See Probe.
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
     expand_(object_, parameter, first, count, panels);
   }

@@ -66,7 +66,7 @@ class CpuBackend {
                             "; the best it runs is " + std::string(to_string(best_instruction_set())));
   }
 
-  /// @copydoc Backend
+  /// See Backend.
   template <Sampler S, MaskRule Rule>
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
@@ -98,7 +98,7 @@ class CpuBackend {
     });
   }
 
-  /// @copydoc Backend
+  /// See Backend.
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, float const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
@@ -126,7 +126,7 @@ class CpuBackend {
     });
   }
 
-  /// @copydoc Backend
+  /// See Backend.
   template <MaskRule Rule>
   void mask_bits(Parameter const& tensor, TensorMask<Rule> const& mask, std::span<std::uint64_t> words) const {
     float const* const theta = weights(tensor);
@@ -145,12 +145,12 @@ class CpuBackend {
     });
   }
 
-  /// @copydoc Backend
+  /// See Backend.
   [[nodiscard]] float kth_magnitude(std::span<Parameter const* const> tensors, std::uint64_t k) const {
     return detail::MagnitudeSelection(tensors, executor_).kth(k);
   }
 
-  /// @copydoc Backend
+  /// See Backend.
   void read(Parameter const& tensor, std::uint64_t first, std::span<float> out) const {
     std::copy_n(weights(tensor) + first, out.size(), out.begin());
   }

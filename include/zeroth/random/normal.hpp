@@ -17,14 +17,20 @@ struct NormalPair {
 
 /// The constants of `normal_pair`, shared with its vector forms.
 namespace normal_map {
-// Minimax fits: log(1 + f) = f + f^2 q(f) on [-1/4, 1/2); sin and cos on [-pi/4, pi/4], both multiplied by
-// 1.0000026, which lifts the variance of the discrete radius, 0.9999947, to 1.
+// Minimax fits, highest power first. sin_p and cos_p are multiplied by 1.0000026, which lifts the variance of the
+// discrete radius, 0.9999947, to 1.
+
+/// q in log(1 + f) = f + f^2 q(f), f in [-1/4, 1/2)
 inline constexpr float log_q[] = {-0.06700897F, 0.14147066F, -0.17343926F, 0.2009749F,
                                   -0.24978776F, 0.333306F,   -0.5000018F};
+/// sin(y) / y in y^2, y in [-pi/4, pi/4]
 inline constexpr float sin_p[] = {-0.00019495688F, 0.008332001F, -0.16666695F, 1.0000026F};
+/// cos(y) in y^2, y in [-pi/4, pi/4]
 inline constexpr float cos_p[] = {-0.0013597859F, 0.041656405F, -0.5000003F, 1.0000026F};
+/// log(2)
 inline constexpr float ln_2 = 0.69314718F;
-inline constexpr float angle_unit = 0x1.921fb6p-15F;  // pi / 2^16
+/// pi / 2^16
+inline constexpr float angle_unit = 0x1.921fb6p-15F;
 }  // namespace normal_map
 
 /// The Box-Muller map from 32 random bits to two normal values, defined to the bit.
