@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include <sys/ioctl.h>
@@ -15,6 +16,9 @@ namespace {
 
 // The loss of one batch says little: it is shown as a moving average over about this many steps.
 constexpr double smoothing_steps = 20;
+
+// Columns left free at the right: a terminal shows a Ctrl-C as ^C behind the line.
+constexpr std::size_t margin = 3;
 
 std::size_t terminal_width() {
   winsize size{};
@@ -45,7 +49,8 @@ std::string bar(std::uint64_t done, std::uint64_t total, std::size_t width) {
 
 std::string with_bar(std::string const& before, std::string const& after, std::uint64_t done, std::uint64_t total) {
   constexpr std::size_t longest = 40;
-  std::size_t const text = before.size() + after.size() + 4;
+  constexpr std::size_t brackets = 3;
+  std::size_t const text = before.size() + after.size() + brackets + margin;
   std::size_t const room = terminal_width() - std::min(terminal_width(), text);
   return room < 5 ? before + after : before + bar(done, total, std::min(room, longest)) + after;
 }
@@ -102,8 +107,8 @@ bool Progress::is_due() {
 
 void Progress::draw(std::string const& line) {
   if (!terminal_) return message(line);
-  // Cut to the terminal, or the line would wrap and "\r" would no longer reach its start.
-  std::string const cut = line.substr(0, terminal_width() - 1);
+  // Were the line to wrap, "\r" would no longer reach its start.
+  std::string const cut = line.substr(0, terminal_width() - std::min(terminal_width(), margin));
   std::fprintf(stderr, "\r\033[K%s", cut.c_str());
   drawn_ = true;
 }
