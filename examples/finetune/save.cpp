@@ -31,9 +31,7 @@ void save_safetensors(LanguageModel const& model, std::filesystem::path const& d
 }  // namespace
 
 std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format) {
-  // Tokenizer and configuration; SmolLM2's take 4 MB.
-  constexpr std::uint64_t beside_the_weights = 1 << 23;
-  return (model.weights.parameters().bytes() + beside_the_weights) * (format == SaveFormat::both ? 2 : 1);
+  return model.weights.parameters().bytes() * (format == SaveFormat::both ? 2 : 1);
 }
 
 void save_model(LanguageModel const& model, SaveFormat format, std::filesystem::path const& directory) {

@@ -9,7 +9,7 @@
 
 namespace zeroth::cli {
 
-/// About how many bytes a saved model takes on disk.
+/// Bytes that a saved model takes on disk at the least: its weights.
 [[nodiscard]] std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format);
 
 /// Saves the model as the folder `directory`, in place of an earlier one: safetensors with configuration and tokenizer
