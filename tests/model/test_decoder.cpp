@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "executors.hpp"
 
 using namespace zeroth_test;
+using zeroth::InstructionSet;
 using zeroth::Lane;
 using zeroth::model::CpuOps;
 using zeroth::model::DecoderWeights;
 using zeroth::model::PackedBatch;
 using zeroth::model::ScoreKind;
-using zeroth::model::cpu::InstructionSet;
 
 TEST_CASE("log-probabilities of the golden models are those of Hugging Face transformers") {
   for (std::string name : golden_models) {
@@ -117,15 +121,15 @@ TEST_CASE("scores have the same bits whatever the executor does") {
   CHECK(score(serial, batch, probe) == expected);  // the workspace keeps nothing from call to call
 }
 
-TEST_CASE("AVX2 and AVX-512 give the same bits, and the generic kernel the same within rounding") {
+TEST_CASE("AVX2 and AVX-512 give the same bits, and the portable code the same within rounding") {
   DecoderWeights const weights = load_golden("gqa_odd_tied");
   PackedBatch batch;
   for (GoldenSequence const& sequence : golden_sequences("gqa_odd_tied")) add_scored(batch, sequence.tokens);
-  CpuDecoder generic(weights, CpuOps({}, InstructionSet::generic));
-  auto const expected = score(generic, batch);
+  CpuDecoder portable(weights, CpuOps({}, InstructionSet::portable));
+  auto const expected = score(portable, batch);
   std::vector<double> fused;
   for (InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512}) {
-    if (!supports(set)) {
+    if (!is_supported(set)) {
       CHECK_THROWS_WITH(CpuOps({}, set), contains_text("does not support the instruction set"));
       continue;
     }
@@ -191,8 +195,8 @@ TEST_CASE("rows too long for one tile, and widths that the cache maps to one set
     CpuDecoder reference(moved);
     auto const expected = score(reference, batch);
     CHECK(std::equal(expected.begin(), expected.end(), found.begin() + static_cast<std::ptrdiff_t>(k * 36)));
-    CpuDecoder generic(moved, CpuOps({}, InstructionSet::generic));
-    auto const other = score(generic, batch);
+    CpuDecoder portable(moved, CpuOps({}, InstructionSet::portable));
+    auto const other = score(portable, batch);
     for (std::size_t i = 0; i < other.size(); ++i) CHECK(other[i] == Approx(expected[i]).margin(1e-4));
   }
 }

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/model/cpu_kernels.hpp"
+#include <zeroth/model/cpu_kernels.hpp>
 
 namespace zeroth::model {
 

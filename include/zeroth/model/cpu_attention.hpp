@@ -7,9 +7,9 @@
 #include <limits>
 #include <span>
 
-#include "zeroth/model/activations.hpp"
-#include "zeroth/model/cpu_kernels.hpp"
-#include "zeroth/model/decoder_ops.hpp"
+#include <zeroth/model/activations.hpp>
+#include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {
 

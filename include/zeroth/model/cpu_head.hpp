@@ -9,11 +9,11 @@
 #include <span>
 #include <vector>
 
-#include "zeroth/executor.hpp"
-#include "zeroth/model/activations.hpp"
-#include "zeroth/model/cpu_kernels.hpp"
-#include "zeroth/model/cpu_panels.hpp"
-#include "zeroth/model/decoder_ops.hpp"
+#include <zeroth/executor.hpp>
+#include <zeroth/model/activations.hpp>
+#include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/cpu_panels.hpp>
+#include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+
+#include <zeroth/backend/cpu/instruction_set.hpp>
 
 /// The inner loops of the CPU decoder: a register-tiled product of weight rows with blocks of tokens, and exponentials.
 ///
@@ -16,29 +16,6 @@ namespace zeroth::model::cpu {
 
 /// Tokens in a block: one AVX-512 vector, two of AVX2, four of SSE or NEON.
 inline constexpr std::size_t block_tokens = 16;
-
-/// Which vector instructions the kernels use. The two AVX sets give the same bits (both have fused multiply-add).
-enum class InstructionSet : std::uint8_t { generic, avx2, avx512 };
-
-[[nodiscard]] constexpr std::string_view to_string(InstructionSet set) noexcept {
-  constexpr std::array<std::string_view, 3> names{"generic", "avx2", "avx512"};
-  return names[static_cast<std::size_t>(set)];
-}
-
-/// Whether this processor (and this build's target) can run `set`.
-[[nodiscard]] inline bool supports(InstructionSet set) noexcept {
-#if defined(__x86_64__)
-  if (set == InstructionSet::avx512) return __builtin_cpu_supports("avx512f") != 0;
-  if (set == InstructionSet::avx2) return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-#endif
-  return set == InstructionSet::generic;
-}
-
-/// The widest set that this processor runs.
-[[nodiscard]] inline InstructionSet best_instruction_set() noexcept {
-  if (supports(InstructionSet::avx512)) return InstructionSet::avx512;
-  return supports(InstructionSet::avx2) ? InstructionSet::avx2 : InstructionSet::generic;
-}
 
 /// Y = W X for a panel of weight rows and a run of token blocks.
 struct ProductArguments {
@@ -162,12 +139,12 @@ namespace detail {
     }                                                                                                                  \
   };
 
-#if defined(__x86_64__)
+#if ZEROTH_X86_DISPATCH
 ZEROTH_DEFINE_KERNEL(Avx512Kernel, target("avx512f,fma"), ZEROTH_WIDE(512), 64, 12, 2)
 ZEROTH_DEFINE_KERNEL(Avx2Kernel, target("avx2,fma"), ZEROTH_WIDE(256), 32, 6, 1)
-ZEROTH_DEFINE_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
+ZEROTH_DEFINE_KERNEL(PortableKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
 #else
-ZEROTH_DEFINE_KERNEL(GenericKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
+ZEROTH_DEFINE_KERNEL(PortableKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
 #endif
 
 #undef ZEROTH_DEFINE_KERNEL
@@ -200,16 +177,17 @@ void product(ProductArguments const& a) {
 
 }  // namespace detail
 
-/// The inner loops for an instruction set that this processor supports.
+/// The inner loops for an instruction set that this processor runs. AVX2 and AVX-512 give the same bits; the portable
+/// ones may round differently where the build's target has no fused multiply-add.
 [[nodiscard]] inline Kernels kernels_for([[maybe_unused]] InstructionSet set) noexcept {
   auto of = []<class Kernel>(Kernel) {
     return Kernels{&detail::product<Kernel>, &Kernel::exponentials, &Kernel::gated_silu};
   };
-#if defined(__x86_64__)
+#if ZEROTH_X86_DISPATCH
   if (set == InstructionSet::avx512) return of(detail::Avx512Kernel{});
   if (set == InstructionSet::avx2) return of(detail::Avx2Kernel{});
 #endif
-  return of(detail::GenericKernel{});
+  return of(detail::PortableKernel{});
 }
 
 }  // namespace zeroth::model::cpu

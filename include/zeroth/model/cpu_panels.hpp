@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "zeroth/model/activations.hpp"
-#include "zeroth/model/decoder_ops.hpp"
+#include <zeroth/model/activations.hpp>
+#include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {
 

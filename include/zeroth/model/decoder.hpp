@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/decoder_ops.hpp"
-#include "zeroth/model/decoder_weights.hpp"
-#include "zeroth/model/packed_batch.hpp"
-#include "zeroth/probe.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder_ops.hpp>
+#include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/packed_batch.hpp>
+#include <zeroth/probe.hpp>
 
 namespace zeroth::model {
 

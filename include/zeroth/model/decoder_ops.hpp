@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <span>
 
-#include "zeroth/model/decoder_config.hpp"
-#include "zeroth/model/packed_batch.hpp"
-#include "zeroth/parameters.hpp"
-#include "zeroth/probe.hpp"
+#include <zeroth/model/decoder_config.hpp>
+#include <zeroth/model/packed_batch.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/probe.hpp>
 
 namespace zeroth::model {
 

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/model/decoder_config.hpp"
-#include "zeroth/model/page_buffer.hpp"
-#include "zeroth/parameters.hpp"
+#include <zeroth/model/decoder_config.hpp>
+#include <zeroth/model/page_buffer.hpp>
+#include <zeroth/parameters.hpp>
 
 namespace zeroth::model {
 

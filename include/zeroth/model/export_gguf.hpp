@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/decoder_weights.hpp"
-#include "zeroth/model/gguf.hpp"
-#include "zeroth/model/gguf_writer.hpp"
-#include "zeroth/model/load_gguf.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/gguf_writer.hpp>
+#include <zeroth/model/load_gguf.hpp>
 
 namespace zeroth::model {
 

@@ -11,10 +11,10 @@
 #include <unordered_set>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/decoder_config.hpp"
-#include "zeroth/model/decoder_weights.hpp"
-#include "zeroth/model/gguf.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder_config.hpp>
+#include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/gguf.hpp>
 
 namespace zeroth::model {
 

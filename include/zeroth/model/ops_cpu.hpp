@@ -9,20 +9,20 @@
 #include <span>
 #include <string>
 
-#include "zeroth/error.hpp"
-#include "zeroth/executor.hpp"
-#include "zeroth/model/activations.hpp"
-#include "zeroth/model/cpu_attention.hpp"
-#include "zeroth/model/cpu_head.hpp"
-#include "zeroth/model/cpu_kernels.hpp"
-#include "zeroth/model/cpu_panels.hpp"
-#include "zeroth/model/decoder_ops.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/executor.hpp>
+#include <zeroth/model/activations.hpp>
+#include <zeroth/model/cpu_attention.hpp>
+#include <zeroth/model/cpu_head.hpp>
+#include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/cpu_panels.hpp>
+#include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model {
 
 /// DecoderOps on the CPU, f32, without any library: products in registers over blocks of 16 tokens.
 ///
-/// Results have the same bits under every executor, and under AVX2 and AVX-512; the generic instruction set may round
+/// Results have the same bits under every executor, and under AVX2 and AVX-512; the portable code may round
 /// differently where the target has no fused multiply-add.
 class CpuOps {
  public:
@@ -36,9 +36,9 @@ class CpuOps {
   };
 
   /// @throws InvalidArgument if this processor cannot run `set`.
-  explicit CpuOps(AnyExecutor executor = {}, cpu::InstructionSet set = cpu::best_instruction_set())
+  explicit CpuOps(AnyExecutor executor = {}, InstructionSet set = best_instruction_set())
       : executor_(executor), kernels_(cpu::kernels_for(set)), pool_(std::make_unique<ScratchPool>()) {
-    if (!cpu::supports(set))
+    if (!is_supported(set))
       throw InvalidArgument("this processor does not support the instruction set " + std::string(to_string(set)));
   }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

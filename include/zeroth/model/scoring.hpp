@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/decoder.hpp"
-#include "zeroth/model/packed_batch.hpp"
-#include "zeroth/probe.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder.hpp>
+#include <zeroth/model/packed_batch.hpp>
+#include <zeroth/probe.hpp>
 
 namespace zeroth::model {
 
