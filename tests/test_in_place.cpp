@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+#include <zeroth/in_place.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/combine.hpp>
+#include <zeroth/mask/filter.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/mask/random_mask.hpp>
+#include <zeroth/optimizer.hpp>
+#include <zeroth/sampler/rademacher.hpp>
+
+#include "catch.hpp"
+#include "objectives.hpp"
+#include "tensors.hpp"
+
+namespace {
+
+using zeroth::Options;
+using zeroth::ParameterSet;
+using zeroth::ReferenceBackend;
+using zeroth::Restore;
+using zeroth::SmallestMagnitude;
+using zeroth::ZerothOrderOptimizer;
+using zeroth_test::bits;
+
+double loss(std::span<float const> theta) {
+  double sum = 0;
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    double const t = double{theta[i]} - 0.01 * static_cast<double>(i % 7);
+    sum += t * t + 0.1 * t;
+  }
+  return sum;
+}
+
+struct Fixture {
+  zeroth_test::Tensors tensors;
+  Fixture() {
+    tensors.add("blk.0.w", zeroth_test::normal_weights(201, 1));
+    tensors.add("blk.0.norm", zeroth::Role::vector, zeroth_test::normal_weights(9, 2, 1.0F));
+    tensors.add("blk.0.v", zeroth_test::normal_weights(40, 4, 0.03F));
+    tensors.add("blk.1.w", zeroth_test::normal_weights(130, 3));
+  }
+  [[nodiscard]] ParameterSet const& parameters() const { return tensors.parameters; }
+};
+
+/// A policy that tunes one tensor a step, so that what is active changes from step to step.
+struct Rotating {
+  struct Rule {
+    bool operator()(float theta, std::uint64_t) const { return theta < 0.01F; }
+  };
+  struct State {
+    std::size_t tensors;
+    zeroth::TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const {
+      return {step % tensors == index ? zeroth::Coverage::some : zeroth::Coverage::none, {}};
+    }
+  };
+  State prepare(ParameterSet const& parameters, zeroth::WeightReader const&) const { return {parameters.size()}; }
+  static constexpr std::string_view name() { return "rotating"; }
+  bool operator==(Rotating const&) const = default;
+};
+
+struct KeepSmallOdd {
+  bool operator()(float theta, std::uint64_t element) const { return std::abs(theta) < 0.02F && element % 2 == 1; }
+  static constexpr std::string_view name() { return "keep-small-odd"; }
+  bool operator==(KeepSmallOdd const&) const = default;
+};
+
+/// Weights after 100 steps, fused or in place.
+template <class M, class B, class E = zeroth::CentralDifference>
+std::vector<std::uint32_t> after_100_steps(bool fused, M mask, B backend, E estimator = {}) {
+  Fixture fixture;
+  ZerothOrderOptimizer optimizer(
+      fixture.parameters(), zeroth::Gaussian{}, mask, backend, zeroth::Sgd{0.01}, estimator,
+      Options{.epsilon = 1e-3, .learning_rate = 1e-3, .samples = 2, .seed = 8, .restore = Restore::exact});
+  for (int i = 0; i < 100; ++i) {
+    if (fused)
+      optimizer.step(zeroth_test::fused(fixture.parameters(), loss));
+    else
+      optimizer.step(zeroth_test::in_place(fixture.parameters(), loss));
+  }
+  return bits(fixture.tensors.all());
+}
+
+TEST_CASE("with exact restore 100 steps in place have the bits of 100 fused ones, for each mask") {
+  std::vector<std::uint32_t> const initial = bits(Fixture().tensors.all());
+  std::vector<std::vector<std::uint32_t>> results;
+  auto check = [&](auto mask) {
+    INFO(std::string(mask.name()));
+    results.push_back(after_100_steps(true, mask, ReferenceBackend{}));
+    CHECK(after_100_steps(false, mask, ReferenceBackend{}) == results.back());
+    CHECK(results.back() != initial);
+  };
+  SmallestMagnitude const small{0.5};
+  zeroth::RandomMask const random{0.5, 1};
+  check(zeroth::Dense{});
+  check(small);
+  check(SmallestMagnitude{.sparsity = 0.5, .scope = zeroth::Scope::layer});
+  check(SmallestMagnitude{.sparsity = 0.5, .scope = zeroth::Scope::global});
+  check(SmallestMagnitude{.sparsity = 0.5, .vectors = zeroth::Coverage::none});
+  check(SmallestMagnitude{.sparsity = 0.5, .refresh_every = 7});
+  check(zeroth::LargestMagnitude{0.5});
+  check(random);
+  check(zeroth::RandomMask{.sparsity = 0.5, .redraw_every = 10});
+  check(zeroth::StoredMask{{{"blk.0.w", {7, 7, 7, 7}}, {"blk.1.w", {1, 2, 3}}}});
+  check(both(small, random));
+  check(either(small, random));
+  check(zeroth::Filtered{small, zeroth::TensorFilter{.exclude = {"blk.0.*"}}});
+  check(Rotating{});
+  check(KeepSmallOdd{});
+  for (std::size_t i = 0; i < results.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) CHECK(results[i] != results[j]);
+}
+
+TEST_CASE("with exact restore and a base point, or vector code, the bits are the fused form's too") {
+  SmallestMagnitude const small{0.5};
+  CHECK(after_100_steps(false, small, ReferenceBackend{}, zeroth::OneSided{}) ==
+        after_100_steps(true, small, ReferenceBackend{}, zeroth::OneSided{}));
+  CHECK(after_100_steps(false, small, zeroth::CpuBackend{}) == after_100_steps(true, small, ReferenceBackend{}));
+}
+
+/// A mutant of SmallestMagnitude: it claims not to look at the weights, so the in-place form does not store its mask
+/// and works it out again from perturbed weights. That is the mistake which re-implementations make.
+struct RecomputesMask {
+  SmallestMagnitude policy{};
+
+  struct Rule : zeroth::MagnitudeRule<true> {
+    static constexpr bool depends_on_weights = false;
+  };
+  struct State {
+    zeroth::MaskState<SmallestMagnitude> state;
+    zeroth::TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const {
+      auto const mask = state.tensor(index, step);
+      return {mask.coverage, {mask.rule}};
+    }
+  };
+  State prepare(ParameterSet const& parameters, zeroth::WeightReader const& weights) const {
+    return {policy.prepare(parameters, weights)};
+  }
+  static constexpr std::string_view name() { return "recomputes-mask"; }
+  bool operator==(RecomputesMask const&) const = default;
+};
+
+/// Which weights differ between two copies.
+std::vector<bool> moved(std::vector<float> const& before, std::vector<float> const& after) {
+  std::vector<bool> result;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    result.push_back(zeroth::bits_of(before[i]) != zeroth::bits_of(after[i]));
+  return result;
+}
+
+/// Of 100 steps with arithmetic restore, how many move other weights at +eps, at -eps or in the end than the fused form
+/// does, started from the same weights.
+template <class M, class FusedMask>
+int steps_with_another_active_set(M mask, FusedMask fused_mask) {
+  // Rademacher directions move every active weight by all of epsilon, so that the moved ones are the active ones.
+  Options const options{.epsilon = 2e-3, .learning_rate = 2e-3, .seed = 8};
+  Fixture fused_fixture;
+  Fixture fixture;
+  ZerothOrderOptimizer fused(fused_fixture.parameters(), zeroth::Rademacher{}, fused_mask, ReferenceBackend{}, options);
+  ZerothOrderOptimizer in_place(fixture.parameters(), zeroth::Rademacher{}, mask, ReferenceBackend{}, options);
+  int different = 0;
+  for (int step = 0; step < 100; ++step) {
+    std::vector<float> const before = fixture.tensors.all();
+    std::size_t at = 0;
+    for (zeroth::Parameter const& p : fused_fixture.parameters()) {
+      std::copy_n(before.begin() + static_cast<std::ptrdiff_t>(at), p.size(), static_cast<float*>(p.data));
+      at += p.size();
+    }
+    std::vector<std::vector<bool>> expected;
+    fused.step([&](auto const& probe, std::span<double> losses) {
+      auto const lanes = zeroth_test::lanes_of(probe, fused_fixture.parameters());
+      for (std::size_t k = 0; k < lanes.size(); ++k) {
+        expected.push_back(moved(before, lanes[k]));
+        losses[k] = loss(lanes[k]);
+      }
+    });
+    std::vector<std::vector<bool>> found;
+    auto const report = in_place.step([&] {
+      found.push_back(moved(before, fixture.tensors.all()));
+      return loss(fixture.tensors.all());
+    });
+    bool const same_count =
+        report.active_weights == static_cast<std::uint64_t>(std::count(expected[0].begin(), expected[0].end(), true));
+    different += found == expected && same_count ? 0 : 1;
+  }
+  return different;
+}
+
+TEST_CASE("in place each step has the active set of the fused form") {
+  auto check = [](auto mask) {
+    INFO(std::string(mask.name()));
+    CHECK(steps_with_another_active_set(mask, mask) == 0);
+  };
+  check(SmallestMagnitude{0.5});
+  check(SmallestMagnitude{.sparsity = 0.5, .scope = zeroth::Scope::global, .refresh_every = 1});
+  check(zeroth::LargestMagnitude{0.5});
+  check(zeroth::RandomMask{.sparsity = 0.5, .redraw_every = 3});
+  check(either(SmallestMagnitude{0.75}, zeroth::RandomMask{0.5}));
+  check(KeepSmallOdd{});
+  check(Rotating{});
+}
+
+TEST_CASE("a mask that is worked out on perturbed weights would be noticed") {
+  // Only in the first steps: a weight that leaves the mask while it is perturbed is not put back, so that soon no
+  // weight is left near the threshold.
+  CHECK(steps_with_another_active_set(RecomputesMask{SmallestMagnitude{0.5}}, SmallestMagnitude{0.5}) > 0);
+}
+
+TEST_CASE("arithmetic restore leaves a weight within an ulp of the perturbed one, inactive ones untouched") {
+  Fixture fixture;
+  std::vector<float> const before = fixture.tensors.all();
+  Options const options{.epsilon = 1e-3, .learning_rate = 0, .samples = 3};
+  ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                 options);
+  zeroth::Bitmap const active = optimizer.active_bits(0);
+  optimizer.step(zeroth_test::in_place(fixture.parameters(), loss));
+  std::vector<float> const after = fixture.tensors.all();
+  for (std::size_t i = 0; i < 201; ++i) {
+    if (!active.rule()(0, i)) CHECK(zeroth::bits_of(after[i]) == zeroth::bits_of(before[i]));
+    // Six roundings, each of half an ulp of a value below 1/32.
+    CHECK(std::abs(double{after[i]} - double{before[i]}) <= 6 * 0x1p-30);
+  }
+}
+
+TEST_CASE("in place a loss that is not finite skips the step and puts the weights back") {
+  double const infinity = std::numeric_limits<double>::infinity();
+  for (int bad_evaluation : {0, 1, 2, 3}) {
+    Fixture fixture;
+    std::vector<float> const before = fixture.tensors.all();
+    ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                   {.learning_rate = 1, .samples = 2, .restore = Restore::exact});
+    int evaluation = 0;
+    auto const report = optimizer.step([&] { return evaluation++ == bad_evaluation ? infinity : 1.0; });
+    CHECK(report.skip_reason == zeroth::SkipReason::non_finite_loss);
+    CHECK(report.active_weights == 0);
+    CHECK(bits(fixture.tensors.all()) == bits(before));
+    CHECK(optimizer.steps() == 1);
+  }
+}
+
+/// Weights after a step whose evaluation `bad` (from 0) throws or, instead, returns NaN.
+std::vector<std::uint32_t> after_failure(Restore restore, int bad, bool throws) {
+  Fixture fixture;
+  ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                 {.epsilon = 1e-2, .samples = 2, .restore = restore});
+  int evaluation = 0;
+  auto objective = [&]() -> double {
+    if (evaluation++ != bad) return 1;
+    if (throws) throw std::runtime_error("from the objective");
+    return std::numeric_limits<double>::quiet_NaN();
+  };
+  if (throws)
+    CHECK_THROWS_WITH(optimizer.step(objective), "from the objective");
+  else
+    CHECK(optimizer.step(objective).skipped());
+  CHECK(optimizer.steps() == (throws ? 0U : 1U));
+  return bits(fixture.tensors.all());
+}
+
+TEST_CASE("an exception from an in-place objective leaves the weights as a skipped step does") {
+  for (int bad : {0, 1, 2, 3})
+    CHECK(after_failure(Restore::exact, bad, true) == after_failure(Restore::exact, bad, false));
+  // Arithmetic restore: a skipped step visits every point, an exception leaves from the point where it was thrown, so
+  // the bits agree at the last point; before it, each weight is as near to where it was.
+  CHECK(after_failure(Restore::arithmetic, 3, true) == after_failure(Restore::arithmetic, 3, false));
+  std::vector<float> const before = Fixture().tensors.all();
+  for (int bad : {0, 1, 2}) {
+    std::vector<std::uint32_t> const after = after_failure(Restore::arithmetic, bad, true);
+    // Roundings of half an ulp of values below 8, the norm's among them; a perturbation is 1e-2.
+    for (std::size_t i = 0; i < before.size(); ++i)
+      CHECK(std::abs(double{zeroth::float_of(after[i])} - double{before[i]}) < 1e-6);
+  }
+}
+
+TEST_CASE("after an exception the next step is the one that was interrupted") {
+  Options const options{.epsilon = 1e-2, .learning_rate = 1e-3, .restore = Restore::exact};
+  auto weights_after_step = [&](bool interrupted) {
+    Fixture fixture;
+    ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                   options);
+    int evaluation = 0;
+    auto failing = [&]() -> double {
+      if (evaluation++ == 1) throw std::runtime_error("from the objective");
+      return 1;
+    };
+    if (interrupted) CHECK_THROWS(optimizer.step(failing));
+    CHECK(optimizer.step(zeroth_test::in_place(fixture.parameters(), loss)).step == 0);
+    return bits(fixture.tensors.all());
+  };
+  CHECK(weights_after_step(true) == weights_after_step(false));
+}
+
+TEST_CASE("the in-place form holds one bit a weight, a copy of the weights, or nothing") {
+  auto bytes_held = [](auto mask, Restore restore) {
+    Fixture fixture;
+    ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, mask, ReferenceBackend{},
+                                   {.restore = restore});
+    CHECK(optimizer.bytes() == 0);
+    optimizer.step(zeroth_test::fused(fixture.parameters(), loss));
+    CHECK(optimizer.bytes() == 0);
+    optimizer.step(zeroth_test::in_place(fixture.parameters(), loss));
+    return optimizer.bytes();
+  };
+  // Whole tiles of 16 bytes: two, one and two for the matrices of 201, 40 and 130 weights, none for the dense vector.
+  CHECK(bytes_held(SmallestMagnitude{}, Restore::arithmetic) == 80);
+  CHECK(bytes_held(zeroth::RandomMask{}, Restore::arithmetic) == 0);
+  CHECK(bytes_held(zeroth::Dense{}, Restore::arithmetic) == 0);
+  CHECK(bytes_held(SmallestMagnitude{}, Restore::exact) == (201 + 9 + 40 + 130) * sizeof(float));
+}
+
+TEST_CASE("in place the weights stand at the point that the evaluation names") {
+  Fixture fixture;
+  std::vector<float> const before = fixture.tensors.all();
+  Options const options{.epsilon = 0.5, .samples = 2, .restore = Restore::exact};
+  ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Rademacher{}, zeroth::Dense{}, ReferenceBackend{},
+                                 zeroth::Sgd{}, zeroth::OneSided{}, options);
+  std::vector<zeroth::Lane> seen;
+  optimizer.step([&](zeroth::Evaluation const& evaluation) {
+    seen.push_back(evaluation.lane);
+    zeroth::NoiseField<zeroth::Rademacher> const noise{};
+    std::vector<float> const now = fixture.tensors.all();
+    float const c = 0.5F * static_cast<float>(evaluation.lane.sign);
+    for (std::size_t i = 0; i < 201; ++i)
+      CHECK(now[i] == before[i] + c * noise.value(zeroth::stream_of("blk.0.w"), evaluation.lane.sample, i));
+    return 1.0;
+  });
+  CHECK(seen == std::vector<zeroth::Lane>{{0, 0}, {0, +1}, {1, +1}});
+}
+
+}  // namespace
