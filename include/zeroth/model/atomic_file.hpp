@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

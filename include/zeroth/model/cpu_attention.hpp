@@ -32,7 +32,7 @@ class AttentionTask {
     std::size_t const padded = (keys + block_tokens - 1) / block_tokens * block_tokens;
     std::size_t const value_stride = padded + (padded % 1024 == 0 ? block_tokens : 0);
     std::size_t const group_size = dim * block_tokens;
-    float* const key_rows = scratch.floats.reserve(padded * dim + dim * value_stride +
+    float* const key_rows = scratch.values.reserve(padded * dim + dim * value_stride +
                                                    group_blocks * (2 * group_size + padded * block_tokens));
     float* const value_columns = key_rows + padded * dim;
     float* const queries = value_columns + dim * value_stride;

@@ -35,7 +35,7 @@ class Head {
       auto const token = static_cast<std::size_t>(requests[order_[first]].token);
       std::size_t const products = in.blocks() * block_tokens;
       Panel const panel = read_panel(weights, parameter, token, 1, *scratch, products);
-      float* const result = scratch->floats.data();
+      float* const result = scratch->values.data();
       for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
         kernels.product({1, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
                          in.block_size(), result, block_tokens});
@@ -64,7 +64,7 @@ class Head {
         std::size_t const rows = std::min(height, vocabulary - first);
         std::size_t const products = group_blocks * rows * block_tokens;
         Panel const panel = read_panel(weights, parameter, first, rows, *scratch, products);
-        float* const result = scratch->floats.data();
+        float* const result = scratch->values.data();
         for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
           for (std::size_t block = 0; block < in.blocks(); block += group_blocks) {
             std::size_t const blocks = std::min(group_blocks, in.blocks() - block);

@@ -41,30 +41,31 @@ struct Panel {
   bool const spread = columns % 1024 == 0 && rows > 1;
   std::size_t const stride = columns + (spread ? block_tokens : 0);
   std::size_t const size = (rows * stride + block_tokens - 1) / block_tokens * block_tokens;
-  scratch.panels.resize(lanes);
+  scratch.pointers.resize(lanes);
   if (weights.probe == nullptr) {
     float* const theta = static_cast<float*>(p.data) + first * columns;
-    scratch.panels[0] = theta;
+    scratch.pointers[0] = theta;
     if (spread) {
-      scratch.panels[0] = scratch.floats.reserve(reserved + size) + reserved;
-      for (std::size_t r = 0; r < rows; ++r) std::copy_n(theta + r * columns, columns, scratch.panels[0] + r * stride);
+      scratch.pointers[0] = scratch.values.reserve(reserved + size) + reserved;
+      for (std::size_t r = 0; r < rows; ++r)
+        std::copy_n(theta + r * columns, columns, scratch.pointers[0] + r * stride);
     } else {
-      scratch.floats.reserve(reserved);
+      scratch.values.reserve(reserved);
     }
-    return {scratch.panels, stride};
+    return {scratch.pointers, stride};
   }
-  float* const base = scratch.floats.reserve(reserved + lanes * size) + reserved;
-  for (std::size_t l = 0; l < lanes; ++l) scratch.panels[l] = base + l * size;
+  float* const base = scratch.values.reserve(reserved + lanes * size) + reserved;
+  for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + l * size;
   if (!spread) {
-    weights.probe->expand(parameter, first * columns, rows * columns, scratch.panels);
-    return {scratch.panels, stride};
+    weights.probe->expand(parameter, first * columns, rows * columns, scratch.pointers);
+    return {scratch.pointers, stride};
   }
   for (std::size_t r = 0; r < rows; ++r) {
-    weights.probe->expand(parameter, (first + r) * columns, columns, scratch.panels);
-    for (float*& panel : scratch.panels) panel += stride;
+    weights.probe->expand(parameter, (first + r) * columns, columns, scratch.pointers);
+    for (float*& panel : scratch.pointers) panel += stride;
   }
-  for (std::size_t l = 0; l < lanes; ++l) scratch.panels[l] = base + l * size;
-  return {scratch.panels, stride};
+  for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + l * size;
+  return {scratch.pointers, stride};
 }
 
 }  // namespace zeroth::model::cpu

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

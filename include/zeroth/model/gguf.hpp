@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/dequantize.hpp"
-#include "zeroth/model/gguf_value.hpp"
-#include "zeroth/model/mapped_file.hpp"
-#include "zeroth/model/printable.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/dequantize.hpp>
+#include <zeroth/model/gguf_value.hpp>
+#include <zeroth/model/mapped_file.hpp>
+#include <zeroth/model/printable.hpp>
 
 namespace zeroth::model {
 

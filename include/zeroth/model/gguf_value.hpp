@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

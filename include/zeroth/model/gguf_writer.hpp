@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/atomic_file.hpp"
-#include "zeroth/model/gguf.hpp"
-#include "zeroth/model/printable.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/atomic_file.hpp>
+#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/printable.hpp>
 
 namespace zeroth::model {
 

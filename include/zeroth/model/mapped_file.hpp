@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

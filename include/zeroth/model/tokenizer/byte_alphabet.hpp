@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "zeroth/model/tokenizer/unicode.hpp"
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::model {
 

@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/byte_alphabet.hpp"
-#include "zeroth/model/tokenizer/merge_table.hpp"
-#include "zeroth/model/tokenizer/pre_tokenizer.hpp"
-#include "zeroth/model/tokenizer/unicode.hpp"
-#include "zeroth/model/tokenizer/vocabulary.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/byte_alphabet.hpp>
+#include <zeroth/model/tokenizer/merge_table.hpp>
+#include <zeroth/model/tokenizer/pre_tokenizer.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
+#include <zeroth/model/tokenizer/vocabulary.hpp>
 
 namespace zeroth::model {
 

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/gguf.hpp"
-#include "zeroth/model/tokenizer/byte_pair_tokenizer.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 namespace zeroth::model {
 

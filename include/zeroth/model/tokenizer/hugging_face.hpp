@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "zeroth/model/tokenizer/byte_pair_tokenizer.hpp"
+#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 namespace zeroth::model {
 

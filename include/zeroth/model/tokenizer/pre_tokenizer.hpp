@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/unicode.hpp"
+#include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::model {
 

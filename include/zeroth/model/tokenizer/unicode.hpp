@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "zeroth/model/tokenizer/unicode_tables.hpp"
+#include <zeroth/model/tokenizer/unicode_tables.hpp>
 
 namespace zeroth::model {
 

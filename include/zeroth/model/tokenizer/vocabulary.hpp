@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "zeroth/error.hpp"
+#include <zeroth/error.hpp>
 
 namespace zeroth::model {
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include <Eigen/Core>
+
+#include <zeroth/model/scratch.hpp>
+
+namespace zeroth::model {
+
+using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using MatrixMap = Eigen::Map<RowMajorMatrix>;
+using ConstMatrixMap = Eigen::Map<RowMajorMatrix const>;
+
+/// Activations of all lanes of a probe: lanes x rows x features, row-major. Keeps its memory between uses.
+class LaneMatrix {
+ public:
+  /// Sets the sizes; the contents are undefined afterwards.
+  void resize(std::size_t lanes, std::size_t rows, std::size_t features) {
+    lanes_ = lanes;
+    rows_ = rows;
+    features_ = features;
+    values_.reserve(lanes * rows * features);
+  }
+
+  [[nodiscard]] std::size_t lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  [[nodiscard]] std::size_t features() const noexcept { return features_; }
+
+  [[nodiscard]] float* row(std::size_t lane, std::size_t r) noexcept {
+    return values_.data() + (lane * rows_ + r) * features_;
+  }
+  [[nodiscard]] float const* row(std::size_t lane, std::size_t r) const noexcept {
+    return values_.data() + (lane * rows_ + r) * features_;
+  }
+
+  /// Rows [first, first + count) of a lane, [count x features].
+  [[nodiscard]] MatrixMap block(std::size_t lane, std::size_t first, std::size_t count) noexcept {
+    return {row(lane, first), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(features_)};
+  }
+  [[nodiscard]] ConstMatrixMap block(std::size_t lane, std::size_t first, std::size_t count) const noexcept {
+    return {row(lane, first), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(features_)};
+  }
+
+  /// A whole lane, [rows x features].
+  [[nodiscard]] MatrixMap lane(std::size_t lane) noexcept { return block(lane, 0, rows_); }
+  [[nodiscard]] ConstMatrixMap lane(std::size_t lane) const noexcept { return block(lane, 0, rows_); }
+
+ private:
+  AlignedFloats values_;
+  std::size_t lanes_ = 0;
+  std::size_t rows_ = 0;
+  std::size_t features_ = 0;
+};
+
+}  // namespace zeroth::model

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <zeroth/executor.hpp>
+#include <zeroth/model/decoder_ops.hpp>
+#include <zeroth/model/eigen_attention.hpp>
+#include <zeroth/model/eigen_head.hpp>
+#include <zeroth/model/eigen_panel.hpp>
+#include <zeroth/model/lane_matrix.hpp>
+
+namespace zeroth::model {
+
+/// DecoderOps on Eigen, f32.
+///
+/// Work is cut by shapes alone and each piece is one single-threaded product, so results have the same bits under every
+/// executor. They may differ between builds for different instruction sets, as Eigen's products do. Programs that
+/// compile with OpenMP should define EIGEN_DONT_PARALLELIZE, lest Eigen starts threads of its own under an executor
+/// that uses none.
+class EigenOps {
+ public:
+  using Matrix = LaneMatrix;
+
+  /// Cosine and sine of each row and pair: [rows x pairs] each.
+  struct Rotary {
+    std::vector<float> cosines;
+    std::vector<float> sines;
+    std::size_t pairs = 0;
+  };
+
+  explicit EigenOps(AnyExecutor executor = {}) : executor_(executor), pool_(std::make_unique<ScratchPool>()) {}
+
+  /// See DecoderOps, as for all that follows.
+  void prepare_rotary(std::span<std::size_t const> positions, std::size_t head_dim, double theta, Rotary& rotary) {
+    rotary.pairs = head_dim / 2;
+    rotary.cosines.resize(positions.size() * rotary.pairs);
+    rotary.sines.resize(rotary.cosines.size());
+    executor_.parallel_for(rotary.pairs, [&](std::size_t i) {
+      double const frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+      for (std::size_t r = 0; r < positions.size(); ++r) {
+        double const angle = static_cast<double>(positions[r]) * frequency;
+        rotary.cosines[r * rotary.pairs + i] = static_cast<float>(std::cos(angle));
+        rotary.sines[r * rotary.pairs + i] = static_cast<float>(std::sin(angle));
+      }
+    });
+  }
+
+  void embed(WeightView const& weights, std::size_t parameter, std::span<std::int32_t const> tokens, Matrix& out) {
+    auto const columns = static_cast<std::size_t>(weights.parameters[parameter].shape.columns);
+    out.resize(weights.lanes(), tokens.size(), columns);
+    for_each_group(tokens.size(), [&](std::size_t first, std::size_t count) {
+      ScratchPool::Lease scratch(*pool_);
+      for (std::size_t r = first; r < first + count; ++r) {
+        WeightPanel const panel(weights, parameter, static_cast<std::size_t>(tokens[r]), 1, *scratch);
+        for (std::size_t lane = 0; lane < out.lanes(); ++lane) out.block(lane, r, 1) = panel.lane(lane);
+      }
+    });
+  }
+
+  void rms_norm(WeightView const& weights, std::size_t parameter, Matrix const& in, float epsilon, Matrix& out) {
+    out.resize(in.lanes(), in.rows(), in.features());
+    ScratchPool::Lease scratch(*pool_);
+    WeightPanel const gain(weights, parameter, 0, 1, *scratch);
+    for_each_group(in.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
+        for (std::size_t r = first; r < first + count; ++r) {
+          auto const x = in.block(lane, r, 1).array();
+          float const scale = 1.0F / std::sqrt(x.square().mean() + epsilon);
+          out.block(lane, r, 1).array() = x * scale * gain.lane(lane).array();
+        }
+      }
+    });
+  }
+
+  void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
+    auto rows_of = [&](Projection<Matrix> const& p) {
+      return static_cast<std::size_t>(weights.parameters[p.parameter].shape.rows);
+    };
+    auto height_of = [&](Projection<Matrix> const& p) { return eigen_panel_rows(rows_of(p), in.features()); };
+    auto panels_of = [&](Projection<Matrix> const& p) { return (rows_of(p) + height_of(p) - 1) / height_of(p); };
+    std::size_t tasks = 0;
+    for (Projection<Matrix> const& p : projections) {
+      p.out.resize(in.lanes(), in.rows(), rows_of(p));
+      tasks += panels_of(p);
+    }
+    executor_.parallel_for(tasks, [&](std::size_t task) {
+      auto p = projections.begin();
+      while (task >= panels_of(*p)) task -= panels_of(*p++);
+      std::size_t const first = task * height_of(*p);
+      std::size_t const rows = std::min(height_of(*p), rows_of(*p) - first);
+      ScratchPool::Lease scratch(*pool_);
+      WeightPanel const panel(weights, p->parameter, first, rows, *scratch);
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane)
+        p->out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows)).noalias() =
+            in.lane(lane) * panel.lane(lane).transpose();
+    });
+  }
+
+  void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
+    std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
+    std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < x.lanes(); ++lane) {
+        for (std::size_t r = first; r < first + count; ++r) {
+          float const* const cosines = rotary.cosines.data() + r * rotary.pairs;
+          float const* const sines = rotary.sines.data() + r * rotary.pairs;
+          for (std::size_t head = 0; head < heads; ++head) {
+            float* const values = x.row(lane, r) + head * 2 * rotary.pairs;
+            for (std::size_t i = 0; i < rotary.pairs; ++i) {
+              float& a = values[i * step];
+              float& b = values[i * step + mate];
+              float const turned = a * cosines[i] - b * sines[i];
+              b = b * cosines[i] + a * sines[i];
+              a = turned;
+            }
+          }
+        }
+      }
+    });
+  }
+
+  void attend(HeadShape const& shape, std::span<Segment const> segments, Queries const& queries, Matrix const& q,
+              Matrix const& k, Matrix const& v, Matrix& out) {
+    out.resize(q.lanes(), q.rows(), q.features());
+    std::size_t const each = q.lanes() * shape.kv_heads;
+    executor_.parallel_for(queries.spans.size() * each, [&](std::size_t task) {
+      QuerySpan const& span = queries.spans[task / each];
+      ScratchPool::Lease scratch(*pool_);
+      EigenAttention const attention(shape, segments[span.segment], queries, span);
+      attention.run(task % each / shape.kv_heads, task % shape.kv_heads, q, k, v, scratch->values, out);
+    });
+  }
+
+  void swiglu(Matrix& gate, Matrix const& up) {
+    for_each_group(gate.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < gate.lanes(); ++lane) {
+        auto g = gate.block(lane, first, count).array();
+        g = g / (1.0F + (-g).exp()) * up.block(lane, first, count).array();
+      }
+    });
+  }
+
+  void add(Matrix& x, Matrix const& y) {
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < x.lanes(); ++lane) x.block(lane, first, count) += y.block(lane, first, count);
+    });
+  }
+
+  void gather(Matrix const& in, std::span<std::size_t const> rows, Matrix& out) {
+    out.resize(in.lanes(), rows.size(), in.features());
+    for_each_group(rows.size(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane)
+        for (std::size_t r = first; r < first + count; ++r) out.block(lane, r, 1) = in.block(lane, rows[r], 1);
+    });
+  }
+
+  void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
+              std::span<double> out) {
+    head_.logits(executor_, *pool_, weights, head, in, requests, out);
+  }
+
+  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
+                         std::span<ScoreRequest const> requests, std::span<double> out) {
+    head_.log_probabilities(executor_, *pool_, weights, head, in, requests, out);
+  }
+
+ private:
+  /// Rows that one task of an elementwise operation takes.
+  static constexpr std::size_t group = 32;
+
+  /// Calls body(first, count) for groups of rows.
+  template <class Body>
+  void for_each_group(std::size_t rows, Body const& body) {
+    executor_.parallel_for((rows + group - 1) / group,
+                           [&](std::size_t task) { body(task * group, std::min(group, rows - task * group)); });
+  }
+
+  AnyExecutor executor_;
+  std::unique_ptr<ScratchPool> pool_;
+  EigenHead head_;
+};
+
+static_assert(DecoderOps<EigenOps>);
+
+}  // namespace zeroth::model

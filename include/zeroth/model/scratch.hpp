@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace zeroth::model {
+
+/// Floats on a 64-byte boundary; grows, never shrinks, and forgets its contents when it grows.
+class AlignedFloats {
+ public:
+  /// At least `size` floats.
+  float* reserve(std::size_t size) {
+    if (size > capacity_) {
+      data_.reset();
+      capacity_ = 0;
+      data_.reset(static_cast<float*>(::operator new(size * sizeof(float), alignment)));
+      capacity_ = size;
+    }
+    return data_.get();
+  }
+
+  [[nodiscard]] float* data() const noexcept { return data_.get(); }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  struct Free {
+    void operator()(float* data) const noexcept { ::operator delete(data, alignment); }
+  };
+  std::unique_ptr<float, Free> data_;
+  std::size_t capacity_ = 0;
+};
+
+/// Scratch memory for tasks that run at once: as many pieces as ever ran together, reused between calls.
+class ScratchPool {
+ public:
+  /// The memory of one task; each part grows as it is asked to and keeps its contents for no one.
+  struct Piece {
+    AlignedFloats panels;          ///< expanded weights
+    AlignedFloats values;          ///< what the task computes
+    std::vector<float*> pointers;  ///< one a lane
+  };
+
+  /// A piece that is this task's until the lease ends.
+  class Lease {
+   public:
+    explicit Lease(ScratchPool& pool) : pool_(pool), piece_(pool.take()) {}
+    Lease(Lease const&) = delete;
+    Lease& operator=(Lease const&) = delete;
+    ~Lease() { pool_.give_back(std::move(piece_)); }
+    Piece* operator->() const noexcept { return piece_.get(); }
+    Piece& operator*() const noexcept { return *piece_; }
+
+   private:
+    ScratchPool& pool_;
+    std::unique_ptr<Piece> piece_;
+  };
+
+ private:
+  std::unique_ptr<Piece> take() {
+    std::lock_guard const lock(mutex_);
+    if (free_.empty()) {
+      // Room for it to come back is made here, so that giving back cannot throw.
+      free_.reserve(++made_);
+      return std::make_unique<Piece>();
+    }
+    auto piece = std::move(free_.back());
+    free_.pop_back();
+    return piece;
+  }
+
+  void give_back(std::unique_ptr<Piece> piece) noexcept {
+    std::lock_guard const lock(mutex_);
+    free_.push_back(std::move(piece));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Piece>> free_;
+  std::size_t made_ = 0;
+};
+
+}  // namespace zeroth::model
