@@ -53,16 +53,18 @@ inline void add_scored(zeroth::model::PackedBatch& batch, Tokens const& tokens) 
   for (std::size_t i = 1; i < tokens.size(); ++i) batch.request(begin + i - 1, tokens[i]);
 }
 
-inline std::vector<double> score(CpuDecoder& decoder, zeroth::model::PackedBatch const& batch,
-                                 zeroth::model::ScoreKind kind = zeroth::model::ScoreKind::log_probability) {
+template <class Ops>
+std::vector<double> score(zeroth::model::Decoder<Ops>& decoder, zeroth::model::PackedBatch const& batch,
+                          zeroth::model::ScoreKind kind = zeroth::model::ScoreKind::log_probability) {
   std::vector<double> out(batch.requests().size());
   decoder.score(batch, kind, out);
   return out;
 }
 
-inline std::vector<double> score(CpuDecoder& decoder, zeroth::model::PackedBatch const& batch,
-                                 zeroth::AnyProbe const& probe,
-                                 zeroth::model::ScoreKind kind = zeroth::model::ScoreKind::log_probability) {
+template <class Ops>
+std::vector<double> score(zeroth::model::Decoder<Ops>& decoder, zeroth::model::PackedBatch const& batch,
+                          zeroth::AnyProbe const& probe,
+                          zeroth::model::ScoreKind kind = zeroth::model::ScoreKind::log_probability) {
   std::vector<double> out(batch.requests().size() * probe.lanes().size());
   decoder.score(batch, kind, probe, out);
   return out;

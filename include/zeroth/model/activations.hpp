@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/scratch.hpp>
 
 namespace zeroth::model {
 

@@ -48,7 +48,7 @@ struct Queries {
   std::span<QuerySpan const> spans;
 };
 
-/// The operations over which Decoder is written; CpuOps is one set of them.
+/// The operations over which Decoder is written. CpuOps is the vector code of zeroth's own, EigenOps the set on Eigen.
 ///
 /// 1. `Ops::Matrix` holds activations of all lanes, lanes x rows x features, in a layout of its own. It is default
 ///    constructible and keeps its memory between uses. Operations size what they write.
@@ -67,8 +67,8 @@ struct Queries {
 ///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
 /// 11. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
 ///     vocabulary of the exponentials; the logits of a row are never all held.
-/// 12. An element of a result depends on its own row, segment and lane only: not on the number of threads, on what else
-///     is in the batch, nor on how the work was cut; the same inputs give the same bits.
+/// 12. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
+///     inference on its weights would give.
 /// 13. Theta is read only. Once sizes have settled, no operation allocates.
 template <class T>
 concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix const& c, typename T::Rotary& r,
