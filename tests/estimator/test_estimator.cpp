@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <span>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,11 +22,8 @@ namespace {
 using zeroth::CentralDifference;
 using zeroth::OneSided;
 
-struct NoSigns {
+struct NoSigns : CentralDifference {
   static constexpr std::array<std::int32_t, 0> signs = {};
-  static constexpr bool uses_base = false;
-  double projected_gradient(double, std::span<double const>, double) const { return 0; }
-  static constexpr std::string_view name() { return "no-signs"; }
   bool operator==(NoSigns const&) const = default;
 };
 
