@@ -268,18 +268,8 @@ std::vector<std::uint32_t> after_failure(Restore restore, int bad, bool throws) 
 }
 
 TEST_CASE("an exception from an in-place objective leaves the weights as a skipped step does") {
-  for (int bad : {0, 1, 2, 3})
-    CHECK(after_failure(Restore::exact, bad, true) == after_failure(Restore::exact, bad, false));
-  // Arithmetic restore: a skipped step visits every point, an exception leaves from the point where it was thrown, so
-  // the bits agree at the last point; before it, each weight is as near to where it was.
-  CHECK(after_failure(Restore::arithmetic, 3, true) == after_failure(Restore::arithmetic, 3, false));
-  std::vector<float> const before = Fixture().tensors.all();
-  for (int bad : {0, 1, 2}) {
-    std::vector<std::uint32_t> const after = after_failure(Restore::arithmetic, bad, true);
-    // Roundings of half an ulp of values below 8, the norm's among them; a perturbation is 1e-2.
-    for (std::size_t i = 0; i < before.size(); ++i)
-      CHECK(std::abs(double{zeroth::float_of(after[i])} - double{before[i]}) < 1e-6);
-  }
+  for (Restore restore : {Restore::exact, Restore::arithmetic})
+    for (int bad : {0, 1, 2, 3}) CHECK(after_failure(restore, bad, true) == after_failure(restore, bad, false));
 }
 
 TEST_CASE("after an exception the next step is the one that was interrupted") {

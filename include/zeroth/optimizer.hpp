@@ -174,15 +174,18 @@ class ZerothOrderOptimizer {
     StepReport report = begin_step();
     if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore);
     in_place_->begin(noise(), epsilon());
+    std::size_t visited = 0;
     try {
-      for (std::size_t k = 0; k < lanes_.size(); ++k) {
-        in_place_->move_to(lanes_[k]);
+      for (; visited < lanes_.size(); ++visited) {
+        in_place_->move_to(lanes_[visited]);
         for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
-          double const loss = evaluate(objective, Evaluation{step_, micro_batch, lanes_[k]});
-          report.losses[k] += loss / options_.micro_batches;
+          double const loss = evaluate(objective, Evaluation{step_, micro_batch, lanes_[visited]});
+          report.losses[visited] += loss / options_.micro_batches;
         }
       }
     } catch (...) {
+      // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
+      while (++visited < lanes_.size()) in_place_->move_to(lanes_[visited]);
       in_place_->put_back();
       throw;
     }

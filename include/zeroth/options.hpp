@@ -6,6 +6,7 @@
 #include <string>
 
 #include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/update/schedule.hpp>
@@ -35,7 +36,7 @@ struct Options {
   /// @throws InvalidArgument naming the field, its range and its value
   void check() const {
     auto require = [](bool holds, char const* field, char const* range, auto value) {
-      if (!holds) throw InvalidArgument(std::string(field) + " must be " + range + ", got " + std::to_string(value));
+      if (!holds) throw InvalidArgument(std::string(field) + " must be " + range + ", got " + number_text(value));
     };
     require(is_finite(static_cast<float>(epsilon)) && static_cast<float>(epsilon) > 0, "epsilon", "> 0 and finite",
             epsilon);

@@ -12,6 +12,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/random/float_bits.hpp>
 
 namespace zeroth {
@@ -133,7 +134,7 @@ struct MagnitudeMask {
   /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is neither all nor none
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
     if (!(sparsity >= 0 && sparsity < 1))
-      throw InvalidArgument("sparsity must be in [0, 1), got " + std::to_string(sparsity));
+      throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));
     if (vectors == Coverage::some)
       throw InvalidArgument("vectors must be Coverage::all or Coverage::none: the paper thresholds matrices alone");
     return State(*this, parameters, weights);

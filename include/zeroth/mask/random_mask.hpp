@@ -10,6 +10,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/random/philox.hpp>
 
 namespace zeroth {
@@ -55,7 +56,7 @@ struct RandomMask {
   /// @throws InvalidArgument if sparsity is outside [0, 1)
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
     if (!(sparsity >= 0 && sparsity < 1))
-      throw InvalidArgument("sparsity must be in [0, 1), got " + std::to_string(sparsity));
+      throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));
     State state{redraw_every, {}};
     auto const limit = static_cast<std::uint32_t>(std::lround((1.0 - sparsity) * 65536.0));
     for (Parameter const& p : parameters)

@@ -58,11 +58,12 @@ struct ScoredBatch {
 /// Candidates share their prompt's rows. Where each is a single token, they are no rows at all, and the normaliser over
 /// the vocabulary, which cancels in the softmax over candidates, is not computed. Refers to the decoder and reuses its
 /// own memory, so it serves one caller at a time.
-template <DecoderOps Ops>
+///
+/// @tparam D a Decoder, or AnyDecoder
+template <class D>
 class CandidateScorer {
  public:
-  explicit CandidateScorer(Decoder<Ops>& decoder, ScoringOptions options = {})
-      : decoder_(&decoder), options_(options) {}
+  explicit CandidateScorer(D& decoder, ScoringOptions options = {}) : decoder_(&decoder), options_(options) {}
 
   /// Scores under theta. The result is valid until the next call.
   /// @throws InvalidArgument if there are no examples, if one has no prompt, no candidates, an empty candidate or a
@@ -156,7 +157,7 @@ class CandidateScorer {
     result_.losses.push_back(total / static_cast<double>(examples.size()));
   }
 
-  Decoder<Ops>* decoder_;
+  D* decoder_;
   ScoringOptions options_;
   PackedBatch batch_;
   std::vector<double> token_scores_;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
 
 namespace zeroth {
 
@@ -47,7 +48,7 @@ struct Schedule {
       throw InvalidArgument("schedule.total_steps must exceed warmup_steps = " + std::to_string(warmup_steps) +
                             ", got " + std::to_string(total_steps));
     if (!(final_factor >= 0 && final_factor <= 1))
-      throw InvalidArgument("schedule.final_factor must be in [0, 1], got " + std::to_string(final_factor));
+      throw InvalidArgument("schedule.final_factor must be in [0, 1], got " + number_text(final_factor));
   }
 
   bool operator==(Schedule const&) const = default;

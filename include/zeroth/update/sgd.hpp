@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
 
 namespace zeroth {
 
@@ -14,7 +15,7 @@ namespace detail {
 
 inline void check_weight_decay(double weight_decay) {
   if (!(weight_decay >= 0 && weight_decay <= 1))
-    throw InvalidArgument("weight_decay must be in [0, 1], got " + std::to_string(weight_decay));
+    throw InvalidArgument("weight_decay must be in [0, 1], got " + number_text(weight_decay));
 }
 
 inline void descent_coefficients(std::span<double const> g, double learning_rate, std::span<float> c) {
