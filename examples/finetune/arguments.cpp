@@ -81,8 +81,10 @@ void add_model(CLI::App& command, std::filesystem::path& model) {
       ->type_name("PATH");
 }
 
-void add_threads(CLI::App& command, unsigned& threads) {
-  command.add_option("--threads", threads, "threads to compute with; all by default")
+void add_compute(CLI::App& command, ComputeOptions& options) {
+  add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
+             "what the transformer runs on");
+  command.add_option("--threads", options.threads, "threads to compute with; all by default")
       ->type_name("N")
       ->transform(whole_number<unsigned>(1, 4096));
 }
@@ -102,7 +104,7 @@ void add_task(CLI::App& command, TaskOptions& options) {
                   "longest sequence; a longer prompt loses its beginning (default 512, or the model's context)")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(2));
-  add_threads(command, options.threads);
+  add_compute(command, options);
 }
 
 std::string per_method(auto value_of) {
@@ -208,7 +210,7 @@ CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
   add_model(command, options.model);
   command.add_option("--input", options.input, "text file, a sequence a line")->required()->type_name("FILE");
   command.add_option("--output", options.output, "JSON Lines file to write")->required()->type_name("FILE");
-  add_threads(command, options.threads);
+  add_compute(command, options);
   return command;
 }
 

@@ -44,7 +44,7 @@ int run(EvalOptions const& options) {
   EncodedExamples const examples = encode(choose_held_out_examples(data, options.evaluation_examples), data.candidates,
                                           model.tokenizer, longest_sequence(options, model));
   OpenMpExecutor executor{options.threads};
-  CpuDecoder decoder(model.weights, Ops(executor));
+  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
 
   std::optional<EvaluationResult> result;
   {

@@ -22,7 +22,7 @@ std::size_t next_batch(std::span<model::Example const> examples) {
 
 }  // namespace
 
-std::optional<EvaluationResult> evaluate(CpuDecoder& decoder, std::span<model::Example const> examples,
+std::optional<EvaluationResult> evaluate(model::AnyDecoder& decoder, std::span<model::Example const> examples,
                                          std::function<bool(std::size_t)> const& go_on) {
   model::CandidateScorer scorer(decoder, {.tokens = model::TokenScores::log_probabilities});
   EvaluationResult result;

@@ -24,7 +24,8 @@ struct EvaluationResult {
 /// Evaluates the model as it stands.
 /// @param go_on called between batches with the number of examples done; if it returns false the evaluation is given up
 ///   and there is no result
-[[nodiscard]] std::optional<EvaluationResult> evaluate(CpuDecoder& decoder, std::span<model::Example const> examples,
+[[nodiscard]] std::optional<EvaluationResult> evaluate(model::AnyDecoder& decoder,
+                                                       std::span<model::Example const> examples,
                                                        std::function<bool(std::size_t)> const& go_on);
 
 }  // namespace zeroth::cli

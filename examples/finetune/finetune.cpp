@@ -91,7 +91,7 @@ class FinetuneRun {
         train_(train),
         held_out_(held_out),
         executor_(options.threads),
-        decoder_(model.weights, Ops(executor_)),
+        decoder_(make_decoder(model.weights, options.backend, executor_)),
         scorer_(decoder_),
         metrics_(out.metrics()),
         progress_(*options.steps) {}
@@ -181,8 +181,8 @@ class FinetuneRun {
   EncodedExamples const& train_;
   EncodedExamples const& held_out_;
   OpenMpExecutor executor_;
-  CpuDecoder decoder_;
-  model::CandidateScorer<Ops> scorer_;
+  model::AnyDecoder decoder_;
+  model::CandidateScorer<model::AnyDecoder> scorer_;
   std::vector<model::Example> batch_;
   MetricsFile metrics_;
   Progress progress_;

@@ -5,6 +5,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/load_gguf.hpp>
+#include <zeroth/model/ops_cpu.hpp>
+#include <zeroth/model/ops_eigen.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
 
 namespace zeroth::cli {
@@ -33,6 +35,11 @@ LanguageModel::LanguageModel(std::filesystem::path const& path)
     throw InvalidFile(file.path() + ": metadata key 'tokenizer.ggml.tokens': expected at most the rows of " +
                       "token_embd.weight, " + std::to_string(weights.config().vocabulary) + ", found " +
                       std::to_string(tokenizer.vocabulary_size()));
+}
+
+model::AnyDecoder make_decoder(model::DecoderWeights const& weights, DecoderBackend backend, AnyExecutor executor) {
+  if (backend == DecoderBackend::eigen) return model::AnyDecoder(model::Decoder(weights, model::EigenOps(executor)));
+  return model::AnyDecoder(model::Decoder(weights, model::CpuOps(executor)));
 }
 
 }  // namespace zeroth::cli

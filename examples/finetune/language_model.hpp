@@ -4,16 +4,15 @@
 #include <cstdint>
 #include <filesystem>
 
-#include <zeroth/model/decoder.hpp>
+#include <zeroth/executor.hpp>
+#include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/gguf.hpp>
-#include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
-namespace zeroth::cli {
+#include "options.hpp"
 
-using Ops = model::CpuOps;
-using CpuDecoder = model::Decoder<Ops>;
+namespace zeroth::cli {
 
 /// The GGUF file that a --model option means: the file itself, or model.gguf in the folder of a fine-tuned model.
 /// @throws InvalidFile if the folder holds no such file.
@@ -29,5 +28,9 @@ struct LanguageModel {
   /// @throws InvalidFile naming file, field or tensor, if the file is not a model that can be run.
   explicit LanguageModel(std::filesystem::path const& path);
 };
+
+/// A decoder over those weights on that backend.
+[[nodiscard]] model::AnyDecoder make_decoder(model::DecoderWeights const& weights, DecoderBackend backend,
+                                             AnyExecutor executor);
 
 }  // namespace zeroth::cli

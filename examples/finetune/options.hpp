@@ -17,6 +17,13 @@ enum class Method : std::uint8_t { s_mezo, mezo, r_mezo };
 /// Form of the tuned model on disk.
 enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
 
+/// Which operations the transformer runs on: vector code of zeroth's own, or Eigen.
+enum class DecoderBackend : std::uint8_t { cpu, eigen };
+
+[[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
+  return backend == DecoderBackend::cpu ? "cpu" : "eigen";
+}
+
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
   switch (method) {
     case Method::s_mezo:
@@ -60,14 +67,19 @@ struct MethodDefaults {
   return {};
 }
 
+/// What computes.
+struct ComputeOptions {
+  DecoderBackend backend = DecoderBackend::cpu;
+  unsigned threads = 0;  ///< 0: all that the machine offers
+};
+
 /// A model, a task and where its data lie: what `finetune` and `eval` have in common.
-struct TaskOptions {
+struct TaskOptions : ComputeOptions {
   std::filesystem::path model;
   std::string task;
   std::filesystem::path data;
   std::uint64_t evaluation_examples = 500;
   std::optional<std::uint32_t> max_tokens;  ///< default: 512, or the context of the model if that is shorter
-  unsigned threads = 0;                     ///< 0: all that the machine offers
 };
 
 /// `zeroth finetune`.
@@ -98,11 +110,10 @@ struct EvalOptions : TaskOptions {
 };
 
 /// `zeroth score`.
-struct ScoreOptions {
+struct ScoreOptions : ComputeOptions {
   std::filesystem::path model;
   std::filesystem::path input;
   std::filesystem::path output;
-  unsigned threads = 0;
 };
 
 /// `zeroth inspect`.

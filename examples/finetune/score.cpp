@@ -28,7 +28,7 @@ constexpr std::size_t tokens_together = 512;
 /// Scores lines, several at a time, and writes a JSON object a line.
 class LineScorer {
  public:
-  LineScorer(CpuDecoder& decoder, OutputFile& output) : decoder_(decoder), output_(output) {}
+  LineScorer(model::AnyDecoder& decoder, OutputFile& output) : decoder_(decoder), output_(output) {}
 
   void add(Tokens line) {
     if (!line.empty()) {
@@ -55,7 +55,7 @@ class LineScorer {
   }
 
  private:
-  CpuDecoder& decoder_;
+  model::AnyDecoder& decoder_;
   OutputFile& output_;
   std::vector<Tokens> lines_;
   model::PackedBatch batch_;
@@ -68,7 +68,7 @@ int run(ScoreOptions const& options) {
   std::vector<std::string> const lines = read_lines(options.input);
   LanguageModel const model(options.model);
   OpenMpExecutor executor{options.threads};
-  CpuDecoder decoder(model.weights, Ops(executor));
+  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
 
   OutputFile output(options.output);
   LineScorer scorer(decoder, output);

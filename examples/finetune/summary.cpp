@@ -50,6 +50,7 @@ Json to_json(FinetuneOptions const& options) {
               {"eval_examples", options.evaluation_examples},
               {"samples", options.samples},
               {"seed", options.seed},
+              {"backend", to_string(options.backend)},
               {"threads", options.threads},
               {"weight_decay", options.weight_decay},
               {"clip", options.clip ? Json(*options.clip) : Json(nullptr)},
