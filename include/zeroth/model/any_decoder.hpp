@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <zeroth/model/decoder.hpp>
+
+namespace zeroth::model {
+
+/// A decoder whose set of operations was chosen at run time. Owns it; one virtual call a batch.
+class AnyDecoder {
+ public:
+  template <DecoderOps Ops>
+  explicit AnyDecoder(Decoder<Ops> decoder) : decoder_(std::make_unique<Holder<Ops>>(std::move(decoder))) {}
+
+  /// See Decoder::score.
+  void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { decoder_->score(batch, kind, out); }
+
+  /// See Decoder::score.
+  void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) {
+    decoder_->score(batch, kind, probe, out);
+  }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) = 0;
+    virtual void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) = 0;
+  };
+
+  template <class Ops>
+  struct Holder final : Base {
+    explicit Holder(Decoder<Ops> held) : decoder(std::move(held)) {}
+    void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) override {
+      decoder.score(batch, kind, out);
+    }
+    void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) override {
+      decoder.score(batch, kind, probe, out);
+    }
+    Decoder<Ops> decoder;
+  };
+
+  std::unique_ptr<Base> decoder_;
+};
+
+}  // namespace zeroth::model
