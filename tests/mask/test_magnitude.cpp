@@ -146,7 +146,7 @@ TEST_CASE("the mask follows the weights, so one that grows past the threshold dr
   CHECK(active(state, tensors.parameters, 0) == "0101");
 }
 
-TEST_CASE("a sparsity outside [0, 1) and a threshold for vectors are refused by name") {
+TEST_CASE("a sparsity outside its range and a threshold for vectors are refused by name") {
   Tensors tensors;
   tensors.add("w", ten);
   for (double sparsity : {-0.1, 1.0, 1.5, std::numeric_limits<double>::quiet_NaN()})

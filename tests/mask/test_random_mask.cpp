@@ -97,7 +97,7 @@ TEST_CASE("the random mask thins vectors only if told to") {
   CHECK(std::abs(vector_share(Coverage::some) - 0.5) < 0.1);
 }
 
-TEST_CASE("the random mask refuses a sparsity outside [0, 1)") {
+TEST_CASE("the random mask refuses a sparsity outside its range") {
   Tensors tensors;
   tensors.add("w", {1.0F});
   for (double sparsity : {-0.5, 1.0})

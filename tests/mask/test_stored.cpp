@@ -14,7 +14,7 @@ using zeroth_test::contains_text;
 using zeroth_test::prepare;
 using zeroth_test::Tensors;
 
-TEST_CASE("a stored mask is the bits that were given; a tensor without any is not tuned") {
+TEST_CASE("a stored mask is the bits that were given, and a tensor without any is not tuned") {
   Tensors tensors;
   tensors.add("a", {1.0F, 2.0F, 3.0F, 4.0F});
   tensors.add("b", {1.0F, 2.0F});
