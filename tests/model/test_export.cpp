@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
+#include "temporary_directory.hpp"
 #include "zeroth/model/export_gguf.hpp"
 #include "zeroth/model/export_hugging_face.hpp"
 
@@ -12,17 +13,6 @@ using zeroth::model::GgufFile;
 using zeroth::model::SafetensorsFile;
 
 namespace {
-
-/// A path that is removed before and after the test.
-struct Temporary {
-  std::filesystem::path path;
-  explicit Temporary(std::string const& name) : path(std::filesystem::temp_directory_path() / name) {
-    std::filesystem::remove_all(path);
-  }
-  Temporary(Temporary const&) = delete;
-  Temporary& operator=(Temporary const&) = delete;
-  ~Temporary() { std::filesystem::remove_all(path); }
-};
 
 bool same_bits(std::span<float const> a, std::span<float const> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
@@ -33,13 +23,14 @@ bool same_bits(std::span<float const> a, std::span<float const> b) {
 TEST_CASE("an exported GGUF file loads with the same bits and metadata") {
   for (std::string name : golden_models) {
     INFO(name);
-    Temporary const out("zeroth_test_export.gguf");
+    TemporaryDirectory const folder;
+    std::filesystem::path const out = folder / "model.gguf";
     GgufFile const source(golden_file(name + ".gguf"));
     auto weights = zeroth::model::load_gguf(source);
     for (std::size_t p = 0; p < weights.parameters().size(); ++p) weights.values(p)[0] += 0.125F;
-    zeroth::model::save_gguf(out.path.string(), source, weights);
+    zeroth::model::save_gguf(out.string(), source, weights);
 
-    GgufFile const exported(out.path.string());
+    GgufFile const exported(out.string());
     auto const again = zeroth::model::load_gguf(exported);
     CHECK(again.config() == weights.config());
     REQUIRE(again.parameters().size() == weights.parameters().size());
@@ -59,14 +50,15 @@ TEST_CASE("an exported GGUF file loads with the same bits and metadata") {
 }
 
 TEST_CASE("an exported Hugging Face folder has its files, fields and order of rows") {
-  Temporary const out("zeroth_test_export_folder");
+  TemporaryDirectory const folder;
+  std::filesystem::path const out = folder / "model";
   auto const weights = load_golden("gqa_separate");
   zeroth::model::HuggingFaceExtras extras;
   extras.tokenizer_json = "{\"tokenizer\": 1}";
   extras.eos = 7;
-  zeroth::model::save_hugging_face(out.path, weights, extras);
+  zeroth::model::save_hugging_face(out, weights, extras);
 
-  std::ifstream config_file(out.path / "config.json");
+  std::ifstream config_file(out / "config.json");
   auto const config = nlohmann::json::parse(config_file);
   CHECK(config["architectures"] == nlohmann::json({"LlamaForCausalLM"}));
   CHECK(config["hidden_size"] == 48);
@@ -78,10 +70,10 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   CHECK(config["torch_dtype"] == "float32");
   CHECK(config["bos_token_id"].is_null());
   CHECK(config["eos_token_id"] == 7);
-  CHECK(std::filesystem::file_size(out.path / "tokenizer.json") == extras.tokenizer_json.size());
-  CHECK_FALSE(std::filesystem::exists(out.path / "tokenizer_config.json"));
+  CHECK(std::filesystem::file_size(out / "tokenizer.json") == extras.tokenizer_json.size());
+  CHECK_FALSE(std::filesystem::exists(out / "tokenizer_config.json"));
 
-  SafetensorsFile const file((out.path / "model.safetensors").string());
+  SafetensorsFile const file((out / "model.safetensors").string());
   CHECK(file.tensors().size() == weights.parameters().size());
   auto read = [&](std::string const& name) {
     auto const& tensor = file.tensor(name);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <filesystem>
 #include <functional>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
+#include "temporary_directory.hpp"
 #include "zeroth/model/gguf_writer.hpp"
 
 using namespace zeroth_test;
@@ -25,7 +25,8 @@ struct Change {
 
 /// What loading a golden model says after a change to it.
 std::string loaded(Change const& change) {
-  std::string const path = (std::filesystem::temp_directory_path() / "zeroth_test_load_gguf.gguf").string();
+  TemporaryDirectory const folder;
+  std::string const path = (folder / "changed.gguf").string();
   GgufFile const source(golden_file("gqa_separate.gguf"));
   GgufWriter writer(path);
   writer.copy_metadata(source);
@@ -50,7 +51,6 @@ std::string loaded(Change const& change) {
     CHECK(result.starts_with(path + ": "));
     result.erase(0, path.size() + 2);
   }
-  std::filesystem::remove(path);
   return result;
 }
 
