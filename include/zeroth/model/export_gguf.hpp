@@ -8,8 +8,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/gguf.hpp>
-#include <zeroth/model/gguf_writer.hpp>
+#include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/gguf_writer.hpp>
 #include <zeroth/model/load_gguf.hpp>
 
 namespace zeroth::model {

@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/model/atomic_file.hpp>
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/safetensors.hpp>
+#include <zeroth/model/format/atomic_file.hpp>
+#include <zeroth/model/format/safetensors.hpp>
 
 namespace zeroth::model {
 

@@ -14,7 +14,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/format/gguf.hpp>
 
 namespace zeroth::model {
 

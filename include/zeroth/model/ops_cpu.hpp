@@ -11,11 +11,11 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
-#include <zeroth/model/activations.hpp>
-#include <zeroth/model/cpu_attention.hpp>
-#include <zeroth/model/cpu_head.hpp>
-#include <zeroth/model/cpu_kernels.hpp>
-#include <zeroth/model/cpu_panels.hpp>
+#include <zeroth/model/cpu/activations.hpp>
+#include <zeroth/model/cpu/attention.hpp>
+#include <zeroth/model/cpu/head.hpp>
+#include <zeroth/model/cpu/kernels.hpp>
+#include <zeroth/model/cpu/panels.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model {

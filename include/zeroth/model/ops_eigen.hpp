@@ -13,10 +13,10 @@
 
 #include <zeroth/executor.hpp>
 #include <zeroth/model/decoder_ops.hpp>
-#include <zeroth/model/eigen_attention.hpp>
-#include <zeroth/model/eigen_head.hpp>
-#include <zeroth/model/eigen_panel.hpp>
-#include <zeroth/model/lane_matrix.hpp>
+#include <zeroth/model/eigen/attention.hpp>
+#include <zeroth/model/eigen/head.hpp>
+#include <zeroth/model/eigen/lane_matrix.hpp>
+#include <zeroth/model/eigen/panel.hpp>
 
 namespace zeroth::model {
 

@@ -7,8 +7,8 @@
 #include "catch.hpp"
 #include "temporary_directory.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/gguf.hpp"
-#include "zeroth/model/gguf_writer.hpp"
+#include "zeroth/model/format/gguf.hpp"
+#include "zeroth/model/format/gguf_writer.hpp"
 #include "zeroth/model/tokenizer/from_gguf.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <iostream>
 #include <string>
 
-#include "zeroth/model/gguf.hpp"
+#include "zeroth/model/format/gguf.hpp"
 #include "zeroth/model/tokenizer/from_gguf.hpp"
 #include "zeroth/model/tokenizer/hugging_face.hpp"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 namespace zeroth::model {

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/atomic_file.hpp>
-#include <zeroth/model/dequantize.hpp>
-#include <zeroth/model/mapped_file.hpp>
-#include <zeroth/model/printable.hpp>
+#include <zeroth/model/format/atomic_file.hpp>
+#include <zeroth/model/format/dequantize.hpp>
+#include <zeroth/model/format/mapped_file.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 namespace zeroth::model {
 

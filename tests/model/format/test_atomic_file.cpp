@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/atomic_file.hpp"
+#include "zeroth/model/format/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -4,14 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/cpu/kernels.hpp>
 #include <zeroth/model/scratch.hpp>
 
 namespace zeroth::model {
 
 /// Activations of all lanes of a probe: for each lane, `rows` tokens of `features` values.
 ///
-/// Rows lie in blocks of 16: feature f of row r is at block(lane, r / 16)[f * 16 + r % 16] (see cpu_kernels.hpp). The
+/// Rows lie in blocks of 16: feature f of row r is at block(lane, r / 16)[f * 16 + r % 16] (see kernels.hpp). The
 /// last block of a lane has slots beyond `rows`; what they hold means nothing and reaches no other slot.
 class Activations {
  public:

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/dequantize.hpp>
-#include <zeroth/model/gguf_value.hpp>
-#include <zeroth/model/mapped_file.hpp>
-#include <zeroth/model/printable.hpp>
+#include <zeroth/model/format/dequantize.hpp>
+#include <zeroth/model/format/gguf_value.hpp>
+#include <zeroth/model/format/mapped_file.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 namespace zeroth::model {
 

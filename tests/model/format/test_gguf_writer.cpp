@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/gguf_writer.hpp"
+#include "zeroth/model/format/gguf_writer.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include <zeroth/executor.hpp>
-#include <zeroth/model/activations.hpp>
-#include <zeroth/model/cpu_kernels.hpp>
-#include <zeroth/model/cpu_panels.hpp>
+#include <zeroth/model/cpu/activations.hpp>
+#include <zeroth/model/cpu/kernels.hpp>
+#include <zeroth/model/cpu/panels.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {

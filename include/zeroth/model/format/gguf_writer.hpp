@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/atomic_file.hpp>
-#include <zeroth/model/gguf.hpp>
-#include <zeroth/model/printable.hpp>
+#include <zeroth/model/format/atomic_file.hpp>
+#include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 namespace zeroth::model {
 

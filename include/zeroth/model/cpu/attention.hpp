@@ -7,8 +7,8 @@
 #include <limits>
 #include <span>
 
-#include <zeroth/model/activations.hpp>
-#include <zeroth/model/cpu_kernels.hpp>
+#include <zeroth/model/cpu/activations.hpp>
+#include <zeroth/model/cpu/kernels.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {

@@ -11,8 +11,8 @@
 
 #include <zeroth/executor.hpp>
 #include <zeroth/model/decoder_ops.hpp>
-#include <zeroth/model/eigen_panel.hpp>
-#include <zeroth/model/lane_matrix.hpp>
+#include <zeroth/model/eigen/lane_matrix.hpp>
+#include <zeroth/model/eigen/panel.hpp>
 
 namespace zeroth::model {
 

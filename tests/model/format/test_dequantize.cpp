@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/dequantize.hpp"
+#include "zeroth/model/format/dequantize.hpp"
 
 #include <bit>
 #include <charconv>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/mapped_file.hpp"
+#include "zeroth/model/format/mapped_file.hpp"
 
 #include <unistd.h>
 

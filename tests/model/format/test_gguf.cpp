@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/gguf.hpp"
+#include "zeroth/model/format/gguf.hpp"
 
 #include <cstdint>
 #include <fstream>

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include <zeroth/model/activations.hpp>
+#include <zeroth/model/cpu/activations.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {

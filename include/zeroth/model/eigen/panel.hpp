@@ -6,7 +6,7 @@
 #include <span>
 
 #include <zeroth/model/decoder_ops.hpp>
-#include <zeroth/model/lane_matrix.hpp>
+#include <zeroth/model/eigen/lane_matrix.hpp>
 
 namespace zeroth::model {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/safetensors.hpp"
+#include "zeroth/model/format/safetensors.hpp"
 
 #include <cstdint>
 #include <filesystem>
