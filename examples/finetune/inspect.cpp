@@ -9,8 +9,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/dequantize.hpp>
-#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/format/dequantize.hpp>
+#include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/load_gguf.hpp>
 
 #include "commands.hpp"

@@ -7,7 +7,7 @@
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/gguf.hpp>
+#include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 #include "options.hpp"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include <zeroth/model/atomic_file.hpp>
+#include <zeroth/model/format/atomic_file.hpp>
 
 namespace zeroth::cli {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include <zeroth/model/atomic_file.hpp>
 #include <zeroth/model/export_gguf.hpp>
 #include <zeroth/model/export_hugging_face.hpp>
+#include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
 #include <zeroth/model/tokenizer/hugging_face.hpp>
 
