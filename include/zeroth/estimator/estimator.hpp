@@ -10,13 +10,23 @@
 
 namespace zeroth {
 
+namespace detail {
+
+template <std::size_t n>
+[[nodiscard]] consteval bool are_unit_signs(std::array<std::int32_t, n> const& signs) {
+  for (std::int32_t sign : signs)
+    if (sign != 1 && sign != -1) return false;
+  return true;
+}
+
+}  // namespace detail
+
 /// How losses become a projected gradient, the slope of the loss along z.
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
-/// 2. `T::signs` is a std::array of int: the points theta + sign epsilon m z(s) at which each sample s is evaluated;
-///    at least one, each +1 or -1.
-/// 3. `T::uses_base` (bool): whether the loss at theta itself is wanted. It is evaluated once a step, not once a
-/// sample.
+/// 2. `T::signs` is a constexpr std::array of std::int32_t, the points theta + sign epsilon m z(s) at which each sample
+///    s is evaluated: at least one, each +1 or -1.
+/// 3. `T::uses_base` (bool): whether the loss at theta itself is wanted. It is evaluated once a step, not once a sample.
 /// 4. `estimator.projected_gradient(base, losses, epsilon)` combines the losses of one sample, in the order of `signs`,
 ///    into g ~ z . grad L; `base` is the loss at theta, or 0 where uses_base is false.
 /// 5. `name()` identifies the estimator in logs and journals.
@@ -25,6 +35,7 @@ concept Estimator = std::regular<T> &&
     requires(T const& estimator, double base, std::span<double const> losses, double epsilon) {
   { T::signs[0] } -> std::convertible_to<std::int32_t>;
   requires T::signs.size() >= 1;
+  requires detail::are_unit_signs(T::signs);
   { T::uses_base } -> std::convertible_to<bool>;
   { estimator.projected_gradient(base, losses, epsilon) } -> std::convertible_to<double>;
   { estimator.name() } -> std::convertible_to<std::string_view>;

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// expect: the fifth policy is no Estimator
+// Estimator, requirement 2: points lie at +epsilon or -epsilon.
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/optimizer.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+
+struct NearMiss {
+#ifdef ZEROTH_FIXED
+  static constexpr std::array<std::int32_t, 1> signs = {+1};
+#else
+  static constexpr std::array<std::int32_t, 1> signs = {+2};
+#endif
+  static constexpr bool uses_base = false;
+  double projected_gradient(double, std::span<double const>, double) const {
+    return 0;
+  }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
+  bool operator==(NearMiss const&) const = default;
+};
+
+template class zeroth::ZerothOrderOptimizer<zeroth::Gaussian, zeroth::Dense, zeroth::ReferenceBackend, zeroth::Sgd,
+                                            NearMiss>;
