@@ -26,7 +26,7 @@ template <std::size_t n>
 /// 1. A regular value type: default constructible, copyable, comparable.
 /// 2. `T::signs` is a constexpr std::array of std::int32_t, the points theta + sign epsilon m z(s) at which each sample
 ///    s is evaluated: at least one, each +1 or -1.
-/// 3. `T::uses_base` (bool): whether the loss at theta itself is wanted. It is evaluated once a step, not once a sample.
+/// 3. `T::uses_base` (bool): whether the loss at theta itself is wanted; evaluated once a step, not once a sample.
 /// 4. `estimator.projected_gradient(base, losses, epsilon)` combines the losses of one sample, in the order of `signs`,
 ///    into g ~ z . grad L; `base` is the loss at theta, or 0 where uses_base is false.
 /// 5. `name()` identifies the estimator in logs and journals.
