@@ -35,9 +35,10 @@ double seconds_since(Clock::time_point start) {
 
 /// Mean of the losses at one sign of the perturbation; the optimizer gives them as +, -, +, -, ...
 double mean_loss(StepReport const& report, std::size_t first) {
+  std::size_t const samples = report.losses.size() / 2;
   double sum = 0;
-  for (std::size_t i = first; i < report.losses.size(); i += 2) sum += report.losses[i];
-  return sum / static_cast<double>(report.losses.size() / 2);
+  for (std::size_t i = 0; i < samples; ++i) sum += report.losses[2 * i + first];
+  return sum / static_cast<double>(samples);
 }
 
 StepMetrics metrics_of(StepReport const& report, double seconds) {

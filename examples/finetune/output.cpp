@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <zeroth/error.hpp>
 
@@ -67,7 +68,7 @@ void AppendedFile::append(std::string_view line) {
   if (!written) refuse(path_, "cannot write", errno);
 }
 
-RunDirectory::RunDirectory(fs::path const& path, bool overwrite) : path_(path) {
+RunDirectory::RunDirectory(fs::path path, bool overwrite) : path_(std::move(path)) {
   for (fs::path const& finished : {summary(), model()})
     if (!overwrite && fs::exists(finished))
       throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +

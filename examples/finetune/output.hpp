@@ -60,7 +60,7 @@ class RunDirectory {
  public:
   /// Makes the folder if it is not there, and checks that all of these can be written to it.
   /// @throws InvalidFile if not, or if it holds a finished run (summary.json or model) and `overwrite` is false.
-  RunDirectory(std::filesystem::path const& path, bool overwrite);
+  RunDirectory(std::filesystem::path path, bool overwrite);
   RunDirectory(RunDirectory const&) = delete;
   RunDirectory& operator=(RunDirectory const&) = delete;
 
