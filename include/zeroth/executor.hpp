@@ -60,7 +60,7 @@ class AnyExecutor {
   template <Executor T>
   requires(!std::same_as<T, AnyExecutor>) AnyExecutor(T& executor)
   noexcept  // NOLINT(google-explicit-constructor): a reference type
-      : object_(std::addressof(executor)),
+      : object_(const_cast<void*>(static_cast<void const*>(std::addressof(executor)))),
         concurrency_([](void* object) -> unsigned { return static_cast<T*>(object)->concurrency(); }),
         run_([](void* object, std::size_t count, IndexedTask body) {
           static_cast<T*>(object)->parallel_for(count, body);
