@@ -30,6 +30,7 @@ struct ProductArguments {
   std::size_t output_stride;  ///< floats from one block of Y to the next, a multiple of 16
 };
 
+/// Computes one product; product_for picks the one for an instruction set.
 using Product = void (*)(ProductArguments const&);
 
 /// Replaces each of `rows` x 16 values by e^(value - top[t]) and adds it to sum[t], t being its place in its row.

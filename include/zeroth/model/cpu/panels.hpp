@@ -15,8 +15,9 @@ namespace zeroth::model::cpu {
 /// to stay in the second-level cache beside a tile of activations, and for the tasks to divide well among threads.
 inline constexpr std::size_t panel_bytes = 384 * 1024;  ///< of all lanes together; half of a common 1 MiB
 inline constexpr std::size_t panel_rows_most = 48;      ///< a multiple of 12, the height of the largest register tile
-inline constexpr std::size_t panel_rows_least = 12;
+inline constexpr std::size_t panel_rows_least = 12;     ///< one such tile
 
+/// Rows of a panel, from the width of the matrix and the number of lanes.
 [[nodiscard]] constexpr std::size_t panel_rows(std::size_t columns, std::size_t lanes) noexcept {
   std::size_t const fitting = panel_bytes / (columns * lanes * sizeof(float));
   return std::clamp(fitting / panel_rows_least * panel_rows_least, panel_rows_least, panel_rows_most);
