@@ -116,7 +116,7 @@ class CpuBackend {
           std::copy_n(source + at, part.size, padded + part.begin);
         }
         with_kernels([&](auto kernels) {
-          TileMask const bits = intersect(kernels.mask(mask, t, part.tile), part.bits());
+          TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
           active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
           kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
         });
@@ -136,7 +136,7 @@ class CpuBackend {
         alignas(64) float padded[tile_size] = {};
         std::copy_n(theta + first + part.position, part.size, padded + part.begin);
         with_kernels([&](auto kernels) {
-          TileMask const bits = intersect(kernels.mask(mask, padded, part.tile), part.bits());
+          TileMask const bits = kernels.mask(mask, padded, part.tile) & part.bits();
           words[(part.tile - first_tile) * 2] = bits.word[0];
           words[(part.tile - first_tile) * 2 + 1] = bits.word[1];
         });
@@ -164,10 +164,6 @@ class CpuBackend {
   static constexpr std::uint64_t tiles_per_chunk = 256;  // 128 KiB of weights: a task that is worth handing out
 
   [[nodiscard]] static float* weights(Parameter const& tensor) noexcept { return static_cast<float*>(tensor.data); }
-
-  [[nodiscard]] static TileMask intersect(TileMask const& a, TileMask const& b) noexcept {
-    return {{a.word[0] & b.word[0], a.word[1] & b.word[1]}};
-  }
 
   /// Calls body with the kernels of the instruction set.
   template <class Body>

@@ -21,6 +21,12 @@ struct TileMask {
   [[nodiscard]] constexpr bool test(unsigned element) const noexcept {
     return (word[element / 64] >> (element % 64) & 1U) != 0;
   }
+  [[nodiscard]] constexpr TileMask operator&(TileMask const& other) const noexcept {
+    return {{word[0] & other.word[0], word[1] & other.word[1]}};
+  }
+  [[nodiscard]] constexpr TileMask operator|(TileMask const& other) const noexcept {
+    return {{word[0] | other.word[0], word[1] | other.word[1]}};
+  }
   bool operator==(TileMask const&) const = default;
 };
 
