@@ -203,7 +203,7 @@ TEST_CASE("rows too long for one tile, and widths that the cache maps to one set
 
 TEST_CASE("weights that are not finite give scores that are not finite") {
   DecoderWeights weights = load_golden("mha_tied");
-  weights.values(weights.tensors().layers[0].down)[0] = std::numeric_limits<float>::quiet_NaN();
+  weights.values(weights.tensors().layers[0].down.weight)[0] = std::numeric_limits<float>::quiet_NaN();
   CpuDecoder decoder(weights);
   PackedBatch batch;
   add_scored(batch, {1, 2, 3});

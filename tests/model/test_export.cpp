@@ -83,13 +83,13 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   };
   auto const& tensors = weights.tensors();
   CHECK(same_bits(read("lm_head.weight"), weights.values(tensors.head)));
-  CHECK(same_bits(read("model.layers.2.mlp.down_proj.weight"), weights.values(tensors.layers[2].down)));
+  CHECK(same_bits(read("model.layers.2.mlp.down_proj.weight"), weights.values(tensors.layers[2].down.weight)));
   CHECK(file.tensor("model.norm.weight").shape == std::vector<std::uint64_t>{48});
   CHECK(file.tensor("model.layers.0.mlp.up_proj.weight").shape == std::vector<std::uint64_t>{88, 48});
 
   // The second head of K: its elements 0 to 3 are the even ones of the GGUF file's order, 4 to 7 the odd ones.
   auto const key = read("model.layers.1.self_attn.k_proj.weight");
-  auto const stored = weights.values(tensors.layers[1].key);
+  auto const stored = weights.values(tensors.layers[1].key.weight);
   std::size_t const order[] = {0, 2, 4, 6, 1, 3, 5, 7};
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(same_bits(std::span(key).subspan((8 + i) * 48, 48), stored.subspan((8 + order[i]) * 48, 48)));
@@ -102,14 +102,13 @@ TEST_CASE("weights in Hugging Face's order of rows score the same") {
     auto config = weights.config();
     config.pairing = zeroth::model::RotaryPairing::halves;
     zeroth::model::DecoderWeights halves(config);
-    for (auto const& tensor : zeroth::model::hugging_face_tensors(weights)) {
+    for (auto const& tensor : zeroth::model::hugging_face_tensors(weights.config(), weights.tensors())) {
       auto const from = weights.values(tensor.parameter);
       auto const to = halves.values(tensor.parameter);
       auto const columns = static_cast<std::size_t>(weights.parameters()[tensor.parameter].shape.columns);
       for (std::size_t row = 0; row < from.size() / columns; ++row) {
         std::size_t const source =
-            tensor.rotary ? zeroth::model::detail::stored_rotary_row(row, config.head_dim, weights.config().pairing)
-                          : row;
+            tensor.rotary ? zeroth::model::stored_rotary_row(row, config.head_dim, weights.config().pairing) : row;
         std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(source * columns), columns,
                     to.begin() + static_cast<std::ptrdiff_t>(row * columns));
       }

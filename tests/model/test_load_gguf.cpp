@@ -138,28 +138,79 @@ TEST_CASE("a missing, misshapen or unknown tensor is refused by name") {
   CHECK(loaded(turned) == "tensor 'blk.0.attn_norm.weight': expected 1 x 48, found 1 x 47");
   Change bias;
   bias.added = "blk.0.attn_q.bias";
-  CHECK_THAT(loaded(bias), contains_text("tensor 'blk.0.attn_q.bias' is not part of a LLaMA decoder"));
+  CHECK(loaded(bias) == "tensor 'blk.0.attn_q.bias': expected 1 x 48, found 1 x 1");
   bias.added = "rope_freqs.weight";
-  CHECK_THAT(loaded(bias), contains_text("tensor 'rope_freqs.weight' is not part of"));
+  CHECK(loaded(bias) == "tensor 'rope_freqs.weight': expected 1 x 4, found 1 x 1");
+  bias.added = "blk.0.attn_q_norm.weight";
+  CHECK_THAT(loaded(bias), contains_text("tensor 'blk.0.attn_q_norm.weight' is not part of a decoder of architecture"));
 }
 
 TEST_CASE("what the decoder would compute wrongly is refused by key") {
   using std::string;
-  CHECK(loaded(with("general.architecture", string("qwen2"))) ==
-        "architecture 'qwen2' is not supported; known: 'llama' (LLaMA, LLaMA-2, Mistral, SmolLM)");
+  CHECK(loaded(with("general.architecture", string("gpt2"))) ==
+        "metadata key 'general.architecture': expected 'llama' (SmolLM, LLaMA 1 to 3, Mistral) or 'qwen2', found "
+        "'gpt2'");
   CHECK_THAT(loaded(with("llama.rope.scaling.type", string("yarn"))), contains_text("found 'yarn'"));
   CHECK(loaded(with("llama.rope.scaling.type", string("none"))) == "accepted");
-  CHECK_THAT(loaded(with("llama.rope.scaling.factor", 2.0F)), contains_text("rope scaling is not supported"));
-  CHECK_THAT(loaded(with("llama.rope.scale_linear", 4.0F)), contains_text("rope scaling is not supported"));
+  CHECK(loaded(with("llama.rope.scaling.factor", 2.0F)) == "accepted");
+  CHECK_THAT(loaded(with("llama.rope.scaling.factor", -2.0F)), contains_text("rope_scaling.factor must be > 0"));
   CHECK_THAT(loaded(with("llama.expert_count", std::uint32_t{8})), contains_text("expected 0, found 8"));
-  CHECK_THAT(loaded(with("llama.attention.sliding_window", std::uint32_t{64})),
-             contains_text("metadata key 'llama.attention.sliding_window': this feature is not supported"));
+  CHECK_THAT(loaded(with("llama.attention.temperature_length", std::uint32_t{64})),
+             contains_text("metadata key 'llama.attention.temperature_length': this feature is not supported"));
   CHECK_THAT(loaded(with("llama.rope.dimension_count", std::uint32_t{4})),
              contains_text("expected the size of a head, 8, found 4"));
   CHECK_THAT(loaded(with("llama.vocab_size", std::uint32_t{300})), contains_text("301, found 300"));
   CHECK(loaded(without_key("llama.vocab_size")) == "accepted");
   CHECK_THAT(loaded(without_key("llama.block_count")), contains_text("'llama.block_count'"));
   CHECK(loaded(without_key("llama.rope.freq_base")) == "accepted");
+}
+
+TEST_CASE("rotary scaling and sliding windows are read from GGUF metadata") {
+  auto config_with = [](Change const& change) {
+    TemporaryDirectory const folder;
+    std::string const path = (folder / "changed.gguf").string();
+    GgufFile const source(golden_file("gqa_separate.gguf"));
+    GgufWriter writer(path);
+    writer.copy_metadata(source);
+    change.metadata(writer);
+    for (GgufTensor const& t : source.tensors()) writer.add_tensor(t.name, t.dims);
+    for (GgufTensor const& t : source.tensors()) writer.write(t.name, std::vector<float>(t.values, 0.5F));
+    writer.commit();
+    return zeroth::model::read_decoder_config(GgufFile(path));
+  };
+  using Kind = zeroth::model::RotaryScaling::Kind;
+  CHECK(config_with({}).rope_scaling.kind == Kind::none);
+  // As llama.cpp has it: a factor without a type is a linear one.
+  for (std::string const key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+    auto const scaling = config_with(with(key, 4.0F)).rope_scaling;
+    CHECK(scaling.kind == Kind::linear);
+    CHECK(scaling.factor == 4);
+  }
+  Change none = with("llama.rope.scaling.factor", 4.0F);
+  none.metadata = [](GgufWriter& writer) {
+    writer.set("llama.rope.scaling.factor", 4.0F);
+    writer.set("llama.rope.scaling.type", std::string("none"));
+  };
+  CHECK(config_with(none).rope_scaling == zeroth::model::RotaryScaling{});
+  DecoderConfig const window = config_with(with("llama.attention.sliding_window", std::uint32_t{64}));
+  CHECK(window.sliding_window == 64);
+  CHECK(window.architecture == "mistral");
+}
+
+TEST_CASE("LLaMA-3 slows waves longer than the original context and blends towards the short ones") {
+  zeroth::model::RotaryScaling scaling;
+  scaling.kind = zeroth::model::RotaryScaling::Kind::llama3;
+  scaling.factor = 8;
+  scaling.original_context = 8192;
+  double const turn = 2 * 3.141592653589793;
+  CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 100) == 1);
+  CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 2047) == 1);
+  CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 8193) == 8);
+  // 8192 / 4096 = 2 turns, a third of the way from 1 to 4: 1 / ((2 / 3) / 8 + 1 / 3) = 2.4.
+  CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 4096) == Approx(2.4));
+  auto const frequencies = zeroth::model::rotary_frequencies(4, 1e8, scaling);
+  CHECK(frequencies[0] == 1);
+  CHECK(frequencies[1] == Approx(1e-4 / 8));
 }
 
 TEST_CASE("a configuration out of range is refused by field") {
@@ -185,5 +236,23 @@ TEST_CASE("a configuration out of range is refused by field") {
   CHECK(refused([](DecoderConfig& c) { c.head_dim = 3; }) ==
         "model.gguf: head_dim must be even for rotary embeddings, found 3");
   CHECK(refused([](DecoderConfig& c) { c.rope_theta = -1; }).starts_with("model.gguf: rope_theta must be > 0"));
+  CHECK(
+      refused([](DecoderConfig& c) { c.architecture = "gemma"; }) ==
+      "model.gguf: architecture 'gemma' is not supported; known: 'llama', 'mistral', 'qwen2', 'opt' (SmolLM and LLaMA "
+      "1 to 3 are 'llama')");
+  using Kind = zeroth::model::RotaryScaling::Kind;
+  CHECK(refused([](DecoderConfig& c) { c.rope_scaling.kind = Kind::factors; }) ==
+        "model.gguf: rope_scaling.factors must have 1 elements, found 0");
+  CHECK(refused([](DecoderConfig& c) {
+          c.rope_scaling.kind = Kind::factors;
+          c.rope_scaling.factors = {0.0F};
+        }).starts_with("model.gguf: rope_scaling.factors must be > 0"));
+  CHECK(refused([](DecoderConfig& c) { c.rope_scaling.kind = Kind::llama3; }) ==
+        "model.gguf: rope_scaling.original_context must be > 0, found 0");
+  CHECK(refused([](DecoderConfig& c) {
+          c.rope_scaling.kind = Kind::llama3;
+          c.rope_scaling.original_context = 8;
+          c.rope_scaling.high_frequency_factor = 1;
+        }).starts_with("model.gguf: rope_scaling: expected 0 < low_frequency_factor < high_frequency_factor"));
   CHECK(refused([](DecoderConfig& c) { c.norm_epsilon = 0; }).starts_with("model.gguf: norm_epsilon must be > 0"));
 }

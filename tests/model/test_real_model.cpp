@@ -79,7 +79,7 @@ std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const&
   ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{}, mask, ComparingBackend(executor, expected),
                                  {.epsilon = 1e-3, .learning_rate = 1e-5});
   // A loss that costs nothing beside the passes over the weights.
-  std::span<float const> const some = weights.values(weights.tensors().layers[3].down).first(5000);
+  std::span<float const> const some = weights.values(weights.tensors().layers[3].down.weight).first(5000);
   auto loss = [&] {
     double sum = 0;
     for (float w : some) sum += 100 * static_cast<double>(w) * static_cast<double>(w);

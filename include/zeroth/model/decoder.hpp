@@ -25,13 +25,18 @@ enum class ScoreKind : std::uint8_t {
   logit,            ///< that plus a number that is the same for all tokens at a row: only the rows asked for are read
 };
 
-/// A decoder of the LLaMA family: scores tokens in a packed batch, for theta or for all lanes of a probe at once.
+/// A decoder-only transformer (see DecoderConfig): scores tokens in a packed batch, for theta or for all lanes of a
+/// probe at once.
 ///
 /// It refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
 template <DecoderOps Ops>
 class Decoder {
  public:
-  explicit Decoder(DecoderWeights const& weights, Ops ops = Ops()) : weights_(&weights), ops_(std::move(ops)) {}
+  explicit Decoder(DecoderWeights const& weights, Ops ops = Ops()) : weights_(&weights), ops_(std::move(ops)) {
+    DecoderConfig const& config = weights.config();
+    if (config.positions == Positions::rotary)
+      frequencies_ = rotary_frequencies(config.head_dim, config.rope_theta, config.rope_scaling);
+  }
 
   /// Scores of batch.requests(): out[i] is that of request i.
   /// @throws InvalidArgument if `out` is not of that size, a token is outside the vocabulary, or a sequence is longer
@@ -57,41 +62,55 @@ class Decoder {
     DecoderConfig const& config = weights_->config();
     DecoderTensors const& tensors = weights_->tensors();
 
-    ops_.prepare_rotary(batch.positions(), config.head_dim, config.rope_theta, rotary_);
+    bool const rotary = config.positions == Positions::rotary;
     ops_.embed(view, tensors.embedding, batch.tokens(), x_);
+    if (rotary)
+      ops_.prepare_rotary(batch.positions(), frequencies_, rotary_);
+    else
+      ops_.add_rows(view, tensors.positions, position_rows_, x_);
     for (LayerTensors const& layer : tensors.layers) {
       bool const last = &layer == &tensors.layers.back();
       attention(view, batch, layer, last);
       mlp(view, layer);
     }
-    ops_.rms_norm(view, tensors.output_norm, x_, config.norm_epsilon, h_);
+    normalise(view, tensors.output_norm);
     if (kind == ScoreKind::logit)
       ops_.logits(view, tensors.head, h_, requests_, out);
     else
       ops_.log_probabilities(view, tensors.head, h_, requests_, out);
   }
 
+  /// h = norm(x).
+  void normalise(WeightView const& view, NormTensors const& norm) {
+    DecoderConfig const& config = weights_->config();
+    if (config.norm == Norm::rms)
+      ops_.rms_norm(view, norm, x_, config.norm_epsilon, h_);
+    else
+      ops_.layer_norm(view, norm, x_, config.norm_epsilon, h_);
+  }
+
   /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
   /// from there on x holds those rows alone.
   void attention(WeightView const& view, PackedBatch const& batch, LayerTensors const& layer, bool last) {
     DecoderConfig const& config = weights_->config();
-    HeadShape const shape{config.heads, config.kv_heads, config.head_dim};
-    ops_.rms_norm(view, layer.attention_norm, x_, config.norm_epsilon, h_);
+    bool const rotary = config.positions == Positions::rotary;
+    HeadShape const shape{config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+    normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
-      ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
       ops_.gather(h_, scored_, y_);
       std::swap(h_, y_);
       ops_.gather(x_, scored_, y_);
       std::swap(x_, y_);
       linear(view, h_, Projection<Matrix>{layer.query, q_});
-      ops_.prepare_rotary(scored_positions_, config.head_dim, config.rope_theta, rotary_);
+      if (rotary) ops_.prepare_rotary(scored_positions_, frequencies_, rotary_);
     } else {
       linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
              Projection<Matrix>{layer.value, v_});
-      ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
     }
-    ops_.rotate(rotary_, config.pairing, config.heads, q_);
+    if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
     Queries const queries = last ? Queries{scored_, scored_spans_} : Queries{all_, all_spans_};
     ops_.attend(shape, batch.segments(), queries, q_, k_, v_, h_);
     linear(view, h_, Projection<Matrix>{layer.attention_out, y_});
@@ -100,10 +119,16 @@ class Decoder {
 
   /// x += mlp(norm(x)).
   void mlp(WeightView const& view, LayerTensors const& layer) {
-    ops_.rms_norm(view, layer.mlp_norm, x_, weights_->config().norm_epsilon, h_);
-    linear(view, h_, Projection<Matrix>{layer.gate, gate_}, Projection<Matrix>{layer.up, up_});
-    ops_.swiglu(gate_, up_);
-    linear(view, gate_, Projection<Matrix>{layer.down, y_});
+    normalise(view, layer.mlp_norm);
+    if (weights_->config().mlp == Mlp::gated_silu) {
+      linear(view, h_, Projection<Matrix>{layer.gate, gate_}, Projection<Matrix>{layer.up, up_});
+      ops_.swiglu(gate_, up_);
+      linear(view, gate_, Projection<Matrix>{layer.down, y_});
+    } else {
+      linear(view, h_, Projection<Matrix>{layer.up, up_});
+      ops_.relu(up_);
+      linear(view, up_, Projection<Matrix>{layer.down, y_});
+    }
     ops_.add(x_, y_);
   }
 
@@ -140,6 +165,11 @@ class Decoder {
     all_spans_.clear();
     for (std::size_t s = 0; s < segments.size(); ++s) all_spans_.push_back({s, segments[s].begin, segments[s].length});
 
+    position_rows_.clear();
+    if (weights_->config().positions == Positions::learned)
+      for (std::size_t position : batch.positions())
+        position_rows_.push_back(position + DecoderConfig::learned_position_offset);
+
     scored_.clear();
     for (ScoreRequest const& request : batch.requests()) scored_.push_back(request.row);
     std::sort(scored_.begin(), scored_.end());
@@ -170,7 +200,8 @@ class Decoder {
   Matrix q_, k_, v_;  // heads * head_dim, kv_heads * head_dim twice
   Matrix gate_, up_;  // feed_forward
   typename Ops::Rotary rotary_;
-  std::vector<std::size_t> all_, scored_, scored_positions_;
+  std::vector<double> frequencies_;  // rotary, one a pair
+  std::vector<std::size_t> all_, scored_, scored_positions_, position_rows_;
   std::vector<QuerySpan> all_spans_, scored_spans_;
   std::vector<ScoreRequest> requests_;
 };

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include <zeroth/model/decoder_config.hpp>
+#include <zeroth/model/decoder_tensors.hpp>
 #include <zeroth/model/packed_batch.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
@@ -21,18 +21,24 @@ struct WeightView {
   [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? 1 : probe->lanes().size(); }
 };
 
-/// One output of a linear layer: the matrix and where its product goes.
+/// One output of a linear layer: its weight and bias, and where the product goes.
 template <class Matrix>
 struct Projection {
-  std::size_t parameter;
+  LinearTensors tensors;
   Matrix& out;
 };
 
-/// Sizes of the heads.
+/// Sizes of the heads, and how far back they see.
 struct HeadShape {
   std::size_t heads;
   std::size_t kv_heads;
   std::size_t head_dim;
+  std::size_t window;  ///< keys that a query sees at most, its own included; 0: all before it
+
+  /// The first of `visible` keys, the last of which is the query's own, that the query sees.
+  [[nodiscard]] std::size_t first_seen(std::size_t visible) const noexcept {
+    return window != 0 && visible > window ? visible - window : 0;
+  }
 };
 
 /// Consecutive query rows that lie in one segment.
@@ -52,16 +58,21 @@ struct Queries {
 ///
 /// 1. `Ops::Matrix` holds activations of all lanes, lanes x rows x features, in a layout of its own. It is default
 ///    constructible and keeps its memory between uses. Operations size what they write.
-/// 2. `Ops::Rotary` holds the cosines and sines of some rows; `prepare_rotary(positions, head_dim, theta, rotary)`
-///    fills it with those of position * theta^(-2i / head_dim).
-/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table.
-/// 4. `rms_norm(weights, parameter, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the vector.
-/// 5. `linear(weights, in, projections)`: out = in W^T for each projection. Each element of a W is expanded once, for
-///    all lanes together; no W is ever held whole.
+/// 2. `Ops::Rotary` holds the cosines and sines of some rows; `prepare_rotary(positions, frequencies, rotary)` fills it
+///    with those of position * frequency, a frequency a pair.
+/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table. `add_rows(weights, parameter,
+/// rows,
+///    x)`: row t of x += row rows[t] of the table.
+/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the gain.
+///    `layer_norm`, of the same form: (in - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias.
+/// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
+/// element
+///    of a W is expanded once, for all lanes together; no W is ever held whole.
 /// 6. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
 /// 7. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
-///    its segment up to itself; k and v have a row per row of the batch, q and out one per query.
-/// 8. `swiglu(gate, up)`: gate = silu(gate) * up. `add(x, y)`: x += y.
+///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
+///    the batch, q and out one per query.
+/// 8. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
 /// 9. `gather(in, rows, out)`: out's row i is in's row rows[i].
 /// 10. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
 ///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
@@ -76,16 +87,20 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
                               std::span<std::int32_t const> tokens, std::span<std::size_t const> rows,
                               std::span<Segment const> segments, std::span<ScoreRequest const> requests,
                               std::span<Projection<typename T::Matrix> const> projections, Queries const& queries,
-                              HeadShape const& shape, RotaryPairing pairing, std::span<double> out) {
+                              HeadShape const& shape, RotaryPairing pairing, NormTensors const& norm,
+                              std::span<double const> frequencies, std::span<double> out) {
   requires std::default_initializable<typename T::Matrix>;
   requires std::default_initializable<typename T::Rotary>;
-  ops.prepare_rotary(rows, n, double{}, r);
+  ops.prepare_rotary(rows, frequencies, r);
   ops.embed(weights, n, tokens, m);
-  ops.rms_norm(weights, n, c, float{}, m);
+  ops.add_rows(weights, n, rows, m);
+  ops.rms_norm(weights, norm, c, float{}, m);
+  ops.layer_norm(weights, norm, c, float{}, m);
   ops.linear(weights, c, projections);
   ops.rotate(cr, pairing, n, m);
   ops.attend(shape, segments, queries, c, c, c, m);
   ops.swiglu(m, c);
+  ops.relu(m);
   ops.add(m, c);
   ops.gather(c, rows, m);
   ops.logits(weights, n, c, requests, out);

@@ -18,6 +18,7 @@
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/format/safetensors.hpp>
+#include <zeroth/model/hugging_face_tensors.hpp>
 
 namespace zeroth::model {
 
@@ -74,45 +75,7 @@ inline nlohmann::ordered_json hugging_face_config(DecoderConfig const& config, H
   };
 }
 
-/// Where a row of Q or K of Hugging Face's layout lies in the layout of `pairing`.
-inline std::size_t stored_rotary_row(std::size_t row, std::size_t head_dim, RotaryPairing pairing) noexcept {
-  if (pairing == RotaryPairing::halves) return row;
-  std::size_t const head = row / head_dim;
-  std::size_t const element = row % head_dim;
-  std::size_t const half = head_dim / 2;
-  return head * head_dim + element % half * 2 + element / half;
-}
-
 }  // namespace detail
-
-/// Name of a tensor in a Hugging Face checkpoint and the parameter that holds it.
-struct HuggingFaceTensor {
-  std::string name;
-  std::size_t parameter;
-  bool rotary;  ///< rows of Q or K, which GGUF files hold in another order
-};
-
-/// The tensors of a LlamaForCausalLM checkpoint; a tied head is not among them.
-[[nodiscard]] inline std::vector<HuggingFaceTensor> hugging_face_tensors(DecoderWeights const& weights) {
-  DecoderTensors const& tensors = weights.tensors();
-  std::vector<HuggingFaceTensor> list{{"model.embed_tokens.weight", tensors.embedding, false}};
-  for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
-    LayerTensors const& layer = tensors.layers[l];
-    std::string const prefix = "model.layers." + std::to_string(l) + ".";
-    list.push_back({prefix + "input_layernorm.weight", layer.attention_norm, false});
-    list.push_back({prefix + "self_attn.q_proj.weight", layer.query, true});
-    list.push_back({prefix + "self_attn.k_proj.weight", layer.key, true});
-    list.push_back({prefix + "self_attn.v_proj.weight", layer.value, false});
-    list.push_back({prefix + "self_attn.o_proj.weight", layer.attention_out, false});
-    list.push_back({prefix + "post_attention_layernorm.weight", layer.mlp_norm, false});
-    list.push_back({prefix + "mlp.gate_proj.weight", layer.gate, false});
-    list.push_back({prefix + "mlp.up_proj.weight", layer.up, false});
-    list.push_back({prefix + "mlp.down_proj.weight", layer.down, false});
-  }
-  list.push_back({"model.norm.weight", tensors.output_norm, false});
-  if (!weights.config().tied_head) list.push_back({"lm_head.weight", tensors.head, false});
-  return list;
-}
 
 /// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (F32,
 /// rows of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete
@@ -136,7 +99,7 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
   if (!extras.tokenizer_json.empty()) write_text("tokenizer.json", extras.tokenizer_json);
   if (!extras.tokenizer_config_json.empty()) write_text("tokenizer_config.json", extras.tokenizer_config_json);
 
-  std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights);
+  std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights.config(), weights.tensors());
   SafetensorsWriter writer(directory.file("model.safetensors"));
   for (HuggingFaceTensor const& tensor : tensors) {
     Shape const shape = weights.parameters()[tensor.parameter].shape;
@@ -151,11 +114,11 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
       writer.write(tensor.name, values);
       continue;
     }
-    Shape const shape = weights.parameters()[tensor.parameter].shape;
-    auto const columns = static_cast<std::size_t>(shape.columns);
-    for (std::size_t row = 0; row < shape.rows; ++row)
+    Parameter const& parameter = weights.parameters()[tensor.parameter];
+    std::size_t const columns = parameter.role == Role::vector ? 1 : static_cast<std::size_t>(parameter.shape.columns);
+    for (std::size_t row = 0; row < values.size() / columns; ++row)
       writer.write(tensor.name,
-                   values.subspan(detail::stored_rotary_row(row, config.head_dim, config.pairing) * columns, columns));
+                   values.subspan(stored_rotary_row(row, config.head_dim, config.pairing) * columns, columns));
   }
   writer.commit();
   directory.commit();

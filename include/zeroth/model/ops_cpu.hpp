@@ -43,18 +43,17 @@ class CpuOps {
   }
 
   /// See DecoderOps, as for all that follows.
-  void prepare_rotary(std::span<std::size_t const> positions, std::size_t head_dim, double theta, Rotary& rotary) {
+  void prepare_rotary(std::span<std::size_t const> positions, std::span<double const> frequencies, Rotary& rotary) {
     rotary.rows = positions.size();
-    rotary.pairs = head_dim / 2;
+    rotary.pairs = frequencies.size();
     std::size_t const blocks = (rotary.rows + tokens - 1) / tokens;
     float* const table = rotary.table.reserve(blocks * rotary.pairs * 2 * tokens);
     executor_.parallel_for(blocks, [&](std::size_t b) {
       for (std::size_t i = 0; i < rotary.pairs; ++i) {
-        double const frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
         float* const at = table + (b * rotary.pairs + i) * 2 * tokens;
         for (std::size_t t = 0; t < tokens; ++t) {
           std::size_t const row = std::min(b * tokens + t, rotary.rows - 1);
-          double const angle = static_cast<double>(positions[row]) * frequency;
+          double const angle = static_cast<double>(positions[row]) * frequencies[i];
           at[t] = static_cast<float>(std::cos(angle));
           at[tokens + t] = static_cast<float>(std::sin(angle));
         }
@@ -78,10 +77,24 @@ class CpuOps {
     });
   }
 
-  void rms_norm(WeightView const& weights, std::size_t parameter, Matrix const& in, float epsilon, Matrix& out) {
+  void add_rows(WeightView const& weights, std::size_t parameter, std::span<std::size_t const> rows, Matrix& x) {
+    executor_.parallel_for(x.blocks(), [&](std::size_t b) {
+      ScratchPool::Lease scratch(*pool_);
+      for (std::size_t t = 0; t < tokens; ++t) {
+        std::size_t const row = std::min(b * tokens + t, rows.size() - 1);
+        cpu::Panel const panel = cpu::read_panel(weights, parameter, rows[row], 1, *scratch);
+        for (std::size_t lane = 0; lane < x.lanes(); ++lane) {
+          float* const to = x.block(lane, b) + t;
+          for (std::size_t f = 0; f < x.features(); ++f) to[f * tokens] += panel.lanes[lane][f];
+        }
+      }
+    });
+  }
+
+  void rms_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
     out.resize(in.lanes(), in.rows(), in.features());
     ScratchPool::Lease scratch(*pool_);
-    cpu::Panel const gain = cpu::read_panel(weights, parameter, 0, 1, *scratch);
+    cpu::Panel const gain = cpu::read_panel(weights, norm.gain, 0, 1, *scratch);
     for_each_block(in, [&](std::size_t lane, std::size_t b) {
       float const* const from = in.block(lane, b);
       float* const to = out.block(lane, b);
@@ -96,8 +109,36 @@ class CpuOps {
     });
   }
 
+  void layer_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
+    out.resize(in.lanes(), in.rows(), in.features());
+    ScratchPool::Lease gain_scratch(*pool_);
+    ScratchPool::Lease bias_scratch(*pool_);
+    cpu::Panel const gain = cpu::read_panel(weights, norm.gain, 0, 1, *gain_scratch);
+    cpu::Panel const bias = cpu::read_panel(weights, norm.bias, 0, 1, *bias_scratch);
+    auto const features = static_cast<float>(in.features());
+    for_each_block(in, [&](std::size_t lane, std::size_t b) {
+      float const* const from = in.block(lane, b);
+      float* const to = out.block(lane, b);
+      float mean[tokens] = {};
+      float scale[tokens] = {};
+      for (std::size_t f = 0; f < in.features(); ++f)
+        for (std::size_t t = 0; t < tokens; ++t) mean[t] += from[f * tokens + t];
+      for (std::size_t t = 0; t < tokens; ++t) mean[t] /= features;
+      for (std::size_t f = 0; f < in.features(); ++f) {
+        for (std::size_t t = 0; t < tokens; ++t) {
+          float const centred = from[f * tokens + t] - mean[t];
+          scale[t] += centred * centred;
+        }
+      }
+      for (std::size_t t = 0; t < tokens; ++t) scale[t] = 1.0F / std::sqrt(scale[t] / features + epsilon);
+      for (std::size_t f = 0; f < in.features(); ++f)
+        for (std::size_t t = 0; t < tokens; ++t)
+          to[f * tokens + t] = (from[f * tokens + t] - mean[t]) * scale[t] * gain.lanes[lane][f] + bias.lanes[lane][f];
+    });
+  }
+
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
-    auto shape = [&](Projection<Matrix> const& p) { return weights.parameters[p.parameter].shape; };
+    auto shape = [&](Projection<Matrix> const& p) { return weights.parameters[p.tensors.weight].shape; };
     std::size_t const height = cpu::panel_rows(in.features(), in.lanes());
     auto panels = [&](Projection<Matrix> const& p) {
       return (static_cast<std::size_t>(shape(p).rows) + height - 1) / height;
@@ -114,10 +155,12 @@ class CpuOps {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
-      cpu::Panel const panel = cpu::read_panel(weights, projection->parameter, first, rows, *scratch);
+      cpu::Panel const panel = cpu::read_panel(weights, projection->tensors.weight, first, rows, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
         kernels_.product({rows, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
                           in.block_size(), out.block(lane, 0) + first * tokens, out.block_size()});
+      if (projection->tensors.bias != no_tensor)
+        add_bias(weights, projection->tensors.bias, first, rows, *scratch, out);
     });
   }
 
@@ -161,6 +204,13 @@ class CpuOps {
     });
   }
 
+  void relu(Matrix& x) {
+    for_each_block(x, [&](std::size_t lane, std::size_t b) {
+      float* const values = x.block(lane, b);
+      for (std::size_t i = 0; i < x.block_size(); ++i) values[i] = values[i] < 0.0F ? 0.0F : values[i];
+    });
+  }
+
   void add(Matrix& x, Matrix const& y) {
     for_each_block(x, [&](std::size_t lane, std::size_t b) {
       float* const to = x.block(lane, b);
@@ -193,6 +243,19 @@ class CpuOps {
 
  private:
   static constexpr std::size_t tokens = cpu::block_tokens;
+
+  /// out's features [first, first + count) += those elements of a vector.
+  static void add_bias(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t count,
+                       ScratchPool::Piece& scratch, Matrix& out) {
+    cpu::Panel const bias = cpu::read_values(weights, parameter, first, count, scratch);
+    for (std::size_t lane = 0; lane < out.lanes(); ++lane) {
+      for (std::size_t b = 0; b < out.blocks(); ++b) {
+        float* const to = out.block(lane, b) + first * tokens;
+        for (std::size_t f = 0; f < count; ++f)
+          for (std::size_t t = 0; t < tokens; ++t) to[f * tokens + t] += bias.lanes[lane][f];
+      }
+    }
+  }
 
   /// Calls body(lane, block) for every block of `x`.
   template <class Body>

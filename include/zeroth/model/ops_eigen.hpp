@@ -40,14 +40,13 @@ class EigenOps {
   explicit EigenOps(AnyExecutor executor = {}) : executor_(executor), pool_(std::make_unique<ScratchPool>()) {}
 
   /// See DecoderOps, as for all that follows.
-  void prepare_rotary(std::span<std::size_t const> positions, std::size_t head_dim, double theta, Rotary& rotary) {
-    rotary.pairs = head_dim / 2;
+  void prepare_rotary(std::span<std::size_t const> positions, std::span<double const> frequencies, Rotary& rotary) {
+    rotary.pairs = frequencies.size();
     rotary.cosines.resize(positions.size() * rotary.pairs);
     rotary.sines.resize(rotary.cosines.size());
     executor_.parallel_for(rotary.pairs, [&](std::size_t i) {
-      double const frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
       for (std::size_t r = 0; r < positions.size(); ++r) {
-        double const angle = static_cast<double>(positions[r]) * frequency;
+        double const angle = static_cast<double>(positions[r]) * frequencies[i];
         rotary.cosines[r * rotary.pairs + i] = static_cast<float>(std::cos(angle));
         rotary.sines[r * rotary.pairs + i] = static_cast<float>(std::sin(angle));
       }
@@ -66,24 +65,44 @@ class EigenOps {
     });
   }
 
-  void rms_norm(WeightView const& weights, std::size_t parameter, Matrix const& in, float epsilon, Matrix& out) {
+  void add_rows(WeightView const& weights, std::size_t parameter, std::span<std::size_t const> rows, Matrix& x) {
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      ScratchPool::Lease scratch(*pool_);
+      for (std::size_t r = first; r < first + count; ++r) {
+        WeightPanel const panel(weights, parameter, rows[r], 1, *scratch);
+        for (std::size_t lane = 0; lane < x.lanes(); ++lane) x.block(lane, r, 1) += panel.lane(lane);
+      }
+    });
+  }
+
+  void rms_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
     out.resize(in.lanes(), in.rows(), in.features());
     ScratchPool::Lease scratch(*pool_);
-    WeightPanel const gain(weights, parameter, 0, 1, *scratch);
-    for_each_group(in.rows(), [&](std::size_t first, std::size_t count) {
-      for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
-        for (std::size_t r = first; r < first + count; ++r) {
-          auto const x = in.block(lane, r, 1).array();
-          float const scale = 1.0F / std::sqrt(x.square().mean() + epsilon);
-          out.block(lane, r, 1).array() = x * scale * gain.lane(lane).array();
-        }
-      }
+    WeightPanel const gain(weights, norm.gain, 0, 1, *scratch);
+    for_each_row(in, [&](std::size_t lane, std::size_t r) {
+      auto const x = in.block(lane, r, 1).array();
+      float const scale = 1.0F / std::sqrt(x.square().mean() + epsilon);
+      out.block(lane, r, 1).array() = x * scale * gain.lane(lane).array();
+    });
+  }
+
+  void layer_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
+    out.resize(in.lanes(), in.rows(), in.features());
+    ScratchPool::Lease gain_scratch(*pool_);
+    ScratchPool::Lease bias_scratch(*pool_);
+    WeightPanel const gain(weights, norm.gain, 0, 1, *gain_scratch);
+    WeightPanel const bias(weights, norm.bias, 0, 1, *bias_scratch);
+    for_each_row(in, [&](std::size_t lane, std::size_t r) {
+      auto const x = in.block(lane, r, 1).array();
+      float const mean = x.mean();
+      float const scale = 1.0F / std::sqrt((x - mean).square().mean() + epsilon);
+      out.block(lane, r, 1).array() = (x - mean) * scale * gain.lane(lane).array() + bias.lane(lane).array();
     });
   }
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     auto rows_of = [&](Projection<Matrix> const& p) {
-      return static_cast<std::size_t>(weights.parameters[p.parameter].shape.rows);
+      return static_cast<std::size_t>(weights.parameters[p.tensors.weight].shape.rows);
     };
     auto height_of = [&](Projection<Matrix> const& p) { return eigen_panel_rows(rows_of(p), in.features()); };
     auto panels_of = [&](Projection<Matrix> const& p) { return (rows_of(p) + height_of(p) - 1) / height_of(p); };
@@ -98,10 +117,17 @@ class EigenOps {
       std::size_t const first = task * height_of(*p);
       std::size_t const rows = std::min(height_of(*p), rows_of(*p) - first);
       ScratchPool::Lease scratch(*pool_);
-      WeightPanel const panel(weights, p->parameter, first, rows, *scratch);
-      for (std::size_t lane = 0; lane < in.lanes(); ++lane)
-        p->out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows)).noalias() =
-            in.lane(lane) * panel.lane(lane).transpose();
+      auto columns = [&](std::size_t lane) {
+        return p->out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows));
+      };
+      {
+        WeightPanel const panel(weights, p->tensors.weight, first, rows, *scratch);
+        for (std::size_t lane = 0; lane < in.lanes(); ++lane)
+          columns(lane).noalias() = in.lane(lane) * panel.lane(lane).transpose();
+      }
+      if (p->tensors.bias == no_tensor) return;
+      WeightPanel const bias = WeightPanel::elements(weights, p->tensors.bias, first, rows, *scratch);
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane) columns(lane).rowwise() += bias.lane(lane).row(0);
     });
   }
 
@@ -149,6 +175,15 @@ class EigenOps {
     });
   }
 
+  void relu(Matrix& x) {
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < x.lanes(); ++lane) {
+        float* const values = x.row(lane, first);
+        for (std::size_t i = 0; i < count * x.features(); ++i) values[i] = values[i] < 0.0F ? 0.0F : values[i];
+      }
+    });
+  }
+
   void add(Matrix& x, Matrix const& y) {
     for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
       for (std::size_t lane = 0; lane < x.lanes(); ++lane) x.block(lane, first, count) += y.block(lane, first, count);
@@ -182,6 +217,15 @@ class EigenOps {
   void for_each_group(std::size_t rows, Body const& body) {
     executor_.parallel_for((rows + group - 1) / group,
                            [&](std::size_t task) { body(task * group, std::min(group, rows - task * group)); });
+  }
+
+  /// Calls body(lane, row) for each row of each lane.
+  template <class Body>
+  void for_each_row(Matrix const& x, Body const& body) {
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < x.lanes(); ++lane)
+        for (std::size_t r = first; r < first + count; ++r) body(lane, r);
+    });
   }
 
   AnyExecutor executor_;

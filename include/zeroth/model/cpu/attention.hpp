@@ -85,7 +85,7 @@ class AttentionTask {
  private:
   static constexpr std::size_t group_blocks = 2;
 
-  /// Keys that the query at packed row `row` sees.
+  /// Keys up to that of packed row `row` itself.
   [[nodiscard]] std::size_t visible(std::size_t row) const noexcept {
     return segment_.prefix_length + (row - segment_.begin) + 1;
   }
@@ -96,8 +96,11 @@ class AttentionTask {
     alignas(64) float top[block_tokens];
     alignas(64) float sum[block_tokens] = {};
     std::fill_n(top, block_tokens, -infinity);
-    for (std::size_t t = 0; t < block_tokens && first + t < rows_.size(); ++t)
-      for (std::size_t j = visible(rows_[first + t]); j < keys; ++j) scores[j * block_tokens + t] = -infinity;
+    for (std::size_t t = 0; t < block_tokens && first + t < rows_.size(); ++t) {
+      std::size_t const end = visible(rows_[first + t]);
+      for (std::size_t j = 0; j < shape_.first_seen(end); ++j) scores[j * block_tokens + t] = -infinity;
+      for (std::size_t j = end; j < keys; ++j) scores[j * block_tokens + t] = -infinity;
+    }
     for (std::size_t j = 0; j < keys; ++j)
       for (std::size_t t = 0; t < block_tokens; ++t) top[t] = std::max(top[t], scores[j * block_tokens + t]);
     kernels_.exponentials(keys, scores, top, sum);

@@ -69,4 +69,18 @@ struct Panel {
   return {scratch.pointers, stride};
 }
 
+/// Elements [first, first + count) of a vector for all lanes, in one row each; as read_panel() otherwise.
+[[nodiscard]] inline Panel read_values(WeightView const& weights, std::size_t parameter, std::size_t first,
+                                       std::size_t count, ScratchPool::Piece& scratch) {
+  scratch.pointers.resize(weights.lanes());
+  if (weights.probe == nullptr) {
+    scratch.pointers[0] = static_cast<float*>(weights.parameters[parameter].data) + first;
+  } else {
+    float* const base = scratch.values.reserve(weights.lanes() * count);
+    for (std::size_t l = 0; l < weights.lanes(); ++l) scratch.pointers[l] = base + l * count;
+    weights.probe->expand(parameter, first, count, scratch.pointers);
+  }
+  return {scratch.pointers, count};
+}
+
 }  // namespace zeroth::model::cpu

@@ -57,19 +57,22 @@ class EigenAttention {
  private:
   static constexpr std::size_t group = 64;
 
-  /// Keys that the query at a row of the batch sees.
+  /// Keys up to that of a row of the batch itself.
   [[nodiscard]] std::size_t visible(std::size_t row) const noexcept {
     return segment_.prefix_length + (row - segment_.begin) + 1;
   }
 
-  /// Softmax of the first `keys` scores times `scale`; the others become 0.
+  /// Softmax of the scores before `visible` that the query sees, times `scale`; the others become 0.
   template <class Row>
-  static void softmax(Row&& scores, std::size_t keys, float scale) {
-    auto seen = scores.head(static_cast<Eigen::Index>(keys)).array();
+  void softmax(Row&& scores, std::size_t visible, float scale) const {
+    auto const first = static_cast<Eigen::Index>(shape_.first_seen(visible));
+    auto const end = static_cast<Eigen::Index>(visible);
+    auto seen = scores.segment(first, end - first).array();
     float const top = seen.maxCoeff();
     seen = ((seen - top) * scale).exp();
     seen *= 1.0F / seen.sum();
-    scores.tail(scores.size() - static_cast<Eigen::Index>(keys)).setZero();
+    scores.head(first).setZero();
+    scores.tail(scores.size() - end).setZero();
   }
 
   HeadShape shape_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
@@ -18,7 +19,25 @@ class WeightPanel {
  public:
   WeightPanel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
               ScratchPool::Piece& scratch)
-      : rows_(rows), columns_(static_cast<std::size_t>(weights.parameters[parameter].shape.columns)) {
+      : WeightPanel(weights, parameter, scratch, rows,
+                    static_cast<std::size_t>(weights.parameters[parameter].shape.columns), first) {}
+
+  /// Elements [first, first + count) of a weight vector, as one row.
+  [[nodiscard]] static WeightPanel elements(WeightView const& weights, std::size_t parameter, std::size_t first,
+                                            std::size_t count, ScratchPool::Piece& scratch) {
+    WeightPanel panel(weights, parameter, scratch, count, 1, first);
+    std::swap(panel.rows_, panel.columns_);
+    return panel;
+  }
+
+  [[nodiscard]] ConstMatrixMap lane(std::size_t lane) const noexcept {
+    return {lanes_[lane], static_cast<Eigen::Index>(rows_), static_cast<Eigen::Index>(columns_)};
+  }
+
+ private:
+  WeightPanel(WeightView const& weights, std::size_t parameter, ScratchPool::Piece& scratch, std::size_t rows,
+              std::size_t columns, std::size_t first)
+      : rows_(rows), columns_(columns) {
     std::size_t const lanes = weights.lanes();
     scratch.pointers.resize(lanes);
     if (weights.probe == nullptr) {
@@ -32,11 +51,6 @@ class WeightPanel {
     lanes_ = scratch.pointers;
   }
 
-  [[nodiscard]] ConstMatrixMap lane(std::size_t lane) const noexcept {
-    return {lanes_[lane], static_cast<Eigen::Index>(rows_), static_cast<Eigen::Index>(columns_)};
-  }
-
- private:
   static constexpr std::size_t line = 16;  // floats of a cache line
 
   std::span<float* const> lanes_;
