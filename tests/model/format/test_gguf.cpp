@@ -16,6 +16,7 @@ namespace {
 
 using zeroth::InvalidFile;
 using zeroth::model::GgufFile;
+using zeroth::model::MappedFile;
 using zeroth::model::GgufTensor;
 using zeroth::model::TensorType;
 using zeroth_test::contains_text;
@@ -98,6 +99,9 @@ TEST_CASE("GgufFile reads every type of metadata") {
   bytes.text("n").u32(t_array).u32(t_int32).u64(3).u32(1).u32(3).u32(6);
   bytes.text("o").u32(t_array).u32(t_array).u64(1).u32(t_uint8).u64(1).put<std::uint8_t>(1);
   const GgufFile file = folder.open(bytes);
+  const GgufFile in_memory(MappedFile::in_memory("bytes", std::as_bytes(std::span(bytes.data()))));
+  CHECK(in_memory.path() == "bytes");
+  CHECK(in_memory.get<std::string_view>("i") == "llama");
 
   CHECK(file.version() == version);
   CHECK(file.metadata().size() == 15);

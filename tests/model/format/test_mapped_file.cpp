@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "zeroth/model/format/mapped_file.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <fstream>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -62,6 +64,20 @@ TEST_CASE("MappedFile takes an empty file") {
   file.release(0, 10);
 }
 
+TEST_CASE("MappedFile stands for bytes that are on no disk") {
+  std::string text = "0123456789";
+  MappedFile file = MappedFile::in_memory("a name", std::as_bytes(std::span(text)));
+  text[0] = 'x';
+  CHECK(file.path() == "a name");
+  CHECK(text_of(file) == "0123456789");
+  file.release(0, 10);
+  const std::byte* const data = file.bytes().data();
+  const MappedFile moved(std::move(file));
+  CHECK(moved.bytes().data() == data);
+  CHECK(text_of(moved) == "0123456789");
+  CHECK(MappedFile::in_memory("empty", {}).bytes().empty());
+}
+
 TEST_CASE("MappedFile::release keeps the bytes readable, whatever the range") {
   const TemporaryDirectory folder;
   const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -97,4 +113,7 @@ TEST_CASE("MappedFile names a file that it cannot map") {
   CHECK_THROWS_AS(MappedFile(missing), InvalidFile);
   CHECK_THROWS_WITH(MappedFile(missing), contains_text(missing) && contains_text("No such file"));
   CHECK_THROWS_WITH(MappedFile(folder.path().string()), contains_text("expected a regular file"));
+  const std::string pipe = (folder / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(MappedFile(pipe), contains_text("expected a regular file"));
 }

@@ -39,7 +39,10 @@ struct GgufTensor {
 class GgufFile {
  public:
   /// Opens and checks `path`. Throws InvalidFile naming the file, the key or tensor, and what is wrong with it.
-  explicit GgufFile(std::string path) : file_(std::move(path)) {
+  explicit GgufFile(std::string path) : GgufFile(MappedFile(std::move(path))) {}
+
+  /// Checks a file that is open already. Throws as the other constructor does.
+  explicit GgufFile(MappedFile file) : file_(std::move(file)) {
     detail::GgufCursor cursor(file_.bytes());
     std::string place = "header";
     try {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,7 +19,7 @@
 
 namespace zeroth::model {
 
-/// A whole file mapped read-only into memory, unmapped on destruction.
+/// A whole file mapped read-only into memory, unmapped on destruction; or a copy of bytes that stands for one.
 ///
 /// The file must not be truncated by another process while it is mapped: the system answers an access beyond its new
 /// end with SIGBUS.
@@ -26,7 +27,8 @@ class MappedFile {
  public:
   /// Maps `path`. Throws InvalidFile if it cannot be opened, is not a regular file, or cannot be mapped.
   explicit MappedFile(std::string path) : path_(std::move(path)) {
-    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    // O_NONBLOCK: a pipe is refused below, not waited for.
+    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) fail("cannot open", errno);
     struct ::stat status {};
     if (::fstat(descriptor, &status) != 0) fail_and_close("cannot read its size", errno, descriptor);
@@ -44,21 +46,35 @@ class MappedFile {
     ::close(descriptor);
   }
 
+  /// A file of these contents that is on no disk; `name` is its path in messages. The bytes lie in a block of exactly
+  /// their size, so that the address sanitizer sees a read beyond the end, which it cannot in a mapping.
+  static MappedFile in_memory(std::string name, std::span<const std::byte> contents) {
+    MappedFile file;
+    file.path_ = std::move(name);
+    file.memory_ = std::make_unique<std::byte[]>(contents.size());
+    std::copy(contents.begin(), contents.end(), file.memory_.get());
+    file.data_ = file.memory_.get();
+    file.size_ = contents.size();
+    return file;
+  }
+
   MappedFile(MappedFile&& other) noexcept
       : path_(std::move(other.path_)),
+        memory_(std::move(other.memory_)),
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
 
   MappedFile& operator=(MappedFile&& other) noexcept {
     MappedFile taken(std::move(other));
     std::swap(path_, taken.path_);
+    std::swap(memory_, taken.memory_);
     std::swap(data_, taken.data_);
     std::swap(size_, taken.size_);
     return *this;
   }
 
   ~MappedFile() {
-    if (data_ != nullptr) ::munmap(data_, size_);
+    if (data_ != nullptr && !memory_) ::munmap(data_, size_);
   }
 
   /// The path as it was given, for messages.
@@ -71,7 +87,7 @@ class MappedFile {
   ///
   /// Only a hint: the bytes stay readable and are fetched from the file again when they are touched.
   void release(std::size_t offset, std::size_t length) const noexcept {
-    if (offset >= size_) return;
+    if (offset >= size_ || memory_) return;
     const std::size_t end = offset + std::min(length, size_ - offset);
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t first = (offset + page - 1) / page * page;
@@ -81,6 +97,8 @@ class MappedFile {
   }
 
  private:
+  MappedFile() = default;
+
   [[noreturn]] void fail(const char* what, int error) const {
     throw InvalidFile(path_ + ": " + what + ": " + std::strerror(error));
   }
@@ -91,6 +109,7 @@ class MappedFile {
   }
 
   std::string path_;
+  std::unique_ptr<std::byte[]> memory_;  // if it is not mapped
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
