@@ -7,6 +7,7 @@
 #include "temporary_directory.hpp"
 #include "zeroth/model/export_gguf.hpp"
 #include "zeroth/model/export_hugging_face.hpp"
+#include "zeroth/model/format/safetensors.hpp"
 
 using namespace zeroth_test;
 using zeroth::model::GgufFile;

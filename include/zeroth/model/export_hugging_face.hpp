@@ -17,7 +17,7 @@
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
-#include <zeroth/model/format/safetensors.hpp>
+#include <zeroth/model/format/safetensors_writer.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
 
 namespace zeroth::model {

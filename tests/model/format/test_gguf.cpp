@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,8 +17,8 @@ namespace {
 
 using zeroth::InvalidFile;
 using zeroth::model::GgufFile;
-using zeroth::model::MappedFile;
 using zeroth::model::GgufTensor;
+using zeroth::model::MappedFile;
 using zeroth::model::TensorType;
 using zeroth_test::contains_text;
 using zeroth_test::TemporaryDirectory;
