@@ -6,6 +6,9 @@
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
+#include "temporary_directory.hpp"
+#include "zeroth/model/export_hugging_face.hpp"
+#include "zeroth/model/load_hugging_face.hpp"
 #include "zeroth/model/ops_eigen.hpp"
 
 using namespace zeroth_test;
@@ -18,6 +21,12 @@ using EigenDecoder = zeroth::model::Decoder<zeroth::model::EigenOps>;
 namespace {
 
 constexpr std::array gguf_families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate"};
+
+constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate", "opt", "opt_odd"};
+
+std::filesystem::path family_folder(std::string const& name) {
+  return golden_file("families/" + name);
+}
 
 DecoderWeights load_family_gguf(std::string const& name) {
   return zeroth::model::load_gguf(zeroth::model::GgufFile(golden_file("families/" + name + "/model.gguf")));
@@ -69,9 +78,70 @@ TEST_CASE("GGUF files of each family score as Hugging Face transformers does") {
   }
 }
 
-TEST_CASE("each lane of a probe over each family is plain inference on perturbed weights, to the bit") {
+TEST_CASE("Hugging Face folders of each family score as transformers does") {
+  for (std::string name : families) {
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
+    check_log_probabilities<CpuDecoder>(name, weights);
+    check_log_probabilities<EigenDecoder>(name, weights);
+  }
+}
+
+TEST_CASE("GGUF and Hugging Face form of a family hold the same weights") {
   for (std::string name : gguf_families) {
-    DecoderWeights const weights = load_family_gguf(name);
+    DecoderWeights const gguf = load_family_gguf(name);
+    DecoderWeights const folder = zeroth::model::load_hugging_face(family_folder(name));
+    REQUIRE(gguf.parameters().size() == folder.parameters().size());
+    auto config = folder.config();
+    for (auto const& tensor : zeroth::model::hugging_face_tensors(config, folder.tensors())) {
+      zeroth::Parameter const& p = folder.parameters()[tensor.parameter];
+      auto const theirs = folder.values(tensor.parameter);
+      auto const ours = gguf.values(tensor.parameter);
+      std::size_t const columns = p.role == zeroth::Role::vector ? 1 : static_cast<std::size_t>(p.shape.columns);
+      bool same = true;
+      for (std::size_t i = 0; i < theirs.size(); ++i) {
+        std::size_t const row =
+            tensor.rotary ? zeroth::model::stored_rotary_row(i / columns, config.head_dim, gguf.config().pairing)
+                          : i / columns;
+        same = same && theirs[i] == ours[row * columns + i % columns];
+      }
+      INFO(name << ", " << tensor.name);
+      CHECK(same);
+    }
+  }
+}
+
+TEST_CASE("a family saved as a Hugging Face folder comes back to the bit") {
+  for (std::string name : families) {
+    INFO(name);
+    TemporaryDirectory const directory;
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
+    zeroth::model::save_hugging_face(directory / "model", weights);
+    DecoderWeights const again = zeroth::model::load_hugging_face(directory / "model");
+    CHECK(again.config() == weights.config());
+    for (std::size_t p = 0; p < weights.parameters().size(); ++p) {
+      CHECK(again.parameters()[p].name == weights.parameters()[p].name);
+      CHECK(std::equal(again.values(p).begin(), again.values(p).end(), weights.values(p).begin()));
+    }
+  }
+}
+
+TEST_CASE("LLaMA-3's scaling is recognised in the factors of a GGUF file") {
+  DecoderWeights const gguf = load_family_gguf("llama3");
+  REQUIRE(gguf.config().rope_scaling.kind == RotaryScaling::Kind::factors);
+  TemporaryDirectory const directory;
+  zeroth::model::save_hugging_face(directory / "model", gguf);
+  auto const again = zeroth::model::load_hugging_face(directory / "model");
+  auto const expected = zeroth::model::load_hugging_face(family_folder("llama3"));
+  CHECK(again.config() == expected.config());
+
+  auto config = gguf.config();
+  config.rope_scaling.factors[2] = 3;
+  CHECK_THROWS_WITH(zeroth::model::hugging_face_config(config), contains_text("rope_freqs.weight"));
+}
+
+TEST_CASE("each lane of a probe over each family is plain inference on perturbed weights, to the bit") {
+  for (std::string name : families) {
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
     check_lanes<CpuDecoder>(name, weights);
     check_lanes<EigenDecoder>(name, weights);
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/format/safetensors_writer.hpp>
+#include <zeroth/model/hugging_face_config.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
 
 namespace zeroth::model {
@@ -31,57 +31,12 @@ struct HuggingFaceExtras {
   std::optional<std::int32_t> padding;
 };
 
-namespace detail {
-
-/// The float's shortest decimal, as a double, so that 1e-5 is written 1e-05 and not 9.999999747378752e-06.
-inline double shortest_decimal(float value) noexcept {
-  std::array<char, 32> text{};
-  char const* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  double result = 0;
-  std::from_chars(text.data(), end, result);
-  return result;
-}
-
-inline nlohmann::ordered_json hugging_face_config(DecoderConfig const& config, HuggingFaceExtras const& extras) {
-  auto const id = [](std::optional<std::int32_t> token) {
-    return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
-  };
-  return {
-      {"architectures", {"LlamaForCausalLM"}},
-      {"model_type", "llama"},
-      {"attention_bias", false},
-      {"attention_dropout", 0.0},
-      {"bos_token_id", id(extras.bos)},
-      {"eos_token_id", id(extras.eos)},
-      {"pad_token_id", id(extras.padding)},
-      {"head_dim", config.head_dim},
-      {"hidden_act", "silu"},
-      {"hidden_size", config.hidden},
-      {"initializer_range", 0.02},
-      {"intermediate_size", config.feed_forward},
-      {"max_position_embeddings", config.context_length},
-      {"mlp_bias", false},
-      {"num_attention_heads", config.heads},
-      {"num_hidden_layers", config.layers},
-      {"num_key_value_heads", config.kv_heads},
-      {"pretraining_tp", 1},
-      {"rms_norm_eps", shortest_decimal(config.norm_epsilon)},
-      {"rope_scaling", nullptr},
-      {"rope_theta", config.rope_theta},
-      {"tie_word_embeddings", config.tied_head},
-      {"torch_dtype", "float32"},
-      {"use_cache", true},
-      {"vocab_size", config.vocabulary},
-  };
-}
-
-}  // namespace detail
-
 /// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (F32,
 /// rows of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete
 /// or not at all.
 ///
-/// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files.
+/// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
+///   hugging_face_config() does.
 inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
                               HuggingFaceExtras const& extras = {}) {
   AtomicDirectory directory(folder);
@@ -90,7 +45,15 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
     file.write(text);
     file.commit();
   };
-  write_text("config.json", detail::hugging_face_config(weights.config(), extras).dump(2) + "\n");
+  auto const id = [](std::optional<std::int32_t> token) {
+    return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
+  };
+  nlohmann::ordered_json config_json = hugging_face_config(weights.config());
+  config_json.update({{"bos_token_id", id(extras.bos)},
+                      {"eos_token_id", id(extras.eos)},
+                      {"pad_token_id", id(extras.padding)},
+                      {"torch_dtype", "float32"}});
+  write_text("config.json", config_json.dump(2) + "\n");
   nlohmann::ordered_json generation{{"_from_model_config", true}};
   if (extras.bos) generation["bos_token_id"] = *extras.bos;
   if (extras.eos) generation["eos_token_id"] = *extras.eos;

@@ -138,6 +138,9 @@ class GgufDecoderKeys {
                       "Mistral) or 'qwen2', found '" + config.architecture + "'");
   detail::GgufDecoderKeys const keys(file, config.architecture);
   config.layers = keys.get<std::uint32_t>("block_count");
+  if (config.layers > file.tensors().size())
+    keys.refuse("block_count", "expected no more layers than tensors, " + std::to_string(file.tensors().size()) +
+                                   ", found " + std::to_string(config.layers));
   config.hidden = keys.get<std::uint32_t>("embedding_length");
   config.feed_forward = keys.get<std::uint32_t>("feed_forward_length");
   config.heads = keys.get<std::uint32_t>("attention.head_count");

@@ -94,7 +94,7 @@ class EigenOps {
     WeightPanel const bias(weights, norm.bias, 0, 1, *bias_scratch);
     for_each_row(in, [&](std::size_t lane, std::size_t r) {
       auto const x = in.block(lane, r, 1).array();
-      float const mean = x.mean();
+      float const mean = ordered_sum(in.row(lane, r), in.features()) / static_cast<float>(in.features());
       float const scale = 1.0F / std::sqrt((x - mean).square().mean() + epsilon);
       out.block(lane, r, 1).array() = (x - mean) * scale * gain.lane(lane).array() + bias.lane(lane).array();
     });

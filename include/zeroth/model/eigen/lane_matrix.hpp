@@ -54,4 +54,18 @@ class LaneMatrix {
   std::size_t features_ = 0;
 };
 
+/// The sum of `count` values, in an order that does not depend on where they lie: Eigen's own sum of values in memory
+/// begins its vectors at an aligned address, so rows of odd length would round differently from lane to lane.
+[[nodiscard]] inline float ordered_sum(float const* values, std::size_t count) noexcept {
+  constexpr std::size_t width = 16;
+  float partial[width] = {};
+  std::size_t i = 0;
+  for (; i + width <= count; i += width)
+    for (std::size_t k = 0; k < width; ++k) partial[k] += values[i + k];
+  for (std::size_t k = 0; i + k < count; ++k) partial[k] += values[i + k];
+  float sum = 0;
+  for (float value : partial) sum += value;
+  return sum;
+}
+
 }  // namespace zeroth::model

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/format/json_file.hpp>
+#include <zeroth/model/format/safetensors_checkpoint.hpp>
+#include <zeroth/model/hugging_face_config.hpp>
+#include <zeroth/model/hugging_face_tensors.hpp>
+
+namespace zeroth::model {
+
+namespace detail {
+
+/// Tensors of older checkpoints that repeat what the configuration says.
+inline bool is_derived_tensor(std::string_view name) noexcept {
+  return name.ends_with("rotary_emb.inv_freq");
+}
+
+inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
+  if (sizes.empty()) return "a scalar";
+  std::string text;
+  for (std::uint64_t size : sizes) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text;
+}
+
+}  // namespace detail
+
+/// Loads the decoder of a folder as Hugging Face transformers saves it: config.json and safetensors in one file or
+/// several, F32, F16 or BF16, to f32 tensor by tensor; the files' pages do not stay in memory.
+///
+/// A checkpoint of the bare model, whose names lack the first "model.", is loaded too.
+/// @throws InvalidFile as read_hugging_face_config() and SafetensorsCheckpoint do, and if a tensor is missing, has
+///   another shape or type, or is not part of the architecture.
+[[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder) {
+  std::string const config_file = (folder / "config.json").string();
+  DecoderConfig config = read_hugging_face_config(JsonValue::load(config_file));
+  SafetensorsCheckpoint const checkpoint(folder);
+  if (config.layers > checkpoint.tensors().size())
+    throw InvalidFile(config_file + ": key 'num_hidden_layers': expected no more layers than tensors, " +
+                      std::to_string(checkpoint.tensors().size()) + ", found " + std::to_string(config.layers));
+  DecoderTensors tensors;
+  std::vector<TensorSpec> const specs = tensor_specs(config, &tensors);
+
+  std::vector<HuggingFaceTensor> list = hugging_face_tensors(config, tensors);
+  constexpr std::string_view root = "model.";
+  if (checkpoint.find_tensor(list.front().name) == nullptr &&
+      checkpoint.find_tensor(list.front().name.substr(root.size())) != nullptr)
+    for (HuggingFaceTensor& tensor : list)
+      if (tensor.name.starts_with(root)) tensor.name.erase(0, root.size());
+
+  std::unordered_set<std::string_view> known;
+  for (HuggingFaceTensor const& wanted : list) {
+    SafetensorsTensor const& found = checkpoint.tensor(wanted.name);
+    TensorSpec const& spec = specs[wanted.parameter];
+    std::vector<std::uint64_t> expected{spec.shape.columns};
+    if (spec.role != Role::vector) expected.insert(expected.begin(), spec.shape.rows);
+    if (found.shape != expected)
+      throw InvalidFile(checkpoint.path() + ": tensor '" + wanted.name + "': expected " + detail::sizes_text(expected) +
+                        ", found " + detail::sizes_text(found.shape));
+    known.insert(wanted.name);
+  }
+  if (config.tied_head) known.insert("lm_head.weight");  // a copy of the embedding, in some checkpoints
+  for (SafetensorsTensor const& tensor : checkpoint.tensors())
+    if (!known.contains(tensor.name) && !detail::is_derived_tensor(tensor.name))
+      throw InvalidFile(checkpoint.path() + ": tensor '" + detail::printable(tensor.name) +
+                        "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
+                        "config.json");
+
+  DecoderWeights weights(std::move(config), config_file);
+  for (HuggingFaceTensor const& tensor : list)
+    checkpoint.read(checkpoint.tensor(tensor.name), weights.values(tensor.parameter));
+  return weights;
+}
+
+}  // namespace zeroth::model
