@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Makes tests/golden: tiny random LLaMA models with the log-probabilities that Hugging Face transformers gives them,
-what Hugging Face tokenizers makes of some texts, and blocks of quantised values with what gguf-py decodes them to.
+and what Hugging Face tokenizers makes of some texts. The blocks of quantised values come from golden_blocks.py.
 
     pip install torch transformers tokenizers gguf numpy
     python scripts/golden.py [FOLDER, by default tests/golden]
@@ -10,7 +10,6 @@ torch was built for other processors.
 """
 
 import dataclasses
-import importlib.metadata
 import json
 import pathlib
 import re
@@ -290,44 +289,11 @@ def golden_model(model, seed, folder):
     )
 
 
-def golden_blocks(folder):
-    """Random blocks of every type; every value is finite but for the explicit infinities and NaN of F16 and BF16."""
-    random = np.random.default_rng(7)
-    # Scales: ordinary, negative, zeros, the smallest subnormal and normal, the largest.
-    special = [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0xFBFF]
-    result = {}
-    for kind, header in [(Type.Q8_0, 1), (Type.Q4_0, 1), (Type.Q4_1, 2)]:
-        size = gguf.GGML_QUANT_SIZES[kind][1]
-        count = 24
-        blocks = random.integers(0, 256, (count, size), dtype=np.uint8)
-        for b in range(count):
-            scales = random.standard_normal(header).astype(np.float16).view(np.uint16)
-            if b < len(special):
-                scales[0] = special[b]
-                scales[-1] = special[b * 3 % len(special)] if header == 2 else scales[-1]
-            blocks[b, : 2 * header] = scales.view(np.uint8)
-        result[kind.name] = blocks
-    halves = np.concatenate([np.array(special + [0x7C00, 0xFC00, 0x7E00, 0x3C00, 0x03FF], np.uint16),
-                             random.standard_normal(52).astype(np.float16).view(np.uint16)])  # fmt: skip
-    result["F16"] = halves.view(np.uint8).reshape(1, -1)
-    brains = np.concatenate([np.array([0, 0x8000, 1, 0x807F, 0x7F80, 0xFF80, 0x7FC0, 0x7F7F], np.uint16),
-                             random.integers(0, 0x7F80, 56).astype(np.uint16)])  # fmt: skip
-    result["BF16"] = brains.view(np.uint8).reshape(1, -1)
-    result["F32"] = random.standard_normal(16).astype(np.float32).view(np.uint8).reshape(1, -1)
-    cases = []
-    for name, blocks in result.items():
-        values = np.array(gguf.quants.dequantize(blocks, Type[name]), dtype=np.float32).view(np.uint32)
-        for block, row in zip(blocks, values.reshape(blocks.shape[0], -1)):
-            cases.append({"type": name, "block": block.tobytes().hex(), "values": " ".join(f"{v:08x}" for v in row)})
-    write_json(folder / "blocks.json", {"source": f"gguf {importlib.metadata.version('gguf')}", "cases": cases})
-
-
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "tests/golden")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    golden_blocks(folder)
     for seed, model in enumerate(MODELS, start=1):
         golden_model(model, seed, folder)
 

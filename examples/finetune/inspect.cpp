@@ -9,7 +9,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/format/dequantize.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/load_gguf.hpp>
 

@@ -18,6 +18,7 @@
 #include <zeroth/model/format/gguf_value.hpp>
 #include <zeroth/model/format/mapped_file.hpp>
 #include <zeroth/model/format/printable.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
 
 namespace zeroth::model {
 
@@ -132,13 +133,8 @@ class GgufFile {
 
   /// Decodes a tensor of this file into `values`, then lets the system drop its pages.
   ///
-  /// Throws InvalidFile if its type is not decodable, InvalidArgument if values.size() is not tensor.values.
+  /// Throws InvalidArgument if values.size() is not tensor.values.
   void read(const GgufTensor& tensor, std::span<float> values) const {
-    const auto traits = find_tensor_type(static_cast<std::uint32_t>(tensor.type));
-    if (!traits->decodable) {
-      throw InvalidFile(path() + ": tensor '" + detail::printable(tensor.name) + "': expected a type among " +
-                        decodable_type_names() + ", found " + std::string(traits->name));
-    }
     dequantize(tensor.type, bytes(tensor), values);
     release(tensor);
   }
@@ -246,7 +242,7 @@ class GgufFile {
     const auto number = cursor.read<std::uint32_t>();
     const auto traits = find_tensor_type(number);
     if (!traits) {
-      throw InvalidFile("expected a type among " + decodable_type_names() + ", found type number " +
+      throw InvalidFile("expected a type among " + tensor_type_names() + ", found type number " +
                         std::to_string(number));
     }
     tensor.type = traits->type;

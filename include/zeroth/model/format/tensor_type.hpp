@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace zeroth::model {
+
+static_assert(std::endian::native == std::endian::little,
+              "zeroth::model reads and writes little-endian files in place; this host is big-endian");
+
+/// How the values of a stored tensor are encoded. The numbers are those of ggml, as they stand in a GGUF file.
+enum class TensorType : std::uint32_t {
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
+  q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  q8_k = 15,
+  bf16 = 30,
+};
+
+/// What is known about a TensorType: its name as ggml spells it and the block that is its unit of storage.
+struct TensorTypeTraits {
+  TensorType type;
+  std::string_view name;
+  std::size_t block_values;  ///< values in a block
+  std::size_t block_bytes;   ///< bytes of a block
+};
+
+/// Every type that can be read.
+inline constexpr std::array tensor_types = {
+    TensorTypeTraits{TensorType::f32, "F32", 1, 4},       TensorTypeTraits{TensorType::f16, "F16", 1, 2},
+    TensorTypeTraits{TensorType::bf16, "BF16", 1, 2},     TensorTypeTraits{TensorType::q4_0, "Q4_0", 32, 18},
+    TensorTypeTraits{TensorType::q4_1, "Q4_1", 32, 20},   TensorTypeTraits{TensorType::q5_0, "Q5_0", 32, 22},
+    TensorTypeTraits{TensorType::q5_1, "Q5_1", 32, 24},   TensorTypeTraits{TensorType::q8_0, "Q8_0", 32, 34},
+    TensorTypeTraits{TensorType::q2_k, "Q2_K", 256, 84},  TensorTypeTraits{TensorType::q3_k, "Q3_K", 256, 110},
+    TensorTypeTraits{TensorType::q4_k, "Q4_K", 256, 144}, TensorTypeTraits{TensorType::q5_k, "Q5_K", 256, 176},
+    TensorTypeTraits{TensorType::q6_k, "Q6_K", 256, 210}, TensorTypeTraits{TensorType::q8_k, "Q8_K", 256, 292},
+};
+
+/// The traits of the type with this number, or nothing if it is not one of `tensor_types`.
+constexpr std::optional<TensorTypeTraits> find_tensor_type(std::uint32_t number) noexcept {
+  for (const TensorTypeTraits& traits : tensor_types) {
+    if (static_cast<std::uint32_t>(traits.type) == number) return traits;
+  }
+  return std::nullopt;
+}
+
+/// The types that can be read in one line, for messages: "F32, F16, BF16, ...".
+inline std::string tensor_type_names() {
+  std::string names;
+  for (const TensorTypeTraits& traits : tensor_types) {
+    if (!names.empty()) names += ", ";
+    names += traits.name;
+  }
+  return names;
+}
+
+}  // namespace zeroth::model
