@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <string>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
@@ -43,11 +48,56 @@ TEST_CASE("an exported GGUF file loads with the same bits and metadata") {
     CHECK(exported.get_array<std::string_view>("tokenizer.ggml.tokens") ==
           source.get_array<std::string_view>("tokenizer.ggml.tokens"));
     CHECK_FALSE(exported.find<std::uint32_t>("general.quantization_version"));
+    CHECK(exported.get<std::uint32_t>("general.file_type") == 0);
   }
   GgufFile const other(golden_file("mha_tied.gguf"));
   auto const weights = load_golden("wide_heads");
   CHECK_THROWS_WITH(zeroth::model::save_gguf("unused.gguf", other, weights),
                     contains_text("describe a decoder of another configuration"));
+}
+
+TEST_CASE("an exported GGUF file has its matrices in the type asked for and its vectors in F32") {
+  using zeroth::model::TensorType;
+  struct Case {
+    TensorType type;
+    std::uint32_t file_type;
+  };
+  for (auto const& [type, file_type] : {Case{TensorType::f16, 1}, Case{TensorType::bf16, 32}}) {
+    TemporaryDirectory const folder;
+    std::string const out = (folder / "model.gguf").string();
+    GgufFile const source(golden_file("gqa_separate.gguf"));
+    auto const weights = zeroth::model::load_gguf(source);
+    zeroth::model::save_gguf(out, source, weights, type);
+
+    GgufFile const exported(out);
+    CHECK(exported.get<std::uint32_t>("general.file_type") == file_type);
+    auto const again = zeroth::model::load_gguf(exported);
+    CHECK(again.config() == weights.config());
+    for (std::size_t p = 0; p < weights.parameters().size(); ++p) {
+      auto const& parameter = weights.parameters()[p];
+      INFO(parameter.name);
+      bool const vector = parameter.role == zeroth::Role::vector;
+      CHECK(exported.tensor(parameter.name).type == (vector ? TensorType::f32 : type));
+      if (vector) {
+        CHECK(same_bits(again.values(p), weights.values(p)));
+        continue;
+      }
+      // Half a step of 11 or 8 significant bits, and of the smallest subnormal half.
+      float const step = type == TensorType::f16 ? 0x1p-11F : 0x1p-8F;
+      float largest = 0;
+      for (std::size_t i = 0; i < again.values(p).size(); ++i) {
+        float const value = weights.values(p)[i];
+        float const allowed = std::max(std::abs(value) * step, 0x1p-25F);
+        largest = std::max(largest, std::abs(again.values(p)[i] - value) / allowed);
+      }
+      CHECK(largest <= 1);
+      CHECK(largest > 0.5F);  // else nothing was rounded
+    }
+  }
+  GgufFile const source(golden_file("mha_tied.gguf"));
+  CHECK_THROWS_WITH(zeroth::model::save_gguf("unused.gguf", source, load_golden("mha_tied"), TensorType::q8_0),
+                    contains_text("expected F32, F16 or BF16"));
+  CHECK_FALSE(std::filesystem::exists("unused.gguf"));
 }
 
 TEST_CASE("an exported Hugging Face folder has its files, fields and order of rows") {

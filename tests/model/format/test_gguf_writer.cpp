@@ -2,11 +2,15 @@
 #include "zeroth/model/format/gguf_writer.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -111,7 +115,7 @@ TEST_CASE("GgufWriter writes every type of metadata") {
   CHECK(file.get_array<std::int32_t>("j") == numbers);
 }
 
-TEST_CASE("GgufWriter brings a model's file type and layout up to date") {
+TEST_CASE("GgufWriter does not copy how a model's file stored its tensors") {
   const TemporaryDirectory folder;
   const std::string first = (folder / "first.gguf").string();
   const std::string second = (folder / "second.gguf").string();
@@ -119,14 +123,75 @@ TEST_CASE("GgufWriter brings a model's file type and layout up to date") {
     GgufWriter writer(first);
     writer.set("general.file_type", std::uint32_t{3});
     writer.set("general.quantization_version", std::uint32_t{2});
+    writer.set("split.count", std::uint32_t{1});
+    writer.set("splitting", std::uint32_t{1});
     writer.commit();
   }
   GgufWriter writer(second);
+  writer.set("general.file_type", zeroth::model::gguf_file_type(TensorType::bf16));
   writer.copy_metadata(GgufFile(first));
   writer.commit();
   const GgufFile file(second);
-  CHECK(file.get<std::uint32_t>("general.file_type") == 0);
-  CHECK_FALSE(file.find<std::uint32_t>("general.quantization_version").has_value());
+  CHECK(file.get<std::uint32_t>("general.file_type") == 32);
+  CHECK(file.get<std::uint32_t>("splitting") == 1);
+  CHECK(file.metadata().size() == 2);
+}
+
+TEST_CASE("GgufWriter rounds to the type of the tensor") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder / "model.gguf").string();
+  // An odd number of values, more than are rounded at a time.
+  std::vector<float> values(10001);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = (static_cast<float>(i) - 5000.0f) * 1.7f;
+  const std::vector<std::pair<std::string, TensorType>> tensors = {
+      {"half", TensorType::f16}, {"float", TensorType::f32}, {"brain", TensorType::bf16}, {"last", TensorType::f32}};
+  GgufWriter writer(path);
+  for (const auto& [name, type] : tensors) writer.add_tensor(name, Dims{values.size()}, type);
+  for (const auto& [name, type] : tensors) {
+    writer.write(name, std::span(values).first(4999));
+    writer.write(name, std::span(values).subspan(4999));
+  }
+  writer.commit();
+
+  const GgufFile file(path);
+  for (const auto& [name, type] : tensors) {
+    INFO(name);
+    CHECK(file.tensor(name).type == type);
+    const auto found = values_of(file, file.tensor(name));
+    std::vector<float> expected = values;
+    for (float& value : expected) {
+      if (type == TensorType::f16) value = zeroth::model::half_to_float(zeroth::model::float_to_half(value));
+      if (type == TensorType::bf16) value = zeroth::model::bfloat16_to_float(zeroth::model::float_to_bfloat16(value));
+    }
+    CHECK((found == expected));
+    CHECK((found == values) == (type == TensorType::f32));
+  }
+}
+
+TEST_CASE("GgufWriter refuses values beyond the range of the tensor's type") {
+  const TemporaryDirectory folder;
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  constexpr float max = std::numeric_limits<float>::max();
+  GgufWriter writer((folder / "model.gguf").string());
+  writer.add_tensor("half", Dims{4}, TensorType::f16);
+  writer.add_tensor("brain", Dims{2}, TensorType::bf16);
+  CHECK_THROWS_WITH(writer.add_tensor("x", Dims{32}, TensorType::q8_0),
+                    contains_text("expected type F32, F16 or BF16"));
+  CHECK_THROWS_WITH(writer.write("half", std::vector<float>{1, -65520, 3, 4}),
+                    contains_text("tensor 'half': expected values in the range of F16, found -65520"));
+  writer.write("half", std::vector<float>{1, 65519, -infinity, std::nanf("")});
+  CHECK_THROWS_WITH(writer.write("brain", std::vector<float>{1, max}),
+                    contains_text("in the range of BF16, found 3402"));
+  writer.write("brain", std::vector<float>{infinity, 0x1.fep127f});
+  writer.commit();
+
+  const GgufFile file((folder / "model.gguf").string());
+  const auto halves = values_of(file, file.tensor("half"));
+  CHECK(halves[1] == 65504.0f);
+  CHECK(halves[2] == -infinity);
+  CHECK(std::isnan(halves[3]));
+  CHECK(values_of(file, file.tensor("brain")) == std::vector<float>{infinity, 0x1.fep127f});
+  CHECK_THROWS_AS(zeroth::model::gguf_file_type(TensorType::q8_0), InvalidArgument);
 }
 
 TEST_CASE("GgufWriter refuses calls out of order and names the tensor") {

@@ -1,65 +1,94 @@
 // SPDX-License-Identifier: MIT
 #include "zeroth/model/format/narrow.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "catch.hpp"
-#include "zeroth/model/format/dequantize.hpp"
+#include "zeroth/model/format/widen.hpp"
+
+namespace {
 
 using zeroth::model::bfloat16_to_float;
 using zeroth::model::float_to_bfloat16;
 using zeroth::model::float_to_half;
 using zeroth::model::half_to_float;
 
-namespace {
+constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// Holds `narrow` to `widen` at every number of 16 bits: the number itself, the point halfway to the next, which goes
-/// to the even one, and the floats on either side of that point. `infinity` is the bits of infinity.
-template <class Narrow, class Widen>
-std::uint32_t mistakes(Narrow narrow, Widen widen, std::uint32_t infinity) {
-  std::uint32_t wrong = 0;
-  for (std::uint32_t bits = 0; bits <= infinity; ++bits) {
+/// Checks that every finite number of 16 bits stays what it is, and that floats between neighbours go to the nearer
+/// one: from just beside the middle, and from the middle itself to the even one. Rounding is monotone where this holds,
+/// so it leaves no float unchecked.
+template <class Widen, class Narrow>
+void check_all(Widen widen, Narrow narrow, std::uint32_t infinite, double beyond) {
+  for (std::uint32_t n = 0; n < infinite; ++n) {
+    const float value = widen(static_cast<std::uint16_t>(n));
+    // Behind the largest finite number follows the one that a wider range of exponents would have.
+    const double next = n + 1 < infinite ? double{widen(static_cast<std::uint16_t>(n + 1))} : beyond;
+    const float middle = static_cast<float>((double{value} + next) / 2);
+    const std::uint32_t even = n % 2 == 0 ? n : n + 1;
     for (const std::uint32_t sign : {0u, 0x8000u}) {
-      const auto low = static_cast<std::uint16_t>(sign | bits);
-      const float value = widen(low);
-      wrong += narrow(value) != low;
-      if (bits == infinity) continue;
-      const auto high = static_cast<std::uint16_t>(low + 1);
-      // Infinity counts as the number that would follow the largest.
-      const double next = bits + 1 == infinity ? 2.0 * value - widen(static_cast<std::uint16_t>(low - 1)) : widen(high);
-      const auto middle = static_cast<float>((value + next) / 2);
-      wrong += narrow(middle) != (bits % 2 == 0 ? low : high);
-      wrong += narrow(std::nextafter(middle, value)) != low;
-      wrong += narrow(std::nextafter(middle, static_cast<float>(next))) != high;
+      const auto found = [&](float magnitude) -> std::uint32_t { return narrow(sign == 0 ? magnitude : -magnitude); };
+      if (found(value) != (sign | n)) FAIL("number " << n << " became " << found(value));
+      if (found(std::nextafter(middle, 0.0f)) != (sign | n)) FAIL("below the middle behind " << n);
+      if (found(middle) != (sign | even)) FAIL("the middle behind " << n << " became " << found(middle));
+      if (found(std::nextafter(middle, infinity)) != (sign | (n + 1))) FAIL("above the middle behind " << n);
     }
   }
-  return wrong;
+}
+
+/// The float with these bits, narrowed.
+std::uint32_t half_of(std::uint32_t bits) {
+  return float_to_half(std::bit_cast<float>(bits));
+}
+
+std::uint32_t bfloat16_of(std::uint32_t bits) {
+  return float_to_bfloat16(std::bit_cast<float>(bits));
 }
 
 }  // namespace
 
-TEST_CASE("float_to_half rounds to the nearest half and to even ones") {
-  CHECK(mistakes(float_to_half, half_to_float, 0x7c00) == 0);
-  CHECK(float_to_half(65519.99F) == 0x7bff);
-  CHECK(float_to_half(65520.0F) == 0x7c00);
-  CHECK(float_to_half(-1e30F) == 0xfc00);
+TEST_CASE("float_to_half rounds to nearest even around all halves") {
+  check_all(half_to_float, float_to_half, 0x7c00, 0x1p16);
+  CHECK(float_to_half(65504.0f) == 0x7bff);
+  CHECK(float_to_half(65519.996f) == 0x7bff);
+  CHECK(float_to_half(65520.0f) == 0x7c00);
+  CHECK(float_to_half(0x1p-24f) == 1);
+  CHECK(float_to_half(0x1p-25f) == 0);
+  CHECK(float_to_half(0x1.000002p-25f) == 1);
   CHECK(float_to_half(std::numeric_limits<float>::denorm_min()) == 0);
-  CHECK(float_to_half(-0x1p-25F) == 0x8000);
+  CHECK(float_to_half(-std::numeric_limits<float>::denorm_min()) == 0x8000);
+  CHECK(float_to_half(std::numeric_limits<float>::max()) == 0x7c00);
 }
 
-TEST_CASE("float_to_bfloat16 rounds to the nearest bfloat16 and to even ones") {
-  CHECK(mistakes(float_to_bfloat16, bfloat16_to_float, 0x7f80) == 0);
-  CHECK(float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7f80);
-  CHECK(float_to_bfloat16(std::numeric_limits<float>::lowest()) == 0xff80);
+TEST_CASE("float_to_bfloat16 rounds to nearest even around all bfloat16 numbers") {
+  check_all(bfloat16_to_float, float_to_bfloat16, 0x7f80, 0x1p128);
+  CHECK(float_to_bfloat16(1.0f) == 0x3f80);
+  CHECK(bfloat16_of(0x7f7f7fff) == 0x7f7f);
+  CHECK(bfloat16_of(0x7f7f8000) == 0x7f80);
+  CHECK(bfloat16_of(0x00008000) == 0);
+  CHECK(bfloat16_of(0x00008001) == 1);
 }
 
-TEST_CASE("narrowing keeps NaN a quiet NaN of its sign") {
-  for (const std::uint32_t bits : {0x7fc00000u, 0x7f800001u, 0xff800001u, 0xffffffffu}) {
-    const auto value = std::bit_cast<float>(bits);
-    const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000u);
-    CHECK((float_to_half(value) & 0xfe00) == (sign | 0x7e00));
-    CHECK((float_to_bfloat16(value) & 0xffc0) == (sign | 0x7fc0));
+TEST_CASE("infinities and NaNs stay what they are when they are narrowed") {
+  CHECK(float_to_half(infinity) == 0x7c00);
+  CHECK(float_to_half(-infinity) == 0xfc00);
+  CHECK(float_to_bfloat16(infinity) == 0x7f80);
+  CHECK(float_to_bfloat16(-infinity) == 0xff80);
+  // Quiet, signalling, all payloads ones, the least payload; the quiet bit is set, the upper bits of the rest are kept.
+  CHECK(half_of(0x7fc00000) == 0x7e00);
+  CHECK(half_of(0x7fa02000) == 0x7f01);
+  CHECK(half_of(0xffffffff) == 0xffff);
+  CHECK(half_of(0x7f800001) == 0x7e00);
+  CHECK(bfloat16_of(0x7fc00000) == 0x7fc0);
+  CHECK(bfloat16_of(0xffa10000) == 0xffe1);
+  CHECK(bfloat16_of(0x7fffffff) == 0x7fff);
+  CHECK(bfloat16_of(0x7f800001) == 0x7fc0);
+  for (std::uint32_t half = 0x7c01; half < 0x8000; ++half) {
+    if (float_to_half(half_to_float(static_cast<std::uint16_t>(half))) != (half | 0x0200u)) FAIL("NaN " << half);
   }
 }
+
+static_assert(float_to_half(1.0f) == 0x3c00 && float_to_bfloat16(-2.0f) == 0xc000, "usable in constant expressions");

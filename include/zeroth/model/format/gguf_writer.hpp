@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +16,29 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/narrow.hpp>
 #include <zeroth/model/format/printable.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
 
 namespace zeroth::model {
 
-/// Writes a GGUF file, version 3, of F32 tensors, without holding more than a part of one in memory.
+/// The value of general.file_type in a file whose matrices are of type f32, f16 or bf16, vectors being F32 in any case.
+/// Throws InvalidArgument if it is another type.
+inline std::uint32_t gguf_file_type(TensorType type) {
+  switch (type) {
+    case TensorType::f32:
+      return 0;
+    case TensorType::f16:
+      return 1;
+    case TensorType::bf16:
+      return 32;
+    default:
+      throw InvalidArgument("gguf_file_type: expected F32, F16 or BF16, found type number " +
+                            std::to_string(static_cast<std::uint32_t>(type)));
+  }
+}
+
+/// Writes a GGUF file, version 3, of F32, F16 and BF16 tensors, without holding more than a part of one in memory.
 ///
 /// In this order: metadata (copy_metadata(), set(), erase()) and add_tensor() for every tensor; then write() the
 /// values of each tensor in the order they were added; then commit(). Nothing appears under the file's name before
@@ -27,17 +47,17 @@ class GgufWriter {
  public:
   explicit GgufWriter(std::string path) : file_(std::move(path)) {}
 
-  /// Takes over all metadata of `source` as they are, except that general.file_type becomes "all F32" and
-  /// general.quantization_version and general.alignment go.
+  /// Takes over all metadata of `source` as they are, but for those that say how `source` stores its tensors:
+  /// general.file_type (see gguf_file_type()), general.quantization_version, general.alignment and split.*.
   void copy_metadata(const GgufFile& source) {
     for (const GgufEntry& entry : source.metadata()) {
-      if (entry.key == "general.alignment") continue;
+      if (entry.key == "general.file_type" || entry.key == "general.quantization_version" ||
+          entry.key == "general.alignment" || entry.key.starts_with("split.")) {
+        continue;
+      }
       const auto* const value = reinterpret_cast<const char*>(entry.value.data());
       put(entry.key, entry.type, std::string(value, entry.value.size()));
     }
-    constexpr std::uint32_t all_f32 = 0;
-    if (source.find<std::uint32_t>("general.file_type")) set("general.file_type", all_f32);
-    erase("general.quantization_version");
   }
 
   /// Sets a metadata value, in place of the one that `key` may have.
@@ -64,12 +84,16 @@ class GgufWriter {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.key == key; });
   }
 
-  /// Announces a tensor. `dims` are in GGUF's order, the fastest first: {columns, rows} for a matrix.
-  void add_tensor(std::string_view name, std::span<const std::uint64_t> dims) {
+  /// Announces a tensor of type f32, f16 or bf16. `dims` are in GGUF's order, the fastest first: {columns, rows} for a
+  /// matrix.
+  void add_tensor(std::string_view name, std::span<const std::uint64_t> dims, TensorType type = TensorType::f32) {
     require_no_values();
     const auto fail = [&](const char* what) {
       throw InvalidArgument(file_.path() + ": tensor '" + detail::printable(name) + "': " + what);
     };
+    if (type != TensorType::f32 && type != TensorType::f16 && type != TensorType::bf16) {
+      fail("expected type F32, F16 or BF16");
+    }
     if (dims.empty() || dims.size() > 4) fail("expected 1 to 4 dimensions");
     if (std::any_of(tensors_.begin(), tensors_.end(), [&](const Tensor& tensor) { return tensor.name == name; })) {
       fail("expected once, found twice");
@@ -81,10 +105,11 @@ class GgufWriter {
       }
       values *= dim;
     }
-    tensors_.push_back({std::string(name), {dims.begin(), dims.end()}, values});
+    tensors_.push_back({std::string(name), {dims.begin(), dims.end()}, values, type});
   }
 
-  /// Writes the next values of tensor `name`: all of it, or parts of it one after the other.
+  /// Writes the next values of tensor `name`: all of it, or parts of it one after the other. They are rounded to the
+  /// tensor's type, to nearest even. Throws InvalidArgument if that makes a finite value infinite.
   void write(std::string_view name, std::span<const float> values) {
     if (!header_written_) write_header();
     const std::string found = std::to_string(values.size()) + " values of '" + detail::printable(name) + "'";
@@ -95,7 +120,16 @@ class GgufWriter {
       throw InvalidArgument(file_.path() + ": expected at most " + std::to_string(left) + " values of '" + tensor.name +
                             "', found " + found);
     }
-    file_.write(std::as_bytes(values));
+    switch (tensor.type) {
+      case TensorType::f16:
+        write_narrow<float_to_half, 0x7c00>(values);
+        break;
+      case TensorType::bf16:
+        write_narrow<float_to_bfloat16, 0x7f80>(values);
+        break;
+      default:
+        file_.write(std::as_bytes(values));
+    }
     written_ += values.size();
     if (written_ == tensor.values) {
       pad();
@@ -127,7 +161,10 @@ class GgufWriter {
     std::string name;
     std::vector<std::uint64_t> dims;
     std::uint64_t values;
+    TensorType type;
   };
+
+  static TensorTypeTraits traits_of(TensorType type) { return *find_tensor_type(static_cast<std::uint32_t>(type)); }
 
   template <GgufValue T>
   static constexpr GgufType type_of() noexcept {
@@ -183,10 +220,29 @@ class GgufWriter {
     for (const Tensor& tensor : tensors_) {
       file_.write(encode(std::string_view(tensor.name)) + encode(static_cast<std::uint32_t>(tensor.dims.size())));
       for (const std::uint64_t dim : tensor.dims) file_.write(encode(dim));
-      file_.write(encode(static_cast<std::uint32_t>(TensorType::f32)) + encode(offset));
-      offset += (tensor.values * sizeof(float) + alignment - 1) / alignment * alignment;
+      file_.write(encode(static_cast<std::uint32_t>(tensor.type)) + encode(offset));
+      offset += (tensor.values * traits_of(tensor.type).block_bytes + alignment - 1) / alignment * alignment;
     }
     pad();
+  }
+
+  /// Writes values of the current tensor as 16 bits each; `infinity` is what `narrow` makes of a value out of range.
+  template <auto narrow, std::uint16_t infinity>
+  void write_narrow(std::span<const float> values) {
+    const auto overflows = [](float value) { return std::isfinite(value) && (narrow(value) & 0x7fffu) == infinity; };
+    const auto found = std::find_if(values.begin(), values.end(), overflows);
+    if (found != values.end()) {
+      const Tensor& tensor = tensors_[current_];
+      throw InvalidArgument(file_.path() + ": tensor '" + tensor.name + "': expected values in the range of " +
+                            std::string(traits_of(tensor.type).name) + ", found " + std::to_string(*found));
+    }
+    std::array<std::uint16_t, 4096> narrowed;
+    while (!values.empty()) {
+      const auto part = values.first(std::min(values.size(), narrowed.size()));
+      std::transform(part.begin(), part.end(), narrowed.begin(), narrow);
+      file_.write(std::as_bytes(std::span(narrowed).first(part.size())));
+      values = values.subspan(part.size());
+    }
   }
 
   void pad() {

@@ -6,36 +6,42 @@
 
 namespace zeroth::model {
 
-/// The IEEE binary16 number nearest to `value`, of two equally near the even one. From 65520 on that is infinity. A NaN
-/// stays a NaN of the same sign, made quiet.
+/// The IEEE binary16 number nearest to `value`, ties to even: beyond 65504 by half a step or more, infinity; below
+/// 2^-14, subnormals. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
 constexpr std::uint16_t float_to_half(float value) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
+  // Integers throughout: no rounding mode and no flush-to-zero mode of the processor can touch them.
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = (bits >> 16) & 0x8000u;
   const std::uint32_t magnitude = bits & 0x7fffffffu;
+  // Drops the lowest bits, rounding to nearest even. A carry into the exponent is what it should be.
+  const auto round = [](std::uint32_t number, std::uint32_t dropped) {
+    return (number + (1u << (dropped - 1)) - 1 + ((number >> dropped) & 1u)) >> dropped;
+  };
+  constexpr std::uint32_t infinity = 0x7f800000u;
+  constexpr std::uint32_t overflow = 0x477ff000u;      // 65520, halfway from the largest half to 2^16
+  constexpr std::uint32_t least_normal = 0x38800000u;  // 2^-14
+  constexpr std::uint32_t underflow = 0x33000000u;     // 2^-25, halfway from 0 to the smallest half
   std::uint32_t half = 0;
-  if (magnitude > 0x7f800000u) {
+  if (magnitude > infinity) {
     half = 0x7e00u | ((magnitude >> 13) & 0x03ffu);
-  } else if (magnitude >= 0x477ff000u) {  // 65520, halfway between the largest half and 2^16
+  } else if (magnitude >= overflow) {
     half = 0x7c00u;
-  } else if (magnitude >= 0x38800000u) {  // 2^-14, the smallest normal half
-    // Adding just under one half of the last place that stays, and all of it where that place is odd, carries into the
-    // exponent where it must. 112 is the difference of the two biases.
-    half = (magnitude - (112u << 23) + 0x0fffu + ((magnitude >> 13) & 1u)) >> 13;
-  } else if (magnitude > 0x33000000u) {  // 2^-25, halfway between 0 and the smallest subnormal
-    const std::uint32_t shift = 126u - (magnitude >> 23);
-    const std::uint32_t significand = (magnitude & 0x007fffffu) | 0x00800000u;
-    const std::uint32_t kept = significand >> shift;
-    half = (significand + (1u << (shift - 1)) - 1u + (kept & 1u)) >> shift;
+  } else if (magnitude >= least_normal) {
+    half = round(magnitude - (112u << 23), 13);  // the exponent's bias goes from 127 to 15
+  } else if (magnitude > underflow) {
+    // The significand in units of 2^-24, the smallest half.
+    half = round((magnitude & 0x007fffffu) | 0x00800000u, 126 - (magnitude >> 23));
   }
   return static_cast<std::uint16_t>(sign | half);
 }
 
-/// The bfloat16 number nearest to `value`, of two equally near the even one; beyond the largest, infinity. A NaN stays
-/// a NaN of the same sign, made quiet.
+/// The bfloat16 number nearest to `value`, ties to even: beyond the largest by half a step or more, infinity; subnormal
+/// numbers stay what they are. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
 constexpr std::uint16_t float_to_bfloat16(float value) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x0040u);
-  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+  const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x0040u : rounded);
 }
 
 }  // namespace zeroth::model
