@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <tuple>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
@@ -13,6 +14,7 @@
 #include "zeroth/model/export_gguf.hpp"
 #include "zeroth/model/export_hugging_face.hpp"
 #include "zeroth/model/format/safetensors.hpp"
+#include "zeroth/model/format/safetensors_checkpoint.hpp"
 
 using namespace zeroth_test;
 using zeroth::model::GgufFile;
@@ -144,6 +146,38 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   std::size_t const order[] = {0, 2, 4, 6, 1, 3, 5, 7};
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(same_bits(std::span(key).subspan((8 + i) * 48, 48), stored.subspan((8 + order[i]) * 48, 48)));
+}
+
+TEST_CASE("an exported Hugging Face folder has the type that is asked for, in parts if it is large") {
+  using zeroth::model::TensorType;
+  auto const weights = load_golden("gqa_odd_tied");
+  auto const narrowed = [](float value, TensorType type) {
+    return type == TensorType::f16 ? zeroth::model::half_to_float(zeroth::model::float_to_half(value))
+                                   : zeroth::model::bfloat16_to_float(zeroth::model::float_to_bfloat16(value));
+  };
+  for (auto const& [type, dtype, torch] :
+       {std::tuple(TensorType::f16, "F16", "float16"), std::tuple(TensorType::bf16, "BF16", "bfloat16")}) {
+    TemporaryDirectory const folder;
+    std::filesystem::path const out = folder / "model";
+    zeroth::model::save_hugging_face(out, weights, {}, type, 50000);
+    std::ifstream config_file(out / "config.json");
+    CHECK(nlohmann::json::parse(config_file)["torch_dtype"] == torch);
+    zeroth::model::SafetensorsCheckpoint const checkpoint(out);
+    CHECK(checkpoint.parts().size() > 1);
+    CHECK(checkpoint.tensors().size() == weights.parameters().size());
+    for (auto const& tensor : checkpoint.tensors()) CHECK(tensor.dtype == dtype);
+    auto const& gate = checkpoint.tensor("model.layers.1.mlp.gate_proj.weight");
+    std::vector<float> values(gate.values);
+    checkpoint.read(gate, values);
+    auto const stored = weights.values(weights.tensors().layers[1].gate);
+    std::vector<float> expected;
+    for (float const value : stored) expected.push_back(narrowed(value, type));
+    CHECK(same_bits(values, expected));
+  }
+  TemporaryDirectory const folder;
+  CHECK_THROWS_WITH(zeroth::model::save_hugging_face(folder / "model", weights, {}, TensorType::q8_0),
+                    contains_text("expected a type among F32, F16, BF16, found Q8_0"));
+  CHECK_FALSE(std::filesystem::exists(folder / "model"));
 }
 
 TEST_CASE("weights in Hugging Face's order of rows score the same") {

@@ -16,7 +16,8 @@
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
-#include <zeroth/model/format/safetensors_writer.hpp>
+#include <zeroth/model/format/safetensors_folder_writer.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/hugging_face_config.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
 
@@ -31,14 +32,26 @@ struct HuggingFaceExtras {
   std::optional<std::int32_t> padding;
 };
 
-/// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (F32,
-/// rows of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete
-/// or not at all.
+namespace detail {
+
+/// PyTorch's name of a type that a checkpoint can have.
+inline char const* torch_dtype(TensorType type) noexcept {
+  return type == TensorType::f16 ? "float16" : type == TensorType::bf16 ? "bfloat16" : "float32";
+}
+
+}  // namespace detail
+
+/// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (rows
+/// of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete or not
+/// at all.
 ///
+/// @param type what all weights are rounded to: F32, F16 or BF16
+/// @param part_bytes most bytes of weights in a file; more go to several, see SafetensorsFolderWriter
 /// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
-///   hugging_face_config() does.
+///   hugging_face_config() does, and if the type is another.
 inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
-                              HuggingFaceExtras const& extras = {}) {
+                              HuggingFaceExtras const& extras = {}, TensorType type = TensorType::f32,
+                              std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes) {
   AtomicDirectory directory(folder);
   auto write_text = [&](std::string const& name, std::string_view text) {
     AtomicFile file(directory.file(name));
@@ -52,7 +65,7 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
   config_json.update({{"bos_token_id", id(extras.bos)},
                       {"eos_token_id", id(extras.eos)},
                       {"pad_token_id", id(extras.padding)},
-                      {"torch_dtype", "float32"}});
+                      {"torch_dtype", detail::torch_dtype(type)}});
   write_text("config.json", config_json.dump(2) + "\n");
   nlohmann::ordered_json generation{{"_from_model_config", true}};
   if (extras.bos) generation["bos_token_id"] = *extras.bos;
@@ -63,12 +76,12 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
   if (!extras.tokenizer_config_json.empty()) write_text("tokenizer_config.json", extras.tokenizer_config_json);
 
   std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights.config(), weights.tensors());
-  SafetensorsWriter writer(directory.file("model.safetensors"));
+  SafetensorsFolderWriter writer(directory, part_bytes);
   for (HuggingFaceTensor const& tensor : tensors) {
     Shape const shape = weights.parameters()[tensor.parameter].shape;
     std::array<std::uint64_t, 2> const sizes{shape.rows, shape.columns};
     bool const vector = weights.parameters()[tensor.parameter].role == Role::vector;
-    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2));
+    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2), type);
   }
   DecoderConfig const& config = weights.config();
   for (HuggingFaceTensor const& tensor : tensors) {
