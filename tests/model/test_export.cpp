@@ -169,7 +169,7 @@ TEST_CASE("an exported Hugging Face folder has the type that is asked for, in pa
     auto const& gate = checkpoint.tensor("model.layers.1.mlp.gate_proj.weight");
     std::vector<float> values(gate.values);
     checkpoint.read(gate, values);
-    auto const stored = weights.values(weights.tensors().layers[1].gate);
+    auto const stored = weights.values(weights.tensors().layers[1].gate.weight);
     std::vector<float> expected;
     for (float const value : stored) expected.push_back(narrowed(value, type));
     CHECK(same_bits(values, expected));

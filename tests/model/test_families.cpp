@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "temporary_directory.hpp"
+#include "zeroth/model/export_gguf.hpp"
 #include "zeroth/model/export_hugging_face.hpp"
 #include "zeroth/model/load_hugging_face.hpp"
 #include "zeroth/model/ops_eigen.hpp"
@@ -123,6 +124,34 @@ TEST_CASE("a family saved as a Hugging Face folder comes back to the bit") {
       CHECK(std::equal(again.values(p).begin(), again.values(p).end(), weights.values(p).begin()));
     }
   }
+}
+
+TEST_CASE("a family saved as GGUF holds what llama.cpp's converter makes of it") {
+  for (std::string name : gguf_families) {
+    INFO(name);
+    TemporaryDirectory const directory;
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
+    std::string const path = (directory / "model.gguf").string();
+    zeroth::model::save_gguf(path, weights, [](zeroth::model::GgufWriter& writer) {
+      writer.set("tokenizer.ggml.model", std::string("none"));
+    });
+    zeroth::model::GgufFile const file(path);
+    CHECK(file.get<std::string_view>("tokenizer.ggml.model") == "none");
+    DecoderWeights const again = zeroth::model::load_gguf(file);
+    DecoderWeights const expected = load_family_gguf(name);
+    CHECK(again.config() == expected.config());
+    for (std::size_t p = 0; p < expected.parameters().size(); ++p) {
+      CHECK(again.parameters()[p].name == expected.parameters()[p].name);
+      CHECK(std::equal(again.values(p).begin(), again.values(p).end(), expected.values(p).begin()));
+    }
+    // And with the metadata of the file that it came from.
+    zeroth::model::save_gguf(path, zeroth::model::GgufFile(golden_file("families/" + name + "/model.gguf")), expected);
+    CHECK(zeroth::model::load_gguf(zeroth::model::GgufFile(path)).config() == expected.config());
+  }
+  TemporaryDirectory const directory;
+  auto const opt = zeroth::model::load_hugging_face(family_folder("opt"));
+  CHECK_THROWS_WITH(zeroth::model::save_gguf((directory / "opt.gguf").string(), opt, [](auto&) {}),
+                    contains_text("GGUF has no form for architecture 'opt'"));
 }
 
 TEST_CASE("LLaMA-3's scaling is recognised in the factors of a GGUF file") {

@@ -65,4 +65,11 @@ struct HuggingFaceTensor {
   return head * head_dim + element % half * 2 + element / half;
 }
 
+/// The other way: which row of Hugging Face's layout is row `row` of the layout with adjacent pairs.
+[[nodiscard]] inline std::size_t halves_rotary_row(std::size_t row, std::size_t head_dim) noexcept {
+  std::size_t const head = row / head_dim;
+  std::size_t const element = row % head_dim;
+  return head * head_dim + element % 2 * (head_dim / 2) + element / 2;
+}
+
 }  // namespace zeroth::model
