@@ -107,7 +107,7 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   std::filesystem::path const out = folder / "model";
   auto const weights = load_golden("gqa_separate");
   zeroth::model::HuggingFaceExtras extras;
-  extras.tokenizer_json = "{\"tokenizer\": 1}";
+  extras.files["tokenizer.json"] = "{\"tokenizer\": 1}";
   extras.eos = 7;
   zeroth::model::save_hugging_face(out, weights, extras);
 
@@ -123,7 +123,7 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   CHECK(config["torch_dtype"] == "float32");
   CHECK(config["bos_token_id"].is_null());
   CHECK(config["eos_token_id"] == 7);
-  CHECK(std::filesystem::file_size(out / "tokenizer.json") == extras.tokenizer_json.size());
+  CHECK(std::filesystem::file_size(out / "tokenizer.json") == 16);
   CHECK_FALSE(std::filesystem::exists(out / "tokenizer_config.json"));
 
   SafetensorsFile const file((out / "model.safetensors").string());
@@ -178,6 +178,27 @@ TEST_CASE("an exported Hugging Face folder has the type that is asked for, in pa
   CHECK_THROWS_WITH(zeroth::model::save_hugging_face(folder / "model", weights, {}, TensorType::q8_0),
                     contains_text("expected a type among F32, F16, BF16, found Q8_0"));
   CHECK_FALSE(std::filesystem::exists(folder / "model"));
+}
+
+TEST_CASE("a config.json that is taken over keeps what it says, but for the type of the weights") {
+  TemporaryDirectory const folder;
+  auto const weights = load_golden("mha_tied");
+  auto exported = [&](std::string const& name, zeroth::model::HuggingFaceExtras const& extras) {
+    zeroth::model::save_hugging_face(folder / name, weights, extras, zeroth::model::TensorType::f16);
+    std::ifstream file(folder / name / "config.json");
+    return nlohmann::json::parse(file);
+  };
+  zeroth::model::HuggingFaceExtras extras;
+  extras.config_json = R"({"model_type": "llama", "eos_token_id": [1, 2], "dtype": "bfloat16"})";
+  extras.files["generation_config.json"] = "{}";
+  auto const expected = nlohmann::json::parse(R"({"model_type": "llama", "eos_token_id": [1, 2], "dtype": "float16"})");
+  CHECK(exported("five", extras) == expected);
+  CHECK(std::filesystem::file_size(folder / "five" / "generation_config.json") == 2);
+  extras.config_json = R"({"model_type": "llama"})";
+  CHECK(exported("four", extras).at("torch_dtype") == "float16");
+  extras.config_json = "[]";
+  CHECK_THROWS_AS(exported("none", extras), zeroth::InvalidArgument);
+  CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
 TEST_CASE("weights in Hugging Face's order of rows score the same") {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/error.hpp>
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
@@ -25,9 +27,12 @@ namespace zeroth::model {
 
 /// What a Hugging Face folder holds beside the weights.
 struct HuggingFaceExtras {
-  std::string tokenizer_json;         ///< text of tokenizer.json; empty: no such file
-  std::string tokenizer_config_json;  ///< text of tokenizer_config.json; empty: no such file
-  std::optional<std::int32_t> bos;    ///< token ids for config.json and generation_config.json
+  /// Text of a config.json to take over, with the type of the weights made what it will be; empty: one is made.
+  std::string config_json;
+  /// Files to write as they are, by name: tokenizer.json, tokenizer_config.json, ...
+  std::map<std::string, std::string> files;
+  /// Token ids for a config.json and a generation_config.json that are made.
+  std::optional<std::int32_t> bos;
   std::optional<std::int32_t> eos;
   std::optional<std::int32_t> padding;
 };
@@ -39,10 +44,37 @@ inline char const* torch_dtype(TensorType type) noexcept {
   return type == TensorType::f16 ? "float16" : type == TensorType::bf16 ? "bfloat16" : "float32";
 }
 
+inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFaceExtras const& extras,
+                                          TensorType type) {
+  nlohmann::ordered_json json;
+  if (extras.config_json.empty()) {
+    auto const id = [](std::optional<std::int32_t> token) {
+      return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
+    };
+    json = hugging_face_config(config);
+    json.update(
+        {{"bos_token_id", id(extras.bos)}, {"eos_token_id", id(extras.eos)}, {"pad_token_id", id(extras.padding)}});
+  } else {
+    json = nlohmann::ordered_json::parse(extras.config_json, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) throw InvalidArgument("config.json to take over: expected a JSON object");
+  }
+  // transformers 5 calls it dtype, transformers 4 torch_dtype.
+  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = torch_dtype(type);
+  return json;
+}
+
+inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& extras) {
+  nlohmann::ordered_json json{{"_from_model_config", true}};
+  if (extras.bos) json["bos_token_id"] = *extras.bos;
+  if (extras.eos) json["eos_token_id"] = *extras.eos;
+  if (extras.padding) json["pad_token_id"] = *extras.padding;
+  return json;
+}
+
 }  // namespace detail
 
 /// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (rows
-/// of Q and K in Hugging Face's order), and the tokenizer's files if they are given. The folder appears complete or not
+/// of Q and K in Hugging Face's order), and what `extras` adds. The folder appears complete or not
 /// at all.
 ///
 /// @param type what all weights are rounded to: F32, F16 or BF16
@@ -58,22 +90,10 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
     file.write(text);
     file.commit();
   };
-  auto const id = [](std::optional<std::int32_t> token) {
-    return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
-  };
-  nlohmann::ordered_json config_json = hugging_face_config(weights.config());
-  config_json.update({{"bos_token_id", id(extras.bos)},
-                      {"eos_token_id", id(extras.eos)},
-                      {"pad_token_id", id(extras.padding)},
-                      {"torch_dtype", detail::torch_dtype(type)}});
-  write_text("config.json", config_json.dump(2) + "\n");
-  nlohmann::ordered_json generation{{"_from_model_config", true}};
-  if (extras.bos) generation["bos_token_id"] = *extras.bos;
-  if (extras.eos) generation["eos_token_id"] = *extras.eos;
-  if (extras.padding) generation["pad_token_id"] = *extras.padding;
-  write_text("generation_config.json", generation.dump(2) + "\n");
-  if (!extras.tokenizer_json.empty()) write_text("tokenizer.json", extras.tokenizer_json);
-  if (!extras.tokenizer_config_json.empty()) write_text("tokenizer_config.json", extras.tokenizer_config_json);
+  write_text("config.json", detail::config_json(weights.config(), extras, type).dump(2) + "\n");
+  if (!extras.files.contains("generation_config.json"))
+    write_text("generation_config.json", detail::generation_config_json(extras).dump(2) + "\n");
+  for (auto const& [name, text] : extras.files) write_text(name, text);
 
   std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights.config(), weights.tensors());
   SafetensorsFolderWriter writer(directory, part_bytes);

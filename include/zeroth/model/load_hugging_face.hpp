@@ -35,19 +35,17 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
 
 }  // namespace detail
 
-/// Loads the decoder of a folder as Hugging Face transformers saves it: config.json and safetensors in one file or
-/// several, F32, F16 or BF16, to f32 tensor by tensor; the files' pages do not stay in memory.
+/// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, to f32 tensor by tensor; the files' pages do not
+/// stay in memory. A checkpoint of the bare model, whose names lack the first "model.", is loaded too.
 ///
-/// A checkpoint of the bare model, whose names lack the first "model.", is loaded too.
-/// @throws InvalidFile as read_hugging_face_config() and SafetensorsCheckpoint do, and if a tensor is missing, has
-///   another shape or type, or is not part of the architecture.
-[[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder) {
-  std::string const config_file = (folder / "config.json").string();
-  DecoderConfig config = read_hugging_face_config(JsonValue::load(config_file));
-  SafetensorsCheckpoint const checkpoint(folder);
+/// @param json its config.json
+/// @throws InvalidFile as read_hugging_face_config() does, and if a tensor is missing, has another shape or type, or is
+///   not part of the architecture.
+[[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, JsonValue const& json) {
+  DecoderConfig config = read_hugging_face_config(json);
   if (config.layers > checkpoint.tensors().size())
-    throw InvalidFile(config_file + ": key 'num_hidden_layers': expected no more layers than tensors, " +
-                      std::to_string(checkpoint.tensors().size()) + ", found " + std::to_string(config.layers));
+    throw json.get("num_hidden_layers")
+        .mismatch("no more layers than tensors, " + std::to_string(checkpoint.tensors().size()));
   DecoderTensors tensors;
   std::vector<TensorSpec> const specs = tensor_specs(config, &tensors);
 
@@ -67,6 +65,9 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
     if (found.shape != expected)
       throw InvalidFile(checkpoint.path() + ": tensor '" + wanted.name + "': expected " + detail::sizes_text(expected) +
                         ", found " + detail::sizes_text(found.shape));
+    if (found.dtype != "F32" && found.dtype != "F16" && found.dtype != "BF16")
+      throw InvalidFile(checkpoint.path() + ": tensor '" + wanted.name + "': expected F32, F16 or BF16, found " +
+                        found.dtype);
     known.insert(wanted.name);
   }
   if (config.tied_head) known.insert("lm_head.weight");  // a copy of the embedding, in some checkpoints
@@ -76,10 +77,18 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
                         "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
                         "config.json");
 
-  DecoderWeights weights(std::move(config), config_file);
+  DecoderWeights weights(std::move(config), json.file_name());
   for (HuggingFaceTensor const& tensor : list)
     checkpoint.read(checkpoint.tensor(tensor.name), weights.values(tensor.parameter));
   return weights;
+}
+
+/// Loads the decoder of a folder as Hugging Face transformers saves it: config.json and safetensors in one file or
+/// several.
+/// @throws InvalidFile as above and as SafetensorsCheckpoint does.
+[[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder) {
+  JsonValue const config = JsonValue::load((folder / "config.json").string());
+  return load_hugging_face(SafetensorsCheckpoint(folder), config);
 }
 
 }  // namespace zeroth::model
