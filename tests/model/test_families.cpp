@@ -17,6 +17,7 @@ using zeroth::Lane;
 using zeroth::model::DecoderWeights;
 using zeroth::model::PackedBatch;
 using zeroth::model::RotaryScaling;
+using zeroth::model::ScoreKind;
 using EigenDecoder = zeroth::model::Decoder<zeroth::model::EigenOps>;
 
 namespace {
@@ -200,4 +201,51 @@ TEST_CASE("a sliding window hides what lies further back") {
     changed[39 - back] = 96;
     CHECK(last_score(changed) != expected);
   }
+}
+
+TEST_CASE("a sequence that goes on token by token scores as the whole one") {
+  for (std::string name : families) {
+    INFO(name);
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
+    std::uint32_t const vocabulary = weights.config().vocabulary;
+    GoldenSequence const sequence = golden_sequences("families/" + name + "/golden")[3];
+    auto check = [&](auto decoder, double margin) {
+      PackedBatch whole;
+      whole.add_segment(sequence.tokens);
+      for (std::size_t row = 0; row < sequence.tokens.size(); ++row)
+        for (std::uint32_t token = 0; token < vocabulary; ++token) whole.request(row, static_cast<std::int32_t>(token));
+      auto const expected = score(decoder, whole, ScoreKind::logit);
+      std::vector<double> logits(vocabulary);
+      for (std::size_t round = 0; round < 2; ++round) {
+        decoder.restart();
+        std::span<std::int32_t const> left = sequence.tokens;
+        // A prompt of 20, then one by one across two blocks of 16 rows, then the rest at once.
+        for (std::size_t count = 20; !left.empty(); count = left.size() > 9 ? 1 : left.size()) {
+          decoder.next(left.first(count), logits);
+          left = left.subspan(count);
+          std::size_t const row = sequence.tokens.size() - left.size() - 1;
+          for (std::uint32_t t = 0; t < vocabulary; t += 7)
+            CHECK(logits[t] == Approx(expected[row * vocabulary + t]).margin(margin));
+          if (round == 1) static_cast<void>(score(decoder, whole));  // does not disturb the sequence
+        }
+      }
+    };
+    check(CpuDecoder(weights), 0);
+    check(EigenDecoder(weights), 1e-4);
+  }
+}
+
+TEST_CASE("a sequence that cannot go on is left as it was") {
+  DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder("opt"));
+  CpuDecoder decoder(weights);
+  std::vector<double> first(97), second(97), wrong(96);
+  decoder.next(Tokens{1, 2, 3}, first);
+  CHECK_THROWS_WITH(decoder.next(Tokens{}, first), contains_text("expected at least one token"));
+  CHECK_THROWS_WITH(decoder.next(Tokens{97}, first), contains_text("token 97 is outside the vocabulary of 97"));
+  CHECK_THROWS_WITH(decoder.next(Tokens{1}, wrong), contains_text("must have 97 elements, got 96"));
+  CHECK_THROWS_WITH(decoder.next(Tokens(78, 1), first), contains_text("81 tokens is longer than the model's context"));
+  decoder.next(Tokens{4}, first);
+  decoder.restart();
+  decoder.next(Tokens{1, 2, 3, 4}, second);
+  CHECK(first == second);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -23,11 +24,19 @@ class AnyDecoder {
     decoder_->score(batch, kind, probe, out);
   }
 
+  /// See Decoder::restart.
+  void restart() { decoder_->restart(); }
+
+  /// See Decoder::next.
+  void next(std::span<std::int32_t const> tokens, std::span<double> logits) { decoder_->next(tokens, logits); }
+
  private:
   struct Base {
     virtual ~Base() = default;
     virtual void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) = 0;
     virtual void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) = 0;
+    virtual void restart() = 0;
+    virtual void next(std::span<std::int32_t const> tokens, std::span<double> logits) = 0;
   };
 
   template <class Ops>
@@ -39,6 +48,8 @@ class AnyDecoder {
     void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) override {
       decoder.score(batch, kind, probe, out);
     }
+    void restart() override { decoder.restart(); }
+    void next(std::span<std::int32_t const> tokens, std::span<double> logits) override { decoder.next(tokens, logits); }
     Decoder<Ops> decoder;
   };
 

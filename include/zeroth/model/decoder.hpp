@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/batch_plan.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/packed_batch.hpp>
@@ -49,6 +48,28 @@ class Decoder {
     run(batch, kind, &probe, out);
   }
 
+  /// Forgets the sequence that next() has built.
+  void restart() noexcept { kept_rows_ = 0; }
+
+  /// Appends tokens to a sequence that the decoder keeps, and scores what may follow it: logits[t] is that of token t.
+  ///
+  /// Keys and values of the sequence are kept, so that a call costs the work of its own tokens: 2 * layers * kv_heads *
+  /// head_dim floats a token. Other scores leave the sequence alone.
+  /// @throws InvalidArgument if there are no tokens, one is outside the vocabulary, `logits` does not have the size of
+  ///   the vocabulary, or the sequence is longer than the context; the sequence is then as it was.
+  void next(std::span<std::int32_t const> tokens, std::span<double> logits) {
+    DecoderConfig const& config = weights_->config();
+    if (tokens.empty()) throw InvalidArgument("decoder: expected at least one token to go on with, found none");
+    for (std::int32_t token : tokens) check_token(token);
+    check_length(kept_rows_ + tokens.size());
+    check_output(logits, config.vocabulary);
+    kept_keys_.resize(config.layers);
+    kept_values_.resize(config.layers);
+    plan_.set_continuation(tokens, kept_rows_, config.vocabulary);
+    forward({weights_->parameters(), nullptr}, ScoreKind::logit, logits, /*keep=*/true);
+    kept_rows_ += tokens.size();
+  }
+
   [[nodiscard]] DecoderWeights const& weights() const noexcept { return *weights_; }
 
  private:
@@ -56,28 +77,35 @@ class Decoder {
 
   void run(PackedBatch const& batch, ScoreKind kind, AnyProbe const* probe, std::span<double> out) {
     WeightView const view{weights_->parameters(), probe};
-    check(batch, view, out);
+    check_output(out, batch.requests().size() * view.lanes());
+    for (std::int32_t token : batch.tokens()) check_token(token);
+    for (ScoreRequest const& request : batch.requests()) check_token(request.token);
+    for (Segment const& segment : batch.segments()) check_length(segment.prefix_length + segment.length);
     if (out.empty()) return;
-    plan(batch);
-    DecoderConfig const& config = weights_->config();
-    DecoderTensors const& tensors = weights_->tensors();
+    plan_.set(batch);
+    forward(view, kind, out, /*keep=*/false);
+  }
 
-    bool const rotary = config.positions == Positions::rotary;
-    ops_.embed(view, tensors.embedding, batch.tokens(), x_);
-    if (rotary)
-      ops_.prepare_rotary(batch.positions(), frequencies_, rotary_);
-    else
+  /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
+  void forward(WeightView const& view, ScoreKind kind, std::span<double> out, bool keep) {
+    DecoderTensors const& tensors = weights_->tensors();
+    ops_.embed(view, tensors.embedding, plan_.tokens, x_);
+    if (weights_->config().positions == Positions::rotary) {
+      ops_.prepare_rotary(plan_.positions, frequencies_, rotary_);
+    } else {
+      position_rows_ = plan_.positions;
+      for (std::size_t& row : position_rows_) row += DecoderConfig::learned_position_offset;
       ops_.add_rows(view, tensors.positions, position_rows_, x_);
-    for (LayerTensors const& layer : tensors.layers) {
-      bool const last = &layer == &tensors.layers.back();
-      attention(view, batch, layer, last);
-      mlp(view, layer);
+    }
+    for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
+      attention(view, l, keep);
+      mlp(view, tensors.layers[l]);
     }
     normalise(view, tensors.output_norm);
     if (kind == ScoreKind::logit)
-      ops_.logits(view, tensors.head, h_, requests_, out);
+      ops_.logits(view, tensors.head, h_, plan_.requests, out);
     else
-      ops_.log_probabilities(view, tensors.head, h_, requests_, out);
+      ops_.log_probabilities(view, tensors.head, h_, plan_.requests, out);
   }
 
   /// h = norm(x).
@@ -91,28 +119,34 @@ class Decoder {
 
   /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
   /// from there on x holds those rows alone.
-  void attention(WeightView const& view, PackedBatch const& batch, LayerTensors const& layer, bool last) {
+  void attention(WeightView const& view, std::size_t index, bool keep) {
     DecoderConfig const& config = weights_->config();
+    LayerTensors const& layer = weights_->tensors().layers[index];
+    bool const last = index + 1 == config.layers;
     bool const rotary = config.positions == Positions::rotary;
-    HeadShape const shape{config.heads, config.kv_heads, config.head_dim, config.sliding_window};
     normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
-      ops_.gather(h_, scored_, y_);
+      ops_.gather(h_, plan_.scored, y_);
       std::swap(h_, y_);
-      ops_.gather(x_, scored_, y_);
+      ops_.gather(x_, plan_.scored, y_);
       std::swap(x_, y_);
       linear(view, h_, Projection<Matrix>{layer.query, q_});
-      if (rotary) ops_.prepare_rotary(scored_positions_, frequencies_, rotary_);
+      if (rotary) ops_.prepare_rotary(plan_.scored_positions, frequencies_, rotary_);
     } else {
       linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
              Projection<Matrix>{layer.value, v_});
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
     }
     if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
-    Queries const queries = last ? Queries{scored_, scored_spans_} : Queries{all_, all_spans_};
-    ops_.attend(shape, batch.segments(), queries, q_, k_, v_, h_);
+    if (keep) {
+      ops_.put_rows(k_, kept_rows_, kept_keys_[index]);
+      ops_.put_rows(v_, kept_rows_, kept_values_[index]);
+    }
+    HeadShape const shape{config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+    Queries const queries = last ? Queries{plan_.scored_rows, plan_.scored_spans} : Queries{plan_.rows, plan_.spans};
+    ops_.attend(shape, plan_.segments, queries, q_, keep ? kept_keys_[index] : k_, keep ? kept_values_[index] : v_, h_);
     linear(view, h_, Projection<Matrix>{layer.attention_out, y_});
     ops_.add(x_, y_);
   }
@@ -138,56 +172,24 @@ class Decoder {
     ops_.linear(view, in, list);
   }
 
-  void check(PackedBatch const& batch, WeightView const& view, std::span<double> out) const {
-    DecoderConfig const& config = weights_->config();
-    std::size_t const expected = batch.requests().size() * view.lanes();
+  static void check_output(std::span<double> out, std::size_t expected) {
     if (out.size() != expected)
       throw InvalidArgument("decoder output must have " + std::to_string(expected) + " elements, got " +
                             std::to_string(out.size()));
-    auto check_token = [&](std::int32_t token) {
-      if (token < 0 || static_cast<std::uint32_t>(token) >= config.vocabulary)
-        throw InvalidArgument("token " + std::to_string(token) + " is outside the vocabulary of " +
-                              std::to_string(config.vocabulary));
-    };
-    for (std::int32_t token : batch.tokens()) check_token(token);
-    for (ScoreRequest const& request : batch.requests()) check_token(request.token);
-    for (Segment const& segment : batch.segments())
-      if (segment.prefix_length + segment.length > config.context_length)
-        throw InvalidArgument("a sequence of " + std::to_string(segment.prefix_length + segment.length) +
-                              " tokens is longer than the model's context of " + std::to_string(config.context_length));
   }
 
-  /// Which rows ask in which layer, and the requests in terms of the scored rows.
-  void plan(PackedBatch const& batch) {
-    std::span<Segment const> const segments = batch.segments();
-    all_.resize(batch.rows());
-    std::iota(all_.begin(), all_.end(), std::size_t{0});
-    all_spans_.clear();
-    for (std::size_t s = 0; s < segments.size(); ++s) all_spans_.push_back({s, segments[s].begin, segments[s].length});
+  void check_token(std::int32_t token) const {
+    std::uint32_t const vocabulary = weights_->config().vocabulary;
+    if (token < 0 || static_cast<std::uint32_t>(token) >= vocabulary)
+      throw InvalidArgument("token " + std::to_string(token) + " is outside the vocabulary of " +
+                            std::to_string(vocabulary));
+  }
 
-    position_rows_.clear();
-    if (weights_->config().positions == Positions::learned)
-      for (std::size_t position : batch.positions())
-        position_rows_.push_back(position + DecoderConfig::learned_position_offset);
-
-    scored_.clear();
-    for (ScoreRequest const& request : batch.requests()) scored_.push_back(request.row);
-    std::sort(scored_.begin(), scored_.end());
-    scored_.erase(std::unique(scored_.begin(), scored_.end()), scored_.end());
-    scored_positions_.clear();
-    for (std::size_t row : scored_) scored_positions_.push_back(batch.positions()[row]);
-    scored_spans_.clear();
-    std::size_t next = 0;
-    for (std::size_t s = 0; s < segments.size(); ++s) {
-      std::size_t const first = next;
-      while (next < scored_.size() && scored_[next] < segments[s].begin + segments[s].length) ++next;
-      if (next > first) scored_spans_.push_back({s, first, next - first});
-    }
-    requests_.clear();
-    for (ScoreRequest const& request : batch.requests()) {
-      auto const at = std::lower_bound(scored_.begin(), scored_.end(), request.row);
-      requests_.push_back({static_cast<std::size_t>(at - scored_.begin()), request.token});
-    }
+  void check_length(std::size_t tokens) const {
+    std::uint32_t const context = weights_->config().context_length;
+    if (tokens > context)
+      throw InvalidArgument("a sequence of " + std::to_string(tokens) +
+                            " tokens is longer than the model's context of " + std::to_string(context));
   }
 
   DecoderWeights const* weights_;
@@ -201,9 +203,12 @@ class Decoder {
   Matrix gate_, up_;  // feed_forward
   typename Ops::Rotary rotary_;
   std::vector<double> frequencies_;  // rotary, one a pair
-  std::vector<std::size_t> all_, scored_, scored_positions_, position_rows_;
-  std::vector<QuerySpan> all_spans_, scored_spans_;
-  std::vector<ScoreRequest> requests_;
+  BatchPlan plan_;
+  std::vector<std::size_t> position_rows_;  // learned positions: rows of their table
+
+  // The sequence of next(): keys and values of each layer.
+  std::vector<Matrix> kept_keys_, kept_values_;
+  std::size_t kept_rows_ = 0;
 };
 
 }  // namespace zeroth::model

@@ -73,7 +73,9 @@ struct Queries {
 ///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
 ///    the batch, q and out one per query.
 /// 8. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
-/// 9. `gather(in, rows, out)`: out's row i is in's row rows[i].
+/// 9. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, of one lane: x's rows from `at`
+/// on
+///    become in's; those before stay as they are, and there are none after. Memory grows by a factor, not by a row.
 /// 10. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
 ///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
 /// 11. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
@@ -103,6 +105,7 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
   ops.relu(m);
   ops.add(m, c);
   ops.gather(c, rows, m);
+  ops.put_rows(c, n, m);
   ops.logits(weights, n, c, requests, out);
   ops.log_probabilities(weights, n, c, requests, out);
 };

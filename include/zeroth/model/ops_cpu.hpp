@@ -231,6 +231,15 @@ class CpuOps {
     });
   }
 
+  void put_rows(Matrix const& in, std::size_t at, Matrix& x) {
+    x.extend(at + in.rows(), at, in.features());
+    for (std::size_t r = 0; r < in.rows(); ++r) {
+      float const* const from = in.block(0, r / tokens) + r % tokens;
+      float* const to = x.block(0, (at + r) / tokens) + (at + r) % tokens;
+      for (std::size_t f = 0; f < in.features(); ++f) to[f * tokens] = from[f * tokens];
+    }
+  }
+
   void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
     head_.logits(executor_, kernels_, *pool_, weights, head, in, requests, out);

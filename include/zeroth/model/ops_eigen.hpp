@@ -198,6 +198,11 @@ class EigenOps {
     });
   }
 
+  void put_rows(Matrix const& in, std::size_t at, Matrix& x) {
+    x.extend(at + in.rows(), at, in.features());
+    x.block(0, at, in.rows()) = in.lane(0);
+  }
+
   void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
     head_.logits(executor_, *pool_, weights, head, in, requests, out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -10,16 +11,29 @@
 
 namespace zeroth::model {
 
-/// Floats on a 64-byte boundary; grows, never shrinks, and forgets its contents when it grows.
+/// Floats on a 64-byte boundary; grows, never shrinks.
 class AlignedFloats {
  public:
-  /// At least `size` floats.
+  /// At least `size` floats; if it has to grow, what they held is lost.
   float* reserve(std::size_t size) {
     if (size > capacity_) {
       data_.reset();
       capacity_ = 0;
-      data_.reset(static_cast<float*>(::operator new(size * sizeof(float), alignment)));
+      data_ = allocate(size);
       capacity_ = size;
+    }
+    return data_.get();
+  }
+
+  /// At least `size` floats, of which the first `kept` keep what they hold. Grows by half, so that many small steps
+  /// cost few copies.
+  float* extend(std::size_t size, std::size_t kept) {
+    if (size > capacity_) {
+      std::size_t const capacity = std::max(size, capacity_ + capacity_ / 2);
+      std::unique_ptr<float, Free> larger = allocate(capacity);
+      std::copy_n(data_.get(), kept, larger.get());
+      data_ = std::move(larger);
+      capacity_ = capacity;
     }
     return data_.get();
   }
@@ -31,6 +45,10 @@ class AlignedFloats {
   struct Free {
     void operator()(float* data) const noexcept { ::operator delete(data, alignment); }
   };
+  static std::unique_ptr<float, Free> allocate(std::size_t size) {
+    return std::unique_ptr<float, Free>(static_cast<float*>(::operator new(size * sizeof(float), alignment)));
+  }
+
   std::unique_ptr<float, Free> data_;
   std::size_t capacity_ = 0;
 };

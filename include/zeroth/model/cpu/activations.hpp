@@ -23,6 +23,15 @@ class Activations {
     values_.reserve(lanes * blocks() * block_size());
   }
 
+  /// One lane of `rows` rows, of which the first `kept` keep what they hold.
+  void extend(std::size_t rows, std::size_t kept, std::size_t features) {
+    std::size_t const held = (kept + cpu::block_tokens - 1) / cpu::block_tokens * features * cpu::block_tokens;
+    lanes_ = 1;
+    rows_ = rows;
+    features_ = features;
+    values_.extend(blocks() * block_size(), held);
+  }
+
   [[nodiscard]] std::size_t lanes() const noexcept { return lanes_; }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t features() const noexcept { return features_; }

@@ -24,6 +24,14 @@ class LaneMatrix {
     values_.reserve(lanes * rows * features);
   }
 
+  /// One lane of `rows` rows, of which the first `kept` keep what they hold.
+  void extend(std::size_t rows, std::size_t kept, std::size_t features) {
+    lanes_ = 1;
+    rows_ = rows;
+    features_ = features;
+    values_.extend(rows * features, kept * features);
+  }
+
   [[nodiscard]] std::size_t lanes() const noexcept { return lanes_; }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t features() const noexcept { return features_; }

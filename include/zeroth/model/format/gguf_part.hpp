@@ -40,8 +40,8 @@ namespace detail {
 /// bytes.
 class GgufPart {
  public:
-  /// Checks `file`; `number` becomes the part of its tensors. Throws InvalidFile naming the file, the key or tensor, and
-  /// what is wrong with it.
+  /// Checks `file`; `number` becomes the part of its tensors. Throws InvalidFile naming the file, the key or tensor,
+  /// and what is wrong with it.
   explicit GgufPart(MappedFile file, std::size_t number = 0)
       : file_(std::move(file)), metadata_(file_.path()), number_(number) {
     GgufCursor cursor(file_.bytes());
