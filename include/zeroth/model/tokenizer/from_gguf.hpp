@@ -10,6 +10,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::model {
 
@@ -49,9 +50,13 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
 }
 
 /// The Jinja template of a chat, if the file has one: what hugging_face_tokenizer_config_json() takes. A view of the
-/// file's mapping.
+/// file's mapping. Throws InvalidFile if it is not UTF-8, which JSON cannot hold.
 inline std::optional<std::string_view> chat_template_from_gguf(const GgufFile& file) {
-  return file.find<std::string_view>("tokenizer.chat_template");
+  const auto text = file.find<std::string_view>("tokenizer.chat_template");
+  if (text && !is_utf8(*text)) {
+    throw InvalidFile(file.path() + ": metadata key 'tokenizer.chat_template': expected UTF-8, found other bytes");
+  }
+  return text;
 }
 
 }  // namespace zeroth::model

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::model {
@@ -27,8 +28,8 @@ enum class PreTokenizer {
 inline PreTokenizer parse_pre_tokenizer(std::string_view name) {
   if (name == "gpt-2") return PreTokenizer::gpt2;
   if (name == "smollm") return PreTokenizer::smollm;
-  throw InvalidArgument("tokenizer pre-tokenizer: expected one of \"gpt-2\", \"smollm\", found \"" + std::string(name) +
-                        "\"; no other is guessed, since a wrong one gives wrong token ids");
+  throw InvalidArgument("tokenizer pre-tokenizer: expected one of \"gpt-2\", \"smollm\", found \"" +
+                        detail::printable(name) + "\"; no other is guessed, since a wrong one gives wrong token ids");
 }
 
 namespace detail {
