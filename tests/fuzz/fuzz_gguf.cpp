@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// GGUF files: metadata read as every type, and tensors.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/model/format/gguf.hpp>
+
+#include "fuzz_target.hpp"
+#include "gguf_bytes.hpp"
+
+namespace zeroth_fuzz {
+namespace {
+
+using namespace zeroth::model;
+
+template <GgufValue T>
+void read_as(const GgufFile& file, std::string_view key) {
+  reads_or_refuses([&] { file.get<T>(key); });
+  reads_or_refuses([&] { file.get_array<T>(key); });
+}
+
+}  // namespace
+
+bool run(Input input) {
+  return reads_or_refuses([&] {
+    const GgufFile file(MappedFile::in_memory("input.gguf", input));
+    for (const GgufEntry& entry : file.metadata()) {
+      read_as<bool>(file, entry.key);
+      read_as<std::string_view>(file, entry.key);
+      read_as<float>(file, entry.key);
+      read_as<double>(file, entry.key);
+      read_as<std::uint32_t>(file, entry.key);
+      read_as<std::int32_t>(file, entry.key);
+      read_as<std::uint64_t>(file, entry.key);
+      read_as<std::int64_t>(file, entry.key);
+    }
+    for (const GgufTensor& tensor : file.tensors()) {
+      require(file.find_tensor(tensor.name) == &tensor, "a tensor is not found by its name");
+      require(file.bytes(tensor).size() == tensor.bytes, "a tensor has other bytes than it says");
+      reads_or_refuses([&] {
+        std::vector<float> values(tensor.values);
+        file.read(tensor, values);
+      });
+    }
+  });
+}
+
+std::vector<std::string> seeds() {
+  std::vector<std::string> files;
+  GgufBytes every_type(0, 15);
+  every_type.scalar("a", GgufType::uint8, std::uint8_t{200}).scalar("b", GgufType::int8, std::int8_t{-3});
+  every_type.scalar("c", GgufType::uint16, std::uint16_t{60000}).scalar("d", GgufType::int16, std::int16_t{-300});
+  every_type.scalar("e", GgufType::uint32, 4000000000u).scalar("f", GgufType::int32, -70000);
+  every_type.scalar("g", GgufType::float32, 1.5F).scalar("h", GgufType::boolean, std::uint8_t{1});
+  every_type.string("i", "llama").scalar("j", GgufType::uint64, std::uint64_t{1} << 40);
+  every_type.scalar("k", GgufType::int64, std::int64_t{-5}).scalar("l", GgufType::float64, 0.1);
+  every_type.strings("m", {"ab", ""}).integers("n", {1, 3, 6}).scalar("general.alignment", GgufType::uint32, 8u);
+  files.push_back(every_type.data());
+
+  const std::array types = {TensorType::f32,  TensorType::f16,  TensorType::bf16, TensorType::q4_0,
+                            TensorType::q4_1, TensorType::q8_0, TensorType::q6_k};
+  GgufBytes tensors(types.size(), 0);
+  std::uint64_t offset = 0;
+  for (const TensorType type : types) {
+    const auto traits = *find_tensor_type(static_cast<std::uint32_t>(type));
+    tensors.tensor(traits.name, {traits.block_values, 2}, type, offset);
+    offset += (2 * traits.block_bytes + 31) / 32 * 32;
+  }
+  tensors.pad(32);
+  files.push_back(tensors.data() + std::string(offset, '\x11'));
+  return files;
+}
+
+}  // namespace zeroth_fuzz

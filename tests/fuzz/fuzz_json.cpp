@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// JSON files, read by every type. What is accepted must read the same after it is written again.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <zeroth/model/format/json_file.hpp>
+
+#include "fuzz_target.hpp"
+
+namespace zeroth_fuzz {
+namespace {
+
+using zeroth::model::JsonMember;
+using zeroth::model::JsonValue;
+
+template <class T>
+void read_as(const JsonValue& value) {
+  reads_or_refuses([&] { value.as<T>(); });
+  reads_or_refuses([&] { value.find<T>("a"); });
+  reads_or_refuses([&] { value.get_array<T>("a"); });
+}
+
+void walk(const JsonValue& value) {
+  read_as<bool>(value);
+  read_as<std::string>(value);
+  read_as<float>(value);
+  read_as<double>(value);
+  read_as<std::uint32_t>(value);
+  read_as<std::int32_t>(value);
+  read_as<std::uint64_t>(value);
+  read_as<std::int64_t>(value);
+  reads_or_refuses([&] {
+    for (const JsonValue& element : value.elements()) walk(element);
+  });
+  reads_or_refuses([&] {
+    for (const JsonMember& member : value.members()) {
+      require(value.find(member.key).has_value() != member.value.json().is_null(), "find() misses a member");
+      walk(member.value);
+    }
+  });
+}
+
+}  // namespace
+
+bool run(Input input) {
+  return reads_or_refuses([&] {
+    const JsonValue value = JsonValue::parse(text_of(input), "input.json", {.bytes = 1u << 20});
+    require(JsonValue::parse(value.json().dump(), "written").json() == value.json(),
+            "written again, it reads otherwise");
+    walk(value);
+  });
+}
+
+std::vector<std::string> seeds() {
+  return {
+      R"({"a": [1, -2, 3.5e-3], "b": {"a": "x\u00e9\n", "c": null}, "d": true, "e": 18446744073709551615})",
+      R"([[[{"a": [true, false]}]], "\ud83d\ude42", 1e38, -0.0, 0, {}])",
+      R"({"hidden_size": 576, "rope_scaling": {"factor": 32.0, "rope_type": "llama3"}, "eos_token_id": [1, 2]})",
+      "{\"a\": NaN, \"b\": -Infinity}",
+  };
+}
+
+}  // namespace zeroth_fuzz

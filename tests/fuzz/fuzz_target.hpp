@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What a fuzz target defines and what it may use. A target is one file, fuzz_NAME.cpp, with run() and seeds(); CMake
+// finds it by itself.
+
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/error.hpp>
+
+namespace zeroth_fuzz {
+
+using Input = std::span<const std::byte>;
+
+/// Feeds one input to the code under test. True if that took it, false if it refused it as an invalid file. Whatever
+/// leaves it as an exception is a failure, as is what a sanitizer finds.
+bool run(Input input);
+
+/// Inputs to begin with: small ones, between them with every part of the format. The first must be taken.
+std::vector<std::string> seeds();
+
+/// Fails if `holds` is false.
+inline void require(bool holds, const std::string& what) {
+  if (!holds) throw std::logic_error(what);
+}
+
+/// Calls `read`. True if it returns; false if it throws InvalidFile, which must then say what is wrong in one line.
+template <class Read>
+bool reads_or_refuses(Read read) {
+  try {
+    read();
+    return true;
+  } catch (const zeroth::InvalidFile& error) {
+    const std::string_view what = error.what();
+    require(!what.empty(), "a message is empty");
+    for (const char c : what) require(static_cast<unsigned char>(c) >= 0x20, "a message has control characters");
+    return false;
+  }
+}
+
+inline std::string_view text_of(Input input) {
+  return {reinterpret_cast<const char*>(input.data()), input.size()};
+}
+
+}  // namespace zeroth_fuzz
