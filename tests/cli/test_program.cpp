@@ -420,6 +420,7 @@ TEST_CASE("inspect shows architecture, tensors and memory, as text and as JSON")
   CHECK(outcome.exit_code == 0);
   json const model = json::parse(outcome.out);
   CHECK(model.at("architecture") == "llama");
+  CHECK(model.at("files") == 1);
   CHECK(model.at("kv_heads") == 3);
   std::uint64_t parameters = 0;
   for (json const& tensor : model.at("tensors")) {

@@ -122,7 +122,7 @@ TEST_CASE("GgufFile takes a file whose keys say that it is not split") {
 }
 
 TEST_CASE("GgufFile names the part of a split model that is missing or damaged") {
-  for (const std::size_t missing : {1, 2}) {
+  for (const std::size_t missing : {std::size_t{1}, std::size_t{2}}) {
     auto parts = three_parts();
     const std::string name = parts[missing].name;
     parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(missing));
