@@ -42,7 +42,7 @@ CLI::Validator whole_number(T least, T most = std::numeric_limits<T>::max()) {
   return CLI::Validator(check, "");
 }
 
-enum class Bounds : std::uint8_t { positive, share };
+enum class Bounds : std::uint8_t { positive, not_negative, share, probability };
 
 CLI::Validator real_number(Bounds bounds) {
   auto check = [=](std::string& text) -> std::string {
@@ -51,6 +51,10 @@ CLI::Validator real_number(Bounds bounds) {
     switch (bounds) {
       case Bounds::positive:
         return is_number && value > 0 ? "" : "expected a number above 0" + found(text);
+      case Bounds::not_negative:
+        return is_number && value >= 0 ? "" : "expected a number of at least 0" + found(text);
+      case Bounds::probability:
+        return is_number && value > 0 && value <= 1 ? "" : "expected a number above 0 and at most 1" + found(text);
       case Bounds::share:
         return is_number && value >= 0 && value < 1 ? "" : "expected a number of at least 0 and below 1" + found(text);
     }
@@ -76,7 +80,9 @@ void add_choice(CLI::App& command, std::string const& name, Enum& value, std::ar
 }
 
 void add_model(CLI::App& command, std::filesystem::path& model) {
-  command.add_option("--model", model, "the model: a GGUF file, or a folder with model.gguf")
+  command
+      .add_option("--model", model,
+                  "the model: a GGUF file, or a folder with model.gguf or with config.json and safetensors")
       ->required()
       ->type_name("PATH");
 }
@@ -214,6 +220,59 @@ CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
   return command;
 }
 
+CLI::App& add_generate(CLI::App& app, GenerateOptions& options) {
+  CLI::App& command = *app.add_subcommand("generate", "Go on with a text, token by token, until the model ends it");
+  command.group("Commands");
+  add_model(command, options.model);
+  command.add_option("--prompt", options.prompt, "the text to go on with")->required()->type_name("TEXT");
+  command.add_option("--max-new-tokens", options.max_new_tokens, "tokens to make at most")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(1))
+      ->capture_default_str();
+  command.add_option("--temperature", options.sampling.temperature, "what logits are divided by; 0: no chance")
+      ->type_name("X")
+      ->check(real_number(Bounds::not_negative))
+      ->capture_default_str();
+  command.add_option("--top-k", options.sampling.top_k, "draw among the N likeliest tokens; 0: all")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(0))
+      ->capture_default_str();
+  command.add_option("--top-p", options.sampling.top_p, "draw among the likeliest tokens of this probability together")
+      ->type_name("P")
+      ->check(real_number(Bounds::probability))
+      ->capture_default_str();
+  command.add_option("--seed", options.sampling.seed, "seed of the draws")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0))
+      ->capture_default_str();
+  add_compute(command, options);
+  return command;
+}
+
+CLI::App& add_tokenize(CLI::App& app, TokenizeOptions& options) {
+  CLI::App& command = *app.add_subcommand("tokenize", "Give the tokens of each line of a text");
+  command.group("Commands");
+  add_model(command, options.model);
+  command.add_option("--input", options.input, "text file")->required()->type_name("FILE");
+  command.add_option("--output", options.output, "JSON Lines file to write")->type_name("FILE")->capture_default_str();
+  return command;
+}
+
+CLI::App& add_export(CLI::App& app, ExportOptions& options) {
+  CLI::App& command = *app.add_subcommand("export", "Write a model in another form or type");
+  command.group("Commands");
+  add_model(command, options.model);
+  add_choice(command, "--to", options.to, std::array{SaveFormat::safetensors, SaveFormat::gguf}, "form");
+  add_choice(command, "--dtype", options.dtype,
+             std::array{model::TensorType::f32, model::TensorType::f16, model::TensorType::bf16},
+             "type of the weights");
+  command.add_option("--output", options.output, "folder (safetensors) or file (gguf) to write")
+      ->required()
+      ->type_name("PATH");
+  command.add_flag("--overwrite", options.overwrite, "replace what is there");
+  return command;
+}
+
 CLI::App& add_inspect(CLI::App& app, InspectOptions& options) {
   CLI::App& command = *app.add_subcommand("inspect", "Show a model's architecture, tensors and memory needs");
   command.group("Commands");
@@ -250,10 +309,16 @@ Command parse_arguments(int argc, char const* const* argv) {
   FinetuneOptions finetune;
   EvalOptions eval;
   ScoreOptions score;
+  GenerateOptions generate;
+  TokenizeOptions tokenize;
+  ExportOptions exported;
   InspectOptions inspect;
   CLI::App const& finetune_command = add_finetune(app, finetune);
   CLI::App const& eval_command = add_eval(app, eval);
   CLI::App const& score_command = add_score(app, score);
+  CLI::App const& generate_command = add_generate(app, generate);
+  CLI::App const& tokenize_command = add_tokenize(app, tokenize);
+  CLI::App const& export_command = add_export(app, exported);
   add_inspect(app, inspect);
 
   try {
@@ -276,6 +341,9 @@ Command parse_arguments(int argc, char const* const* argv) {
     return eval;
   }
   if (score_command.parsed()) return score;
+  if (generate_command.parsed()) return generate;
+  if (tokenize_command.parsed()) return tokenize;
+  if (export_command.parsed()) return exported;
   return inspect;
 }
 

@@ -12,7 +12,8 @@ struct HelpText {
   std::string text;
 };
 
-using Command = std::variant<HelpText, FinetuneOptions, EvalOptions, ScoreOptions, InspectOptions>;
+using Command = std::variant<HelpText, FinetuneOptions, EvalOptions, ScoreOptions, GenerateOptions, TokenizeOptions,
+                             ExportOptions, InspectOptions>;
 
 /// Reads the command line and checks each value for itself.
 /// @throws InvalidArgument naming the option, what was expected and what was found.

@@ -13,6 +13,9 @@ inline constexpr int interrupted_exit_code = 130;
 int run(FinetuneOptions const& options);
 int run(EvalOptions const& options);
 int run(ScoreOptions const& options);
+int run(GenerateOptions const& options);
+int run(TokenizeOptions const& options);
+int run(ExportOptions const& options);
 int run(InspectOptions const& options);
 
 }  // namespace zeroth::cli

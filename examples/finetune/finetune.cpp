@@ -234,7 +234,7 @@ int run(FinetuneOptions const& given) {
     run.progress().message("interrupted after step " + std::to_string(result.steps) +
                            ": saving and evaluating the model; a second Ctrl-C aborts");
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
-  save_model(model, options.save, out.model());
+  save_model(model, options.save, model::TensorType::f32, out.model());
   run.evaluate_after(result);
   write_summary(out.summary(), options, model, task.train, task.held_out, result);
   run.progress().message("saved in " + out.model().string());

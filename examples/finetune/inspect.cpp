@@ -9,27 +9,16 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/format/gguf.hpp>
-#include <zeroth/model/load_gguf.hpp>
 
 #include "commands.hpp"
-#include "language_model.hpp"
+#include "model_source.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string type_name(model::GgufTensor const& tensor) {
-  return std::string(zeroth::model::find_tensor_type(static_cast<std::uint32_t>(tensor.type))->name);
-}
-
-/// Sizes as mathematics writes them, the slowest first: GGUF's are the other way round.
-std::vector<std::uint64_t> shape_of(model::GgufTensor const& tensor) {
-  return {tensor.dims.rbegin(), tensor.dims.rend()};
-}
 
 std::uint64_t parameters_of(model::DecoderConfig const& config) {
   std::uint64_t count = 0;
@@ -50,21 +39,22 @@ std::uint64_t activation_bytes_per_token(model::DecoderConfig const& config) {
 
 constexpr std::uint64_t example_tokens = 1024;
 
-Json describe(model::GgufFile const& file, model::DecoderConfig const& config) {
+Json describe(ModelSource const& source) {
+  model::DecoderConfig const& config = source.config();
   std::uint64_t const weights = parameters_of(config) * sizeof(float);
   std::uint64_t const per_token = activation_bytes_per_token(config);
   Json tensors = Json::array();
   std::uint64_t file_bytes = 0;
-  for (model::GgufTensor const& tensor : file.tensors()) {
+  for (StoredTensor const& tensor : source.tensors()) {
     file_bytes += tensor.bytes;
-    tensors.push_back(Json{{"name", std::string(tensor.name)},
-                           {"shape", shape_of(tensor)},
-                           {"dtype", type_name(tensor)},
-                           {"bytes", tensor.bytes}});
+    tensors.push_back(
+        Json{{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", tensor.dtype}, {"bytes", tensor.bytes}});
   }
-  return Json{{"path", file.path()},
-              {"format", "GGUF"},
-              {"format_version", file.version()},
+  model::GgufFile const* const gguf = source.gguf();
+  return Json{{"path", source.path()},
+              {"format", source.format()},
+              {"format_version", gguf != nullptr ? Json(gguf->version()) : Json()},
+              {"files", gguf != nullptr ? gguf->parts() : source.folder()->checkpoint.parts().size()},
               {"architecture", config.architecture},
               {"layers", config.layers},
               {"hidden", config.hidden},
@@ -94,7 +84,10 @@ void print_fact(char const* name, std::string const& value) {
 void print(Json const& model, model::DecoderConfig const& config) {
   auto number = [&](char const* field) { return std::to_string(model.at(field).get<std::uint64_t>()); };
   print_fact("model", model.at("path").get<std::string>());
-  print_fact("format", "GGUF version " + number("format_version"));
+  std::string format = model.at("format").get<std::string>();
+  if (!model.at("format_version").is_null()) format += " version " + number("format_version");
+  if (model.at("files") != 1) format += " in " + number("files") + " files";
+  print_fact("format", format);
   print_fact("architecture", config.architecture);
   print_fact("layers", number("layers"));
   print_fact("hidden", number("hidden"));
@@ -107,7 +100,7 @@ void print(Json const& model, model::DecoderConfig const& config) {
   auto const bytes = [&](char const* field) {
     return human_bytes(model.at("finetuning_memory").at(field).get<std::uint64_t>());
   };
-  print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " in the file, " +
+  print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " on disk, " +
                             bytes("weights_bytes") + " in memory (f32)");
   print_fact("a step takes", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
                                  " for each token of a batch: " + bytes("example_bytes") + " with " +
@@ -128,13 +121,12 @@ void print(Json const& model, model::DecoderConfig const& config) {
 }  // namespace
 
 int run(InspectOptions const& options) {
-  model::GgufFile const file(model_file(options.model).string());
-  model::DecoderConfig const config = model::read_decoder_config(file);
-  Json const model = describe(file, config);
+  ModelSource const source(options.model);
+  Json const model = describe(source);
   if (options.json)
     std::printf("%s\n", model.dump(2).c_str());
   else
-    print(model, config);
+    print(model, source.config());
   if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
   return 0;
 }

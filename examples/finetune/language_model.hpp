@@ -7,24 +7,27 @@
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
+#include "model_source.hpp"
 #include "options.hpp"
 
 namespace zeroth::cli {
 
-/// The GGUF file that a --model option means: the file itself, or model.gguf in the folder of a fine-tuned model.
-/// @throws InvalidFile if the folder holds no such file.
-[[nodiscard]] std::filesystem::path model_file(std::filesystem::path const& path);
+/// What cuts text into a model's tokens.
+using Tokenizer = model::BytePairTokenizer;
 
-/// A model in memory, and the file it came from, mapped, for what a saved model takes over from it.
+/// The tokenizer that lies beside a model's weights.
+/// @throws InvalidFile naming file and key, if it is of a kind that is not known.
+[[nodiscard]] Tokenizer tokenizer_of(ModelSource const& source);
+
+/// A model in memory, and where it came from, mapped, for what a saved model takes over from it.
 struct LanguageModel {
-  model::GgufFile file;
-  model::BytePairTokenizer tokenizer;
+  ModelSource source;
+  Tokenizer tokenizer;
   model::DecoderWeights weights;
 
-  /// @param path see model_file
+  /// @param path see ModelSource
   /// @throws InvalidFile naming file, field or tensor, if the file is not a model that can be run.
   explicit LanguageModel(std::filesystem::path const& path);
 };

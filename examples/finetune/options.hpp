@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <zeroth/model/format/tensor_type.hpp>
+#include <zeroth/model/sampling.hpp>
 #include <zeroth/update/schedule.hpp>
 
 namespace zeroth::cli {
@@ -46,6 +48,11 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
       return "both";
   }
   return "unknown";
+}
+
+/// A type that a model can be written in.
+[[nodiscard]] constexpr std::string_view to_string(model::TensorType type) noexcept {
+  return type == model::TensorType::f16 ? "f16" : type == model::TensorType::bf16 ? "bf16" : "f32";
 }
 
 /// What a method takes where the command line says nothing.
@@ -115,6 +122,30 @@ struct ScoreOptions : ComputeOptions {
   std::filesystem::path model;
   std::filesystem::path input;
   std::filesystem::path output;
+};
+
+/// `zeroth generate`.
+struct GenerateOptions : ComputeOptions {
+  std::filesystem::path model;
+  std::string prompt;
+  std::uint32_t max_new_tokens = 128;
+  model::SamplingOptions sampling;
+};
+
+/// `zeroth tokenize`.
+struct TokenizeOptions {
+  std::filesystem::path model;
+  std::filesystem::path input;
+  std::filesystem::path output = "/dev/stdout";
+};
+
+/// `zeroth export`.
+struct ExportOptions {
+  std::filesystem::path model;
+  std::filesystem::path output;
+  SaveFormat to = SaveFormat::safetensors;
+  model::TensorType dtype = model::TensorType::f32;
+  bool overwrite = false;
 };
 
 /// `zeroth inspect`.

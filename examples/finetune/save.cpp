@@ -1,47 +1,102 @@
 // SPDX-License-Identifier: MIT
 #include "save.hpp"
 
+#include <array>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
 #include <zeroth/model/export_gguf.hpp>
 #include <zeroth/model/export_hugging_face.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
 #include <zeroth/model/tokenizer/hugging_face.hpp>
+#include <zeroth/model/tokenizer/to_gguf.hpp>
 
 namespace zeroth::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr char const* gguf_name = "model.gguf";
 
-void save_safetensors(LanguageModel const& model, std::filesystem::path const& directory) {
-  model::BytePairTokenizer const& tokenizer = model.tokenizer;
-  zeroth::model::save_hugging_face(
-      directory, model.weights,
-      {.tokenizer_json = zeroth::model::hugging_face_tokenizer_json(tokenizer),
-       .tokenizer_config_json = zeroth::model::hugging_face_tokenizer_config_json(
-           tokenizer, model.weights.config().context_length, zeroth::model::chat_template_from_gguf(model.file)),
-       .bos = tokenizer.bos(),
-       .eos = tokenizer.eos(),
-       .padding = tokenizer.padding()});
+// What a Hugging Face folder may hold beside weights and config.json, and what must come along.
+constexpr std::array<std::string_view, 9> carried_files{
+    "tokenizer.json",  "tokenizer_config.json", "special_tokens_map.json",
+    "tokenizer.model", "added_tokens.json",     "vocab.json",
+    "merges.txt",      "chat_template.jinja",   "generation_config.json",
+};
+
+std::string read_text(fs::path const& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) throw InvalidFile(path.string() + ": cannot be read");
+  return text;
+}
+
+model::HuggingFaceExtras extras_of(LanguageModel const& model) {
+  model::HuggingFaceExtras extras;
+  Tokenizer const& tokenizer = model.tokenizer;
+  if (model::GgufFile const* const gguf = model.source.gguf()) {
+    extras.files["tokenizer.json"] = model::hugging_face_tokenizer_json(tokenizer);
+    extras.files["tokenizer_config.json"] = model::hugging_face_tokenizer_config_json(
+        tokenizer, model.weights.config().context_length, model::chat_template_from_gguf(*gguf));
+    extras.bos = tokenizer.bos();
+    extras.eos = tokenizer.eos();
+    extras.padding = tokenizer.padding();
+    return extras;
+  }
+  fs::path const& folder = model.source.folder()->path;
+  extras.config_json = read_text(folder / "config.json");
+  for (std::string_view name : carried_files)
+    if (fs::exists(folder / name)) extras.files[std::string(name)] = read_text(folder / name);
+  return extras;
+}
+
+/// The Jinja template of a chat of a Hugging Face folder, if it has one.
+std::optional<std::string> chat_template_of(fs::path const& folder) {
+  if (fs::exists(folder / "chat_template.jinja")) return read_text(folder / "chat_template.jinja");
+  if (!fs::exists(folder / "tokenizer_config.json")) return std::nullopt;
+  auto const config = model::JsonValue::load((folder / "tokenizer_config.json").string());
+  auto const found = config.find("chat_template");
+  if (!found || !found->json().is_string()) return std::nullopt;
+  return found->as<std::string>();
 }
 
 }  // namespace
 
-std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format) {
-  return model.weights.parameters().bytes() * (format == SaveFormat::both ? 2 : 1);
+void save_gguf_file(LanguageModel const& model, model::TensorType dtype, fs::path const& file) {
+  std::string const path = file.string();
+  if (model.source.gguf() != nullptr) return model::save_gguf(path, *model.source.gguf(), model.weights, dtype);
+  fs::path const& folder = model.source.folder()->path;
+  model::save_gguf(
+      path, model.weights,
+      [&](model::GgufWriter& writer) {
+        writer.set("general.name", fs::absolute(folder).lexically_normal().filename().string());
+        model::set_tokenizer_metadata(writer, model.tokenizer, model.weights.config().vocabulary,
+                                      chat_template_of(folder));
+      },
+      dtype);
 }
 
-void save_model(LanguageModel const& model, SaveFormat format, std::filesystem::path const& directory) {
+std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format, model::TensorType dtype) {
+  std::uint64_t const weights = model.weights.parameters().weights();
+  return weights * (dtype == model::TensorType::f32 ? 4 : 2) * (format == SaveFormat::both ? 2 : 1);
+}
+
+void save_model(LanguageModel const& model, SaveFormat format, model::TensorType dtype, fs::path const& directory) {
   if (format == SaveFormat::gguf) {
     model::AtomicDirectory folder(directory);
-    zeroth::model::save_gguf(folder.file(gguf_name), model.file, model.weights);
+    save_gguf_file(model, dtype, folder.file(gguf_name));
     return folder.commit();
   }
-  save_safetensors(model, directory);
-  if (format == SaveFormat::both) zeroth::model::save_gguf((directory / gguf_name).string(), model.file, model.weights);
+  model::save_hugging_face(directory, model.weights, extras_of(model), dtype);
+  if (format == SaveFormat::both) save_gguf_file(model, dtype, directory / gguf_name);
 }
 
 }  // namespace zeroth::cli

@@ -63,6 +63,12 @@ Json mean(double value, std::uint64_t count) {
   return count == 0 ? Json(nullptr) : Json(value / static_cast<double>(count));
 }
 
+std::uint64_t stored_bytes(ModelSource const& source) {
+  std::uint64_t bytes = 0;
+  for (StoredTensor const& tensor : source.tensors()) bytes += tensor.bytes;
+  return bytes;
+}
+
 }  // namespace
 
 void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, LanguageModel const& model,
@@ -85,7 +91,7 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"train_examples", train.examples.size()},
       {"evaluation_examples", held_out.examples.size()},
       {"examples_truncated", train.truncated + held_out.truncated},
-      {"model", {{"path", model.file.path()}, {"bytes", std::filesystem::file_size(model.file.path())}}},
+      {"model", {{"path", model.source.path()}, {"bytes", stored_bytes(model.source)}}},
       {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},
       {"options", to_json(options)}};
   OutputFile file(path);

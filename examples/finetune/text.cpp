@@ -70,6 +70,17 @@ std::string to_valid_utf8(std::string_view text) {
   return valid;
 }
 
+std::size_t incomplete_utf8_suffix(std::string_view text) noexcept {
+  // The last byte that is no continuation begins the last character.
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    auto const byte = static_cast<std::uint8_t>(text[text.size() - back]);
+    if ((byte & 0xC0) == 0x80) continue;
+    std::size_t const length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 60;
   std::string out = "\"";

@@ -16,6 +16,9 @@ namespace zeroth::cli {
 /// (chapter 3, table 3-11) and as Python's errors="replace" does.
 [[nodiscard]] std::string to_valid_utf8(std::string_view text);
 
+/// How many bytes at the end of `text` are the beginning of a UTF-8 character whose end is not there: 0 to 3.
+[[nodiscard]] std::size_t incomplete_utf8_suffix(std::string_view text) noexcept;
+
 /// `text` between double quotes, on one line and shortened, for an error message.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/model/sampling.hpp>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "language_model.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+/// Prints text as it comes, and holds back the beginning of a character until its end is there.
+class TextStream {
+ public:
+  void write(std::string_view bytes) {
+    held_ += bytes;
+    std::size_t const whole = held_.size() - incomplete_utf8_suffix(held_);
+    print(to_valid_utf8(std::string_view(held_).substr(0, whole)));
+    held_.erase(0, whole);
+  }
+
+  void finish() {
+    print(to_valid_utf8(held_));
+    held_.clear();
+    print("\n");
+  }
+
+ private:
+  static void print(std::string const& text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+      throw InvalidFile("standard output: cannot write");
+  }
+
+  std::string held_;
+};
+
+Tokens encode_prompt(GenerateOptions const& options, LanguageModel const& model) {
+  Tokens tokens;
+  if (model.tokenizer.add_bos() && model.tokenizer.bos()) tokens.push_back(*model.tokenizer.bos());
+  Tokens const text = model.tokenizer.encode(options.prompt);
+  tokens.insert(tokens.end(), text.begin(), text.end());
+  if (tokens.empty()) throw InvalidArgument("--prompt: expected at least one token, found an empty text");
+  std::uint32_t const context = model.weights.config().context_length;
+  if (tokens.size() >= context)
+    throw InvalidArgument("--prompt: expected less than " + std::to_string(context) +
+                          " tokens, the model's context, found " + std::to_string(tokens.size()));
+  return tokens;
+}
+
+}  // namespace
+
+int run(GenerateOptions const& options) {
+  options.sampling.check();
+  catch_interrupts();
+  LanguageModel const model(options.model);
+  OpenMpExecutor executor{options.threads};
+  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
+  Tokens tokens = encode_prompt(options, model);
+
+  std::vector<double> logits(model.weights.config().vocabulary);
+  std::size_t position = tokens.size();
+  TextStream out;
+  std::uint32_t const context = model.weights.config().context_length;
+  for (std::uint32_t made = 0; made < options.max_new_tokens && !interrupted(); ++made) {
+    decoder.next(tokens, logits);
+    std::int32_t const token = model::sample_token(logits, options.sampling, position);
+    // Rows of the head beyond the tokenizer's vocabulary are padding.
+    bool const known = static_cast<std::size_t>(token) < model.tokenizer.vocabulary_size();
+    if (!known || token == model.tokenizer.eos()) break;
+    tokens.assign(1, token);
+    out.write(model.tokenizer.decode(tokens));
+    if (++position >= context) break;
+  }
+  out.finish();
+  return interrupted() ? interrupted_exit_code : 0;
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "model_source.hpp"
+
+#include <utility>
+
+#include <zeroth/error.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
+#include <zeroth/model/load_gguf.hpp>
+#include <zeroth/model/load_hugging_face.hpp>
+
+namespace zeroth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::variant<model::GgufFile, HuggingFaceFolder> open_source(fs::path const& path) {
+  if (!fs::is_directory(path)) return model::GgufFile(path.string());
+  // Of a model that was saved in both forms, the one whose rows stand as in the GGUF file that it came from.
+  if (fs::exists(path / "model.gguf")) return model::GgufFile((path / "model.gguf").string());
+  if (fs::exists(path / "config.json"))
+    return HuggingFaceFolder{path, model::JsonValue::load((path / "config.json").string()),
+                             model::SafetensorsCheckpoint(path)};
+  throw InvalidFile(path.string() + ": expected a GGUF file, or a folder with model.gguf or with config.json and " +
+                    "safetensors, found a folder without");
+}
+
+model::DecoderConfig config_of(std::variant<model::GgufFile, HuggingFaceFolder> const& source) {
+  if (auto const* const gguf = std::get_if<model::GgufFile>(&source)) return model::read_decoder_config(*gguf);
+  return model::read_hugging_face_config(std::get<HuggingFaceFolder>(source).config);
+}
+
+}  // namespace
+
+ModelSource::ModelSource(fs::path const& path) : source_(open_source(path)), config_(config_of(source_)) {}
+
+std::string ModelSource::path() const {
+  return gguf() != nullptr ? gguf()->path() : folder()->path.string();
+}
+
+std::string ModelSource::format() const {
+  return gguf() != nullptr ? "GGUF" : "safetensors";
+}
+
+std::vector<StoredTensor> ModelSource::tensors() const {
+  std::vector<StoredTensor> list;
+  if (gguf() != nullptr) {
+    for (model::GgufTensor const& tensor : gguf()->tensors())
+      list.push_back({std::string(tensor.name),
+                      // Sizes as mathematics writes them: GGUF's are the other way round.
+                      {tensor.dims.rbegin(), tensor.dims.rend()},
+                      std::string(model::find_tensor_type(static_cast<std::uint32_t>(tensor.type))->name),
+                      tensor.bytes});
+  } else {
+    for (model::SafetensorsTensor const& tensor : folder()->checkpoint.tensors())
+      list.push_back({tensor.name, tensor.shape, tensor.dtype, tensor.bytes});
+  }
+  return list;
+}
+
+model::DecoderWeights ModelSource::load() const {
+  if (gguf() != nullptr) return model::load_gguf(*gguf());
+  return model::load_hugging_face(folder()->checkpoint, folder()->config);
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "language_model.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+
+int run(TokenizeOptions const& options) {
+  using Json = nlohmann::ordered_json;
+  check_writable(options.output, {options.input, options.model});
+  ModelSource const source(options.model);
+  Tokenizer const tokenizer = tokenizer_of(source);
+  OutputFile output(options.output);
+  for (std::string const& line : read_lines(options.input)) {
+    std::vector<std::int32_t> const tokens = tokenizer.encode(line);
+    Json pieces = Json::array();
+    for (std::int32_t token : tokens)
+      pieces.push_back(to_valid_utf8(tokenizer.decode(std::vector<std::int32_t>{token})));
+    output.write(Json{{"tokens", tokens}, {"pieces", std::move(pieces)}}.dump() + "\n");
+  }
+  output.finish();
+  return 0;
+}
+
+}  // namespace zeroth::cli
