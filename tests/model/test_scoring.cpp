@@ -9,6 +9,8 @@ using namespace zeroth_test;
 using zeroth::model::CandidateScore;
 using zeroth::model::CandidateScorer;
 using zeroth::model::Example;
+using zeroth::model::Loss;
+using zeroth::model::NeutralPrompt;
 using zeroth::model::PackedBatch;
 using zeroth::model::ScoringOptions;
 using zeroth::model::TokenScores;
@@ -107,18 +109,88 @@ TEST_CASE("the first of equal candidates is predicted") {
   CHECK(result.losses[0] == Approx(std::log(2.0)));
 }
 
+TEST_CASE("against a neutral prompt a candidate scores what the prompt adds to its log-probability") {
+  auto const weights = load_golden("gqa_separate");
+  CpuDecoder decoder(weights);
+  std::vector<Example> const examples{{{1, 2, 3}, {{10, 11}, {20}}, 0, NeutralPrompt{{4}, {{10, 11}, {20}}}},
+                                      {{7, 7}, {{30}, {40, 2}, {5}}, 1, NeutralPrompt{{6, 5}, {{30, 9}, {40}, {5}}}}};
+  CandidateScorer scorer(decoder, ScoringOptions{.candidate = CandidateScore::against_neutral});
+  auto const result = scorer.score(examples);
+  auto log_probability = [&](Tokens const& prompt, Tokens const& candidate) {
+    auto const tokens = token_log_probabilities(decoder, prompt, candidate);
+    return std::accumulate(tokens.begin(), tokens.end(), 0.0);
+  };
+  REQUIRE(result.candidate_scores.size() == 5);
+  REQUIRE(result.predictions.size() == 2);
+  CHECK(result.weight == 2);
+  std::size_t next = 0;
+  double loss = 0;
+  for (std::size_t e = 0; e < examples.size(); ++e) {
+    std::vector<double> scores;
+    for (std::size_t c = 0; c < examples[e].candidates.size(); ++c) {
+      scores.push_back(log_probability(examples[e].prompt, examples[e].candidates[c]) -
+                       log_probability(examples[e].neutral.prompt, examples[e].neutral.candidates[c]));
+      CHECK(result.candidate_scores[next++] == scores.back());
+    }
+    double partition = 0;
+    for (double s : scores) partition += std::exp(s);
+    loss += std::log(partition) - scores[examples[e].label];
+    auto const best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    CHECK(result.predictions[e] == static_cast<std::size_t>(best));
+  }
+  CHECK(result.losses[0] == Approx(loss / 2).epsilon(1e-12));
+}
+
+TEST_CASE("single tokens against a neutral prompt give the same loss with logits and with log-probabilities") {
+  auto const weights = load_golden("mha_tied");
+  CpuDecoder decoder(weights);
+  auto examples = single_token_examples();
+  for (Example& example : examples) example.neutral = {{4, 4}, example.candidates};
+  CandidateScorer logits(decoder, ScoringOptions{CandidateScore::against_neutral});
+  CandidateScorer normalised(decoder, ScoringOptions{CandidateScore::against_neutral, TokenScores::log_probabilities});
+  CandidateScorer sum(decoder, ScoringOptions{CandidateScore::sum, TokenScores::log_probabilities});
+  double const loss = logits.score(examples).losses[0];
+  CHECK(logits.batch().rows() == 9 + 6);
+  CHECK(loss == Approx(normalised.score(examples).losses[0]).margin(1e-6));
+  CHECK(loss != Approx(sum.score(examples).losses[0]).margin(1e-6));
+}
+
+TEST_CASE("the loss of a language model is the mean over all tokens of a batch, not over its texts") {
+  auto const weights = load_golden("gqa_separate");
+  CpuDecoder decoder(weights);
+  std::vector<Example> const texts{{{1}, {{2, 3, 4, 5, 6}}}, {{9}, {{8}}}};
+  CandidateScorer scorer(decoder, ScoringOptions{.loss = Loss::language_model});
+  auto const result = scorer.score(texts);
+  auto const longer = token_log_probabilities(decoder, {1}, {2, 3, 4, 5, 6});
+  auto const shorter = token_log_probabilities(decoder, {9}, {8});
+  double const sum = std::accumulate(longer.begin(), longer.end(), 0.0);
+  CHECK(result.weight == 6);
+  CHECK(result.losses[0] == Approx(-(sum + shorter[0]) / 6).epsilon(1e-12));
+  CHECK(result.candidate_scores == std::vector<double>{sum / 5, shorter[0]});
+  // A text of one token is normalised too: nothing cancels.
+  CHECK(scorer.score(std::span(texts).last(1)).losses[0] == -shorter[0]);
+
+  HashProbe const probe(weights.parameters(), {{4, 1}, {4, -1}}, 1e-2F);
+  auto const perturbed_losses = scorer.score(texts, probe).losses;
+  REQUIRE(perturbed_losses.size() == 2);
+  CHECK(perturbed_losses[0] != perturbed_losses[1]);
+}
+
 TEST_CASE("examples that cannot be scored are refused") {
   auto const weights = load_golden("mha_tied");
   CpuDecoder decoder(weights);
   CandidateScorer scorer(decoder);
-  auto refused = [&](std::vector<Example> const& examples) {
+  CandidateScorer texts(decoder, ScoringOptions{.loss = Loss::language_model});
+  CandidateScorer against(decoder, ScoringOptions{.candidate = CandidateScore::against_neutral});
+  auto refused_by = [](auto& by, std::vector<Example> const& examples) {
     try {
-      scorer.score(examples);
+      by.score(examples);
     } catch (zeroth::InvalidArgument const& error) {
       return std::string(error.what());
     }
     return std::string("accepted");
   };
+  auto refused = [&](std::vector<Example> const& examples) { return refused_by(scorer, examples); };
   Example const good{{1}, {{2}, {3}}, 1};
   CHECK(refused({good}) == "accepted");
   CHECK(refused({}) == "a batch must have at least one example");
@@ -126,4 +198,10 @@ TEST_CASE("examples that cannot be scored are refused") {
   CHECK(refused({{{1}, {{2}, {3}}, 2}}) == "example 0: label 2 is not below the number of candidates, 2");
   CHECK(refused({{{1}, {{2}, {}}, 0}}) == "example 0: a candidate has no tokens");
   CHECK(refused({good}) == "accepted");
+  CHECK(refused_by(texts, {good}) == "example 0: a text to model is one candidate, not 2");
+  CHECK(refused_by(against, {good}) == "example 0: its neutral prompt has no tokens");
+  CHECK(refused_by(against, {{{1}, {{2}, {3}}, 1, {{4}, {{2}}}}}) ==
+        "example 0: its neutral prompt has 1 candidates, not 2");
+  CHECK(refused_by(against, {{{1}, {{2}, {3}}, 1, {{4}, {{2}, {}}}}}) ==
+        "example 0: a candidate after its neutral prompt has no tokens");
 }
