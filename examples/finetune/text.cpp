@@ -50,6 +50,17 @@ Sequence next_sequence(std::string_view text) {
   return {length, true};
 }
 
+[[noreturn]] void fail_to_read(std::filesystem::path const& path) {
+  throw InvalidFile(path.string() + ": cannot be read: " + std::strerror(errno));
+}
+
+std::ifstream open(std::filesystem::path const& path) {
+  if (std::filesystem::is_directory(path)) throw InvalidFile(path.string() + ": expected a file, found a directory");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail_to_read(path);
+  return file;
+}
+
 }  // namespace
 
 std::string_view strip(std::string_view text) noexcept {
@@ -91,18 +102,28 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::vector<std::string> read_lines(std::filesystem::path const& path) {
-  auto fail = [&] { throw InvalidFile(path.string() + ": cannot be read: " + std::strerror(errno)); };
-  if (std::filesystem::is_directory(path)) throw InvalidFile(path.string() + ": expected a file, found a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail();
+  std::ifstream file = open(path);
   std::vector<std::string> lines;
   std::string line;
   while (std::getline(file, line)) {
     if (line.ends_with('\r')) line.pop_back();
     lines.push_back(std::move(line));
   }
-  if (file.bad()) fail();
+  if (file.bad()) fail_to_read(path);
   return lines;
+}
+
+std::string read_text(std::filesystem::path const& path, std::size_t most) {
+  std::ifstream file = open(path);
+  std::string text;
+  std::array<char, 65536> part{};
+  while (file.read(part.data(), part.size()) || file.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > most)
+      throw InvalidFile(path.string() + ": expected at most " + human_bytes(most) + ", found more");
+  }
+  if (file.bad()) fail_to_read(path);
+  return text;
 }
 
 std::string human_bytes(std::size_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ namespace zeroth::cli {
 /// The lines of a text file: split at "\n" or "\r\n", the last with or without its line end.
 /// @throws InvalidFile if the file cannot be read.
 [[nodiscard]] std::vector<std::string> read_lines(std::filesystem::path const& path);
+
+/// All of a text file as it is.
+/// @throws InvalidFile if the file cannot be read, or has more than `most` bytes.
+[[nodiscard]] std::string read_text(std::filesystem::path const& path,
+                                    std::size_t most = std::numeric_limits<std::size_t>::max());
 
 /// Bytes for people: "98.4 MB".
 [[nodiscard]] std::string human_bytes(std::size_t bytes);

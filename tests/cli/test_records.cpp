@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+#include <vector>
+
+#include <zeroth/error.hpp>
+
+#include "../../examples/finetune/records.hpp"
+#include "catch.hpp"
+#include "files.hpp"
+
+using namespace zeroth::cli;
+using zeroth_test::TemporaryDirectory;
+using Words = std::vector<std::string>;
+
+namespace {
+
+RecordForm table(DataFormat format, Words const& fields, Words const& columns = {}) {
+  RecordForm form;
+  form.format = format;
+  form.columns = columns;
+  for (std::string const& field : fields) form.fields.push_back({field, {field}});
+  return form;
+}
+
+RecordForm json(Words const& paths, std::string const& examples = "") {
+  RecordForm form = table(DataFormat::jsonl, paths);
+  for (Field& field : form.fields) field.paths.emplace_back(field.places[0]);
+  if (!examples.empty()) form.examples = JsonPath(examples);
+  return form;
+}
+
+/// Each record as "line.element value value ...: list".
+Words read(RecordForm const& form, std::string const& text) {
+  TemporaryDirectory const directory;
+  Words records;
+  read_records(write_file(directory, "f", text), form, [&](Record const& record) {
+    std::string all = std::to_string(record.line) + "." + std::to_string(record.element);
+    for (std::string const& value : record.values) all += " <" + value + ">";
+    for (std::string const& value : record.list) all += " [" + value + "]";
+    records.push_back(all);
+  });
+  return records;
+}
+
+/// What is said of the file, without its folder.
+std::string refusal(RecordForm const& form, std::string const& text) {
+  try {
+    (void)read(form, text);
+  } catch (zeroth::InvalidFile const& error) {
+    std::string const message = error.what();
+    return message.substr(message.rfind("/f:") + 1);
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("tab separated: columns by name, in any order, quotes are text") {
+  RecordForm const form = table(DataFormat::tsv, {"b", "a"});
+  CHECK(read(form, "a\tc\tb\n1\t2\t\"3\"\r\n\n \t \n4\t\t6") == Words{"2.0 <\"3\"> <1>", "5.0 <6> <4>"});
+  CHECK(read(form,
+             "\xEF\xBB\xBF"
+             "a\tb\nx\xFF\ty\n") == Words{"2.0 <y> <x\xEF\xBF\xBD>"});
+  CHECK(read(table(DataFormat::tsv, {"b"}, {"a", "b"}), "1\t2\n") == Words{"1.0 <2>"});
+}
+
+TEST_CASE("the first of several names that a header has is the column") {
+  RecordForm form = table(DataFormat::tsv, {"x"});
+  form.fields[0].places = {"sentence", "content"};
+  CHECK(read(form, "content\n1\n") == Words{"2.0 <1>"});
+  CHECK(read(form, "content\tsentence\n1\t2\n") == Words{"2.0 <2>"});
+  CHECK(refusal(form, "text\tlabel\n1\t2\n") ==
+        "f:1: header: expected a column \"sentence\" or \"content\", found \"text, label\"");
+}
+
+TEST_CASE("comma separated: quoted fields hold commas, quotes and line ends") {
+  RecordForm const form = table(DataFormat::csv, {"a", "b"});
+  CHECK(read(form, "a,b\n1,2\n") == Words{"2.0 <1> <2>"});
+  CHECK(read(form, "b,a\r\n\"x, \"\"y\"\"\",2\r\n") == Words{"2.0 <2> <x, \"y\">"});
+  CHECK(read(form, "a,b\n\"one\r\ntwo\n\",\"\"\n3,4") == Words{"2.0 <one\r\ntwo\n> <>", "5.0 <3> <4>"});
+  CHECK(read(form, "\"a\",\"b\"\n,\n\n \n5,\n") == Words{"2.0 <> <>", "5.0 <5> <>"});
+  CHECK(read(table(DataFormat::csv, {"x"}, {"x", "y"}), "\"\xC3\",2") == Words{"1.0 <\xEF\xBF\xBD>"});
+  CHECK(read(form,
+             "\xEF\xBB\xBF"
+             "a,b\n1,2") == Words{"2.0 <1> <2>"});
+}
+
+TEST_CASE("a table with a bad row or header is refused with file and line") {
+  RecordForm const tsv = table(DataFormat::tsv, {"a"});
+  RecordForm const csv = table(DataFormat::csv, {"a"});
+  CHECK(refusal(tsv, "") == "f: expected a header and rows, found an empty file");
+  CHECK(refusal(tsv, "a\tb\n1\n") == "f:2: expected 2 fields separated by tabs, found 1");
+  CHECK(refusal(tsv, "b\n") == "f:1: header: expected a column \"a\", found \"b\"");
+  CHECK(refusal(tsv, "a\ta\n1\t2\n") == "f:1: header: expected one column \"a\", found several");
+  CHECK(refusal(csv, "a,b\n\"1\n2\",3\n4\n") == "f:4: expected 2 fields separated by commas, found 1");
+  CHECK(refusal(csv, "a\n1\n\"2\n3\n") == "f:3: expected a closing quote, found the end of the file");
+  CHECK(refusal(csv, "a\n\"1\"2\n") ==
+        "f:2: expected a comma or the end of the line after a quoted field, found \"2\"");
+  CHECK(refusal(csv, "a\n1\"2\n") == "f:2: expected a field with a quote in it to be in quotes itself, found \"1\"2\"");
+  CHECK(refusal(table(DataFormat::csv, {"a"}, {"a", "b"}), "1\n") ==
+        "f:1: expected 2 fields separated by commas, found 1");
+}
+
+TEST_CASE("JSON lines: strings as they are, other scalars as JSON writes them") {
+  CHECK(
+      read(json({"a", "b.c"}), "{\"b\": {\"c\": true}, \"a\": \"caf\\u00e9\"}\n\n{\"a\": 3, \"b\": {\"c\": 0.5}}\n") ==
+      Words{"1.0 <caf\xC3\xA9> <true>", "3.0 <3> <0.5>"});
+  RecordForm form = json({"x"});
+  form.fields[0].paths = {JsonPath("a.b"), JsonPath("c")};
+  CHECK(read(form, "{\"c\": 1}\n{\"c\": 1, \"a\": {\"b\": 2}}") == Words{"1.0 <1>", "2.0 <2>"});
+  CHECK(refusal(form, "{}") == "f:1: a.b or c: expected a string, number or boolean, found no such field");
+}
+
+TEST_CASE("the innermost objects of nested lists are examples that see what lies around them") {
+  std::string const line =
+      R"({"p": {"t": "T", "q": [{"t": "q0", "a": [{"t": "a0"}, {"t": "a1"}]}, {"t": "q1", "a": []},)"
+      R"( {"t": "q2", "a": [{"t": "a2"}]}]}})";
+  CHECK(read(json({"p.t", "p.q[].t", "p.q[].a[].t"}, "p.q[].a[]"), "\n" + line) ==
+        Words{"2.0 <T> <q0> <a0>", "2.1 <T> <q0> <a1>", "2.2 <T> <q2> <a2>"});
+  CHECK(read(json({"p.t", "p.q[].t"}, "p.q[]"), line) == Words{"1.0 <T> <q0>", "1.1 <T> <q1>", "1.2 <T> <q2>"});
+  CHECK(read(json({"n[]"}, "n[]"), R"({"n": ["x", 2]})") == Words{"1.0 <x>", "1.1 <2>"});
+}
+
+TEST_CASE("candidates may be a list of the example") {
+  RecordForm form = json({"q"});
+  form.list = JsonPath("choices[]");
+  CHECK(read(form, R"({"q": 1, "choices": ["a", 2, true]})") == Words{"1.0 <1> [a] [2] [true]"});
+  form.list = JsonPath("c.all[].text");
+  CHECK(read(form, R"({"q": 1, "c": {"all": [{"text": "a"}, {"text": "b"}]}})") == Words{"1.0 <1> [a] [b]"});
+  CHECK(refusal(form, R"({"q": 1, "c": {"all": []}})") ==
+        "f:1: c.all[].text: expected an array of at least one candidate, found an empty one");
+  CHECK(refusal(form, R"({"q": 1, "c": 3})") ==
+        "f:1: c.all[].text: expected an array of at least one candidate, found no such field");
+  CHECK(refusal(form, R"({"q": 1, "c": {"all": [{"text": "a"}, {}]}})") ==
+        "f:1: c.all[1].text: expected a string, number or boolean, found no such field");
+  form = json({"l[].q"}, "l[]");
+  form.list = JsonPath("l[].c[]");
+  CHECK(read(form, R"({"l": [{"q": 1, "c": ["a"]}, {"q": 2, "c": ["b", "c"]}]})") ==
+        Words{"1.0 <1> [a]", "1.1 <2> [b] [c]"});
+}
+
+TEST_CASE("a line of JSON that is not as it should be is refused with the place in it") {
+  RecordForm const nested = json({"p.q[].t"}, "p.q[]");
+  CHECK(refusal(json({"a"}), "{\"a\": 1}\n{\"a\": ") == "f:2: expected a JSON object, found \"{\"a\": \"");
+  CHECK(refusal(json({"a"}), "[1]") == "f:1: expected a JSON object, found \"[1]\"");
+  CHECK(refusal(json({"a"}), "{\"a\": null}") == "f:1: a: expected a string, number or boolean, found null");
+  CHECK(refusal(json({"a"}), "{\"a\": [1]}") == "f:1: a: expected a string, number or boolean, found array");
+  CHECK(refusal(json({"a.b"}), "{\"a\": 1}") == "f:1: a.b: expected a string, number or boolean, found no such field");
+  CHECK(refusal(nested, R"({"p": {}})") == "f:1: p.q[]: expected an array, found no such field");
+  CHECK(refusal(nested, R"({"p": {"q": "x"}})") == "f:1: p.q[]: expected an array, found \"x\"");
+  CHECK(refusal(nested, R"({"p": {"q": [{"t": 1}, {"u": 1}]}})") ==
+        "f:1: p.q[1].t: expected a string, number or boolean, found no such field");
+  CHECK(refusal(json({"a"}), std::string(100'000, '[')) != "accepted");
+}
+
+TEST_CASE("plain lines are examples, blank ones are not") {
+  CHECK(read(table(DataFormat::lines, {"line"}), "\xEF\xBB\xBFone \n\n \ntwo\r\n") == Words{"1.0 <one >", "4.0 <two>"});
+}
+
+TEST_CASE("a path of JSON keys is read, compared and written with element numbers") {
+  JsonPath const path("a.b[].c[].d");
+  CHECK(path.lists() == 2);
+  CHECK_FALSE(path.is_list());
+  CHECK(JsonPath("a[]").is_list());
+  CHECK(path.text() == "a.b[].c[].d");
+  std::vector<std::size_t> const elements{3, 0};
+  CHECK(path.text(elements) == "a.b[3].c[0].d");
+  CHECK(path.shares_lists(JsonPath("a.b[].x"), 1));
+  CHECK_FALSE(path.shares_lists(JsonPath("a.b[].x"), 2));
+  CHECK_FALSE(path.shares_lists(JsonPath("a.x[]"), 1));
+  for (char const* bad : {"", ".", "a.", ".a", "a..b", "[]", "a[", "a[]b", "a[0]", "a[][]"})
+    CHECK_THROWS_AS(JsonPath(bad), zeroth::InvalidArgument);
+}
