@@ -13,7 +13,8 @@
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 
-#include "tasks.hpp"
+#include "builtin_tasks.hpp"
+#include "task.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -97,10 +98,14 @@ void add_compute(CLI::App& command, ComputeOptions& options) {
 
 void add_task(CLI::App& command, TaskOptions& options) {
   add_model(command, options.model);
-  command.add_option("--task", options.task, "task: " + std::string(task_names))->required()->type_name("NAME");
-  command.add_option("--data", options.data, "folder with the task's files, or the folder above it")
+  command.add_option("--task", options.task, "task: " + builtin_task_names() + ", or a task file, FILE.json")
       ->required()
-      ->type_name("DIR");
+      ->type_name("NAME");
+  command
+      .add_option("--data", options.data,
+                  "folder with the task's files, or the folder above it; or the file, if the task has one alone")
+      ->required()
+      ->type_name("PATH");
   command.add_option("--eval-examples", options.evaluation_examples, "held-out examples to evaluate on")
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(1))
@@ -110,7 +115,20 @@ void add_task(CLI::App& command, TaskOptions& options) {
                   "longest sequence; a longer prompt loses its beginning (default 512, or the model's context)")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(2));
+  command
+      .add_option("--shots", options.shots,
+                  "training examples, as many of each candidate, shown with their answers before each prompt")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(0, 1024))
+      ->capture_default_str();
   add_compute(command, options);
+}
+
+void add_seed(CLI::App& command, TaskOptions& options, std::string const& help) {
+  command.add_option("--seed", options.seed, help)
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0))
+      ->capture_default_str();
 }
 
 std::string per_method(auto value_of) {
@@ -195,10 +213,7 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
                   "steps between evaluations; 0: only before and after; default a tenth of the steps")
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(0));
-  command.add_option("--seed", options.seed, "seed of the noise, the batches and the choice of training examples")
-      ->type_name("N")
-      ->transform(whole_number<std::uint64_t>(0))
-      ->capture_default_str();
+  add_seed(command, options, "seed of the noise, the batches and the choice of training examples and shots");
   return command;
 }
 
@@ -207,6 +222,15 @@ CLI::App& add_eval(CLI::App& app, EvalOptions& options) {
   command.group("Commands");
   add_task(command, options);
   command.add_option("--output", options.output, "JSON file to write")->required()->type_name("FILE");
+  add_seed(command, options, "seed of the choice of shots");
+  return command;
+}
+
+CLI::App& add_tasks(CLI::App& app, TasksOptions& options) {
+  CLI::App& command = *app.add_subcommand("tasks", "List the built-in tasks, or print the task file of one");
+  command.group("Commands");
+  command.add_option("name", options.name, "task whose file is printed, a start for one of your own")
+      ->type_name("NAME");
   return command;
 }
 
@@ -313,6 +337,7 @@ Command parse_arguments(int argc, char const* const* argv) {
   TokenizeOptions tokenize;
   ExportOptions exported;
   InspectOptions inspect;
+  TasksOptions tasks;
   CLI::App const& finetune_command = add_finetune(app, finetune);
   CLI::App const& eval_command = add_eval(app, eval);
   CLI::App const& score_command = add_score(app, score);
@@ -320,6 +345,7 @@ Command parse_arguments(int argc, char const* const* argv) {
   CLI::App const& tokenize_command = add_tokenize(app, tokenize);
   CLI::App const& export_command = add_export(app, exported);
   add_inspect(app, inspect);
+  CLI::App const& tasks_command = add_tasks(app, tasks);
 
   try {
     app.parse(argc, argv);
@@ -333,17 +359,18 @@ Command parse_arguments(int argc, char const* const* argv) {
 
   if (finetune_command.parsed()) {
     check(finetune);
-    check_task_name(finetune.task);
+    check_task_option(finetune.task);
     return finetune;
   }
   if (eval_command.parsed()) {
-    check_task_name(eval.task);
+    check_task_option(eval.task);
     return eval;
   }
   if (score_command.parsed()) return score;
   if (generate_command.parsed()) return generate;
   if (tokenize_command.parsed()) return tokenize;
   if (export_command.parsed()) return exported;
+  if (tasks_command.parsed()) return tasks;
   return inspect;
 }
 

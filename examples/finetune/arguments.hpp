@@ -13,7 +13,7 @@ struct HelpText {
 };
 
 using Command = std::variant<HelpText, FinetuneOptions, EvalOptions, ScoreOptions, GenerateOptions, TokenizeOptions,
-                             ExportOptions, InspectOptions>;
+                             ExportOptions, InspectOptions, TasksOptions>;
 
 /// Reads the command line and checks each value for itself.
 /// @throws InvalidArgument naming the option, what was expected and what was found.

@@ -17,5 +17,6 @@ int run(GenerateOptions const& options);
 int run(TokenizeOptions const& options);
 int run(ExportOptions const& options);
 int run(InspectOptions const& options);
+int run(TasksOptions const& options);
 
 }  // namespace zeroth::cli

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -19,45 +21,67 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json to_json(EvaluationResult const& result, EncodedExamples const& examples, EvalOptions const& options,
-             std::vector<std::string> const& candidates) {
+/// What became of each example, and where it came from.
+Json to_json(EvaluationResult const& result, EncodedExamples const& examples, std::span<TextExample const> texts,
+             Task const& task) {
   Json rows = Json::array();
-  for (std::size_t i = 0; i < examples.examples.size(); ++i)
-    rows.push_back(Json{
-        {"label", examples.examples[i].label}, {"prediction", result.predictions[i]}, {"scores", result.scores[i]}});
-  return Json{{"model", options.model.string()},
-              {"task", options.task},
-              {"candidates", candidates},
-              {"examples", examples.examples.size()},
-              {"examples_truncated", examples.truncated},
-              {"accuracy", result.accuracy},
-              {"loss", result.loss},
-              {"per_example", std::move(rows)}};
+  for (std::size_t i = 0; i < examples.examples.size(); ++i) {
+    TextExample const& text = texts[examples.sources[i]];
+    Json row{{"line", text.line}, {"element", text.element}};
+    if (task.is_text()) {
+      row["tokens"] = examples.examples[i].candidates[0].size();
+      row["loss"] = -result.scores[i][0];
+    } else {
+      if (!text.candidates.empty()) row["candidates"] = text.candidates;
+      row["label"] = examples.examples[i].label;
+      row["prediction"] = result.predictions[i];
+      row["scores"] = result.scores[i];
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 }  // namespace
 
 int run(EvalOptions const& options) {
+  Task const task = find_task(options.task);
   check_writable(options.output, {options.model});
-  TaskData const data = load_task(options.task, options.data);
+  TaskData data = load_task(task, options.data);
   LanguageModel const model(options.model);
-  EncodedExamples const examples = encode(choose_held_out_examples(data, options.evaluation_examples), data.candidates,
-                                          model.tokenizer, longest_sequence(options, model));
+  std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);
+  std::span<TextExample const> const texts = choose_held_out_examples(data, options.evaluation_examples);
+  EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), longest_sequence(options, model));
+  EncodedExamples const examples = encode(texts, rules, model.tokenizer);
   OpenMpExecutor executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
 
   std::optional<EvaluationResult> result;
   {
     Progress progress(0);
-    result = evaluate(decoder, examples.examples, [&](std::size_t done) {
+    result = evaluate(decoder, examples, task, [&](std::size_t done) {
       progress.evaluation(done, examples.examples.size());
       return true;
     });
   }
+  Json const json{{"model", options.model.string()},
+                  {"task", options.task},
+                  {"split", data.split.empty() ? Json(nullptr) : Json(data.split)},
+                  {"shots", options.shots},
+                  {"candidates", data.candidates.empty() ? Json(nullptr) : Json(data.candidates)},
+                  {"examples", examples.examples.size()},
+                  {"examples_truncated", examples.truncated},
+                  {"accuracy", result->accuracy ? Json(*result->accuracy) : Json(nullptr)},
+                  {"metric", to_string(task.metric.kind)},
+                  {"metric_value", result->metric},
+                  {"loss", result->loss},
+                  {"per_example", to_json(*result, examples, texts, task)}};
   OutputFile output(options.output);
-  output.write(to_json(*result, examples, options, data.candidates).dump(2) + "\n");
+  output.write(json.dump(2) + "\n");
   output.finish();
-  std::fprintf(stderr, "accuracy %.4f, loss %.4f on %zu held-out examples\n", result->accuracy, result->loss,
+  if (!data.split.empty()) std::fprintf(stderr, "%s\n", data.split.c_str());
+  EvaluationMetrics const metrics{0, result->accuracy, result->metric, result->loss, examples.examples.size()};
+  std::fprintf(stderr, "%s on %zu held-out examples\n", summary_of(metrics, task.metric).c_str(),
                examples.examples.size());
   return 0;
 }

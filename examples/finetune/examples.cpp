@@ -4,12 +4,37 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include <zeroth/error.hpp>
 
 #include "order.hpp"
+#include "text.hpp"
 
 namespace zeroth::cli {
+namespace {
+
+// Epochs that no run reaches, so that these choices share no random bits with the order of batches.
+constexpr std::uint32_t training_epoch = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t demonstrations_epoch = training_epoch - 1;
+constexpr std::uint32_t demonstrations_order_epoch = training_epoch - 2;
+
+/// Indices of `count` training examples, one of each candidate in turn for as long as there are any.
+std::vector<std::uint32_t> choose_balanced(TaskData const& data, std::size_t count, std::uint64_t seed) {
+  std::vector<std::vector<std::uint32_t>> classes;
+  for (std::uint32_t i : permutation(seed, demonstrations_epoch, static_cast<std::uint32_t>(data.train.size()))) {
+    std::uint32_t const label = data.train[i].label;
+    if (label >= classes.size()) classes.resize(label + 1);
+    classes[label].push_back(i);
+  }
+  std::vector<std::uint32_t> chosen;
+  for (std::size_t turn = 0; chosen.size() < count; ++turn)
+    for (std::vector<std::uint32_t> const& members : classes)
+      if (turn < members.size() && chosen.size() < count) chosen.push_back(members[turn]);
+  return chosen;
+}
+
+}  // namespace
 
 std::uint32_t longest_sequence(TaskOptions const& options, LanguageModel const& model) {
   constexpr std::uint32_t usual = 512;
@@ -21,9 +46,8 @@ std::uint32_t longest_sequence(TaskOptions const& options, LanguageModel const& 
 }
 
 std::vector<TextExample> choose_training_examples(TaskData const& data, std::uint64_t count, std::uint64_t seed) {
-  // An epoch that no run reaches, so that the choice shares no random bits with the order of batches.
-  constexpr std::uint32_t epoch = std::numeric_limits<std::uint32_t>::max();
-  std::vector<std::uint32_t> const order = permutation(seed, epoch, static_cast<std::uint32_t>(data.train.size()));
+  std::vector<std::uint32_t> const order =
+      permutation(seed, training_epoch, static_cast<std::uint32_t>(data.train.size()));
   std::vector<TextExample> chosen;
   for (std::size_t i = 0; i < std::min<std::uint64_t>(count, order.size()); ++i) chosen.push_back(data.train[order[i]]);
   return chosen;
@@ -31,6 +55,34 @@ std::vector<TextExample> choose_training_examples(TaskData const& data, std::uin
 
 std::span<TextExample const> choose_held_out_examples(TaskData const& data, std::uint64_t count) {
   return std::span(data.held_out).first(std::min<std::uint64_t>(count, data.held_out.size()));
+}
+
+std::string take_demonstrations(Task const& task, TaskData& data, std::uint32_t count, std::uint64_t seed) {
+  if (count == 0) return {};
+  if (task.is_text())
+    throw InvalidArgument("--shots: expected 0 for a text, which has no candidates, found " + std::to_string(count));
+  if (count > data.train.size())
+    throw InvalidArgument("--shots: expected at most the number of training examples, " +
+                          std::to_string(data.train.size()) + ", found " + std::to_string(count));
+  std::vector<std::uint32_t> chosen = choose_balanced(data, count, seed);
+  std::string text;
+  for (std::uint32_t i : permutation(seed, demonstrations_order_epoch, count)) {
+    TextExample const& example = data.train[chosen[i]];
+    text += std::string(strip(example.prompt + candidates_of(example, data)[example.label])) + "\n\n";
+  }
+  std::sort(chosen.begin(), chosen.end());
+  for (auto i = chosen.rbegin(); i != chosen.rend(); ++i) data.train.erase(data.train.begin() + *i);
+  return text;
+}
+
+EncodingRules encoding_rules(Task const& task, TaskData const& data, std::string demonstrations,
+                             std::uint32_t max_tokens) {
+  return {.candidates = data.candidates,
+          .demonstrations = std::move(demonstrations),
+          .candidates_own_shared_beginning = task.candidates_own_shared_beginning,
+          .against_neutral = task.neutral.has_value(),
+          .is_text = task.is_text(),
+          .max_tokens = max_tokens};
 }
 
 }  // namespace zeroth::cli

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "encoding.hpp"
 #include "language_model.hpp"
@@ -21,5 +23,16 @@ namespace zeroth::cli {
 
 /// The first `count` held-out examples, or all if there are fewer: the same ones for every run.
 [[nodiscard]] std::span<TextExample const> choose_held_out_examples(TaskData const& data, std::uint64_t count);
+
+/// Takes `count` training examples out of `data`, to be shown before each prompt, and returns their text: each with its
+/// right candidate and without white space at its ends, a blank line after each. Which ones and in which order depends
+/// on the seed; there are as many of each candidate as there can be.
+/// @throws InvalidArgument if the task has no candidates or fewer training examples.
+[[nodiscard]] std::string take_demonstrations(Task const& task, TaskData& data, std::uint32_t count,
+                                              std::uint64_t seed);
+
+/// How examples of the task are encoded.
+[[nodiscard]] EncodingRules encoding_rules(Task const& task, TaskData const& data, std::string demonstrations,
+                                           std::uint32_t max_tokens);
 
 }  // namespace zeroth::cli

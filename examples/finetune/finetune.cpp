@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <zeroth/backend/eigen.hpp>
@@ -85,15 +86,16 @@ void with_mask_of(FinetuneOptions const& options, Body const& body) {
 /// One run: what is the same for all methods, and the loop over the steps.
 class FinetuneRun {
  public:
-  FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model,
+  FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model, Task const& task,
               EncodedExamples const& train, EncodedExamples const& held_out)
       : options_(options),
         model_(model),
+        task_(task),
         train_(train),
         held_out_(held_out),
         executor_(options.threads),
         decoder_(make_decoder(model.weights, options.backend, executor_)),
-        scorer_(decoder_),
+        scorer_(decoder_, task.scoring),
         metrics_(out.metrics()),
         progress_(*options.steps) {}
 
@@ -161,24 +163,24 @@ class FinetuneRun {
   /// Returns whether the evaluation came to its end.
   bool evaluate_now(std::uint64_t step, std::optional<EvaluationMetrics>& result, bool interruptible) {
     Clock::time_point const start = Clock::now();
-    std::optional<EvaluationResult> const evaluation = evaluate(decoder_, held_out_.examples, [&](std::size_t done) {
+    std::optional<EvaluationResult> const evaluation = evaluate(decoder_, held_out_, task_, [&](std::size_t done) {
       progress_.evaluation(done, held_out_.examples.size());
       return !interruptible || !interrupted();
     });
     if (!evaluation) return false;
-    result = EvaluationMetrics{step, evaluation->accuracy, evaluation->loss, held_out_.examples.size()};
+    result =
+        EvaluationMetrics{step, evaluation->accuracy, evaluation->metric, evaluation->loss, held_out_.examples.size()};
     evaluated_step_ = step;
     metrics_.write(*result);
-    std::array<char, 128> line{};
-    std::snprintf(line.data(), line.size(), "step %llu: accuracy %.4f, loss %.4f on %zu held-out examples (%s)",
-                  static_cast<unsigned long long>(step), result->accuracy, result->loss, held_out_.examples.size(),
-                  human_duration(seconds_since(start)).c_str());
-    progress_.message(line.data());
+    progress_.message("step " + std::to_string(step) + ": " + summary_of(*result, task_.metric) + " on " +
+                      std::to_string(held_out_.examples.size()) + " held-out examples (" +
+                      human_duration(seconds_since(start)) + ")");
     return true;
   }
 
   FinetuneOptions const& options_;
   LanguageModel const& model_;
+  Task const& task_;
   EncodedExamples const& train_;
   EncodedExamples const& held_out_;
   OpenMpExecutor executor_;
@@ -190,40 +192,46 @@ class FinetuneRun {
   std::optional<std::uint64_t> evaluated_step_;
 };
 
-/// The training and the held-out examples as tokens; the task's text is gone when this returns.
+/// The training and the held-out examples as tokens; the task's text is gone when they are made.
 struct EncodedTask {
   EncodedExamples train;
   EncodedExamples held_out;
+  std::string split;  ///< TaskData::split
 };
 
-EncodedTask encode_task(TaskData const& data, FinetuneOptions const& options, LanguageModel const& model) {
-  std::uint32_t const longest = *options.max_tokens;
+EncodedTask encode_task(Task const& task, TaskData data, FinetuneOptions const& options, LanguageModel const& model) {
+  std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);
   std::vector<TextExample> const train = choose_training_examples(data, options.train_examples, options.seed);
-  std::span<TextExample const> const held_out = choose_held_out_examples(data, options.evaluation_examples);
-  return {encode(train, data.candidates, model.tokenizer, longest),
-          encode(held_out, data.candidates, model.tokenizer, longest)};
+  if (train.empty())
+    throw InvalidFile(options.data.string() + ": expected at least one training example that is not held out" +
+                      (options.shots > 0 ? " or shown" : "") + ", found none");
+  EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), *options.max_tokens);
+  return {encode(train, rules, model.tokenizer),
+          encode(choose_held_out_examples(data, options.evaluation_examples), rules, model.tokenizer),
+          std::move(data.split)};
 }
 
 }  // namespace
 
 int run(FinetuneOptions const& given) {
   FinetuneOptions options = resolved(given);
+  Task const task = find_task(options.task);
   RunDirectory out(options.out, options.overwrite);
-  std::optional<TaskData> data = load_task(options.task, options.data);
+  TaskData data = load_task(task, options.data);
   LanguageModel const model(options.model);
   options.max_tokens = longest_sequence(options, model);
-  EncodedTask const task = encode_task(*data, options, model);
-  data.reset();
+  EncodedTask const encoded = encode_task(task, std::move(data), options, model);
   out.check_space(saved_bytes(model, options.save));
 
   catch_interrupts();
   out.begin();
   RunResult result;
-  FinetuneRun run(options, out, model, task.train, task.held_out);
+  FinetuneRun run(options, out, model, task, encoded.train, encoded.held_out);
   run.progress().message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
-                         std::string(to_string(options.method)) + ": " + std::to_string(task.train.examples.size()) +
-                         " training and " + std::to_string(task.held_out.examples.size()) + " held-out examples, " +
+                         std::string(to_string(options.method)) + ": " + std::to_string(encoded.train.examples.size()) +
+                         " training and " + std::to_string(encoded.held_out.examples.size()) + " held-out examples, " +
                          std::to_string(*options.steps) + " steps");
+  if (!encoded.split.empty()) run.progress().message(encoded.split);
   if (!run.evaluate_before(result)) {
     run.progress().message("interrupted before the first step: nothing is saved");
     return interrupted_exit_code;
@@ -236,10 +244,9 @@ int run(FinetuneOptions const& given) {
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
   save_model(model, options.save, model::TensorType::f32, out.model());
   run.evaluate_after(result);
-  write_summary(out.summary(), options, model, task.train, task.held_out, result);
+  write_summary(out.summary(), options, task, encoded.split, model, encoded.train, encoded.held_out, result);
   run.progress().message("saved in " + out.model().string());
-  std::printf("accuracy %.4f -> %.4f, loss %.4f -> %.4f\n", result.before->accuracy, result.after->accuracy,
-              result.before->loss, result.after->loss);
+  std::printf("%s\n", summary_of(*result.before, *result.after, task.metric).c_str());
   return result.interrupted ? interrupted_exit_code : 0;
 }
 

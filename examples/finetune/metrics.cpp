@@ -26,7 +26,8 @@ void MetricsFile::write(StepMetrics const& metrics) {
 void MetricsFile::write(EvaluationMetrics const& metrics) {
   file_.append(Json{{"type", "evaluation"},
                     {"step", metrics.step},
-                    {"accuracy", metrics.accuracy},
+                    {"accuracy", metrics.accuracy ? Json(*metrics.accuracy) : Json(nullptr)},
+                    {"metric", metrics.metric},
                     {"loss", metrics.loss},
                     {"examples", metrics.examples}}
                    .dump());

@@ -26,8 +26,9 @@ struct StepMetrics {
 
 /// One evaluation on the held-out examples.
 struct EvaluationMetrics {
-  std::uint64_t step = 0;  ///< how many steps were done before
-  double accuracy = 0;
+  std::uint64_t step = 0;          ///< how many steps were done before
+  std::optional<double> accuracy;  ///< none for a text
+  double metric = 0;               ///< what the task is judged by
   double loss = 0;
   std::uint64_t examples = 0;
 };

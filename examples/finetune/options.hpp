@@ -84,10 +84,12 @@ struct ComputeOptions {
 /// A model, a task and where its data lie: what `finetune` and `eval` have in common.
 struct TaskOptions : ComputeOptions {
   std::filesystem::path model;
-  std::string task;
+  std::string task;  ///< name of a built-in task, or a task file
   std::filesystem::path data;
   std::uint64_t evaluation_examples = 500;
   std::optional<std::uint32_t> max_tokens;  ///< default: 512, or the context of the model if that is shorter
+  std::uint32_t shots = 0;                  ///< training examples that are shown before each prompt
+  std::uint64_t seed = 0;
 };
 
 /// `zeroth finetune`.
@@ -105,7 +107,6 @@ struct FinetuneOptions : TaskOptions {
   std::uint64_t train_examples = 1000;
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
   std::uint32_t samples = 1;
-  std::uint64_t seed = 0;
   double weight_decay = 0;
   std::optional<double> clip;
   SaveFormat save = SaveFormat::safetensors;
@@ -146,6 +147,11 @@ struct ExportOptions {
   SaveFormat to = SaveFormat::safetensors;
   model::TensorType dtype = model::TensorType::f32;
   bool overwrite = false;
+};
+
+/// `zeroth tasks`.
+struct TasksOptions {
+  std::string name;  ///< empty: all
 };
 
 /// `zeroth inspect`.

@@ -31,6 +31,10 @@ std::string eigen() {
          std::to_string(EIGEN_MINOR_VERSION);
 }
 
+Json or_null(std::optional<double> const& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 Json to_json(FinetuneOptions const& options) {
   return Json{{"model", options.model.string()},
               {"task", options.task},
@@ -48,12 +52,13 @@ Json to_json(FinetuneOptions const& options) {
               {"train_examples", options.train_examples},
               {"eval_every", *options.evaluate_every},
               {"eval_examples", options.evaluation_examples},
+              {"shots", options.shots},
               {"samples", options.samples},
               {"seed", options.seed},
               {"backend", to_string(options.backend)},
               {"threads", options.threads},
               {"weight_decay", options.weight_decay},
-              {"clip", options.clip ? Json(*options.clip) : Json(nullptr)},
+              {"clip", or_null(options.clip)},
               {"max_tokens", *options.max_tokens},
               {"save", to_string(options.save)}};
 }
@@ -71,12 +76,16 @@ std::uint64_t stored_bytes(ModelSource const& source) {
 
 }  // namespace
 
-void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, LanguageModel const& model,
-                   EncodedExamples const& train, EncodedExamples const& held_out, RunResult const& result) {
+void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, Task const& task,
+                   std::string const& split, LanguageModel const& model, EncodedExamples const& train,
+                   EncodedExamples const& held_out, RunResult const& result) {
   ParameterSet const& parameters = model.weights.parameters();
   Json const summary{
-      {"accuracy_before", result.before->accuracy},
-      {"accuracy_after", result.after->accuracy},
+      {"accuracy_before", or_null(result.before->accuracy)},
+      {"accuracy_after", or_null(result.after->accuracy)},
+      {"metric", to_string(task.metric.kind)},
+      {"metric_before", result.before->metric},
+      {"metric_after", result.after->metric},
       {"loss_before", result.before->loss},
       {"loss_after", result.after->loss},
       {"steps", result.steps},
@@ -91,6 +100,7 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"train_examples", train.examples.size()},
       {"evaluation_examples", held_out.examples.size()},
       {"examples_truncated", train.truncated + held_out.truncated},
+      {"split", split.empty() ? Json(nullptr) : Json(split)},
       {"model", {{"path", model.source.path()}, {"bytes", stored_bytes(model.source)}}},
       {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},
       {"options", to_json(options)}};

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "encoding.hpp"
 #include "language_model.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
+#include "task.hpp"
 
 namespace zeroth::cli {
 
@@ -24,8 +26,10 @@ struct RunResult {
 };
 
 /// Writes summary.json. The options must be complete: no default left open.
+/// @param split TaskData::split
 /// @throws InvalidFile if it cannot be written.
-void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, LanguageModel const& model,
-                   EncodedExamples const& train, EncodedExamples const& held_out, RunResult const& result);
+void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, Task const& task,
+                   std::string const& split, LanguageModel const& model, EncodedExamples const& train,
+                   EncodedExamples const& held_out, RunResult const& result);
 
 }  // namespace zeroth::cli

@@ -2,14 +2,12 @@
 #include "tasks.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <unordered_set>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include <zeroth/error.hpp>
 
@@ -21,187 +19,226 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Which examples are held out, and in which order, must not depend on the seed of a run.
-constexpr std::uint64_t split_seed = 0x5EED;
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
-/// One line of a dataset and where it came from.
-struct Row {
-  fs::path const& path;
-  std::size_t number;  ///< counted from 1
-  std::string_view text;
+/// A value as a data file would have it: numbers, true and false are bare, all else is in quotes.
+std::string as_written(std::string const& value) {
+  return value == "true" || value == "false" || parse_number<double>(value) ? value : in_quotes(value);
+}
 
-  [[noreturn]] void refuse(std::string const& why) const {
-    throw InvalidFile(path.string() + ":" + std::to_string(number) + ": " + why);
+/// "expected a, b or c, found d".
+std::string expected_one_of(std::vector<std::string> const& allowed, std::string const& found) {
+  std::string names;
+  for (std::size_t i = 0; i < allowed.size(); ++i)
+    names += (i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ") + allowed[i];
+  return "expected " + names + ", found " + found;
+}
+
+/// Makes the examples of one task out of records.
+class ExampleMaker {
+ public:
+  explicit ExampleMaker(Task const& task) : task_(task) {
+    if (!task.has_fixed_candidates()) return;
+    for (TextTemplate const& candidate : task.candidates) fixed_.push_back(candidate.fill({}, [](std::size_t) {}));
   }
+
+  [[nodiscard]] std::vector<std::string> const& fixed_candidates() const { return fixed_; }
+
+  [[nodiscard]] std::vector<TextExample> read(fs::path const& path) const {
+    std::vector<TextExample> examples;
+    read_records(path, task_.form, [&](Record const& record) {
+      if (std::optional<TextExample> example = make(record)) examples.push_back(*std::move(example));
+    });
+    if (examples.empty()) throw InvalidFile(path.string() + ": expected at least one example, found none");
+    return examples;
+  }
+
+ private:
+  /// Nothing for a row whose label is in none of the ranges.
+  [[nodiscard]] std::optional<TextExample> make(Record const& record) const {
+    std::vector<std::string> const values = mapped(record);
+    auto on_blank = [&](std::size_t field) {
+      if (!task_.form.fields[field].may_be_blank) record.refuse(field, "expected at least one character, found none");
+    };
+    TextExample example{.prompt = {}, .line = record.line, .element = record.element};
+    if (task_.text) {
+      example.candidates.push_back(task_.text->fill(values, on_blank));
+      return example;
+    }
+    if (fixed_.empty()) example.candidates = own_candidates(record, values, on_blank);
+    std::size_t const count = fixed_.empty() ? example.candidates.size() : fixed_.size();
+    std::optional<std::uint32_t> const label = label_of(record, values[task_.label.field], count);
+    example.prompt = task_.prompt.fill(values, on_blank);
+    if (task_.neutral) example.neutral = task_.neutral->fill(values, on_blank);
+    if (task_.group) example.group = task_.group->fill(values, on_blank);
+    if (!label) return std::nullopt;
+    example.label = first_of_same_text(example.candidates, *label);
+    return example;
+  }
+
+  [[nodiscard]] std::vector<std::string> mapped(Record const& record) const {
+    std::vector<std::string> values = record.values;
+    for (std::size_t f = 0; f < values.size(); ++f) {
+      auto const& pairs = task_.form.fields[f].values;
+      if (!pairs.empty()) values[f] = look_up(record, f, record.values[f], pairs);
+    }
+    return values;
+  }
+
+  template <class T>
+  static T look_up(Record const& record, std::size_t field, std::string const& value,
+                   std::vector<std::pair<std::string, T>> const& pairs) {
+    std::vector<std::string> allowed;
+    for (auto const& [from, to] : pairs) {
+      if (from == value) return to;
+      allowed.push_back(as_written(from));
+    }
+    record.refuse(field, expected_one_of(allowed, in_quotes(value)));
+  }
+
+  [[nodiscard]] std::vector<std::string> own_candidates(Record const& record, std::vector<std::string> values,
+                                                        std::function<void(std::size_t)> const& on_blank) const {
+    std::vector<std::string> candidates;
+    if (!task_.form.list) {
+      for (TextTemplate const& candidate : task_.candidates) candidates.push_back(candidate.fill(values, on_blank));
+      return candidates;
+    }
+    for (std::string const& element : record.list) {
+      values[task_.candidate_field] = element;
+      candidates.push_back(task_.candidates[0].fill(values, on_blank));
+    }
+    return candidates;
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> label_of(Record const& record, std::string const& value,
+                                                      std::size_t candidates) const {
+    LabelRule const& rule = task_.label;
+    if (!rule.ranges.empty()) {
+      std::optional<double> const number = parse_number<double>(strip(value));
+      if (!number || !std::isfinite(*number)) record.refuse(rule.field, "expected a number, found " + in_quotes(value));
+      for (LabelRange const& range : rule.ranges)
+        if (range.contains(*number)) return checked(record, range.candidate, value, candidates);
+      return std::nullopt;
+    }
+    if (!rule.values.empty())
+      return checked(record, look_up(record, rule.field, value, rule.values), value, candidates);
+    std::optional<std::uint32_t> const index = parse_number<std::uint32_t>(value);
+    return checked(record, index.value_or(static_cast<std::uint32_t>(candidates)), value, candidates);
+  }
+
+  [[nodiscard]] std::uint32_t checked(Record const& record, std::uint32_t index, std::string const& value,
+                                      std::size_t candidates) const {
+    if (index >= candidates)
+      record.refuse(task_.label.field, "expected a candidate's index, from 0 to " + std::to_string(candidates - 1) +
+                                           ", found " + in_quotes(value));
+    return index;
+  }
+
+  static std::uint32_t first_of_same_text(std::vector<std::string> const& candidates, std::uint32_t label) {
+    if (candidates.empty()) return label;
+    return static_cast<std::uint32_t>(std::find(candidates.begin(), candidates.end(), candidates[label]) -
+                                      candidates.begin());
+  }
+
+  Task const& task_;
+  std::vector<std::string> fixed_;
 };
 
-std::vector<std::string_view> split_at_tabs(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (;;) {
-    std::size_t const tab = line.find('\t');
-    fields.push_back(line.substr(0, tab));
-    if (tab == std::string_view::npos) return fields;
-    line.remove_prefix(tab + 1);
-  }
-}
-
-std::vector<std::string_view> split_at_tabs(Row const& row, std::size_t expected) {
-  std::vector<std::string_view> fields = split_at_tabs(row.text);
-  if (fields.size() != expected)
-    row.refuse("expected " + std::to_string(expected) + " fields separated by tabs, found " +
-               std::to_string(fields.size()));
-  return fields;
-}
-
-/// Calls `read(row)` for each line but the first `skip` that is not blank.
-template <class Read>
-std::vector<TextExample> read_examples(fs::path const& path, std::vector<std::string> const& lines, std::size_t skip,
-                                       Read const& read) {
-  std::vector<TextExample> examples;
-  for (std::size_t i = skip; i < lines.size(); ++i) {
-    if (strip(lines[i]).empty()) continue;
-    std::string const text = to_valid_utf8(lines[i]);
-    if (std::optional<TextExample> example = read(Row{path, i + 1, text})) examples.push_back(*std::move(example));
-  }
-  if (examples.empty()) throw InvalidFile(path.string() + ": expected at least one example, found none");
-  return examples;
-}
-
-std::string sentiment_prompt(Row const& row, std::string_view text) {
-  std::string_view const stripped = strip(text);
-  if (stripped.empty()) row.refuse("text: expected at least one character, found none");
-  return std::string(stripped) + " It was";
-}
-
-std::vector<TextExample> read_sst2(fs::path const& path) {
-  std::vector<std::string> const lines = read_lines(path);
-  if (lines.empty()) throw InvalidFile(path.string() + ": expected a header and rows, found an empty file");
-  Row const header{path, 1, lines.front()};
-  std::vector<std::string_view> const names = split_at_tabs(header, 2);
-  std::size_t const label_column = names[0] == "label" ? 0 : 1;
-  if (names[label_column] != "label")
-    header.refuse("header: expected a column \"label\", found " + in_quotes(header.text));
-  return read_examples(path, lines, 1, [&](Row const& row) -> std::optional<TextExample> {
-    std::vector<std::string_view> const fields = split_at_tabs(row, 2);
-    std::string_view const label = fields[label_column];
-    if (label != "0" && label != "1") row.refuse("label: expected 0 or 1, found " + in_quotes(label));
-    return TextExample{sentiment_prompt(row, fields[1 - label_column]), label == "1" ? 1U : 0U};
-  });
-}
-
-std::vector<TextExample> read_rte(fs::path const& path) {
-  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<TextExample> {
-    auto const json = nlohmann::json::parse(row.text, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) row.refuse("expected a JSON object, found " + in_quotes(row.text));
-    auto text = [&](char const* field) {
-      auto const found = json.find(field);
-      if (found == json.end()) row.refuse(std::string(field) + ": expected a string, found no such field");
-      if (!found->is_string()) row.refuse(std::string(field) + ": expected a string, found " + found->type_name());
-      return found->template get<std::string>();
-    };
-    std::string const label = text("label");
-    if (label != "entailment" && label != "not_entailment")
-      row.refuse("label: expected \"entailment\" or \"not_entailment\", found " + in_quotes(label));
-    return TextExample{text("premise") + "\nDoes this mean that \"" + text("hypothesis") + "\" is true? Yes or No?\n",
-                       label == "entailment" ? 0U : 1U};
-  });
-}
-
-std::vector<TextExample> read_movie_reviews(fs::path const& path) {
-  return read_examples(path, read_lines(path), 0, [](Row const& row) -> std::optional<TextExample> {
-    std::vector<std::string_view> const fields = split_at_tabs(row, 3);
-    std::string_view const rating = strip(fields[1]);
-    double mean = 0;
-    auto const [end, error] = std::from_chars(rating.data(), rating.data() + rating.size(), mean);
-    if (error != std::errc{} || end != rating.data() + rating.size() || !std::isfinite(mean))
-      row.refuse("mean rating: expected a number, found " + in_quotes(fields[1]));
-    std::string prompt = sentiment_prompt(row, fields[2]);
-    if (std::abs(mean) <= 0.5) return std::nullopt;
-    return TextExample{std::move(prompt), mean > 0 ? 1U : 0U};
-  });
-}
-
-std::vector<TextExample> shuffled(std::vector<TextExample> examples) {
+std::vector<TextExample> shuffled(std::vector<TextExample> examples, std::uint64_t seed) {
   std::vector<TextExample> out;
   out.reserve(examples.size());
-  for (std::uint32_t i : permutation(split_seed, 0, static_cast<std::uint32_t>(examples.size())))
+  for (std::uint32_t i : permutation(seed, 0, static_cast<std::uint32_t>(examples.size())))
     out.push_back(std::move(examples[i]));
   return out;
 }
 
-/// Holds out as many examples of each class, alternating, so that every even number of the first ones is balanced.
-void split_balanced(std::vector<TextExample> all, fs::path const& path, TaskData& data) {
-  std::array<std::vector<TextExample>, 2> classes;
-  for (TextExample& example : shuffled(std::move(all))) classes[example.label].push_back(std::move(example));
-  std::size_t const smaller = std::min(classes[0].size(), classes[1].size());
-  if (smaller < 2)
-    throw InvalidFile(path.string() + ": expected at least two examples of each class, found " +
-                      std::to_string(classes[0].size()) + " negative and " + std::to_string(classes[1].size()) +
-                      " positive");
-  std::size_t const held_out = std::clamp<std::size_t>(smaller / 5, 1, 1000);
+/// How many of `count` examples are held out.
+std::size_t held_out_count(TaskSplit const& split, std::size_t count) {
+  // A share such as 0.29 is a little less in binary: 0.29 of 100 are 29 all the same.
+  auto const share = static_cast<std::size_t>(static_cast<double>(count) * split.held_out_share + 1e-9);
+  return std::clamp<std::size_t>(share, 1, split.at_most.value_or(count));
+}
+
+/// Moves the first `held_out` of each part, one of each in turn, to the held-out examples, and the rest to the others.
+void divide(std::vector<std::vector<TextExample>> parts, std::size_t held_out, TaskData& data) {
   for (std::size_t i = 0; i < held_out; ++i)
-    for (std::vector<TextExample>& members : classes) data.held_out.push_back(std::move(members[i]));
-  for (std::vector<TextExample>& members : classes)
-    std::move(members.begin() + static_cast<std::ptrdiff_t>(held_out), members.end(), std::back_inserter(data.train));
+    for (std::vector<TextExample>& part : parts) data.held_out.push_back(std::move(part[i]));
+  for (std::vector<TextExample>& part : parts)
+    std::move(part.begin() + static_cast<std::ptrdiff_t>(held_out), part.end(), std::back_inserter(data.train));
 }
 
-/// `directory/file` or `directory/own_name/file`, whichever is there.
-fs::path find_file(fs::path const& directory, std::string_view own_name, std::string_view file) {
+/// Holds out as many examples of each candidate, so that the first ones are balanced too.
+void split_balanced(std::vector<TextExample> all, Task const& task, fs::path const& path, TaskData& data) {
+  std::vector<std::vector<TextExample>> classes(task.candidates.size());
+  for (TextExample& example : shuffled(std::move(all), task.split.seed))
+    classes[example.label].push_back(std::move(example));
+  std::size_t smallest = classes[0].size();
+  std::string counts;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    smallest = std::min(smallest, classes[c].size());
+    counts += (c == 0 ? "" : ", ") + std::to_string(classes[c].size()) + " of candidate " + std::to_string(c);
+  }
+  if (smallest < 2)
+    throw InvalidFile(path.string() + ": expected at least two examples of each candidate, found " + counts);
+  divide(std::move(classes), held_out_count(task.split, smallest), data);
+}
+
+void split_all(std::vector<TextExample> all, Task const& task, fs::path const& path, TaskData& data) {
+  std::size_t const count = all.size();
+  if (count < 2) throw InvalidFile(path.string() + ": expected at least two examples to divide, found one");
+  if (task.split.balanced) {
+    split_balanced(std::move(all), task, path, data);
+  } else {
+    std::vector<std::vector<TextExample>> whole;
+    whole.push_back(shuffled(std::move(all), task.split.seed));
+    divide(std::move(whole), held_out_count(task.split, count), data);
+  }
+  data.split = std::to_string(data.held_out.size()) + " of the " + std::to_string(count) + " examples of " +
+               path.filename().string() + " are held out";
+}
+
+/// `directory/file` or `directory/folder/file`, whichever is there.
+fs::path find_file(fs::path const& directory, std::string const& folder, std::string const& file) {
   if (!fs::is_directory(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");
-  for (fs::path const& candidate : {directory / file, directory / own_name / file})
-    if (fs::exists(candidate)) return candidate;
-  throw InvalidFile(directory.string() + ": expected " + std::string(file) + " or " + std::string(own_name) + "/" +
-                    std::string(file) + ", found neither");
+  if (fs::exists(directory / file)) return directory / file;
+  if (folder.empty()) throw InvalidFile(directory.string() + ": expected " + file + ", found no such file");
+  if (fs::exists(directory / folder / file)) return directory / folder / file;
+  throw InvalidFile(directory.string() + ": expected " + file + " or " + folder + "/" + file + ", found neither");
 }
 
-void drop_held_out_prompts(TaskData& data) {
-  std::unordered_set<std::string_view> held_out;
-  for (TextExample const& example : data.held_out) held_out.insert(example.prompt);
-  std::erase_if(data.train, [&](TextExample const& example) { return held_out.contains(example.prompt); });
+/// What two examples have in common that are the same question.
+std::string identity(TextExample const& example) {
+  std::string text = example.prompt;
+  for (std::string const& candidate : example.candidates) text += '\0' + candidate;
+  return text;
 }
 
-TaskData load_sst2(fs::path const& directory) {
-  return {.candidates = {" terrible", " great"},
-          .train = read_sst2(find_file(directory, "SST-2", "train.tsv")),
-          .held_out = shuffled(read_sst2(find_file(directory, "SST-2", "dev.tsv")))};
-}
-
-TaskData load_rte(fs::path const& directory) {
-  return {.candidates = {"Yes", "No"},
-          .train = read_rte(find_file(directory, "RTE", "train.jsonl")),
-          .held_out = shuffled(read_rte(find_file(directory, "RTE", "val.jsonl")))};
-}
-
-TaskData load_movie_reviews(fs::path const& directory) {
-  fs::path const path = find_file(directory, "hutto_ICWSM_2014", "movieReviewSnippets_GroundTruth.txt");
-  TaskData data{.candidates = {" terrible", " great"}, .train = {}, .held_out = {}};
-  split_balanced(read_movie_reviews(path), path, data);
-  return data;
-}
-
-struct Loader {
-  std::string_view name;
-  TaskData (*load)(fs::path const&);
-};
-
-constexpr std::array<Loader, 3> loaders{
-    {{"sst2", load_sst2}, {"rte", load_rte}, {"movie-reviews", load_movie_reviews}}};
-
-Loader const& find_loader(std::string_view name) {
-  for (Loader const& loader : loaders)
-    if (loader.name == name) return loader;
-  throw InvalidArgument("--task: expected one of " + std::string(task_names) + ", found " + in_quotes(name));
+void drop_held_out_examples(TaskData& data) {
+  std::unordered_set<std::string> held_out;
+  for (TextExample const& example : data.held_out) held_out.insert(identity(example));
+  std::erase_if(data.train, [&](TextExample const& example) { return held_out.contains(identity(example)); });
 }
 
 }  // namespace
 
-void check_task_name(std::string_view name) {
-  find_loader(name);
-}
-
-TaskData load_task(std::string_view name, fs::path const& directory) {
-  TaskData data = find_loader(name).load(directory);
-  drop_held_out_prompts(data);
+TaskData load_task(Task const& task, fs::path const& directory) {
+  ExampleMaker const maker(task);
+  TaskData data{.candidates = maker.fixed_candidates(), .train = {}, .held_out = {}};
+  if (!task.all.empty()) {
+    bool const is_file = fs::exists(directory) && !fs::is_directory(directory);
+    fs::path const path = is_file ? directory : find_file(directory, task.folder, task.all);
+    split_all(maker.read(path), task, path, data);
+  } else {
+    if (!task.train.empty()) data.train = maker.read(find_file(directory, task.folder, task.train));
+    data.held_out = shuffled(maker.read(find_file(directory, task.folder, task.held_out)), default_split_seed);
+  }
+  drop_held_out_examples(data);
   return data;
 }
 

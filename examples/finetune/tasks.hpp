@@ -3,45 +3,44 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "task.hpp"
 
 namespace zeroth::cli {
 
-/// One labelled example of a classification task as text, its prompt made.
+/// One example of a task as text, its prompt made.
 struct TextExample {
   std::string prompt;
-  std::uint32_t label = 0;  ///< index of the right candidate
+  std::uint32_t label = 0;                   ///< index of the right candidate; the first of those with its text
+  std::vector<std::string> candidates = {};  ///< empty: those of the task. Of a text to model: the text alone
+  std::string neutral = {};                  ///< the neutral prompt, if the task has one
+  std::string group = {};                    ///< what exact_match groups by
+  std::size_t line = 0;                      ///< of its file, counted from 1
+  std::size_t element = 0;                   ///< among the examples of that line, counted from 0
 };
 
-/// A task: its examples and the words that a model chooses among to complete each prompt.
+/// A task's examples and the words that a model chooses among to complete each prompt.
 struct TaskData {
-  std::vector<std::string> candidates;
-  std::vector<TextExample> train;     ///< all examples that may be trained on; none has the prompt of a held-out one
-  std::vector<TextExample> held_out;  ///< in an order fixed once and for all: take the first n to evaluate on n
+  std::vector<std::string> candidates;  ///< of every example; empty if they have candidates of their own
+  std::vector<TextExample> train;       ///< all that may be trained on; none is like a held-out one
+  std::vector<TextExample> held_out;    ///< in an order fixed once and for all: take the first n to evaluate on n
+  std::string split = {};               ///< what was divided to get the held-out examples; empty: a file of their own
 };
 
-/// The tasks that load_task knows, for a help text.
-inline constexpr std::string_view task_names = "sst2, rte, movie-reviews";
+/// The candidates of an example of the task.
+[[nodiscard]] inline std::span<std::string const> candidates_of(TextExample const& example, TaskData const& data) {
+  return example.candidates.empty() ? data.candidates : example.candidates;
+}
 
-/// @throws InvalidArgument if there is no task of that name.
-void check_task_name(std::string_view name);
-
-/// Reads a task from `directory`, or from the folder of the task's own name within it.
+/// Reads a task's files from `directory`, or from the folder of the task's own name within it; `directory` may be the
+/// file itself where the task has but one.
 ///
-/// - `sst2`: train.tsv and dev.tsv (held out), tab separated, with a header that names a column `label` (0 or 1) and
-/// one
-///   other, the text; the folder's own name is SST-2.
-/// - `rte`: train.jsonl and val.jsonl (held out) in the form of SuperGLUE; the folder's own name is RTE.
-/// - `movie-reviews`: movieReviewSnippets_GroundTruth.txt (vaderSentiment's; its folder's own name is
-///   hutto_ICWSM_2014), tab separated: id, mean rating, text. A rating above 0.5 is positive, one below -0.5 negative;
-///   the others are left out. A fifth of the smaller class, at most 1000, is held out of each class; which ones
-///   depends on the file alone.
-///
-/// Bytes that are not UTF-8 become U+FFFD.
-/// @throws InvalidArgument if there is no task of that name.
+/// Held-out examples are shuffled, by a seed that is the task's. A training example with the prompt and the candidates
+/// of a held-out one is left out.
 /// @throws InvalidFile naming file and line, if a file is missing, empty or holds a row of another form.
-[[nodiscard]] TaskData load_task(std::string_view name, std::filesystem::path const& directory);
+[[nodiscard]] TaskData load_task(Task const& task, std::filesystem::path const& directory);
 
 }  // namespace zeroth::cli

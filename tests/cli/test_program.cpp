@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,9 +43,10 @@ struct Fixture {
     write_file(directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\n0\tbad\n0\tweak and long\n");
   }
 
-  [[nodiscard]] Words finetune(Words const& more = {}) const {
-    Words words{"finetune", "--model",   model, "--task",       "sst2", "--data",  data, "--out",
-                out,        "--threads", "1",   "--batch-size", "2",    "--steps", "4"};
+  [[nodiscard]] Words finetune(Words const& more = {}) const { return finetune_on("sst2", more); }
+  [[nodiscard]] Words finetune_on(std::string const& task, Words const& more = {}) const {
+    Words words{"finetune", "--model",   model, "--task",       task, "--data",  data, "--out",
+                out,        "--threads", "1",   "--batch-size", "2",  "--steps", "4"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -124,6 +126,10 @@ TEST_CASE("a run writes metrics, summary and model") {
   json const summary = fixture.summary();
   CHECK(summary.at("accuracy_before") == metrics.front().at("accuracy"));
   CHECK(summary.at("loss_before") == metrics.front().at("loss"));
+  CHECK(summary.at("metric") == "accuracy");
+  CHECK(summary.at("metric_before") == summary.at("accuracy_before"));
+  CHECK(summary.at("metric_after") == summary.at("accuracy_after"));
+  CHECK(summary.at("split").is_null());
   CHECK(summary.at("accuracy_after") == metrics.back().at("accuracy"));
   CHECK(summary.at("loss_after") == metrics.back().at("loss"));
   CHECK(summary.at("interrupted") == false);
@@ -279,7 +285,8 @@ TEST_CASE("options out of range are refused before anything is read or written")
   check_refused_at_once({"finetune", "--task", "sst2"}, "--model is required");
   check_refused_at_once({}, "subcommand is required");
   check_refused_at_once({"eval", "--model", "m", "--task", "sst3", "--data", "d", "--output", "o"},
-                        "--task: expected one of sst2, rte, movie-reviews, found \"sst3\"");
+                        "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, text, or a file "
+                        "that ends in .json, found \"sst3\"");
 }
 
 TEST_CASE("a model file that is missing, cut off, damaged or no model is refused by name") {
@@ -432,6 +439,182 @@ TEST_CASE("inspect shows architecture, tensors and memory, as text and as JSON")
   CHECK(model.at("parameters") == parameters);
   CHECK(model.at("finetuning_memory").at("weights_bytes") == parameters * 4);
   check_refused_at_once({"inspect", "--model", "missing.gguf"}, "missing.gguf");
+}
+
+TEST_CASE("tasks lists the built-in tasks, and prints one as a file that is the same task") {
+  Outcome const list = run_program({"tasks"});
+  CHECK(list.exit_code == 0);
+  CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 8);
+  CHECK(list.out.starts_with("sst2 "));
+  check_refused_at_once({"tasks", "sst3"}, "tasks: expected one of sst2, ");
+
+  Fixture const fixture;
+  Outcome const file = run_program({"tasks", "sst2"});
+  CHECK(file.exit_code == 0);
+  std::string const task = write_file(fixture.directory, "mine.json", file.out).string();
+  auto losses = [&](std::string const& name) {
+    std::string const output = (fixture.directory.path() / "eval.json").string();
+    Outcome const outcome =
+        run_program({"eval", "--model", fixture.model, "--task", name, "--data", fixture.data, "--output", output});
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    return json::parse(read_file(output)).at("per_example");
+  };
+  CHECK(losses(task) == losses("sst2"));
+  write_file(fixture.directory, "mine.json", "{\"format\": \"tsv\", \"files\": {\"held_out\": 3}}");
+  check_refused_at_once(fixture.finetune_on(task), task + ": files.held_out: expected a string, found 3");
+}
+
+TEST_CASE("the worked example of docs/tasks.md runs, and is what the page shows") {
+  fs::path const root = tests_directory().parent_path();
+  fs::path const folder = root / "examples" / "tasks";
+  std::string const page = read_file(root / "docs" / "tasks.md");
+  for (char const* name : {"tickets.json", "tickets/train.csv", "tickets/held_out.csv"}) {
+    INFO(name);
+    std::string shown;
+    std::string line;
+    for (std::istringstream text(read_file(folder / name)); std::getline(text, line);) shown += "    " + line + "\n";
+    CHECK_THAT(page, contains_text("\n" + shown + "\n"));
+  }
+
+  Fixture fixture;
+  fixture.data = folder.string();
+  Words words = fixture.finetune_on((folder / "tickets.json").string());
+  words.back() = "2";  // steps
+  Outcome const tuned = run_program(words);
+  INFO(tuned.error);
+  REQUIRE(tuned.exit_code == 0);
+  CHECK(fixture.summary().at("train_examples") == 6);
+
+  std::string const output = (fixture.directory.path() / "eval.json").string();
+  Outcome const outcome = run_program({"eval", "--model", fixture.model, "--task", (folder / "tickets.json").string(),
+                                       "--data", fixture.data, "--output", output, "--shots", "2"});
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  json const eval = json::parse(read_file(output));
+  CHECK(eval.at("candidates") == json{" repairs", " bills", " sales"});
+  CHECK(eval.at("shots") == 2);
+  std::vector<std::size_t> lines;
+  for (json const& example : eval.at("per_example")) {
+    CHECK(example.at("scores").size() == 3);
+    lines.push_back(example.at("line"));
+    CHECK(example.at("label").get<std::size_t>() + 2 == lines.back());
+  }
+  std::sort(lines.begin(), lines.end());
+  CHECK(lines == std::vector<std::size_t>{2, 3, 4});
+}
+
+TEST_CASE("plain text is modelled: its loss is that of its tokens, and there is no accuracy") {
+  Fixture fixture;
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "The quick miller walks " + std::to_string(i) + " miles\n";
+  fixture.data = write_file(fixture.directory, "text.txt", text).string();
+  Outcome const outcome = run_program(fixture.finetune_on("text"));
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(outcome.out.starts_with("loss "));
+  json const summary = fixture.summary();
+  CHECK(summary.at("accuracy_before").is_null());
+  CHECK(summary.at("accuracy_after").is_null());
+  CHECK(summary.at("metric") == "loss");
+  CHECK(summary.at("metric_after") == summary.at("loss_after"));
+  CHECK(summary.at("split") == "2 of the 20 examples of text.txt are held out");
+  for (json const& record : fixture.metrics())
+    if (record.at("type") == "evaluation") CHECK(record.at("accuracy").is_null());
+
+  // The same lines through `score`: the mean over all of their tokens.
+  std::string const output = (fixture.directory.path() / "eval.json").string();
+  REQUIRE(run_program({"eval", "--model", fixture.model, "--task", "text", "--data", fixture.data, "--output", output})
+              .exit_code == 0);
+  json const eval = json::parse(read_file(output));
+  std::string const scores = (fixture.directory.path() / "scores.jsonl").string();
+  REQUIRE(run_program({"score", "--model", fixture.model, "--input", fixture.data, "--output", scores}).exit_code == 0);
+  std::vector<json> const lines = Fixture::lines(scores);
+  double sum = 0;
+  std::size_t tokens = 0;
+  for (json const& example : eval.at("per_example")) {
+    json const& line = lines.at(example.at("line").get<std::size_t>() - 1);
+    double of_line = 0;
+    for (std::size_t i = 1; i < line.at("logprobs").size(); ++i) of_line -= line.at("logprobs")[i].get<double>();
+    CHECK(example.at("tokens") == line.at("tokens").size() - 1);
+    CHECK(example.at("loss").get<double>() ==
+          Approx(of_line / static_cast<double>(line.at("tokens").size() - 1)).epsilon(1e-9));
+    sum += of_line;
+    tokens += line.at("tokens").size() - 1;
+  }
+  CHECK(eval.at("loss").get<double>() == Approx(sum / static_cast<double>(tokens)).epsilon(1e-9));
+  check_refused(run_program(fixture.finetune_on("text", {"--shots", "1", "--overwrite"})), Fixture{},
+                "--shots: expected 0 for a text, which has no candidates, found 1");
+}
+
+TEST_CASE("shots come before each prompt, change its scores and are trained on by nobody") {
+  Fixture const fixture;
+  auto eval = [&](Words const& more) {
+    std::string const output = (fixture.directory.path() / "eval.json").string();
+    Words words{"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data, "--output", output};
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome const outcome = run_program(words);
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    return json::parse(read_file(output));
+  };
+  json const none = eval({});
+  json const two = eval({"--shots", "2"});
+  CHECK(two.at("loss") != none.at("loss"));
+  CHECK(eval({"--shots", "2", "--seed", "5"}).at("loss") != two.at("loss"));
+  CHECK(eval({"--shots", "2"}).at("loss") == two.at("loss"));
+  CHECK(eval({"--shots", "2", "--max-tokens", "20"}).at("examples_truncated") == 3);
+  REQUIRE(run_program(fixture.finetune({"--shots", "2"})).exit_code == 0);
+  json const summary = fixture.summary();
+  CHECK(summary.at("train_examples") == 3);
+  CHECK(summary.at("options").at("shots") == 2);
+  CHECK(summary.at("loss_before") == two.at("loss"));
+  check_refused(run_program(fixture.finetune({"--shots", "5", "--overwrite"})), Fixture{},
+                "expected at least one training example that is not held out or shown, found none");
+}
+
+TEST_CASE("a task judged by F1, with candidates of its own against a neutral prompt, runs") {
+  Fixture fixture;
+  std::string const task =
+      write_file(fixture.directory, "own.json",
+                 R"({"files": {"train": "a.jsonl", "held_out": "a2.jsonl"}, "format": "jsonl", "prompt": "{q} is",
+                     "candidates": [" {x}", " {y}"], "label": {"field": "l"}, "metric": {"name": "f1", "positive": 0},
+                     "score": {"against": "That is"}})")
+          .string();
+  std::string rows;
+  for (char const* q : {"It", "He", "She", "This"})
+    rows += R"({"q": ")" + std::string(q) + R"(", "x": "warm and dry", "y": "odd", "l": )" +
+            (std::string(q) == "He" ? "0" : "1") + "}\n";
+  write_file(fixture.directory, "a.jsonl", rows);
+  write_file(fixture.directory, "a2.jsonl", rows + R"({"q": "All", "x": "a", "y": "b", "l": 0})");
+  // All rows but the last are held out, so that none is left to train on.
+  check_refused(run_program(fixture.finetune_on(task)), fixture,
+                "expected at least one training example that is not held out, found none");
+  write_file(fixture.directory, "a.jsonl", rows + R"({"q": "Most", "x": "a", "y": "b", "l": 0})");
+  Outcome const outcome = run_program(fixture.finetune_on(task));
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(outcome.out.starts_with("f1 "));
+  json const summary = fixture.summary();
+  CHECK(summary.at("metric") == "f1");
+
+  std::string const output = (fixture.directory.path() / "eval.json").string();
+  REQUIRE(run_program({"eval", "--model", fixture.model, "--task", task, "--data", fixture.data, "--output", output,
+                       "--threads", "1"})
+              .exit_code == 0);
+  json const eval = json::parse(read_file(output));
+  CHECK(eval.at("candidates").is_null());
+  CHECK(eval.at("metric") == "f1");
+  CHECK(eval.at("metric_value") == summary.at("metric_before"));
+  int both = 0;
+  int either = 0;
+  for (json const& example : eval.at("per_example")) {
+    CHECK(example.at("candidates").size() == 2);
+    CHECK(example.at("prediction") == (example.at("scores")[1] > example.at("scores")[0] ? 1 : 0));
+    either += (example.at("label") == 0 ? 1 : 0) + (example.at("prediction") == 0 ? 1 : 0);
+    both += example.at("label") == 0 && example.at("prediction") == 0 ? 1 : 0;
+  }
+  CHECK(eval.at("metric_value").get<double>() == Approx(2.0 * both / either));
 }
 
 TEST_CASE("help and version are printed on request") {

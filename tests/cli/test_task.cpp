@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
+
+#include "../../examples/finetune/builtin_tasks.hpp"
+#include "../../examples/finetune/task.hpp"
+#include "catch.hpp"
+#include "files.hpp"
+
+using namespace zeroth::cli;
+using nlohmann::ordered_json;
+
+namespace {
+
+/// A task with every key of a classification that its neighbours allow.
+ordered_json const& good() {
+  static ordered_json const task = ordered_json::parse(R"({
+    "description": "d", "folder": "F", "files": {"train": "t", "held_out": "h"}, "format": "jsonl",
+    "examples": "p.q[]", "fields": {"x": "p.x", "y": {"from": ["p.q[].y", "p.z"], "values": {"1": "one"}}},
+    "prompt": "{x} {y}", "candidates": ["a", "{p.w}"], "label": {"field": "p.q[].l", "values": {"u": 0, "v": 1}},
+    "metric": {"name": "f1", "positive": 1}, "score": {"against": "{y}"}, "shared_beginning": "candidate"})");
+  return task;
+}
+
+/// What parse_task says of the good task with `value` (JSON) in the place of what the pointer leads to; an empty value
+/// removes that.
+std::string refusal(std::string const& pointer, std::string const& value, ordered_json task = good()) {
+  ordered_json::json_pointer const place(pointer);
+  if (value.empty())
+    task.at(place.parent_pointer()).erase(place.back());
+  else
+    task[place] = ordered_json::parse(value);
+  try {
+    (void)parse_task(task.dump(), "f.json");
+  } catch (zeroth::InvalidFile const& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string refusal_of_text(std::string const& text) {
+  try {
+    (void)parse_task(text, "f.json");
+  } catch (zeroth::InvalidFile const& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("a task file is read key by key") {
+  Task const task = parse_task(good().dump(), "f.json");
+  CHECK(task.description == "d");
+  CHECK(task.folder == "F");
+  CHECK(task.train == "t");
+  CHECK(task.held_out == "h");
+  CHECK(task.form.format == DataFormat::jsonl);
+  CHECK(task.form.examples->text() == "p.q[]");
+  REQUIRE(task.form.fields.size() == 4);
+  CHECK(task.form.fields[1].places == std::vector<std::string>{"p.q[].y", "p.z"});
+  CHECK(task.form.fields[2].name == "p.w");
+  CHECK(task.candidates.size() == 2);
+  CHECK_FALSE(task.has_fixed_candidates());
+  CHECK(task.label.field == 3);
+  CHECK(task.label.values.size() == 2);
+  CHECK(task.metric == Metric{Metric::Kind::f1, 1});
+  CHECK(task.scoring.candidate == zeroth::model::CandidateScore::against_neutral);
+  CHECK(task.neutral.has_value());
+  CHECK(task.candidates_own_shared_beginning);
+  CHECK_FALSE(task.is_text());
+}
+
+TEST_CASE("what a task file leaves out has a default") {
+  Task const task = parse_task(
+      R"({"files": {"all": "x"}, "split": {"held_out_share": 0.5}, "format": "tsv", "prompt": "{a}",
+          "candidates": ["b", "c"], "label": {"field": "l"}})",
+      "f.json");
+  CHECK(task.folder.empty());
+  CHECK(task.split.seed == default_split_seed);
+  CHECK_FALSE(task.split.at_most.has_value());
+  CHECK_FALSE(task.split.balanced);
+  CHECK(task.metric == Metric{});
+  CHECK(task.scoring == zeroth::model::ScoringOptions{});
+  CHECK(task.label.values.empty());
+  CHECK(task.has_fixed_candidates());
+}
+
+TEST_CASE("every built-in task is one that parse_task accepts") {
+  CHECK(builtin_task_names() == "sst2, rte, wic, copa, multirc, boolq, movie-reviews, text");
+  for (BuiltinTask const& task : builtin_tasks()) {
+    INFO(task.name);
+    CHECK_FALSE(find_task(std::string(task.name)).description.empty());
+  }
+  CHECK(find_task("text").is_text());
+  CHECK(find_task("text").metric.kind == Metric::Kind::loss);
+}
+
+TEST_CASE("a key of a task file that is unknown, missing or of the wrong type is refused by its place") {
+  CHECK(refusal("/promt", "1") ==
+        "f.json: promt: expected one of the keys description, folder, files, split, format, columns, examples, fields, "
+        "prompt, candidates, label, metric, score, shared_beginning, text, found a key that is none");
+  CHECK(refusal("/description", "1") == "f.json: description: expected a string, found 1");
+  CHECK(refusal("/folder", "null") == "f.json: folder: expected a string, found null");
+  std::string const files = "expected an object with \"held_out\" and \"train\", or with \"all\"";
+  CHECK(refusal("/files", "") == "f.json: files: " + files + ", found no such key");
+  CHECK(refusal("/files", "3") == "f.json: files: expected an object, found 3");
+  CHECK(refusal("/files/dev", "3") ==
+        "f.json: files.dev: expected one of the keys train, held_out, all, found a key that is none");
+  CHECK(refusal("/files/held_out", "") == "f.json: files.held_out: expected the name of a file, found no such key");
+  CHECK(refusal("/files/train", "\"\"") == "f.json: files.train: expected the name of a file, found \"\"");
+  CHECK(refusal("/files/train", "") == "accepted");
+  CHECK(refusal("/format", "") == "f.json: format: expected one of tsv, csv, jsonl, lines, found no such key");
+  CHECK(refusal("/format", "\"xml\"") == "f.json: format: expected one of tsv, csv, jsonl, lines, found \"xml\"");
+  CHECK(refusal("/prompt", "") == "f.json: prompt: expected a string, found no such key");
+  CHECK(refusal("/prompt", "[]") == "f.json: prompt: expected a string, found an empty array");
+  CHECK(refusal("/candidates", "") ==
+        "f.json: candidates: expected an array of texts or an object with \"list\" and \"text\", found no such key");
+  CHECK(refusal("/label", "") == "f.json: label: expected an object with \"field\", found no such key");
+  CHECK(refusal("/label", "\"l\"") == "f.json: label: expected an object, found \"l\"");
+  CHECK(refusal("/shared_beginning", "\"both\"") ==
+        "f.json: shared_beginning: expected prompt or candidate, found \"both\"");
+  CHECK(refusal_of_text("[1]") == "f.json: expected an object, found an array");
+}
+
+TEST_CASE("the split of a task file is there with files.all alone, and in range") {
+  ordered_json all = good();
+  all["files"] = {{"all", "x"}};
+  CHECK(refusal("/split", R"({"held_out_share": 0.5})") ==
+        "f.json: split: expected no such key without files.all, found an object");
+  CHECK(refusal("/description", "\"\"", all) ==
+        "f.json: split: expected an object that says how files.all is divided, found no such key");
+  CHECK(refusal("/split", R"({"held_out_share": 0.5, "at_most": 7, "balanced": true, "seed": 1})", all) == "accepted");
+  CHECK(refusal("/split", "{}", all) ==
+        "f.json: split.held_out_share: expected a number above 0 and below 1, found no such key");
+  for (char const* bad : {"0", "1", "-0.5"})
+    CHECK(refusal("/split", R"({"held_out_share": )" + std::string(bad) + "}", all) ==
+          "f.json: split.held_out_share: expected a number above 0 and below 1, found " + std::string(bad));
+  CHECK(refusal("/split", R"({"held_out_share": "0.5"})", all) ==
+        "f.json: split.held_out_share: expected a number, found \"0.5\"");
+  CHECK(refusal("/split", R"({"held_out_share": 0.5, "at_most": 0})", all) ==
+        "f.json: split.at_most: expected a whole number from 1 to 18446744073709551615, found 0");
+  CHECK(refusal("/split", R"({"held_out_share": 0.5, "balanced": 1})", all) ==
+        "f.json: split.balanced: expected true or false, found 1");
+  CHECK(refusal("/split", R"({"held_out_share": 0.5, "seed": -1})", all) ==
+        "f.json: split.seed: expected a whole number from 0 to 18446744073709551615, found -1");
+  CHECK(
+      refusal("/split", R"({"held_out_share": 0.5, "sed": 1})", all) ==
+      "f.json: split.sed: expected one of the keys held_out_share, at_most, balanced, seed, found a key that is none");
+  all["files"]["train"] = "t";
+  CHECK(refusal("/split", R"({"held_out_share": 0.5})", all) ==
+        "f.json: files.train: expected no such key beside \"all\", found \"t\"");
+}
+
+TEST_CASE("fields of a task file have places that its format can have") {
+  CHECK(refusal("/fields", "{}") ==
+        "f.json: fields: expected an object with a key for each field, found an empty object");
+  CHECK(refusal("/fields/x", "1") ==
+        "f.json: fields.x: expected a place, an array of places or an object with \"from\", found 1");
+  CHECK(refusal("/fields/x", "[]") ==
+        "f.json: fields.x: expected a place, an array of places or an object with \"from\", found an empty array");
+  CHECK(refusal("/fields/x", R"(["p.x", 1])") == "f.json: fields.x[1]: expected a string, found 1");
+  CHECK(refusal("/fields/x", "{}") ==
+        "f.json: fields.x.from: expected a place or an array of places, found no such key");
+  CHECK(refusal("/fields/x", R"({"from": "p.x", "value": {}})") ==
+        "f.json: fields.x.value: expected one of the keys from, values, may_be_blank, found a key that is none");
+  CHECK(refusal("/fields/x", R"({"from": "p.x", "values": {}})") ==
+        "f.json: fields.x.values: expected an object with a text for each value, found an empty object");
+  CHECK(refusal("/fields/x", R"({"from": "p.x", "values": {"1": 1}})") ==
+        "f.json: fields.x.values.1: expected a string, found 1");
+  CHECK(refusal("/fields/x", R"({"from": "p.x", "may_be_blank": "yes"})") ==
+        "f.json: fields.x.may_be_blank: expected true or false, found \"yes\"");
+  CHECK(refusal("/fields/a{b", "\"p.x\"") ==
+        "f.json: fields.a{b: expected the name of a field to be at least one character, none of them {, } and |, "
+        "found \"a{b\"");
+  CHECK(refusal("/fields/x", "\"p..x\"") ==
+        "f.json: fields.x: expected keys joined by dots, each with or without \"[]\", found \"p..x\"");
+  CHECK(refusal("/fields/x", "\"p.r[].x\"") ==
+        "f.json: fields.x: expected \"[]\" in the path of a field only as in the key \"examples\", found \"p.r[].x\"");
+  CHECK(refusal("/examples", "\"p.q\"") == "f.json: examples: expected a path that ends in \"[]\", found \"p.q\"");
+  CHECK(refusal("/columns", R"(["a"])") ==
+        "f.json: columns: expected no such key with a format other than tsv and csv, found an array");
+
+  ordered_json table = ordered_json::parse(
+      R"({"files": {"held_out": "h"}, "format": "csv", "columns": ["a", "l"], "prompt": "{a}",
+          "candidates": ["b", "c"], "label": {"field": "l"}})");
+  CHECK(refusal("/description", "\"\"", table) == "accepted");
+  CHECK(refusal("/columns", "[]", table) ==
+        "f.json: columns: expected an array with the names of the columns, found an empty array");
+  CHECK(refusal("/columns", R"(["a", "a"])", table) ==
+        "f.json: columns[1]: expected a name unlike those before, found \"a\"");
+  CHECK(refusal("/prompt", "\"{b}\"", table) == "f.json: prompt: expected one of the columns a, l, found \"b\"");
+  CHECK(refusal("/label/field", "\"m\"", table) ==
+        "f.json: label.field: expected one of the columns a, l, found \"m\"");
+  CHECK(refusal("/fields", R"({"x": "b"})", table) ==
+        "f.json: fields.x: expected one of the columns a, l, found \"b\"");
+  CHECK(refusal("/examples", "\"a[]\"", table) ==
+        "f.json: examples: expected no such key with a format other than jsonl, found \"a[]\"");
+}
+
+TEST_CASE("templates, candidates and labels of a task file are checked") {
+  CHECK(refusal("/prompt", "\"{x\"") == "f.json: prompt: expected \"{field}\", or \"{{\" for a brace, found \"{x\"");
+  CHECK(refusal("/prompt", "\"{x|trim}\"") ==
+        "f.json: prompt: expected one of the filters strip, lower, upper_first, lower_first_word, drop_period, "
+        "add_question_mark, found \"trim\"");
+  CHECK(refusal("/candidates", R"(["a"])") == "f.json: candidates: expected 2 to 1000 candidates, found 1");
+  CHECK(refusal("/candidates", R"(["a", ""])") == "f.json: candidates[1]: expected at least one character, found \"\"");
+  CHECK(refusal("/candidates", R"(["a", "b", "a"])") ==
+        "f.json: candidates[2]: expected a text unlike those before, found \"a\"");
+  CHECK(refusal("/candidates", R"(["a", 1])") == "f.json: candidates[1]: expected a string, found 1");
+  CHECK(refusal("/candidates", R"({"list": "p.q[].c[]", "text": " {candidate}"})") == "accepted");
+  CHECK(refusal("/candidates", R"({"list": "p.q[].c", "text": " {candidate}"})") == "accepted");
+  CHECK(refusal("/candidates", R"({"list": "c", "text": " {candidate}"})") ==
+        "f.json: candidates.list: expected a path with one \"[]\" more than it shares with the key \"examples\", found "
+        "\"c\"");
+  CHECK(refusal("/candidates", R"({"list": "r[].c[]", "text": " {candidate}"})") ==
+        "f.json: candidates.list: expected a path with one \"[]\" more than it shares with the key \"examples\", found "
+        "\"r[].c[]\"");
+  CHECK(refusal("/candidates", R"({"list": "c[]", "text": "x"})") ==
+        "f.json: candidates.text: expected a text with the field {candidate}, found \"x\"");
+  CHECK(refusal("/candidates", R"({"list": "c[]"})") ==
+        "f.json: candidates.text: expected a string, found no such key");
+  CHECK(refusal("/label/values/u", "2") == "f.json: label.values.u: expected a whole number from 0 to 1, found 2");
+  CHECK(refusal("/label/values", "{}") ==
+        "f.json: label.values: expected an object with the index of a candidate for each value, found an empty object");
+  CHECK(refusal("/label/field", "") == "f.json: label.field: expected the name of a field, found no such key");
+  CHECK(refusal("/label/ranges", R"([{"above": 1, "candidate": 0}])") ==
+        "f.json: label.ranges: expected no such key beside \"values\", found an array");
+  ordered_json ranges = good();
+  ranges["label"] = {{"field", "x"}};
+  CHECK(refusal("/label/ranges", R"([{"above": 1, "at_most": 2, "candidate": 0}])", ranges) == "accepted");
+  CHECK(refusal("/label/ranges", "[]", ranges) ==
+        "f.json: label.ranges: expected an array of ranges, found an empty array");
+  CHECK(refusal("/label/ranges", R"([{"candidate": 0}])", ranges) ==
+        "f.json: label.ranges[0]: expected at least one of the keys above, at_least, below, at_most, found none");
+  CHECK(refusal("/label/ranges", R"([{"above": "1", "candidate": 0}])", ranges) ==
+        "f.json: label.ranges[0].above: expected a number, found \"1\"");
+  CHECK(refusal("/label/ranges", R"([{"above": 1}])", ranges) ==
+        "f.json: label.ranges[0].candidate: expected the index of a candidate, found no such key");
+}
+
+TEST_CASE("metric and score of a task file are among those that there are") {
+  CHECK(refusal("/metric", "\"accuracy\"") == "accepted");
+  CHECK(refusal("/metric", "\"exact_match\"") == "accepted");
+  CHECK(refusal("/metric", R"({"name": "exact_match", "group": "{x}"})") == "accepted");
+  CHECK(refusal("/metric", "3") ==
+        "f.json: metric: expected one of accuracy, f1, exact_match, or an object with \"name\", found 3");
+  CHECK(refusal("/metric", "\"bleu\"") == "f.json: metric: expected one of accuracy, f1, exact_match, found \"bleu\"");
+  CHECK(refusal("/metric", "\"f1\"") ==
+        "f.json: metric: expected an object with \"name\" and \"positive\" for f1, which needs to know the positive "
+        "candidate, found \"f1\"");
+  CHECK(refusal("/metric/positive", "") ==
+        "f.json: metric.positive: expected the index of a candidate, found no such key");
+  CHECK(refusal("/metric/positive", "2") == "f.json: metric.positive: expected a whole number from 0 to 1, found 2");
+  CHECK(refusal("/metric/group", "\"{x}\"") ==
+        "f.json: metric.group: expected one of the keys name, positive, found a key that is none");
+  CHECK(refusal("/score", "\"sum\"") == "accepted");
+  CHECK(refusal("/score", "\"max\"") ==
+        "f.json: score: expected mean, sum or an object with \"against\", found \"max\"");
+  CHECK(refusal("/score", "1") == "f.json: score: expected mean, sum or an object with \"against\", found 1");
+  CHECK(refusal("/score", R"({"against": 1})") == "f.json: score.against: expected a string, found 1");
+  CHECK(refusal("/score", R"({"agains": ""})") ==
+        "f.json: score.agains: expected one of the keys against, found a key that is none");
+}
+
+TEST_CASE("a text to model has no prompt, candidates, label, metric and score") {
+  ordered_json text = ordered_json::parse(R"({"files": {"held_out": "h"}, "format": "lines", "text": "{line}"})");
+  CHECK(refusal("/description", "\"\"", text) == "accepted");
+  CHECK(refusal("/text", "\"{word}\"", text) ==
+        "f.json: text: expected the field \"line\", the only one of the format lines, found \"word\"");
+  for (char const* key : {"prompt", "candidates", "label", "metric", "score", "shared_beginning"})
+    CHECK(refusal("/" + std::string(key), "3", text) ==
+          "f.json: " + std::string(key) + ": expected no such key in a task with the key \"text\", found 3");
+}
+
+TEST_CASE("a task file with a syntax error or a key twice is refused with its place") {
+  CHECK(refusal_of_text("{\n  \"format\": tsv\n}") ==
+        "f.json: expected JSON, found a syntax error at line 2, column 14");
+  CHECK(refusal_of_text("") == "f.json: expected JSON, found a syntax error at line 1, column 1");
+  CHECK(refusal_of_text("{\"folder\": \"a\", \"folder\": \"b\"}") ==
+        "f.json: expected each key of an object once, found \"folder\" twice");
+  CHECK(refusal_of_text(std::string(100'000, '[')) != "accepted");
+}
+
+TEST_CASE("a task is a name or a file that ends in .json") {
+  zeroth_test::TemporaryDirectory const directory;
+  CHECK(find_task(write_file(directory, "t.json", good().dump()).string()).folder == "F");
+  std::string const huge = write_file(directory, "huge.json", std::string(2'000'000, ' ')).string();
+  CHECK_THROWS_WITH(find_task(huge), huge + ": expected at most 1.0 MB, found more");
+  CHECK_THROWS_AS(find_task("no/such.json"), zeroth::InvalidFile);
+  CHECK_THROWS_WITH(find_task("sst3"),
+                    "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, "
+                    "text, or a file that ends in .json, found \"sst3\"");
+}
