@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Writes golden.json beside this file: a tiny byte-level BPE trained by Hugging Face `tokenizers` on the text below, and the
-ids it gives to every line of odd_unicode.txt, to the whole of it and to bytes that are not UTF-8, for both
-pre-tokenizers.
+ids it gives to every line of odd_unicode.txt, to the whole of it and to bytes that are not UTF-8, for each pre-tokenizer,
+with what belongs to it: NFC for Qwen2, words that are tokens taken whole for LLaMA-3.
 
     python tests/model/tokenizer/make_golden.py
 """
@@ -9,7 +9,7 @@ pre-tokenizers.
 import json
 import pathlib
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Bytes without a token, so that text with them shows what happens then.
@@ -36,7 +36,15 @@ INVALID = [
 ]
 
 
+PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+           r"\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
 def pre_tokenizer(name):
+    if name in ["llama-bpe", "qwen2"]:
+        pattern = PATTERN.replace("DIGITS", "{1,3}" if name == "llama-bpe" else "")
+        return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"),
+                                        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if name == "gpt-2":
         return byte_level
@@ -60,13 +68,21 @@ def main():
         "ids": {},
     }
     assert not set(MISSING_BYTES) & set(golden["tokens"])
-    for name in ["gpt-2", "smollm"]:
+    # A word that merges to more than one token; only LLaMA-3 takes it whole.
+    golden["tokens"].append("\u0120ferrymanly")
+    for name in ["gpt-2", "smollm", "llama-bpe", "qwen2"]:
+        tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(golden["tokens"])},
+                                         merges=[tuple(merge.split(" ")) for merge in golden["merges"]],
+                                         ignore_merges=name == "llama-bpe"))
         tokenizer.pre_tokenizer = pre_tokenizer(name)
-        golden["ids"][name] = {
-            "lines": [tokenizer.encode(line).ids for line in lines],
-            "whole": tokenizer.encode(whole).ids,
-            "invalid": [tokenizer.encode(text.decode("utf-8", errors="replace")).ids for text in INVALID],
-        }
+        if name == "qwen2":
+            tokenizer.normalizer = normalizers.NFC()
+        golden["ids"][name] = {"whole": tokenizer.encode(whole).ids}
+        # The file would be twice as large with these for every pre-tokenizer.
+        if name in ["gpt-2", "smollm"]:
+            golden["ids"][name]["lines"] = [tokenizer.encode(line).ids for line in lines]
+            golden["ids"][name]["invalid"] = [
+                tokenizer.encode(text.decode("utf-8", errors="replace")).ids for text in INVALID]
     text = json.dumps(golden, ensure_ascii=False, separators=(",", ":")).replace("],[", "],\n[").replace("],\"", "],\n\"")
     (HERE / "golden.json").write_text(text + "\n", encoding="utf-8")
 

@@ -84,6 +84,24 @@ TEST_CASE("tokenizer from GGUF does with what the file has") {
   CHECK(tokenizer.token_type(0) == zeroth::model::TokenType::normal);
 }
 
+TEST_CASE("tokenizer from GGUF takes from the pre-tokenizer what the format has no key for") {
+  const zeroth_test::TemporaryDirectory folder;
+  const auto with_pre = [&](std::string_view name, bool says_bos) {
+    return zeroth::model::tokenizer_from_gguf(gguf_with_tokenizer(folder, [&](GgufWriter& writer) {
+      writer.set("tokenizer.ggml.pre", name);
+      writer.erase("tokenizer.ggml.add_bos_token");
+      if (says_bos) writer.set("tokenizer.ggml.add_bos_token", false);
+    }));
+  };
+  CHECK(with_pre("llama-bpe", false).add_bos());
+  CHECK_FALSE(with_pre("llama-bpe", true).add_bos());
+  CHECK(with_pre("llama-bpe", true).ignore_merges());
+  CHECK_FALSE(with_pre("qwen2", false).add_bos());
+  CHECK_FALSE(with_pre("qwen2", false).ignore_merges());
+  CHECK(with_pre("qwen2", false).normalization() == zeroth::model::Normalization::nfc);
+  CHECK(with_pre("llama-bpe", false).normalization() == zeroth::model::Normalization::none);
+}
+
 TEST_CASE("tokenizer from GGUF refuses what it cannot follow, naming file and key") {
   const auto with_text = [](const char* key, std::string_view value) {
     return refusal([&](GgufWriter& writer) { writer.set(key, value); });
@@ -92,7 +110,7 @@ TEST_CASE("tokenizer from GGUF refuses what it cannot follow, naming file and ke
              contains_text("'tokenizer.ggml.model': expected \"gpt2\", found \"llama\""));
   CHECK_THAT(with_text("tokenizer.ggml.pre", "default"), contains_text("'tokenizer.ggml.pre': "));
   CHECK_THAT(with_text("tokenizer.ggml.pre", "default"),
-             contains_text("expected one of \"gpt-2\", \"smollm\", found \"default\""));
+             contains_text("expected one of \"gpt-2\", \"smollm\", \"llama-bpe\""));
   CHECK_THAT(with_text("tokenizer.ggml.tokens", "a"), contains_text("'tokenizer.ggml.tokens': "));
   for (const std::string key : {"model", "pre", "tokens", "merges"}) {
     CHECK_THAT(refusal([&](GgufWriter& writer) { writer.erase("tokenizer.ggml." + key); }),

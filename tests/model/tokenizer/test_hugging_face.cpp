@@ -60,6 +60,35 @@ TEST_CASE("hugging face tokenizer.json names the pre-tokenizer's steps") {
   CHECK(smollm.at("pretokenizers")[1] == byte_level);
   data.pre_tokenizer = "gpt-2";
   CHECK(json::parse(hugging_face_tokenizer_json(BytePairTokenizer(data))).at("pre_tokenizer") == byte_level);
+  data.pre_tokenizer = "llama-bpe";
+  const json llama3 = json::parse(hugging_face_tokenizer_json(BytePairTokenizer(data))).at("pre_tokenizer");
+  REQUIRE(llama3.at("pretokenizers").size() == 2);
+  CHECK(llama3.at("pretokenizers")[0].at("pattern") == json{{"Regex", zeroth::model::llama3_pattern}});
+  CHECK(llama3.at("pretokenizers")[0].at("behavior") == "Isolated");
+  CHECK(llama3.at("pretokenizers")[1].at("use_regex") == false);
+  data.pre_tokenizer = "qwen2";
+  data.normalization = zeroth::model::Normalization::nfc;
+  data.ignore_merges = true;
+  const json qwen2 = json::parse(hugging_face_tokenizer_json(BytePairTokenizer(data)));
+  CHECK(qwen2.at("pre_tokenizer").at("pretokenizers")[0].at("pattern") ==
+        json{{"Regex", zeroth::model::qwen2_pattern}});
+  CHECK(qwen2.at("normalizer") == json{{"type", "NFC"}});
+  CHECK(qwen2.at("model").at("ignore_merges") == true);
+}
+
+TEST_CASE("hugging face tokenizer.json writes eos after a text and the rules of added tokens") {
+  TokenizerData data = small_data();
+  data.eos = 1;
+  data.add_eos = true;
+  data.added_token_rules = {{.id = 1, .strip_right = true, .normalized = true}};
+  const json tokenizer = json::parse(hugging_face_tokenizer_json(BytePairTokenizer(data)));
+  const json& processor = tokenizer.at("post_processor");
+  REQUIRE(processor.at("single").size() == 2);
+  CHECK(processor.at("single")[1].at("SpecialToken").at("id") == "{\"u\"}");
+  CHECK(processor.at("special_tokens").at("{\"u\"}").at("ids") == json::array({1}));
+  CHECK(tokenizer.at("added_tokens")[1].at("rstrip") == true);
+  CHECK(tokenizer.at("added_tokens")[1].at("lstrip") == false);
+  CHECK(tokenizer.at("added_tokens")[1].at("normalized") == true);
 }
 
 TEST_CASE("hugging face tokenizer.json puts bos before a text where the model wants it") {

@@ -9,6 +9,7 @@
 
 #include "catch.hpp"
 #include "zeroth/model/tokenizer/byte_alphabet.hpp"
+#include "zeroth/model/tokenizer/normalization.hpp"
 #include "zeroth/model/tokenizer/pre_tokenizer.hpp"
 #include "zeroth/model/tokenizer/unicode.hpp"
 
@@ -111,6 +112,62 @@ TEST_CASE("pre-tokenizer smollm isolates numbers and cuts the stretches between 
   CHECK(cut("x\xC2\xBD!") == Words{"x", "\xC2\xBD", "!"});
   CHECK(cut("!\xF0\x91\xB7\xA0!") == Words{"!", "\xF0\x91\xB7\xA0", "!"});
   CHECK(words(PreTokenizer::gpt2, "!\xF0\x91\xB7\xA0!") == Words{"!\xF0\x91\xB7\xA0!"});
+}
+
+TEST_CASE("pre-tokenizers of LLaMA-3 and Qwen2 keep line ends with punctuation and fold the case of contractions") {
+  const PreTokenizer either = GENERATE(PreTokenizer::llama3, PreTokenizer::qwen2);
+  const auto cut = [&](std::string_view text) { return words(either, text); };
+  CHECK(cut("").empty());
+  CHECK(cut("a  b") == Words{"a", " ", " b"});
+  CHECK(cut("a\t\tb") == Words{"a", "\t", "\tb"});
+  CHECK(cut("(a") == Words{"(a"});
+  CHECK(cut("((a") == Words{"((", "a"});
+  CHECK(cut("a \n \n  b") == Words{"a", " \n \n", " ", " b"});
+  CHECK(cut("a \n") == Words{"a", " \n"});
+  CHECK(cut("\na") == Words{"\n", "a"});
+  CHECK(cut("\r\n\ta") == Words{"\r\n", "\ta"});
+  CHECK(cut("a!\r\n\n b") == Words{"a", "!\r\n\n", " b"});
+  CHECK(cut(" !? x ") == Words{" !?", " x", " "});
+  CHECK(cut("it'S I'LL we'Re o'VE 'D'M'T") ==
+        Words{"it", "'S", " I", "'LL", " we", "'Re", " o", "'VE", " '", "D", "'M", "'T"});
+  CHECK(cut("a'\xC5\xBFx") == Words{"a", "'\xC5\xBF", "x"});
+  CHECK(cut("'l 'r '") == Words{"'l", " '", "r", " '"});
+  CHECK(cut(" 1") == Words{" ", "1"});
+}
+
+TEST_CASE("pre-tokenizers of LLaMA-3 and Qwen2 differ in numbers") {
+  const std::string_view text =
+      "x1234\xC2\xBD"
+      "56!";
+  CHECK(words(PreTokenizer::llama3, text) == Words{"x", "123",
+                                                   "4\xC2\xBD"
+                                                   "5",
+                                                   "6", "!"});
+  CHECK(words(PreTokenizer::qwen2, text) == Words{"x", "1", "2", "3", "4", "\xC2\xBD", "5", "6", "!"});
+}
+
+TEST_CASE("unicode normalization form C") {
+  using zeroth::model::nfc;
+  const auto utf8 = [](std::u32string_view text) {
+    std::string result;
+    for (const char32_t c : text) zeroth::model::append_utf8(result, c);
+    return result;
+  };
+  const auto becomes = [&](std::u32string_view text, std::u32string_view expected) {
+    INFO(utf8(text));
+    CHECK(nfc(utf8(text)) == utf8(expected));
+  };
+  CHECK(nfc("").empty());
+  becomes(U"plain \u00E9\u02FF", U"plain \u00E9\u02FF");
+  becomes(U"e\u0301", U"\u00E9");
+  becomes(U"e\u0323\u0301 e\u0301\u0323", U"\u1EB9\u0301 \u1EB9\u0301");
+  becomes(U"\u0301e", U"\u0301e");
+  becomes(U"a\u0315\u0300\u05AE\u0062", U"\u00E0\u05AE\u0315b");
+  becomes(U"e\u0301\u0301", U"\u00E9\u0301");
+  becomes(U"\u212B\u2126\u0958", U"\u00C5\u03A9\u0915\u093C");
+  becomes(U"\u01D5\u0301 U\u0308\u0304", U"\u01D5\u0301 \u01D5");
+  becomes(U"\u1112\u1161\u11AB \uAC00\u11A8 \uAC01\u11A8 \uAC00\u11A7", U"\uD55C \uAC01 \uAC01\u11A8 \uAC00\u11A7");
+  becomes(U"\U00011099\U000110BA \U0001D15E", U"\U0001109A \U0001D157\U0001D165");
 }
 
 }  // namespace

@@ -16,7 +16,12 @@ namespace zeroth::model {
 
 /// The tokenizer of a GGUF file, from its keys `tokenizer.ggml.model` (must be "gpt2"), `.pre`, `.tokens`,
 /// `.token_type`,
-/// `.merges`, `.bos_token_id`, `.eos_token_id`, `.unknown_token_id`, `.padding_token_id` and `.add_bos_token`.
+/// `.merges`, `.bos_token_id`, `.eos_token_id`, `.unknown_token_id`, `.padding_token_id`,
+/// `.add_bos_token` and `.add_eos_token`.
+///
+/// What the format has no key for follows from the pre-tokenizer, as in the published tokenizers: of LLaMA-3 a word
+/// that is a token needs no merges, and bos goes before a text unless the file says otherwise; Qwen2 takes a text's
+/// NFC.
 ///
 /// Throws InvalidFile, naming the file, the key, what was expected and what was found.
 inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
@@ -32,8 +37,11 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   data.token_types = file.find_array<std::int32_t>("tokenizer.ggml.token_type").value_or(std::vector<std::int32_t>{});
   data.merges = file.get_array<std::string_view>("tokenizer.ggml.merges");
   data.pre_tokenizer = file.get<std::string_view>("tokenizer.ggml.pre");
+  bool llama3 = false;
   try {
-    parse_pre_tokenizer(data.pre_tokenizer);
+    const PreTokenizer pre_tokenizer = parse_pre_tokenizer(data.pre_tokenizer);
+    llama3 = pre_tokenizer == PreTokenizer::llama3;
+    if (pre_tokenizer == PreTokenizer::qwen2) data.normalization = Normalization::nfc;
   } catch (const InvalidArgument& error) {
     fail(std::string("metadata key 'tokenizer.ggml.pre': ") + error.what());
   }
@@ -41,7 +49,9 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   data.eos = file.find<std::int32_t>("tokenizer.ggml.eos_token_id");
   data.unknown = file.find<std::int32_t>("tokenizer.ggml.unknown_token_id");
   data.padding = file.find<std::int32_t>("tokenizer.ggml.padding_token_id");
-  data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(false);
+  data.ignore_merges = llama3;
+  data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(llama3 && data.bos);
+  data.add_eos = file.find<bool>("tokenizer.ggml.add_eos_token").value_or(false);
   try {
     return BytePairTokenizer(data);
   } catch (const InvalidArgument& error) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
+#include <zeroth/model/tokenizer/token_table.hpp>
 
 namespace zeroth::model {
 
@@ -33,7 +36,8 @@ inline void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-inline void append_added_tokens(std::string& out, const BytePairTokenizer& tokenizer) {
+template <class Tokenizer>
+void append_added_tokens(std::string& out, const Tokenizer& tokenizer) {
   const char* separator = "\n    ";
   for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
     const auto id = static_cast<std::int32_t>(i);
@@ -42,45 +46,141 @@ inline void append_added_tokens(std::string& out, const BytePairTokenizer& token
     out += separator;
     out += "{\"id\": " + std::to_string(id) + ", \"content\": ";
     append_json_string(out, tokenizer.token_text(id));
-    out += ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": ";
-    out += special ? "true}" : "false}";
+    const AddedTokenRule rule = tokenizer.added_token_rule(id);
+    const auto append_flag = [&](const char* name, bool value) {
+      out.append(", \"").append(name).append("\": ").append(value ? "true" : "false");
+    };
+    append_flag("single_word", false);
+    append_flag("lstrip", rule.strip_left);
+    append_flag("rstrip", rule.strip_right);
+    append_flag("normalized", rule.normalized);
+    append_flag("special", special);
+    out += '}';
     separator = ",\n    ";
   }
 }
 
 inline void append_pre_tokenizer(std::string& out, PreTokenizer pre_tokenizer) {
-  constexpr std::string_view byte_level =
-      "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
+  const auto byte_level = [](const char* use_regex) {
+    return std::string(R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": )") +
+           use_regex + "}";
+  };
   if (pre_tokenizer == PreTokenizer::gpt2) {
-    out += byte_level;
+    out += byte_level("true");
     return;
   }
-  out += "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\", \"individual_digits\": true}, ";
-  out += byte_level;
+  out += R"({"type": "Sequence", "pretokenizers": [)";
+  if (pre_tokenizer == PreTokenizer::smollm) {
+    out += R"({"type": "Digits", "individual_digits": true}, )" + byte_level("true");
+  } else {
+    out += R"({"type": "Split", "pattern": {"Regex": )";
+    append_json_string(out, pre_tokenizer == PreTokenizer::llama3 ? llama3_pattern : qwen2_pattern);
+    out += R"(}, "behavior": "Isolated", "invert": false}, )" + byte_level("false");
+  }
   out += "]}";
 }
 
-/// A template that puts bos before each text, or null.
-inline void append_post_processor(std::string& out, const BytePairTokenizer& tokenizer) {
-  if (!tokenizer.add_bos()) {
+/// A template that puts bos before each text, or eos after it, or null.
+template <class Tokenizer>
+void append_post_processor(std::string& out, const Tokenizer& tokenizer) {
+  if (!tokenizer.add_bos() && !tokenizer.add_eos()) {
     out += "null";
     return;
   }
-  std::string bos;
-  append_json_string(bos, tokenizer.token_text(*tokenizer.bos()));
-  const auto append_bos = [&](int sequence) {
-    out += "{\"SpecialToken\": {\"id\": " + bos + ", \"type_id\": " + std::to_string(sequence) + "}}, ";
-    out += "{\"Sequence\": {\"id\": \"" + std::string(sequence == 0 ? "A" : "B") +
-           "\", \"type_id\": " + std::to_string(sequence) + "}}";
+  const auto text_of = [&](std::int32_t id) {
+    std::string text;
+    append_json_string(text, tokenizer.token_text(id));
+    return text;
   };
-  out += "{\"type\": \"TemplateProcessing\", \"single\": [";
-  append_bos(0);
-  out += "], \"pair\": [";
-  append_bos(0);
+  const auto append_sequence = [&](int sequence) {
+    const auto append_special = [&](std::int32_t id) {
+      out += R"({"SpecialToken": {"id": )" + text_of(id) + R"(, "type_id": )" + std::to_string(sequence) + "}}";
+    };
+    if (tokenizer.add_bos()) {
+      append_special(*tokenizer.bos());
+      out += ", ";
+    }
+    out += R"({"Sequence": {"id": ")" + std::string(sequence == 0 ? "A" : "B") + R"(", "type_id": )" +
+           std::to_string(sequence) + "}}";
+    if (tokenizer.add_eos()) {
+      out += ", ";
+      append_special(*tokenizer.eos());
+    }
+  };
+  out += R"({"type": "TemplateProcessing", "single": [)";
+  append_sequence(0);
+  out += R"(], "pair": [)";
+  append_sequence(0);
   out += ", ";
-  append_bos(1);
-  out += "], \"special_tokens\": {" + bos + ": {\"id\": " + bos + ", \"ids\": [" + std::to_string(*tokenizer.bos()) +
-         "], \"tokens\": [" + bos + "]}}}";
+  append_sequence(1);
+  out += R"(], "special_tokens": {)";
+  const auto append_token = [&](std::int32_t id) {
+    const std::string text = text_of(id);
+    out += text + R"(: {"id": )" + text + R"(, "ids": [)" + std::to_string(id) + R"(], "tokens": [)" + text + "]}";
+  };
+  if (tokenizer.add_bos()) append_token(*tokenizer.bos());
+  if (tokenizer.add_eos() && !(tokenizer.add_bos() && tokenizer.bos() == tokenizer.eos())) {
+    if (tokenizer.add_bos()) out += ", ";
+    append_token(*tokenizer.eos());
+  }
+  out += "}}";
+}
+
+/// The file up to its normalizer.
+template <class Tokenizer>
+std::string tokenizer_json_begin(const Tokenizer& tokenizer) {
+  std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [";
+  append_added_tokens(out, tokenizer);
+  out += "\n  ],\n  \"normalizer\": ";
+  return out;
+}
+
+/// The file's model: a byte-pair encoding with `flags`, JSON members that end in a comma.
+template <class Tokenizer>
+void append_byte_pair_model(std::string& out, const Tokenizer& tokenizer, std::string_view flags) {
+  out += R"({
+    "type": "BPE",
+    "dropout": null,
+    "continuing_subword_prefix": null,
+    "end_of_word_suffix": null,
+    )";
+  out.append(flags).append("\n    \"vocab\": {");
+  const char* separator = "\n";
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    // Ids that no token has, and texts that a later token has too.
+    if (tokenizer.find_token(tokenizer.token_text(id)) != id || tokenizer.token_text(id).empty()) continue;
+    out += separator;
+    append_json_string(out, tokenizer.token_text(id));
+    out += ": " + std::to_string(i);
+    separator = ",\n";
+  }
+  out += "\n    },\n    \"merges\": [";
+  // "left right" is what every version of `tokenizers` reads; of tokens with a space in them it would be ambiguous.
+  const auto has_space = [&](std::int32_t id) { return tokenizer.token_text(id).find(' ') != std::string_view::npos; };
+  const auto merges = tokenizer.merges();
+  const bool as_pairs = std::any_of(merges.begin(), merges.end(), [&](const MergeTable::Merge& merge) {
+    return has_space(merge.left) || has_space(merge.right);
+  });
+  separator = "\n";
+  std::string text;
+  for (const MergeTable::Merge& merge : merges) {
+    out += separator;
+    separator = ",\n";
+    if (as_pairs) {
+      out += '[';
+      append_json_string(out, tokenizer.token_text(merge.left));
+      out += ", ";
+      append_json_string(out, tokenizer.token_text(merge.right));
+      out += ']';
+      continue;
+    }
+    text = tokenizer.token_text(merge.left);
+    text += ' ';
+    text += tokenizer.token_text(merge.right);
+    append_json_string(out, text);
+  }
+  out += "\n    ]\n  }";
 }
 
 }  // namespace detail
@@ -91,47 +191,81 @@ inline void append_post_processor(std::string& out, const BytePairTokenizer& tok
 /// Ids are those of BytePairTokenizer::encode() where the text has no control token's text in it, or the reader is told
 /// to leave it alone (`split_special_tokens=True`). About 2 MB for 49152 tokens.
 inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenizer) {
-  std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [";
-  detail::append_added_tokens(out, tokenizer);
-  out += "\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": ";
+  std::string out = detail::tokenizer_json_begin(tokenizer);
+  out += tokenizer.normalization() == Normalization::nfc ? R"({"type": "NFC"})" : "null";
+  out += ",\n  \"pre_tokenizer\": ";
   detail::append_pre_tokenizer(out, tokenizer.pre_tokenizer());
   out += ",\n  \"post_processor\": ";
   detail::append_post_processor(out, tokenizer);
+  out += R"(,
+  "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+  "model": )";
+  detail::append_byte_pair_model(out, tokenizer,
+                                 R"("unk_token": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": )" +
+                                     std::string(tokenizer.ignore_merges() ? "true," : "false,"));
+  return out + "\n}\n";
+}
+
+/// The same of a tokenizer with byte fallback.
+inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& tokenizer) {
+  constexpr std::string_view replace =
+      "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\xE2\x96\x81\"}";
+  constexpr std::string_view prepend = "{\"type\": \"Prepend\", \"prepend\": \"\xE2\x96\x81\"}";
+  const SpacePrefix prefix = tokenizer.space_prefix();
+  const bool normalizer = prefix == SpacePrefix::none || prefix == SpacePrefix::each_part;
+  std::string out = detail::tokenizer_json_begin(tokenizer);
+  if (!normalizer) {
+    out += "null";
+  } else if (prefix == SpacePrefix::none) {
+    out += replace;
+  } else {
+    out.append(R"({"type": "Sequence", "normalizers": [)").append(prepend).append(", ").append(replace).append("]}");
+  }
+  out += ",\n  \"pre_tokenizer\": ";
+  const char* const split = tokenizer.split_at_spaces() ? "true}" : "false}";
+  const auto append_metaspace = [&](const char* scheme) {
+    out.append("{\"type\": \"Metaspace\", \"replacement\": \"\xE2\x96\x81\", \"prepend_scheme\": \"")
+        .append(scheme)
+        .append("\", \"split\": ")
+        .append(split);
+  };
+  if (!normalizer) {
+    append_metaspace(prefix == SpacePrefix::first_part ? "first" : "always");
+  } else if (tokenizer.split_at_spaces()) {
+    append_metaspace("never");
+  } else {
+    out += "null";
+  }
+  out += ",\n  \"post_processor\": ";
+  detail::append_post_processor(out, tokenizer);
   out +=
-      ",\n  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, "
-      "\"use_regex\": true},\n  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": "
-      "null,\n"
-      "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n"
-      "    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n    \"vocab\": {";
-  const char* separator = "\n";
-  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
-    out += separator;
-    detail::append_json_string(out, tokenizer.token_text(static_cast<std::int32_t>(i)));
-    out += ": " + std::to_string(i);
-    separator = ",\n";
+      ",\n  \"decoder\": {\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": "
+      "\"\xE2\x96\x81\"}, \"content\": \" \"}, {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"}";
+  if (prefix != SpacePrefix::none) out += R"(, {"type": "Strip", "content": " ", "start": 1, "stop": 0})";
+  out += "]},\n  \"model\": ";
+  std::string flags = R"("unk_token": )";
+  if (tokenizer.unknown()) {
+    detail::append_json_string(flags, tokenizer.token_text(*tokenizer.unknown()));
+  } else {
+    flags += "null";
   }
-  out += "\n    },\n    \"merges\": [";
-  separator = "\n";
-  std::string merge_text;
-  for (const MergeTable::Merge& merge : tokenizer.merges()) {
-    merge_text = tokenizer.token_text(merge.left);
-    merge_text += ' ';
-    merge_text += tokenizer.token_text(merge.right);
-    out += separator;
-    detail::append_json_string(out, merge_text);
-    separator = ",\n";
-  }
-  out += "\n    ]\n  }\n}\n";
-  return out;
+  const auto append_flag = [&](const char* name, bool value) {
+    flags.append(", \"").append(name).append("\": ").append(value ? "true" : "false");
+  };
+  append_flag("fuse_unk", tokenizer.fuse_unknown());
+  append_flag("byte_fallback", tokenizer.byte_fallback());
+  append_flag("ignore_merges", false);
+  detail::append_byte_pair_model(out, tokenizer, flags + ",");
+  return out + "\n}\n";
 }
 
 /// Text of the `tokenizer_config.json` that belongs beside hugging_face_tokenizer_json(), so that
 /// `transformers.AutoTokenizer.from_pretrained(folder)` finds the class and the names of the special tokens.
 ///
 /// @param model_max_length longest text in tokens; none is written if 0
-inline std::string hugging_face_tokenizer_config_json(const BytePairTokenizer& tokenizer,
-                                                      std::uint64_t model_max_length,
-                                                      std::optional<std::string_view> chat_template = std::nullopt) {
+template <class Tokenizer>
+std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::uint64_t model_max_length,
+                                               std::optional<std::string_view> chat_template = std::nullopt) {
   std::string out = "{\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\",\n  \"clean_up_tokenization_spaces\": false";
   const auto append_token = [&](std::string_view key, std::optional<std::int32_t> id) {
     if (!id) return;
