@@ -44,7 +44,7 @@ inline void require_first_part(const GgufMetadata& metadata, std::uint32_t count
   if (number == 0) return;
   const std::string& path = metadata.path();
   std::string first = "the first part";
-  if (const std::string suffix = split_suffix(number, count); number < count && path.ends_with(suffix)) {
+  if (const std::string suffix = split_suffix(number, count); path.ends_with(suffix)) {
     first += ", " + path.substr(0, path.size() - suffix.size()) + split_suffix(0, count);
   }
   throw InvalidFile(path + ": metadata key '" + std::string(split_number_key) + "': expected " + first +

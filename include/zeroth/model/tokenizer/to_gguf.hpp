@@ -15,7 +15,17 @@ namespace zeroth::model {
 
 /// The name that GGUF files have for a pre-tokenizer.
 [[nodiscard]] constexpr std::string_view gguf_name(PreTokenizer pre_tokenizer) noexcept {
-  return pre_tokenizer == PreTokenizer::gpt2 ? "gpt-2" : "smollm";
+  switch (pre_tokenizer) {
+    case PreTokenizer::gpt2:
+      return "gpt-2";
+    case PreTokenizer::smollm:
+      return "smollm";
+    case PreTokenizer::llama3:
+      return "llama-bpe";
+    case PreTokenizer::qwen2:
+      return "qwen2";
+  }
+  return "";
 }
 
 /// Sets the keys from which tokenizer_from_gguf(), and llama.cpp, make this tokenizer.
