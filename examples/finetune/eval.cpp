@@ -46,7 +46,7 @@ Json to_json(EvaluationResult const& result, EncodedExamples const& examples, st
 
 int run(EvalOptions const& options) {
   Task const task = find_task(options.task);
-  check_writable(options.output, {options.model});
+  check_writable(options.output, {options.model, options.task, options.data});
   TaskData data = load_task(task, options.data);
   LanguageModel const model(options.model);
   std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);

@@ -2,6 +2,7 @@
 #include "examples.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -70,8 +71,8 @@ std::string take_demonstrations(Task const& task, TaskData& data, std::uint32_t 
     TextExample const& example = data.train[chosen[i]];
     text += std::string(strip(example.prompt + candidates_of(example, data)[example.label])) + "\n\n";
   }
-  std::sort(chosen.begin(), chosen.end());
-  for (auto i = chosen.rbegin(); i != chosen.rend(); ++i) data.train.erase(data.train.begin() + *i);
+  std::sort(chosen.begin(), chosen.end(), std::greater<>());
+  for (std::uint32_t i : chosen) data.train.erase(data.train.begin() + i);
   return text;
 }
 
