@@ -8,14 +8,11 @@
 #include <vector>
 
 #include <zeroth/model/scoring.hpp>
-#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 #include "tasks.hpp"
+#include "tokenizer.hpp"
 
 namespace zeroth::cli {
-
-/// The tokenizer of a LanguageModel.
-using Tokenizer = model::BytePairTokenizer;
 
 /// What is the same for all examples of a task that are encoded.
 struct EncodingRules {

@@ -7,15 +7,12 @@
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 
 #include "model_source.hpp"
 #include "options.hpp"
+#include "tokenizer.hpp"
 
 namespace zeroth::cli {
-
-/// What cuts text into a model's tokens.
-using Tokenizer = model::BytePairTokenizer;
 
 /// The tokenizer that lies beside a model's weights.
 /// @throws InvalidFile naming file and key, if it is of a kind that is not known.
