@@ -35,7 +35,7 @@ bool JsonPath::shares_lists(JsonPath const& other, std::size_t count) const {
 std::string JsonPath::text(std::span<std::size_t const> elements) const {
   std::string out;
   for (std::size_t list = 0; list < keys_.size(); ++list) {
-    for (std::string const& key : keys_[list]) out += (out.empty() ? "" : ".") + key;
+    for (std::string const& key : keys_[list]) out.append(out.empty() ? "" : ".").append(key);
     if (list == lists()) break;
     out += "[" + (list < elements.size() ? std::to_string(elements[list]) : "") + "]";
   }
