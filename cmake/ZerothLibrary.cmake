@@ -6,8 +6,10 @@
 find_package(Eigen3 3.4 QUIET GLOBAL)
 find_package(nlohmann_json 3.11 QUIET GLOBAL)
 find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+find_package(SentencePiece QUIET GLOBAL)
 
-set(zeroth_components zeroth eigen openmp model)
+set(zeroth_components zeroth eigen openmp model sentencepiece)
 
 # zeroth_headers(VARIABLE PATTERN...): the headers under include/zeroth that match.
 function(zeroth_headers variable)
@@ -21,9 +23,12 @@ endfunction()
 zeroth_headers(zeroth_eigen_headers backend/eigen.hpp)
 zeroth_headers(zeroth_openmp_headers executor/openmp.hpp)
 zeroth_headers(zeroth_model_headers model/*.hpp)
+zeroth_headers(zeroth_sentencepiece_headers model/tokenizer/sentencepiece.hpp)
+list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers})
 zeroth_headers(zeroth_zeroth_headers *.hpp)
 zeroth_headers(zeroth_fragments *.inc)
-list(REMOVE_ITEM zeroth_zeroth_headers ${zeroth_eigen_headers} ${zeroth_openmp_headers} ${zeroth_model_headers})
+list(REMOVE_ITEM zeroth_zeroth_headers ${zeroth_eigen_headers} ${zeroth_openmp_headers} ${zeroth_model_headers}
+     ${zeroth_sentencepiece_headers})
 
 # zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME with the headers of that component.
 function(zeroth_component name)
@@ -44,6 +49,12 @@ zeroth_component(zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
 zeroth_component(model zeroth_eigen nlohmann_json::nlohmann_json)
+zeroth_component(sentencepiece zeroth_model SentencePiece::SentencePiece)
+# What a program asks that goes without the component where the library is missing.
+target_compile_definitions(zeroth_sentencepiece INTERFACE ZEROTH_SENTENCEPIECE=1)
+if(NOT TARGET SentencePiece::SentencePiece)
+  set_target_properties(zeroth_sentencepiece PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()
 
 # Pieces that a header includes several times: installed like headers, but not to be compiled alone.
 target_sources(

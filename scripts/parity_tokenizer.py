@@ -60,8 +60,7 @@ def tsv_texts(path):
 
 def jsonl_texts(path):
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-    # The program takes a line for a text, so a text of several lines counts as several.
-    return [line for record in records for key in ["premise", "hypothesis"] for line in record[key].split("\n")]
+    return [record[key] for record in records for key in ["premise", "hypothesis"]]
 
 
 def text_sets(data):
@@ -80,12 +79,12 @@ def text_sets(data):
 
 def encode_with_program(program, model, texts):
     with tempfile.NamedTemporaryFile("wb", suffix=".txt") as file:
-        file.write("".join(text + "\n" for text in texts).encode())
+        file.write("".join(json.dumps(text) + "\n" for text in texts).encode())
         file.flush()
         result = subprocess.run([program, model, file.name], check=True, capture_output=True, text=True)
     lines = result.stdout.split("\n")[:-1]
     assert len(lines) == len(texts), f"expected {len(texts)} lines, found {len(lines)}"
-    return [[int(number) for number in line.split()] for line in lines]
+    return [[int(number) for number in line.removesuffix(" !").removesuffix("!").split()] for line in lines]
 
 
 def compile_program(folder):

@@ -78,7 +78,7 @@ int run(GenerateOptions const& options) {
     bool const known = static_cast<std::size_t>(token) < model.tokenizer.vocabulary_size();
     if (!known || token == model.tokenizer.eos()) break;
     tokens.assign(1, token);
-    out.write(model.tokenizer.decode(tokens));
+    out.write(model.tokenizer.token_bytes(token));
     if (++position >= context) break;
   }
   out.finish();

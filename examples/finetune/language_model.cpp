@@ -6,13 +6,20 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/ops_eigen.hpp>
-#include <zeroth/model/tokenizer/from_gguf.hpp>
+#include <zeroth/model/tokenizer/load_tokenizer.hpp>
+#ifdef ZEROTH_SENTENCEPIECE
+#include <zeroth/model/tokenizer/sentencepiece.hpp>
+#endif
 
 namespace zeroth::cli {
 
 Tokenizer tokenizer_of(ModelSource const& source) {
-  if (source.gguf() != nullptr) return model::tokenizer_from_gguf(*source.gguf());
-  throw InvalidFile(source.path() + ": expected a GGUF file; the tokenizer of a Hugging Face folder is not read yet");
+  model::SentencePieceMaker maker;
+#ifdef ZEROTH_SENTENCEPIECE
+  maker = model::sentencepiece_tokenizer;
+#endif
+  if (source.gguf() != nullptr) return model::load_tokenizer(*source.gguf(), maker);
+  return model::load_tokenizer(source.folder()->path, maker);
 }
 
 LanguageModel::LanguageModel(std::filesystem::path const& path)

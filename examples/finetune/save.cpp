@@ -15,7 +15,6 @@
 #include <zeroth/model/export_hugging_face.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
-#include <zeroth/model/tokenizer/hugging_face.hpp>
 #include <zeroth/model/tokenizer/to_gguf.hpp>
 
 namespace zeroth::cli {
@@ -43,9 +42,9 @@ model::HuggingFaceExtras extras_of(LanguageModel const& model) {
   model::HuggingFaceExtras extras;
   Tokenizer const& tokenizer = model.tokenizer;
   if (model::GgufFile const* const gguf = model.source.gguf()) {
-    extras.files["tokenizer.json"] = model::hugging_face_tokenizer_json(tokenizer);
-    extras.files["tokenizer_config.json"] = model::hugging_face_tokenizer_config_json(
-        tokenizer, model.weights.config().context_length, model::chat_template_from_gguf(*gguf));
+    for (model::TokenizerFile const& file :
+         tokenizer.hugging_face_files(model.weights.config().context_length, model::chat_template_from_gguf(*gguf)))
+      extras.files[file.name] = file.text;
     extras.bos = tokenizer.bos();
     extras.eos = tokenizer.eos();
     extras.padding = tokenizer.padding();
@@ -74,12 +73,15 @@ void save_gguf_file(LanguageModel const& model, model::TensorType dtype, fs::pat
   std::string const path = file.string();
   if (model.source.gguf() != nullptr) return model::save_gguf(path, *model.source.gguf(), model.weights, dtype);
   fs::path const& folder = model.source.folder()->path;
+  auto const* const tokenizer = model.tokenizer.get_if<model::BytePairTokenizer>();
+  if (tokenizer == nullptr)
+    throw InvalidArgument(path + ": the tokenizer of " + folder.string() +
+                          " is of a kind whose GGUF form is not written; expected a byte-level BPE");
   model::save_gguf(
       path, model.weights,
       [&](model::GgufWriter& writer) {
         writer.set("general.name", fs::absolute(folder).lexically_normal().filename().string());
-        model::set_tokenizer_metadata(writer, model.tokenizer, model.weights.config().vocabulary,
-                                      chat_template_of(folder));
+        model::set_tokenizer_metadata(writer, *tokenizer, model.weights.config().vocabulary, chat_template_of(folder));
       },
       dtype);
 }

@@ -21,8 +21,7 @@ int run(TokenizeOptions const& options) {
   for (std::string const& line : read_lines(options.input)) {
     std::vector<std::int32_t> const tokens = tokenizer.encode(line);
     Json pieces = Json::array();
-    for (std::int32_t token : tokens)
-      pieces.push_back(to_valid_utf8(tokenizer.decode(std::vector<std::int32_t>{token})));
+    for (std::int32_t token : tokens) pieces.push_back(to_valid_utf8(tokenizer.token_bytes(token)));
     output.write(Json{{"tokens", tokens}, {"pieces", std::move(pieces)}}.dump() + "\n");
   }
   output.finish();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
+#include <zeroth/model/tokenizer/any_tokenizer.hpp>
 
 namespace zeroth::cli {
 
 /// What cuts text into a model's tokens.
-using Tokenizer = model::BytePairTokenizer;
+using Tokenizer = model::AnyTokenizer;
 
 }  // namespace zeroth::cli

@@ -26,13 +26,13 @@ endif()
 
 # The core must be usable where no dependency can be found.
 set(options -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
-            -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
+            -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON -DCMAKE_DISABLE_FIND_PACKAGE_SentencePiece=ON)
 if(WAY STREQUAL add_subdirectory)
   list(APPEND options -DZEROTH_SOURCE=${SOURCE})
 else()
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   if(WAY STREQUAL find_package_components)
-    set(options "-DZEROTH_COMPONENTS=eigen openmp model")
+    set(options "-DZEROTH_COMPONENTS=${COMPONENTS}")
   endif()
   list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 endif()

@@ -4,3 +4,16 @@
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/model/decoder.hpp>
 #include <zeroth/model/tokenizer/hugging_face.hpp>
+#ifdef ZEROTH_SENTENCEPIECE
+#include <zeroth/model/tokenizer/sentencepiece.hpp>
+
+// A call, so that the library is linked.
+bool accepts_nothing() {
+  try {
+    zeroth::model::SentencePieceTokenizer{zeroth::model::SentencePieceModel{}};
+  } catch (const zeroth::InvalidArgument&) {
+    return false;
+  }
+  return true;
+}
+#endif

@@ -1,28 +1,45 @@
 // SPDX-License-Identifier: MIT
-// tokenize_lines MODEL.gguf FILE: writes the token ids of each line of FILE, a line of ids for a line of text. Only
-// "\n" ends a line, and FILE's last line ends with one. tokenize_lines MODEL.gguf --export FOLDER: writes
-// tokenizer.json and tokenizer_config.json there. For scripts/parity_tokenizer.py.
+// tokenize_lines MODEL FILE: writes the token ids of each text of FILE, which has a JSON string a line; a line of ids
+// for a text, and, where the ids do not decode to the text, "!" after them. MODEL is a GGUF file, a Hugging Face
+// folder, or its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files
+// there, anew. For scripts/parity_tokenizer.py and scripts/parity_tokenizers.py.
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "zeroth/model/format/gguf.hpp"
 #include "zeroth/model/tokenizer/from_gguf.hpp"
-#include "zeroth/model/tokenizer/hugging_face.hpp"
+#include "zeroth/model/tokenizer/load_tokenizer.hpp"
+#ifdef ZEROTH_SENTENCEPIECE
+#include "zeroth/model/tokenizer/sentencepiece.hpp"
+#endif
 
 namespace {
 
-void tokenize(const zeroth::model::BytePairTokenizer& tokenizer, const std::string& path) {
+using zeroth::model::AnyTokenizer;
+
+void tokenize(const AnyTokenizer& tokenizer, const std::string& path) {
   std::ifstream lines(path, std::ios::binary);
   for (std::string line; std::getline(lines, line);) {
+    const auto text = nlohmann::json::parse(line).get<std::string>();
     const char* separator = "";
-    for (const std::int32_t id : tokenizer.encode(line)) {
+    const auto ids = tokenizer.encode(text);
+    for (const std::int32_t id : ids) {
       std::cout << separator << id;
       separator = " ";
     }
-    std::cout << '\n';
+    std::cout << (tokenizer.decode(ids) == text ? "\n" : " !\n");
+  }
+}
+
+void save(const AnyTokenizer& tokenizer, std::optional<std::string_view> chat_template, const std::string& folder) {
+  for (const auto& file : tokenizer.hugging_face_files(0, chat_template)) {
+    std::ofstream(folder + "/" + file.name, std::ios::binary) << file.text;
   }
 }
 
@@ -30,21 +47,23 @@ void tokenize(const zeroth::model::BytePairTokenizer& tokenizer, const std::stri
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: tokenize_lines MODEL.gguf (FILE | --export FOLDER)\n";
+    std::cerr << "usage: tokenize_lines MODEL (FILE | --export FOLDER)\n";
     return 2;
   }
   try {
-    const zeroth::model::GgufFile file(argv[1]);
-    const auto tokenizer = zeroth::model::tokenizer_from_gguf(file);
+    zeroth::model::SentencePieceMaker maker;
+#ifdef ZEROTH_SENTENCEPIECE
+    maker = zeroth::model::sentencepiece_tokenizer;
+#endif
+    const std::filesystem::path path = argv[1];
+    std::optional<zeroth::model::GgufFile> gguf;
+    if (path.extension() == ".gguf") gguf.emplace(path.string());
+    const AnyTokenizer tokenizer =
+        gguf ? zeroth::model::load_tokenizer(*gguf, maker) : zeroth::model::load_tokenizer(path, maker);
     if (std::string(argv[2]) != "--export") {
       tokenize(tokenizer, argv[2]);
     } else if (argc == 4) {
-      const std::string folder = argv[3];
-      std::ofstream(folder + "/tokenizer.json", std::ios::binary)
-          << zeroth::model::hugging_face_tokenizer_json(tokenizer);
-      std::ofstream(folder + "/tokenizer_config.json", std::ios::binary)
-          << zeroth::model::hugging_face_tokenizer_config_json(tokenizer, 0,
-                                                               zeroth::model::chat_template_from_gguf(file));
+      save(tokenizer, gguf ? zeroth::model::chat_template_from_gguf(*gguf) : std::nullopt, argv[3]);
     }
   } catch (const std::exception& error) {
     std::cerr << "tokenize_lines: " << error.what() << '\n';

@@ -17,11 +17,9 @@
 #include <zeroth/model/tokenizer/merge_table.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
+#include <zeroth/model/tokenizer/written_bytes.hpp>
 
 namespace zeroth::model {
-
-/// U+2581, which SentencePiece writes for a space.
-inline constexpr std::string_view written_space = "\xE2\x96\x81";
 
 /// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
 /// A part is what lies between two user-defined tokens.
@@ -133,18 +131,8 @@ class ByteFallbackTokenizer {
   std::string token_bytes(std::int32_t id) const {
     const std::string_view text = token_text(id);
     if (table_.is_literal(id)) return std::string(text);
-    if (text.size() == 6 && text.starts_with("<0x") && text.ends_with('>')) {
-      const int high = hexadecimal_digit(text[3]);
-      const int low = hexadecimal_digit(text[4]);
-      if (high >= 0 && low >= 0) return {static_cast<char>(high * 16 + low)};
-    }
-    std::string result;
-    for (std::size_t i = 0; i < text.size();) {
-      const bool space = text.substr(i).starts_with(written_space);
-      result += space ? ' ' : text[i];
-      i += space ? written_space.size() : 1;
-    }
-    return result;
+    if (const auto byte = byte_of_token(text)) return {static_cast<char>(*byte)};
+    return with_read_spaces(text);
   }
 
   std::size_t vocabulary_size() const { return table_.size(); }
@@ -183,31 +171,7 @@ class ByteFallbackTokenizer {
   /// The merges in order of rank.
   std::span<const MergeTable::Merge> merges() const { return merges_.merges(); }
 
-  /// "<0x00>" to "<0xFF>".
-  static std::string byte_token_text(unsigned char byte) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    return {'<', '0', 'x', digits[byte >> 4], digits[byte & 15u], '>'};
-  }
-
  private:
-  static int hexadecimal_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-  }
-
-  static std::string with_written_spaces(std::string_view text) {
-    std::string result;
-    result.reserve(text.size() + text.size() / 2);
-    for (const char c : text) {
-      if (c == ' ') {
-        result += written_space;
-      } else {
-        result += c;
-      }
-    }
-    return result;
-  }
-
   /// Whether spaces are written, and one put before a part, ahead of the search for normalised added tokens.
   bool is_normalizer() const { return space_prefix_ == SpacePrefix::none || space_prefix_ == SpacePrefix::each_part; }
 

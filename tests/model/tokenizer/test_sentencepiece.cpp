@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "catch.hpp"
+
+#ifdef ZEROTH_SENTENCEPIECE
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "golden_sentencepiece.hpp"
+#include "zeroth/error.hpp"
+#include "zeroth/model/tokenizer/from_hugging_face.hpp"
+#include "zeroth/model/tokenizer/load_tokenizer.hpp"
+#include "zeroth/model/tokenizer/sentencepiece.hpp"
+
+namespace {
+
+using zeroth::model::SentencePieceModel;
+using zeroth::model::SentencePieceTokenizer;
+using zeroth::model::TokenType;
+using zeroth_test::contains_text;
+using zeroth_test::GoldenSentencePiece;
+
+using Ids = std::vector<std::int32_t>;
+
+std::string refusal(const SentencePieceModel& model) {
+  try {
+    SentencePieceTokenizer{model};
+  } catch (const zeroth::InvalidArgument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST_CASE("sentencepiece tokenizer gives the library's ids, from a file and from what it writes") {
+  const GoldenSentencePiece golden;
+  const std::string name = GENERATE("unigram", "unigram with rules");
+  const SentencePieceTokenizer tokenizer(golden.model(name));
+  const auto read = zeroth::model::parse_tokenizer_json(hugging_face_tokenizer_json(tokenizer), "tokenizer.json");
+  REQUIRE(std::holds_alternative<SentencePieceModel>(read));
+  const SentencePieceTokenizer again(std::get<SentencePieceModel>(read));
+  for (std::size_t i = 0; i < golden.lines.size(); ++i) {
+    INFO(name << ": " << golden.lines[i]);
+    CHECK(tokenizer.encode(golden.lines[i]) == golden.ids(name, i));
+    CHECK(again.encode(golden.lines[i]) == golden.ids(name, i));
+  }
+}
+
+TEST_CASE("sentencepiece tokenizer agrees with the byte-pair one where both can follow the model") {
+  const GoldenSentencePiece golden;
+  const SentencePieceTokenizer tokenizer(golden.model("bpe"));
+  for (std::size_t i = 0; i < golden.lines.size(); ++i) {
+    // Hugging Face puts a space after each user-defined token as well.
+    if (golden.lines[i].find("{u}") != std::string::npos) continue;
+    CHECK(tokenizer.encode(golden.lines[i]) == golden.ids("prepend", i));
+  }
+}
+
+TEST_CASE("sentencepiece tokenizer tells what it is made of and decodes") {
+  const GoldenSentencePiece golden;
+  SentencePieceModel model = golden.model("unigram");
+  model.add_bos = true;
+  const SentencePieceTokenizer tokenizer(model);
+  CHECK(tokenizer.vocabulary_size() == 230);
+  CHECK(tokenizer.bos() == 1);
+  CHECK(tokenizer.eos() == 2);
+  CHECK(tokenizer.unknown() == 0);
+  CHECK(tokenizer.add_bos());
+  CHECK(tokenizer.token_text(1) == "<s>");
+  CHECK(tokenizer.token_type(1) == TokenType::control);
+  CHECK(tokenizer.decode(tokenizer.encode("The river was low")) == "The river was low");
+  CHECK(tokenizer.encode("").empty());
+  CHECK(tokenizer.encode("a\xFF") == tokenizer.encode("a\xEF\xBF\xBD"));
+  CHECK_THROWS_WITH(tokenizer.token_bytes(230), contains_text("expected 0 to 229, found 230"));
+  const auto any = zeroth::model::sentencepiece_tokenizer(model, {});
+  CHECK(any.encode("The river") == tokenizer.encode("The river"));
+}
+
+TEST_CASE("sentencepiece tokenizer refuses a model that the library must not see") {
+  const GoldenSentencePiece golden;
+  const auto with = [&](const auto& change) {
+    SentencePieceModel model = golden.model("unigram with rules");
+    change(model);
+    return refusal(model);
+  };
+  CHECK(with([](SentencePieceModel&) {}) == "accepted");
+  CHECK_THAT(with([](auto& m) { m.pieces[9].text.clear(); }),
+             contains_text("pieces[9]: expected UTF-8 of 1 to 4096 bytes"));
+  CHECK_THAT(with([](auto& m) { m.pieces[9].text = std::string("a\0b", 3); }),
+             contains_text("pieces[9]: expected UTF-8"));
+  CHECK_THAT(with([](auto& m) { m.pieces[9].text = "\xFF"; }), contains_text("pieces[9]: expected UTF-8"));
+  CHECK_THAT(with([](auto& m) { m.pieces[9].text = m.pieces[8].text; }),
+             contains_text("pieces[9]: expected a piece only once"));
+  CHECK_THAT(with([](auto& m) { m.pieces[9].score = std::numeric_limits<float>::quiet_NaN(); }),
+             contains_text("pieces[9].score: expected a finite number"));
+  CHECK_THAT(with([](auto& m) { m.pieces[0].type = TokenType::normal; }),
+             contains_text("one of the type unknown, found 0"));
+  CHECK_THAT(with([](auto& m) { m.byte_fallback = true; }), contains_text("256 of the type byte, found 0"));
+  CHECK_THAT(with([](auto& m) { m.pieces[9].type = TokenType::byte; }),
+             contains_text("pieces[9]: expected \"<0x00>\" to"));
+  CHECK_THAT(with([](auto& m) { m.bos = 220; }), contains_text("bos: expected 0 to 219, found 220"));
+  CHECK_THAT(with([](auto& m) { m.pieces.clear(); }), contains_text("one of the type unknown, found 0"));
+}
+
+TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
+  const GoldenSentencePiece golden;
+  const std::string rules = golden.model("unigram with rules").charsmap;
+  const auto refused = [](const std::string& charsmap) -> std::string {
+    try {
+      zeroth::model::detail::check_charsmap(charsmap);
+    } catch (const zeroth::InvalidArgument& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  CHECK(refused(rules) == "accepted");
+  CHECK(refused("") == "accepted");
+  CHECK_THAT(refused(rules.substr(0, 7)), contains_text("found 7 bytes"));
+  CHECK_THAT(refused(std::string("\xFF\xFF\xFF\xFF", 4) + rules.substr(4)), contains_text("a trie in whole units"));
+  CHECK_THAT(refused(rules + "x"), contains_text("end in a zero"));
+  CHECK_THAT(refused(rules + "\xFF" + std::string(1, '\0')), contains_text("strings of UTF-8"));
+  const std::size_t trie = static_cast<unsigned char>(rules[0]) + 256u * static_cast<unsigned char>(rules[1]) +
+                           65536u * static_cast<unsigned char>(rules[2]);
+  CHECK_THAT(refused(rules.substr(0, 4 + trie) + std::string(1, '\0')), contains_text("strings where the trie points"));
+  // Any change of a byte is either harmless or refused; the library must live with the harmless ones.
+  std::size_t count = 0;
+  for (std::size_t i = 4; i < 4 + trie; i += 3) {
+    std::string changed = rules;
+    changed[i] = static_cast<char>(changed[i] ^ 0x5A);
+    if (refused(changed) != "accepted") {
+      ++count;
+      continue;
+    }
+    if (i % 30 != 1) continue;
+    SentencePieceModel model = golden.model("unigram with rules");
+    model.charsmap = changed;
+    if (refusal(model) != "accepted") continue;
+    const SentencePieceTokenizer tokenizer(std::move(model));
+    for (const std::string& line : golden.lines) tokenizer.encode(line);
+  }
+  CHECK(count > 0);
+}
+
+}  // namespace
+
+#endif
