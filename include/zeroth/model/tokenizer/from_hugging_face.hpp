@@ -26,16 +26,16 @@ using HuggingFaceTokenizer = std::variant<BytePairTokenizer, ByteFallbackTokeniz
 
 /// What the files beside a tokenizer.json say of special tokens.
 struct SpecialTokens {
-  std::optional<std::string> bos;
-  std::optional<std::string> eos;
-  std::optional<std::string> unknown;
-  std::optional<std::string> padding;
+  std::optional<std::string> bos = {};
+  std::optional<std::string> eos = {};
+  std::optional<std::string> unknown = {};
+  std::optional<std::string> padding = {};
   // Where none of the files names the token itself:
-  std::optional<std::int32_t> bos_id;
-  std::optional<std::int32_t> eos_id;
-  std::optional<std::int32_t> padding_id;
-  std::optional<bool> add_bos;  ///< for a tokenizer.model, which does not say it itself
-  std::optional<bool> add_eos;
+  std::optional<std::int32_t> bos_id = {};
+  std::optional<std::int32_t> eos_id = {};
+  std::optional<std::int32_t> padding_id = {};
+  std::optional<bool> add_bos = {};  ///< for a tokenizer.model, which does not say it itself
+  std::optional<bool> add_eos = {};
 };
 
 namespace detail {
