@@ -13,8 +13,8 @@
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 
-#include "builtin_tasks.hpp"
-#include "task.hpp"
+#include "tasks/builtin_tasks.hpp"
+#include "tasks/task.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {

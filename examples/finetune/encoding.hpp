@@ -9,7 +9,7 @@
 
 #include <zeroth/model/scoring.hpp>
 
-#include "tasks.hpp"
+#include "tasks/tasks.hpp"
 #include "tokenizer.hpp"
 
 namespace zeroth::cli {

@@ -14,7 +14,7 @@
 #include "encoding.hpp"
 #include "language_model.hpp"
 #include "metrics.hpp"
-#include "task.hpp"
+#include "tasks/task.hpp"
 
 namespace zeroth::cli {
 

@@ -9,7 +9,7 @@
 #include "encoding.hpp"
 #include "language_model.hpp"
 #include "options.hpp"
-#include "tasks.hpp"
+#include "tasks/tasks.hpp"
 
 namespace zeroth::cli {
 

@@ -4,9 +4,9 @@
 
 #include <zeroth/error.hpp>
 
-#include "builtin_tasks.hpp"
 #include "commands.hpp"
-#include "task.hpp"
+#include "tasks/builtin_tasks.hpp"
+#include "tasks/task.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {

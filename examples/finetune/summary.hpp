@@ -10,7 +10,7 @@
 #include "language_model.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
-#include "task.hpp"
+#include "tasks/task.hpp"
 
 namespace zeroth::cli {
 

@@ -4,7 +4,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/records.hpp"
+#include "../../examples/finetune/tasks/records.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 

@@ -9,7 +9,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/tasks.hpp"
+#include "../../examples/finetune/tasks/tasks.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "paths.hpp"

@@ -6,7 +6,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/text_template.hpp"
+#include "../../examples/finetune/tasks/text_template.hpp"
 #include "catch.hpp"
 
 using namespace zeroth::cli;

@@ -8,6 +8,11 @@
 #endif
 
 #include "catch.hpp"
+#include "paths.hpp"
+
+std::filesystem::path zeroth_test::tests_directory() {
+  return ZEROTH_TESTS_DIRECTORY;
+}
 
 int main(int argc, char** argv) {
   constexpr int skip_return_code = 77;

@@ -7,10 +7,8 @@
 
 namespace zeroth_test {
 
-/// The repository's tests/ folder, where fixtures lie.
-inline std::filesystem::path tests_directory() {
-  return ZEROTH_TESTS_DIRECTORY;
-}
+/// The repository's tests/ folder, where fixtures lie. Defined in main.cpp.
+std::filesystem::path tests_directory();
 
 /// The folder with data that cannot be redistributed: $ZEROTH_SHARED, else ../shared beside the repository.
 /// Nothing if it is not there: the test then calls ZEROTH_SKIP.

@@ -7,7 +7,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "text.hpp"
+#include "../text.hpp"
 
 namespace zeroth::cli {
 namespace {

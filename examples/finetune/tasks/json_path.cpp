@@ -5,7 +5,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "text.hpp"
+#include "../text.hpp"
 
 namespace zeroth::cli {
 

@@ -11,8 +11,8 @@
 
 #include <zeroth/error.hpp>
 
-#include "order.hpp"
-#include "text.hpp"
+#include "../order.hpp"
+#include "../text.hpp"
 
 namespace zeroth::cli {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <zeroth/error.hpp>
 
+#include "../text.hpp"
 #include "builtin_tasks.hpp"
 #include "checked_json.hpp"
-#include "text.hpp"
 
 namespace zeroth::cli {
 namespace {

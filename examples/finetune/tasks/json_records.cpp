@@ -5,8 +5,8 @@
 
 #include <zeroth/error.hpp>
 
+#include "../text.hpp"
 #include "records.hpp"
-#include "text.hpp"
 
 namespace zeroth::cli {
 namespace {
