@@ -22,6 +22,7 @@
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
@@ -141,10 +142,40 @@ class ZerothOrderOptimizer {
     return bits;
   }
 
+  /// Does again what a step did, without a loss: from the same weights it gives the same bits, on any backend, as the
+  /// step of an equal optimizer, fused or in place. One pass over the weights; in place, those of the step.
+  ///
+  /// @param record what `step` returned, or a journal's record of it; it must be of the step that comes next
+  /// @throws InvalidArgument if the record cannot be this optimizer's next step; the weights are then as they were
+  /// @throws Error if the mask picked another number of weights than in the run: the weights are not those of the run
+  void replay(StepRecord const& record) {
+    check_next(record);
+    for (std::uint32_t i = 0; i < record.abandoned; ++i) {
+      begin_in_place();
+      for (Lane const& lane : lanes_) in_place_->move_to(lane);
+      in_place_->put_back();
+    }
+    std::uint64_t active = 0;
+    if (record.arithmetic == Arithmetic::fused) {
+      begin_masks();
+      active = update(record);
+    } else {
+      begin_in_place();
+      for (Lane const& lane : lanes_) in_place_->move_to(lane);
+      active = update_in_place(record);
+    }
+    if (active != record.active_weights)
+      throw Error("replay of step " + std::to_string(step_) + ": expected " + std::to_string(record.active_weights) +
+                  " active weights, as in the run, found " + std::to_string(active) +
+                  ": the weights are not those that the run had here");
+    end_step();
+  }
+
  private:
   template <class Objective>
   StepReport fused_step(Objective& objective) {
-    StepReport report = begin_step();
+    StepReport report = begin_report();
+    begin_masks();
     std::vector<double> losses(lanes_.size());
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
       for (std::size_t first = 0; first < lanes_.size();) {
@@ -156,24 +187,17 @@ class ZerothOrderOptimizer {
       }
       for (std::size_t k = 0; k < lanes_.size(); ++k) report.losses[k] += losses[k] / options_.micro_batches;
     }
-
-    std::vector<NoiseTerm> const terms = decide(report);
-    if (!report.skipped()) {
-      for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        auto const mask = masks_.tensor(i, noise().step);
-        if (mask.coverage != Coverage::none)
-          report.active_weights += backend_.apply(parameters_[i], nullptr, mask, noise(), update_pass(report, terms));
-      }
-    }
-    ++step_;
+    decide(report);
+    report.active_weights = update(report);
+    end_step();
     return report;
   }
 
   template <class Objective>
   StepReport in_place_step(Objective& objective) {
-    StepReport report = begin_step();
-    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore);
-    in_place_->begin(noise(), epsilon());
+    StepReport report = begin_report();
+    if (options_.restore == Restore::arithmetic) report.arithmetic = Arithmetic::in_place;
+    begin_in_place();
     std::size_t visited = 0;
     try {
       for (; visited < lanes_.size(); ++visited) {
@@ -187,15 +211,12 @@ class ZerothOrderOptimizer {
       // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
       while (++visited < lanes_.size()) in_place_->move_to(lanes_[visited]);
       in_place_->put_back();
+      if (report.arithmetic == Arithmetic::in_place) ++abandoned_;
       throw;
     }
-
-    std::vector<NoiseTerm> const terms = decide(report);
-    if (report.skipped())
-      in_place_->put_back();
-    else
-      report.active_weights = in_place_->finish(update_pass(report, terms));
-    ++step_;
+    decide(report);
+    report.active_weights = update_in_place(report);
+    end_step();
     return report;
   }
 
@@ -207,15 +228,28 @@ class ZerothOrderOptimizer {
       return objective();
   }
 
-  [[nodiscard]] StepReport begin_step() {
+  [[nodiscard]] StepReport begin_report() const {
     if (step_ > std::numeric_limits<std::uint32_t>::max())
       throw InvalidArgument("a run has at most 2^32 steps: the noise would repeat");
-    begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step);
     StepReport report;
     report.step = step_;
+    report.abandoned = abandoned_;
     report.learning_rate = options_.learning_rate * options_.schedule(step_);
     report.losses.assign(lanes_.size(), 0);
     return report;
+  }
+
+  void begin_masks() { begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step); }
+
+  void begin_in_place() {
+    begin_masks();
+    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore);
+    in_place_->begin(noise(), epsilon());
+  }
+
+  void end_step() noexcept {
+    abandoned_ = 0;
+    ++step_;
   }
 
   /// How many lanes, from `first` on, the next probe takes: the samples of one probe, and the base with the first.
@@ -225,12 +259,12 @@ class ZerothOrderOptimizer {
     return std::min(wanted, lanes_.size() - first);
   }
 
-  /// Fills in what follows from the losses; returns the noise terms of the update.
-  [[nodiscard]] std::vector<NoiseTerm> decide(StepReport& report) const {
+  /// Fills in what follows from the losses.
+  void decide(StepReport& report) const {
     for (double loss : report.losses) report.loss += loss / static_cast<double>(report.losses.size());
     for (double loss : report.losses)
       if (!is_finite(loss)) report.skip_reason = SkipReason::non_finite_loss;
-    if (report.skipped()) return {};
+    if (report.skipped()) return;
 
     double const base = E::uses_base ? report.losses[0] : 0;
     for (std::uint32_t s = 0; s < options_.samples; ++s) {
@@ -247,21 +281,60 @@ class ZerothOrderOptimizer {
 
     std::vector<float> coefficients(options_.samples);
     update_.coefficients(report.projected_gradients, report.learning_rate, coefficients);
-    std::vector<NoiseTerm> terms;
-    for (std::uint32_t s = 0; s < options_.samples; ++s) {
-      if (!is_finite(coefficients[s])) report.skip_reason = SkipReason::non_finite_coefficient;
-      terms.push_back({s, coefficients[s]});
+    for (float c : coefficients)
+      if (!is_finite(c)) report.skip_reason = SkipReason::non_finite_coefficient;
+    if (report.skipped()) return;
+    report.coefficients = std::move(coefficients);
+    report.decay = static_cast<float>(update_.decay(report.learning_rate));
+    report.step_size = static_cast<float>(report.learning_rate);
+  }
+
+  /// The fused form's only write to the weights; returns how many it touched.
+  std::uint64_t update(StepRecord const& record) const {
+    std::uint64_t active = 0;
+    if (record.skipped()) return active;
+    std::vector<NoiseTerm> const terms = terms_of(record);
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      auto const mask = masks_.tensor(i, noise().step);
+      if (mask.coverage != Coverage::none)
+        active += backend_.apply(parameters_[i], nullptr, mask, noise(), update_pass(record, terms));
     }
-    if (!report.skipped()) report.coefficients = std::move(coefficients);
+    return active;
+  }
+
+  /// Puts the weights back from where they are and updates them; returns how many the update touched.
+  std::uint64_t update_in_place(StepRecord const& record) {
+    if (record.skipped()) {
+      in_place_->put_back();
+      return 0;
+    }
+    std::vector<NoiseTerm> const terms = terms_of(record);
+    return in_place_->finish(update_pass(record, terms));
+  }
+
+  [[nodiscard]] static std::vector<NoiseTerm> terms_of(StepRecord const& record) {
+    std::vector<NoiseTerm> terms;
+    for (float coefficient : record.coefficients)
+      terms.push_back({static_cast<std::uint32_t>(terms.size()), coefficient});
     return terms;
   }
 
-  [[nodiscard]] ElementwisePass update_pass(StepReport const& report, std::span<NoiseTerm const> terms) const {
-    return {{},
-            static_cast<float>(update_.decay(report.learning_rate)),
-            terms,
-            U::takes_sign,
-            static_cast<float>(report.learning_rate)};
+  [[nodiscard]] static ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) {
+    return {{}, record.decay, terms, U::takes_sign, record.step_size};
+  }
+
+  void check_next(StepRecord const& record) const {
+    auto refuse = [&](char const* what, auto const& expected, auto const& found) {
+      throw InvalidArgument("replay of step " + std::to_string(record.step) + ": expected " + what + " " +
+                            std::string(expected) + ", found " + std::string(found));
+    };
+    if (record.step != step_) refuse("step", std::to_string(step_), std::to_string(record.step));
+    bool const in_place = record.arithmetic == Arithmetic::in_place || record.abandoned != 0;
+    if (in_place && options_.restore != Restore::arithmetic)
+      refuse("arithmetic", to_string(Arithmetic::fused), to_string(Arithmetic::in_place));
+    std::size_t const coefficients = record.skipped() ? 0 : options_.samples;
+    if (record.coefficients.size() != coefficients)
+      refuse("coefficients", std::to_string(coefficients), std::to_string(record.coefficients.size()));
   }
 
   [[nodiscard]] NoiseField<S> noise() const noexcept {
@@ -289,6 +362,7 @@ class ZerothOrderOptimizer {
   std::vector<Lane> lanes_;
   std::optional<InPlaceWeights<S, State, B>> in_place_;
   std::uint64_t step_ = 0;
+  std::uint32_t abandoned_ = 0;  // see StepRecord
 };
 
 }  // namespace zeroth

@@ -29,6 +29,7 @@
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
+#include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace zeroth {
+
+/// Why a step left the weights as they were.
+enum class SkipReason : std::uint8_t {
+  none,                    ///< it did not
+  non_finite_loss,         ///< a loss was infinite or NaN
+  non_finite_coefficient,  ///< learning rate times projected gradient does not fit an f32
+};
+
+[[nodiscard]] constexpr std::string_view to_string(SkipReason reason) noexcept {
+  switch (reason) {
+    case SkipReason::none:
+      return "none";
+    case SkipReason::non_finite_loss:
+      return "non-finite loss";
+    case SkipReason::non_finite_coefficient:
+      return "non-finite coefficient";
+  }
+  return "unknown";
+}
+
+/// Whose roundings a step has.
+enum class Arithmetic : std::uint8_t {
+  fused,     ///< the update's alone: the fused form, and the in-place form with Restore::exact
+  in_place,  ///< also those of perturbing the weights and putting them back: Restore::arithmetic
+};
+
+[[nodiscard]] constexpr std::string_view to_string(Arithmetic arithmetic) noexcept {
+  return arithmetic == Arithmetic::fused ? "fused" : "in place";
+}
+
+/// What a step did, in the few numbers that do it again: `ZerothOrderOptimizer::replay` applies them to the same
+/// weights and gives the same bits, without a loss. The noise and the mask follow from the optimizer's own settings.
+struct StepRecord {
+  std::uint64_t step = 0;  ///< counted from 0
+  Arithmetic arithmetic = Arithmetic::fused;
+  SkipReason skip_reason = SkipReason::none;
+  std::uint32_t abandoned = 0;       ///< attempts at this step before it that perturbed the weights with
+                                     ///< Restore::arithmetic and ended with an exception from the objective
+  float decay = 0;                   ///< share of itself that an active weight lost
+  float step_size = 0;               ///< the learning rate, as f32
+  std::vector<float> coefficients;   ///< of each sample's noise, as applied; empty if skipped
+  std::uint64_t active_weights = 0;  ///< how many weights the update touched; 0 if skipped
+  double loss = 0;                   ///< mean over the points; for the reader, not for replay
+
+  [[nodiscard]] bool skipped() const noexcept { return skip_reason != SkipReason::none; }
+  bool operator==(StepRecord const&) const = default;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+// A record of each step replays to the bits of the run, without a loss.
+#include <zeroth/optimizer.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/combine.hpp>
+#include <zeroth/mask/filter.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/mask/random_mask.hpp>
+#include <zeroth/mask/stored.hpp>
+#include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/sampler/uniform.hpp>
+
+#include "catch.hpp"
+#include "executors.hpp"
+#include "objectives.hpp"
+#include "tensors.hpp"
+
+namespace {
+
+using zeroth::Arithmetic;
+using zeroth::CpuBackend;
+using zeroth::Gaussian;
+using zeroth::Options;
+using zeroth::ParameterSet;
+using zeroth::ReferenceBackend;
+using zeroth::Restore;
+using zeroth::SkipReason;
+using zeroth::SmallestMagnitude;
+using zeroth::StepRecord;
+using zeroth::ZerothOrderOptimizer;
+using zeroth_test::bits;
+using zeroth_test::contains_text;
+
+double loss(std::span<float const> theta) {
+  double sum = 0;
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    double const t = double{theta[i]} - 0.01 * static_cast<double>(i % 7);
+    sum += t * t + 0.1 * t;
+  }
+  return sum;
+}
+
+struct Fixture {
+  zeroth_test::Tensors tensors;
+  Fixture() {
+    tensors.add("blk.0.w", zeroth_test::normal_weights(201, 1));
+    tensors.add("blk.0.norm", zeroth::Role::vector, zeroth_test::normal_weights(9, 2, 1.0F));
+    tensors.add("blk.1.w", zeroth_test::normal_weights(330, 3));
+  }
+  [[nodiscard]] ParameterSet const& parameters() const { return tensors.parameters; }
+  [[nodiscard]] std::vector<std::uint32_t> bits() const { return zeroth_test::bits(tensors.all()); }
+};
+
+enum class Form { fused, in_place };
+
+constexpr int steps = 40;
+constexpr int skipped_step = 7;     // the loss is infinite
+constexpr int abandoned_step = 11;  // the objective throws, twice, and is asked again
+
+/// A run of 40 steps of which one is skipped and one is given up twice: its records, and the weights after each step.
+struct Run {
+  std::vector<StepRecord> records;
+  std::vector<std::vector<std::uint32_t>> weights;
+};
+
+template <class Optimizer>
+Run run(Optimizer& optimizer, Fixture const& fixture, Form form) {
+  Run result;
+  int failures = 0;
+  auto measured = [&](std::span<float const> theta) {
+    auto const step = static_cast<int>(optimizer.steps());
+    if (step == abandoned_step && failures < 2 && failures++ < 2) throw std::runtime_error("from the objective");
+    return step == skipped_step ? std::numeric_limits<double>::infinity() : loss(theta);
+  };
+  while (optimizer.steps() < steps) {
+    try {
+      result.records.push_back(form == Form::fused
+                                   ? optimizer.step(zeroth_test::fused(fixture.parameters(), measured))
+                                   : optimizer.step(zeroth_test::in_place(fixture.parameters(), measured)));
+      result.weights.push_back(fixture.bits());
+    } catch (std::runtime_error const&) {
+    }
+  }
+  return result;
+}
+
+template <class Optimizer>
+void check_replay(Optimizer& optimizer, Fixture const& fixture, Run const& expected) {
+  for (std::size_t i = 0; i < expected.records.size(); ++i) {
+    optimizer.replay(expected.records[i]);
+    INFO("step " << i);
+    REQUIRE(fixture.bits() == expected.weights[i]);
+  }
+  CHECK(optimizer.steps() == expected.records.size());
+}
+
+/// Runs and replays with those policies in the form; gives the run.
+template <class S, class M, class U, class E>
+Run check_policies(Form form, Restore restore, S sampler, M mask, U update, E estimator, std::uint32_t samples = 2) {
+  Options const options{.epsilon = 1e-3,
+                        .learning_rate = 1e-3,
+                        .schedule = zeroth::Schedule::linear(steps),
+                        .samples = samples,
+                        .seed = 8,
+                        .clip = 5,
+                        .restore = restore};
+  Fixture fixture;
+  std::vector<std::uint32_t> const initial = fixture.bits();
+  ZerothOrderOptimizer optimizer(fixture.parameters(), sampler, mask, CpuBackend{}, update, estimator, options);
+  Run const expected = run(optimizer, fixture, form);
+  CHECK(expected.weights.back() != initial);
+  CHECK(expected.records[skipped_step].skip_reason == SkipReason::non_finite_loss);
+
+  Fixture replayed;
+  ZerothOrderOptimizer again(replayed.parameters(), sampler, mask, ReferenceBackend{}, update, estimator, options);
+  check_replay(again, replayed, expected);
+  return expected;
+}
+
+template <class M>
+void check_mask(M mask) {
+  INFO(std::string(mask.name()));
+  zeroth::Sgd const update{0.01};
+  zeroth::CentralDifference const estimator;
+  Run const fused = check_policies(Form::fused, Restore::exact, Gaussian{}, mask, update, estimator);
+  Run const exact = check_policies(Form::in_place, Restore::exact, Gaussian{}, mask, update, estimator);
+  Run const arithmetic = check_policies(Form::in_place, Restore::arithmetic, Gaussian{}, mask, update, estimator);
+  CHECK(fused.records == exact.records);
+  CHECK(fused.weights != arithmetic.weights);
+  CHECK(arithmetic.records[0].arithmetic == Arithmetic::in_place);
+  CHECK(arithmetic.records[abandoned_step].abandoned == 2);
+  CHECK(arithmetic.records[abandoned_step + 1].abandoned == 0);
+  CHECK(exact.records[abandoned_step].abandoned == 0);
+}
+
+TEST_CASE("replay gives the bits of the run after each step, for each mask, fused and in place") {
+  SmallestMagnitude const small{0.5};
+  zeroth::RandomMask const random{0.5, 1};
+  check_mask(zeroth::Dense{});
+  check_mask(small);
+  check_mask(SmallestMagnitude{.sparsity = 0.5, .scope = zeroth::Scope::global, .refresh_every = 3});
+  check_mask(zeroth::LargestMagnitude{0.5});
+  check_mask(zeroth::RandomMask{.sparsity = 0.5, .redraw_every = 10});
+  check_mask(zeroth::StoredMask{{{"blk.0.w", {7, 7, 7, 7}}, {"blk.1.w", {1, 2, 3, 4, 5, 6}}}});
+  check_mask(both(small, random));
+  check_mask(zeroth::Filtered{small, zeroth::TensorFilter{.exclude = {"blk.0.*"}}});
+}
+
+TEST_CASE("replay gives the bits of the run for each sampler, update and estimator") {
+  SmallestMagnitude const small{0.5};
+  for (Restore restore : {Restore::exact, Restore::arithmetic})
+    for (Form form : {Form::fused, Form::in_place}) {
+      check_policies(form, restore, Gaussian{}, small, zeroth::SignSgd{0.01}, zeroth::CentralDifference{});
+      check_policies(form, restore, zeroth::Rademacher{}, small, zeroth::Sgd{}, zeroth::CentralDifference{}, 1);
+      check_policies(form, restore, zeroth::Uniform{}, small, zeroth::Sgd{}, zeroth::OneSided{}, 3);
+    }
+}
+
+TEST_CASE("replay has the bits of the run on any number of threads") {
+  Options const options{.learning_rate = 1e-3, .restore = Restore::arithmetic};
+  for (Form form : {Form::fused, Form::in_place}) {
+    Fixture fixture;
+    ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{}, options);
+    Run const expected = run(optimizer, fixture, form);
+    zeroth_test::ThreadExecutor threads;
+    Fixture replayed;
+    ZerothOrderOptimizer again(replayed.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{threads}, options);
+    check_replay(again, replayed, expected);
+  }
+}
+
+TEST_CASE("a run goes on after a replay as if it had not been stopped") {
+  Options const options{.learning_rate = 1e-3, .schedule = zeroth::Schedule::cosine(steps), .seed = 4};
+  SmallestMagnitude const mask{.sparsity = 0.5, .refresh_every = 7};
+  for (Form form : {Form::fused, Form::in_place}) {
+    Fixture whole;
+    ZerothOrderOptimizer optimizer(whole.parameters(), Gaussian{}, mask, CpuBackend{}, options);
+    Run const expected = run(optimizer, whole, form);
+    for (std::size_t stop : {std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{20}}) {
+      Fixture stopped;
+      ZerothOrderOptimizer resumed(stopped.parameters(), Gaussian{}, mask, CpuBackend{}, options);
+      for (std::size_t i = 0; i < stop; ++i) resumed.replay(expected.records[i]);
+      Run const rest = run(resumed, stopped, form);
+      CHECK(rest.weights.back() == expected.weights.back());
+      CHECK(bits(std::vector<float>(rest.records.back().coefficients)) ==
+            bits(std::vector<float>(expected.records.back().coefficients)));
+    }
+  }
+}
+
+TEST_CASE("fused and in-place steps may take turns, and replay follows") {
+  Options const options{.learning_rate = 1e-3, .restore = Restore::arithmetic};
+  Fixture fixture;
+  ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{}, options);
+  int failures = 0;
+  auto failing = [&](std::span<float const> theta) {
+    if (failures++ == 1) throw std::runtime_error("from the objective");
+    return loss(theta);
+  };
+  Run expected;
+  auto note = [&](StepRecord record) {
+    expected.records.push_back(std::move(record));
+    expected.weights.push_back(fixture.bits());
+  };
+  note(optimizer.step(zeroth_test::in_place(fixture.parameters(), loss)));
+  note(optimizer.step(zeroth_test::fused(fixture.parameters(), loss)));
+  CHECK_THROWS(optimizer.step(zeroth_test::in_place(fixture.parameters(), failing)));
+  note(optimizer.step(zeroth_test::fused(fixture.parameters(), loss)));
+  CHECK(expected.records.back().abandoned == 1);
+
+  Fixture replayed;
+  ZerothOrderOptimizer again(replayed.parameters(), Gaussian{}, SmallestMagnitude{}, ReferenceBackend{}, options);
+  check_replay(again, replayed, expected);
+}
+
+TEST_CASE("a record that is not the next step's is refused, and the weights stay") {
+  Fixture fixture;
+  std::vector<std::uint32_t> const before = fixture.bits();
+  ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, ReferenceBackend{},
+                                 {.samples = 2, .restore = Restore::exact});
+  StepRecord good{.coefficients = {1e-3F, 2e-3F}, .active_weights = 1};
+  auto refused = [&](auto change, std::string const& expected) {
+    StepRecord record = good;
+    change(record);
+    CHECK_THROWS_WITH(optimizer.replay(record), contains_text(expected));
+    CHECK(fixture.bits() == before);
+    CHECK(optimizer.steps() == 0);
+  };
+  refused([](StepRecord& r) { r.step = 3; }, "replay of step 3: expected step 0, found 3");
+  refused([](StepRecord& r) { r.coefficients.pop_back(); }, "replay of step 0: expected coefficients 2, found 1");
+  refused([](StepRecord& r) { r.skip_reason = SkipReason::non_finite_loss; }, "expected coefficients 0, found 2");
+  refused([](StepRecord& r) { r.arithmetic = Arithmetic::in_place; }, "expected arithmetic fused, found in place");
+  refused([](StepRecord& r) { r.abandoned = 1; }, "expected arithmetic fused, found in place");
+}
+
+TEST_CASE("replay on other weights is noticed by the number that the mask picks") {
+  Fixture fixture;
+  ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                 {.learning_rate = 1e-3});
+  StepRecord record = optimizer.step(zeroth_test::fused(fixture.parameters(), loss));
+  ++record.active_weights;
+  Fixture other;
+  ZerothOrderOptimizer again(other.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                             {.learning_rate = 1e-3});
+  CHECK_THROWS_WITH(again.replay(record), contains_text("the weights are not those that the run had here"));
+}
+
+}  // namespace
