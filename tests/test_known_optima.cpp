@@ -72,6 +72,29 @@ TEST_CASE("Rosenbrock's valley is followed to its end") {
   CHECK(std::abs(double{theta[1]} - 1) < 2 * distance_left);  // y = x^2
 }
 
+TEST_CASE("FZOO brings a badly scaled quadratic to its minimum, whatever the size of the loss") {
+  // L = a sum k_i (t_i - i)^2 / 2, curvatures from 1 to 8. The step is normalised: its length is about the learning
+  // rate over epsilon, for any a, and falls to 0 with the schedule; the distance left is of the order of the last
+  // steps.
+  for (double a : {1e-3, 1.0, 1e3}) {
+    zeroth_test::Tensors tensors;
+    std::vector<float> const& theta = tensors.add("theta", std::vector<float>(8, 0.0F));
+    auto loss = [&](std::span<float const> t) {
+      double sum = 0;
+      for (std::size_t i = 0; i < t.size(); ++i)
+        sum += static_cast<double>(i + 1) * std::pow(double{t[i]} - static_cast<double>(i), 2) / 2;
+      return a * sum;
+    };
+    double const epsilon = 1e-3;
+    ZerothOrderOptimizer optimizer(
+        tensors.parameters, zeroth::Rademacher{}, zeroth::Dense{}, CpuBackend{}, zeroth::Sgd{}, zeroth::Fzoo{},
+        Options{.epsilon = epsilon, .learning_rate = 0.1 * epsilon, .schedule = Schedule::linear(1000), .samples = 8});
+    for (int i = 0; i < 1000; ++i) optimizer.step(zeroth_test::fused(tensors.parameters, loss));
+    // One-sided differences see a minimum that is off by about epsilon / 2 along each direction.
+    for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(double{theta[i]} - static_cast<double>(i)) < 0.01);
+  }
+}
+
 /// Points of two classes whose centres lie at -1 and +1 along each of 8 axes.
 struct Classes {
   static constexpr std::size_t axes = 8;

@@ -89,9 +89,10 @@ class ZerothOrderOptimizer {
         policy_(std::move(policy)) {
     options_.check();
     update_.check();
-    if (E::uses_base) lanes_.push_back({0, 0});
+    check_estimator();
+    if (estimator_.uses_base) lanes_.push_back({0, 0});
     for (std::uint32_t sample = 0; sample < options_.samples; ++sample)
-      for (std::int32_t sign : E::signs) lanes_.push_back({sample, sign});
+      for (std::int32_t sign : signs()) lanes_.push_back({sample, sign});
   }
 
   ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, U update, Options options)
@@ -254,8 +255,7 @@ class ZerothOrderOptimizer {
 
   /// How many lanes, from `first` on, the next probe takes: the samples of one probe, and the base with the first.
   [[nodiscard]] std::size_t lanes_in_probe(std::size_t first) const noexcept {
-    std::size_t const base = E::uses_base && first == 0 ? 1 : 0;
-    std::size_t const wanted = base + std::size_t{options_.samples_per_probe} * E::signs.size();
+    std::size_t const wanted = (first == 0 ? base_lanes() : 0) + options_.samples_per_probe * signs().size();
     return std::min(wanted, lanes_.size() - first);
   }
 
@@ -266,11 +266,12 @@ class ZerothOrderOptimizer {
       if (!is_finite(loss)) report.skip_reason = SkipReason::non_finite_loss;
     if (report.skipped()) return;
 
-    double const base = E::uses_base ? report.losses[0] : 0;
+    double const base = estimator_.uses_base ? report.losses[0] : 0;
+    std::span<double const> const losses = std::span(report.losses).subspan(base_lanes());
+    double const scale = scale_of(estimator_, losses);
     for (std::uint32_t s = 0; s < options_.samples; ++s) {
-      std::size_t const first = (E::uses_base ? 1 : 0) + s * E::signs.size();
-      double g = estimator_.projected_gradient(base, std::span(report.losses).subspan(first, E::signs.size()),
-                                               static_cast<double>(epsilon()));
+      double g = scale * estimator_.projected_gradient(base, losses.subspan(s * signs().size(), signs().size()),
+                                                       static_cast<double>(epsilon()));
       if (options_.clip && std::abs(g) > *options_.clip) {
         g = std::copysign(*options_.clip, g);
         report.clipped = true;
@@ -319,8 +320,8 @@ class ZerothOrderOptimizer {
     return terms;
   }
 
-  [[nodiscard]] static ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) {
-    return {{}, record.decay, terms, U::takes_sign, record.step_size};
+  [[nodiscard]] ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) const {
+    return {{}, record.decay, terms, update_.takes_sign, record.step_size};
   }
 
   void check_next(StepRecord const& record) const {
@@ -337,10 +338,23 @@ class ZerothOrderOptimizer {
       refuse("coefficients", std::to_string(coefficients), std::to_string(record.coefficients.size()));
   }
 
+  [[nodiscard]] std::span<std::int32_t const> signs() const noexcept { return estimator_.signs; }
+  [[nodiscard]] std::size_t base_lanes() const noexcept { return estimator_.uses_base ? 1 : 0; }
+
   [[nodiscard]] NoiseField<S> noise() const noexcept {
     return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
   }
   [[nodiscard]] float epsilon() const noexcept { return static_cast<float>(options_.epsilon); }
+
+  void check_estimator() const {
+    std::string const name(estimator_.name());
+    if (!detail::are_unit_signs(signs()))
+      throw InvalidArgument("estimator '" + name + "': its signs must be +1 or -1, one at least");
+    std::uint32_t const least = least_samples_of(estimator_);
+    if (options_.samples < least)
+      throw InvalidArgument("samples must be at least " + std::to_string(least) + " for estimator '" + name +
+                            "', got " + std::to_string(options_.samples));
+  }
 
   [[nodiscard]] static ParameterSet checked(ParameterSet parameters, B const& backend) {
     if (parameters.empty()) throw InvalidArgument("the optimizer has no parameters to tune");

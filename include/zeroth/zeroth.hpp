@@ -11,6 +11,7 @@
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/estimator/estimator.hpp>
+#include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/dense.hpp>

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,37 @@ TEST_CASE("the concept Estimator accepts what it documents and nothing less") {
   STATIC_REQUIRE(zeroth::Estimator<CentralDifference>);
   STATIC_REQUIRE(zeroth::Estimator<OneSided>);
   STATIC_REQUIRE_FALSE(zeroth::Estimator<NoSigns>);
+}
+
+/// A user's estimator that is chosen at run time, so that neither its points nor its base are known to the compiler.
+struct Chosen {
+  std::vector<std::int32_t> signs = {+1};
+  bool uses_base = true;
+
+  [[nodiscard]] double projected_gradient(double base, std::span<double const> losses, double epsilon) const {
+    return uses_base ? (losses[0] - base) / epsilon : (losses[0] - losses[1]) / (2 * epsilon);
+  }
+  static constexpr std::string_view name() { return "chosen"; }
+  bool operator==(Chosen const&) const = default;
+};
+
+TEST_CASE("an estimator may be chosen at run time") {
+  auto weights_after = [](auto estimator) {
+    zeroth_test::Tensors tensors;
+    tensors.add("w", zeroth_test::normal_weights(200, 3));
+    zeroth::ZerothOrderOptimizer optimizer(tensors.parameters, zeroth::Gaussian{}, zeroth::Dense{},
+                                           zeroth::ReferenceBackend{}, zeroth::Sgd{}, estimator,
+                                           {.learning_rate = 0.01, .samples = 2});
+    optimizer.step(
+        zeroth_test::fused(tensors.parameters, [](std::span<float const> t) { return double{t[0]} * t[1]; }));
+    return zeroth_test::bits(tensors.all());
+  };
+  STATIC_REQUIRE(zeroth::Estimator<Chosen>);
+  CHECK(weights_after(Chosen{}) == weights_after(OneSided{}));
+  CHECK(weights_after(Chosen{{+1, -1}, false}) == weights_after(CentralDifference{}));
+  CHECK_THROWS_WITH(weights_after(Chosen{{+1, 2}, false}),
+                    "estimator 'chosen': its signs must be +1 or -1, one at least");
+  CHECK_THROWS_WITH(weights_after(Chosen{{}, true}), "estimator 'chosen': its signs must be +1 or -1, one at least");
 }
 
 TEST_CASE("differences of losses become slopes") {

@@ -7,39 +7,68 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace zeroth {
 
 namespace detail {
 
-template <std::size_t n>
-[[nodiscard]] consteval bool are_unit_signs(std::array<std::int32_t, n> const& signs) {
+[[nodiscard]] constexpr bool are_unit_signs(std::span<std::int32_t const> signs) noexcept {
   for (std::int32_t sign : signs)
     if (sign != 1 && sign != -1) return false;
-  return true;
+  return !signs.empty();
 }
+
+/// False only where the compiler can see that the points of an estimator are not as they must be.
+template <class T>
+inline constexpr bool may_have_unit_signs = true;
+template <class T>
+requires requires {
+  typename std::bool_constant<are_unit_signs(T::signs)>;
+}
+inline constexpr bool may_have_unit_signs<T> = are_unit_signs(T::signs);
 
 }  // namespace detail
 
 /// How losses become a projected gradient, the slope of the loss along z.
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
-/// 2. `T::signs` is a constexpr std::array of std::int32_t, the points theta + sign epsilon m z(s) at which each sample
-///    s is evaluated: at least one, each +1 or -1.
-/// 3. `T::uses_base` (bool): whether the loss at theta itself is wanted; evaluated once a step, not once a sample.
+/// 2. `estimator.signs` are the points theta + sign epsilon m z(s) at which each sample s is evaluated: a static
+///    constexpr std::array of std::int32_t, or a member that converts to a span of them. At least one, each +1 or -1.
+/// 3. `estimator.uses_base` (bool, static or not): whether the loss at theta itself is wanted; evaluated once a step,
+///    not once a sample.
 /// 4. `estimator.projected_gradient(base, losses, epsilon)` combines the losses of one sample, in the order of `signs`,
 ///    into g ~ z . grad L; `base` is the loss at theta, or 0 where uses_base is false.
 /// 5. `name()` identifies the estimator in logs and journals.
+/// 6. `estimator.scale(losses)`, if present, is a factor of every projected gradient of the step; `losses` are those of
+///    all points but the base, sample by sample.
+/// 7. `estimator.least_samples`, if present: a step takes at least so many samples.
 template <class T>
-concept Estimator = std::regular<T> &&
+concept Estimator = std::regular<T> && detail::may_have_unit_signs<T> &&
     requires(T const& estimator, double base, std::span<double const> losses, double epsilon) {
-  { T::signs[0] } -> std::convertible_to<std::int32_t>;
-  requires T::signs.size() >= 1;
-  requires detail::are_unit_signs(T::signs);
-  { T::uses_base } -> std::convertible_to<bool>;
+  { estimator.signs } -> std::convertible_to<std::span<std::int32_t const>>;
+  { estimator.uses_base } -> std::convertible_to<bool>;
   { estimator.projected_gradient(base, losses, epsilon) } -> std::convertible_to<double>;
   { estimator.name() } -> std::convertible_to<std::string_view>;
 };
+
+/// Requirement 6: 1 for an estimator that has no scale.
+template <Estimator E>
+[[nodiscard]] double scale_of(E const& estimator, std::span<double const> losses) {
+  if constexpr (requires { estimator.scale(losses); })
+    return estimator.scale(losses);
+  else
+    return 1;
+}
+
+/// Requirement 7: 1 for an estimator that does not say.
+template <Estimator E>
+[[nodiscard]] std::uint32_t least_samples_of(E const& estimator) {
+  if constexpr (requires { estimator.least_samples; })
+    return estimator.least_samples;
+  else
+    return 1;
+}
 
 /// g = (L(theta + eps z) - L(theta - eps z)) / (2 eps): SPSA (Spall 1992), the paper's estimator. Error O(eps^2).
 /// With several samples a step their mean is n-SPSA.

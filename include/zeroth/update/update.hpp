@@ -17,7 +17,8 @@ namespace zeroth {
 ///    projected gradient along z(s); both spans have one element a sample. The direction is sum_s c[s] m z(s), so
 ///    descent along the mean over n samples has c[s] = -learning_rate g[s] / n.
 /// 3. `update.decay(learning_rate)` returns the share of itself that an active weight loses first; 0 for none.
-/// 4. `static constexpr bool takes_sign`: true if each weight moves by learning_rate along the sign of the direction
+/// 4. `update.takes_sign` (bool, static or not): true if each weight moves by learning_rate along the sign of the
+/// direction
 ///    instead of by the direction itself.
 /// 5. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
 /// 6. `name()` identifies the rule in logs and journals.
@@ -26,7 +27,7 @@ concept Update = std::regular<T> &&
     requires(T const& update, std::span<double const> g, double learning_rate, std::span<float> c) {
   update.coefficients(g, learning_rate, c);
   { update.decay(learning_rate) } -> std::convertible_to<double>;
-  { T::takes_sign } -> std::convertible_to<bool>;
+  { update.takes_sign } -> std::convertible_to<bool>;
   update.check();
   { update.name() } -> std::convertible_to<std::string_view>;
 };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <zeroth/estimator/estimator.hpp>
+
+namespace zeroth {
+
+/// FZOO: one-sided differences of a batch of n directions, over the standard deviation of the batch's losses (Dang et
+/// al., "FZOO: Fast Zeroth-Order Optimizer for Fine-Tuning Large Language Models towards Adam-Scale Speed", arXiv
+/// 2506.09034; there with Rademacher directions, n = 8):
+///
+///     l_0 = L(theta)    l_s = L(theta + eps z_s)    sigma^2 = sum_s (l_s - mean l)^2 / (n - 1)
+///     theta <- theta - eta / (eps n sigma) sum_s (l_s - l_0) z_s
+///
+/// sigma is about eps |grad L|, so that this is a normalised descent: the length of a step hardly depends on the size
+/// of the gradient, and the learning rate is about eps times the length of step that is wanted. n + 1 evaluations.
+/// Losses that do not differ at all say nothing: all projected gradients are then 0.
+struct Fzoo : OneSided {
+  static constexpr std::uint32_t least_samples = 2;
+
+  [[nodiscard]] double scale(std::span<double const> losses) const noexcept {
+    double const n = static_cast<double>(losses.size());
+    double mean = 0;
+    for (double loss : losses) mean += loss / n;
+    double squares = 0;
+    for (double loss : losses) squares = std::fma(loss - mean, loss - mean, squares);
+    double const sigma = std::sqrt(squares / (n - 1));
+    return sigma > 0 ? 1 / sigma : 0;
+  }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "fzoo"; }
+  bool operator==(Fzoo const&) const = default;
+};
+
+}  // namespace zeroth
