@@ -2,8 +2,7 @@
 #include "arguments.hpp"
 
 #include <array>
-#include <charconv>
-#include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 #include <utility>
@@ -13,72 +12,13 @@
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 
+#include "method_arguments.hpp"
+#include "option_types.hpp"
 #include "tasks/builtin_tasks.hpp"
 #include "tasks/task.hpp"
-#include "text.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-template <class T>
-bool parse(std::string const& text, T& value) {
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-std::string found(std::string const& text) {
-  return ", found " + in_quotes(text);
-}
-
-/// A whole number of type T from `least` to `most`; made plain decimal, as CLI11 would read 010 as eight.
-template <class T>
-CLI::Validator whole_number(T least, T most = std::numeric_limits<T>::max()) {
-  std::string expected = "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-  auto check = [=](std::string& text) {
-    T value{};
-    if (!parse(text, value) || value < least || value > most) return expected + found(text);
-    text = std::to_string(value);
-    return std::string();
-  };
-  return CLI::Validator(check, "");
-}
-
-enum class Bounds : std::uint8_t { positive, not_negative, share, probability };
-
-CLI::Validator real_number(Bounds bounds) {
-  auto check = [=](std::string& text) -> std::string {
-    double value = 0;
-    bool const is_number = parse(text, value) && std::isfinite(value);
-    switch (bounds) {
-      case Bounds::positive:
-        return is_number && value > 0 ? "" : "expected a number above 0" + found(text);
-      case Bounds::not_negative:
-        return is_number && value >= 0 ? "" : "expected a number of at least 0" + found(text);
-      case Bounds::probability:
-        return is_number && value > 0 && value <= 1 ? "" : "expected a number above 0 and at most 1" + found(text);
-      case Bounds::share:
-        return is_number && value >= 0 && value < 1 ? "" : "expected a number of at least 0 and below 1" + found(text);
-    }
-    return "";
-  };
-  return CLI::Validator(check, "");
-}
-
-/// One of the values of an enum, by name.
-template <class Enum, std::size_t n>
-void add_choice(CLI::App& command, std::string const& name, Enum& value, std::array<Enum, n> const& choices,
-                std::string const& help) {
-  std::string names;
-  for (Enum choice : choices) names += (names.empty() ? "" : ", ") + std::string(to_string(choice));
-  auto assign = [&value, choices, names, name](std::string const& text) {
-    for (Enum choice : choices)
-      if (to_string(choice) == text) return void(value = choice);
-    throw CLI::ValidationError(name, "expected one of " + names + found(text));
-  };
-  command.add_option_function<std::string>(name, assign, help + ": " + names)
-      ->type_name("NAME")
-      ->default_str(std::string(to_string(value)));
-}
 
 void add_model(CLI::App& command, std::filesystem::path& model) {
   command
@@ -155,33 +95,12 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
              "form of the tuned model");
 
-  command.option_defaults()->group("Method");
-  add_choice(command, "--method", options.method, std::array{Method::s_mezo, Method::mezo, Method::r_mezo},
-             "which weights a step changes");
-  command.add_option("--sparsity", options.sparsity, "share of each matrix that is left alone (s-mezo, r-mezo)")
-      ->type_name("S")
-      ->check(real_number(Bounds::share))
-      ->capture_default_str();
-  command.add_option("--epsilon", options.epsilon, "size of the perturbation")
-      ->type_name("X")
-      ->check(real_number(Bounds::positive))
-      ->capture_default_str();
-  command.add_option("--samples", options.samples, "random directions a step")
-      ->type_name("N")
-      ->transform(whole_number<std::uint32_t>(1, 1024))
-      ->capture_default_str();
-  command.add_option("--clip", options.clip, "bound of the projected gradient's magnitude; none by default")
-      ->type_name("X")
-      ->check(real_number(Bounds::positive));
-  command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay of the weights that are changed")
-      ->type_name("X")
-      ->check(real_number(Bounds::share))
-      ->capture_default_str();
-
+  add_method(command, options);
   command.option_defaults()->group("Training");
   command
-      .add_option("--learning-rate", options.learning_rate,
-                  "learning rate; " + per_method([](MethodDefaults d) { return d.learning_rate; }))
+      .add_option("--learning-rate", options.learning_rate, "learning rate; " + per_method([](MethodDefaults d) {
+                                                              return d.learning_rate;
+                                                            }) + "; a hundredth of it with fzoo, a guess")
       ->type_name("X")
       ->check(real_number(Bounds::positive));
   add_choice(command, "--schedule", options.schedule,
@@ -306,6 +225,7 @@ CLI::App& add_inspect(CLI::App& app, InspectOptions& options) {
 }
 
 void check(FinetuneOptions const& options) {
+  check_method(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
     throw InvalidArgument("--warmup-steps: expected less than the number of steps, " + std::to_string(steps) +

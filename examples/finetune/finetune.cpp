@@ -3,16 +3,17 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <zeroth/backend/eigen.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/zeroth.hpp>
 
+#include "any_optimizer.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "examples.hpp"
@@ -34,19 +35,25 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Mean of the losses at one sign of the perturbation; the optimizer gives them as +, -, +, -, ...
-double mean_loss(StepReport const& report, std::size_t first) {
-  std::size_t const samples = report.losses.size() / 2;
+/// Mean of the losses at the points of one sign; none if there are no such points.
+std::optional<double> mean_loss(std::span<double const> losses, std::span<Lane const> lanes, std::int32_t sign) {
   double sum = 0;
-  for (std::size_t i = 0; i < samples; ++i) sum += report.losses[2 * i + first];
-  return sum / static_cast<double>(samples);
+  std::size_t points = 0;
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    if (lanes[k].sign != sign) continue;
+    sum += losses[k];
+    ++points;
+  }
+  if (points == 0) return std::nullopt;
+  return sum / static_cast<double>(points);
 }
 
-StepMetrics metrics_of(StepReport const& report, double seconds) {
+StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, double seconds) {
   return {.step = report.step + 1,
           .loss = report.loss,
-          .loss_plus = mean_loss(report, 0),
-          .loss_minus = mean_loss(report, 1),
+          .loss_base = mean_loss(report.losses, lanes, 0),
+          .loss_plus = mean_loss(report.losses, lanes, +1),
+          .loss_minus = mean_loss(report.losses, lanes, -1),
           .projected_gradient = report.projected_gradient,
           .learning_rate = report.learning_rate,
           .active_weights = report.active_weights,
@@ -56,8 +63,9 @@ StepMetrics metrics_of(StepReport const& report, double seconds) {
 
 /// The options with the defaults that depend on others filled in.
 FinetuneOptions resolved(FinetuneOptions options) {
+  static_cast<MethodOptions&>(options) = resolved(static_cast<MethodOptions const&>(options));
   MethodDefaults const defaults = defaults_of(options.method);
-  if (!options.learning_rate) options.learning_rate = defaults.learning_rate;
+  if (!options.learning_rate) options.learning_rate = default_learning_rate(options);
   if (!options.steps) options.steps = defaults.steps;
   options.threads = OpenMpExecutor(options.threads).concurrency();
   // An evaluation takes as long as some dozen steps.
@@ -66,36 +74,19 @@ FinetuneOptions resolved(FinetuneOptions options) {
   return options;
 }
 
-Schedule schedule_of(FinetuneOptions const& options) {
-  return {.shape = options.schedule, .total_steps = *options.steps, .warmup_steps = options.warmup_steps};
-}
-
-/// Calls `body` with the mask policy of the method.
-template <class Body>
-void with_mask_of(FinetuneOptions const& options, Body const& body) {
-  switch (options.method) {
-    case Method::s_mezo:
-      return body(SmallestMagnitude{.sparsity = options.sparsity});
-    case Method::mezo:
-      return body(Dense{});
-    case Method::r_mezo:
-      return body(RandomMask{.sparsity = options.sparsity, .seed = options.seed});
-  }
-}
-
 /// One run: what is the same for all methods, and the loop over the steps.
 class FinetuneRun {
  public:
   FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model, Task const& task,
               EncodedExamples const& train, EncodedExamples const& held_out)
       : options_(options),
-        model_(model),
         task_(task),
         train_(train),
         held_out_(held_out),
         executor_(options.threads),
         decoder_(make_decoder(model.weights, options.backend, executor_)),
         scorer_(decoder_, task.scoring),
+        optimizer_(make_optimizer(options, model.weights.parameters(), executor_)),
         metrics_(out.metrics()),
         progress_(*options.steps) {}
 
@@ -103,7 +94,14 @@ class FinetuneRun {
   bool evaluate_before(RunResult& result) { return evaluate_now(0, result.before, /*interruptible=*/true); }
 
   void train(RunResult& result) {
-    with_mask_of(options_, [&](auto const& mask) { train_with(mask, result); });
+    while (result.steps < *options_.steps && !interrupted()) {
+      Clock::time_point const start = Clock::now();
+      StepReport const report =
+          optimizer_->step([&](AnyProbe const& probe, std::span<double> losses) { measure_losses(probe, losses); });
+      record(report, seconds_since(start), result);
+      bool const is_due = *options_.evaluate_every != 0 && result.steps % *options_.evaluate_every == 0;
+      if (is_due) evaluate_now(result.steps, result.after, /*interruptible=*/result.steps != *options_.steps);
+    }
   }
 
   /// Evaluates after the last step, even after an interrupt, unless that was done already.
@@ -114,27 +112,6 @@ class FinetuneRun {
   Progress& progress() { return progress_; }
 
  private:
-  template <class Mask>
-  void train_with(Mask const& mask, RunResult& result) {
-    ZerothOrderOptimizer optimizer(model_.weights.parameters(), Gaussian{}, mask, EigenBackend{executor_},
-                                   Sgd{.weight_decay = options_.weight_decay},
-                                   Options{.epsilon = options_.epsilon,
-                                           .learning_rate = *options_.learning_rate,
-                                           .schedule = schedule_of(options_),
-                                           .samples = options_.samples,
-                                           .micro_batches = options_.micro_batches,
-                                           .seed = options_.seed,
-                                           .clip = options_.clip});
-    while (result.steps < *options_.steps && !interrupted()) {
-      Clock::time_point const start = Clock::now();
-      StepReport const report =
-          optimizer.step([&](auto const& probe, std::span<double> losses) { measure_losses(probe, losses); });
-      record(report, seconds_since(start), result);
-      bool const is_due = *options_.evaluate_every != 0 && result.steps % *options_.evaluate_every == 0;
-      if (is_due) evaluate_now(result.steps, result.after, /*interruptible=*/result.steps != *options_.steps);
-    }
-  }
-
   void measure_losses(AnyProbe const& probe, std::span<double> losses) {
     std::vector<std::uint32_t> const batch = batch_of_step(options_.seed, probe.step(), options_.batch_size,
                                                            static_cast<std::uint32_t>(train_.examples.size()));
@@ -147,7 +124,7 @@ class FinetuneRun {
   }
 
   void record(StepReport const& report, double seconds, RunResult& result) {
-    metrics_.write(metrics_of(report, seconds));
+    metrics_.write(metrics_of(report, optimizer_->lanes(), seconds));
     ++result.steps;
     result.step_seconds += seconds;
     if (report.skipped()) {
@@ -179,13 +156,13 @@ class FinetuneRun {
   }
 
   FinetuneOptions const& options_;
-  LanguageModel const& model_;
   Task const& task_;
   EncodedExamples const& train_;
   EncodedExamples const& held_out_;
   OpenMpExecutor executor_;
   model::AnyDecoder decoder_;
   model::CandidateScorer<model::AnyDecoder> scorer_;
+  std::unique_ptr<AnyOptimizer> optimizer_;
   std::vector<model::Example> batch_;
   MetricsFile metrics_;
   Progress progress_;

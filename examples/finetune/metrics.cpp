@@ -7,14 +7,23 @@ namespace zeroth::cli {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+Json or_null(std::optional<double> const& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+}  // namespace
+
 void MetricsFile::write(StepMetrics const& metrics) {
   Json const skipped = metrics.skipped.empty() ? Json(nullptr) : Json(std::string(metrics.skipped));
   file_.append(Json{
       {"type", "step"},
       {"step", metrics.step},
       {"loss", metrics.loss},
-      {"loss_plus", metrics.loss_plus},
-      {"loss_minus", metrics.loss_minus},
+      {"loss_base", or_null(metrics.loss_base)},
+      {"loss_plus", or_null(metrics.loss_plus)},
+      {"loss_minus", or_null(metrics.loss_minus)},
       {"projected_gradient", metrics.projected_gradient},
       {"learning_rate", metrics.learning_rate},
       {"active_weights", metrics.active_weights},
@@ -26,7 +35,7 @@ void MetricsFile::write(StepMetrics const& metrics) {
 void MetricsFile::write(EvaluationMetrics const& metrics) {
   file_.append(Json{{"type", "evaluation"},
                     {"step", metrics.step},
-                    {"accuracy", metrics.accuracy ? Json(*metrics.accuracy) : Json(nullptr)},
+                    {"accuracy", or_null(metrics.accuracy)},
                     {"metric", metrics.metric},
                     {"loss", metrics.loss},
                     {"examples", metrics.examples}}

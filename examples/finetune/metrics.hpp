@@ -13,10 +13,11 @@ namespace zeroth::cli {
 
 /// One step, as metrics.jsonl tells it. Losses that are not finite are written as null.
 struct StepMetrics {
-  std::uint64_t step = 0;  ///< counted from 1
-  double loss = 0;         ///< mean of the next two
-  double loss_plus = 0;    ///< at theta + epsilon m z, mean over the samples
-  double loss_minus = 0;   ///< at theta - epsilon m z, mean over the samples
+  std::uint64_t step = 0;            ///< counted from 1
+  double loss = 0;                   ///< mean over all points
+  std::optional<double> loss_base;   ///< at theta itself, if the estimator evaluates it
+  std::optional<double> loss_plus;   ///< at theta + epsilon m z, mean over the samples
+  std::optional<double> loss_minus;  ///< at theta - epsilon m z, mean over the samples, if there are such points
   double projected_gradient = 0;
   double learning_rate = 0;
   std::uint64_t active_weights = 0;

@@ -11,10 +11,9 @@
 #include <zeroth/model/sampling.hpp>
 #include <zeroth/update/schedule.hpp>
 
-namespace zeroth::cli {
+#include "method_options.hpp"
 
-/// Which weights a step perturbs and updates: the smallest of each matrix (the paper), all, or a random share.
-enum class Method : std::uint8_t { s_mezo, mezo, r_mezo };
+namespace zeroth::cli {
 
 /// Form of the tuned model on disk.
 enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
@@ -24,18 +23,6 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
 
 [[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
   return backend == DecoderBackend::cpu ? "cpu" : "eigen";
-}
-
-[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
-  switch (method) {
-    case Method::s_mezo:
-      return "s-mezo";
-    case Method::mezo:
-      return "mezo";
-    case Method::r_mezo:
-      return "r-mezo";
-  }
-  return "unknown";
 }
 
 [[nodiscard]] constexpr std::string_view to_string(SaveFormat format) noexcept {
@@ -53,26 +40,6 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
 /// A type that a model can be written in.
 [[nodiscard]] constexpr std::string_view to_string(model::TensorType type) noexcept {
   return type == model::TensorType::f16 ? "f16" : type == model::TensorType::bf16 ? "bf16" : "f32";
-}
-
-/// What a method takes where the command line says nothing.
-struct MethodDefaults {
-  double learning_rate;
-  std::uint64_t steps;
-};
-
-/// The one place where the defaults of learning rate and steps are set. They are those of a model of 10^8 weights;
-/// the paper takes 1e-7 to 1e-6 and up to 20000 steps for 7 10^9.
-[[nodiscard]] constexpr MethodDefaults defaults_of(Method method) noexcept {
-  switch (method) {
-    case Method::s_mezo:
-      return {.learning_rate = 1.2e-4, .steps = 400};
-    case Method::mezo:
-      return {.learning_rate = 6e-5, .steps = 400};
-    case Method::r_mezo:
-      return {.learning_rate = 1.2e-4, .steps = 400};
-  }
-  return {};
 }
 
 /// What computes.
@@ -93,11 +60,8 @@ struct TaskOptions : ComputeOptions {
 };
 
 /// `zeroth finetune`.
-struct FinetuneOptions : TaskOptions {
+struct FinetuneOptions : TaskOptions, MethodOptions {
   std::filesystem::path out;
-  Method method = Method::s_mezo;
-  double sparsity = 0.75;  ///< share of the weights of a matrix that a step leaves alone; not used by mezo
-  double epsilon = 1e-3;
   std::optional<double> learning_rate;  ///< default: defaults_of(method)
   std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
   Schedule::Shape schedule = Schedule::Shape::linear;
@@ -106,9 +70,6 @@ struct FinetuneOptions : TaskOptions {
   std::uint32_t micro_batches = 1;
   std::uint64_t train_examples = 1000;
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
-  std::uint32_t samples = 1;
-  double weight_decay = 0;
-  std::optional<double> clip;
   SaveFormat save = SaveFormat::safetensors;
   bool overwrite = false;
 };

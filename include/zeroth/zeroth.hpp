@@ -10,6 +10,7 @@
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
+#include <zeroth/estimator/any_estimator.hpp>
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/executor.hpp>

@@ -220,6 +220,48 @@ TEST_CASE("each method and each option of the training runs") {
   }
 }
 
+TEST_CASE("each sampler and each estimator runs, with what follows from it where nothing is said") {
+  struct Case {
+    Words more;
+    std::string sampler;
+    int samples;
+    bool has_base;
+  };
+  Fixture const fixture;
+  std::vector<std::vector<double>> losses;
+  for (Case const& c :
+       std::vector<Case>{{{}, "gaussian", 1, false},
+                         {{"--sampler", "rademacher"}, "rademacher", 1, false},
+                         {{"--sampler", "uniform", "--estimator", "central"}, "uniform", 1, false},
+                         {{"--estimator", "one-sided", "--samples", "2"}, "gaussian", 2, true},
+                         {{"--estimator", "fzoo"}, "rademacher", 8, true},
+                         {{"--estimator", "fzoo", "--sampler", "gaussian", "--samples", "3"}, "gaussian", 3, true}}) {
+    Words more = c.more;
+    more.insert(more.end(), {"--overwrite", "--learning-rate", "1e-5"});
+    Outcome const outcome = run_program(fixture.finetune(more));
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    json const options = fixture.summary().at("options");
+    CHECK(options.at("sampler") == c.sampler);
+    CHECK(options.at("samples") == c.samples);
+    losses.emplace_back();
+    for (json const& record : fixture.metrics()) {
+      if (record.at("type") != "step") continue;
+      CHECK(record.at("loss_base").is_null() != c.has_base);
+      CHECK(record.at("loss_minus").is_null() == c.has_base);
+      losses.back().push_back(record.at("loss"));
+    }
+    for (std::size_t i = 0; i + 1 < losses.size(); ++i) CHECK(losses[i] != losses.back());
+  }
+  REQUIRE(run_program(fixture.finetune({"--overwrite", "--estimator", "fzoo", "--learning-rate", "1e-5",
+                                        "--samples-per-probe", "8"}))
+              .exit_code == 0);
+  std::vector<double> at_once;
+  for (json const& record : fixture.metrics())
+    if (record.at("type") == "step") at_once.push_back(record.at("loss"));
+  CHECK(at_once == losses[4]);
+}
+
 TEST_CASE("an interrupt lets the step end, saves, evaluates and says so") {
   Fixture const fixture;
   Words words = fixture.finetune();
@@ -276,6 +318,9 @@ TEST_CASE("options out of range are refused before anything is read or written")
            {{"--warmup-steps", "4"}, "--warmup-steps: expected less than the number of steps, 4, found 4"},
            {{"--seed", "-1"}, "--seed: expected a whole number from 0 to 18446744073709551615, found \"-1\""},
            {{"--method", "adam"}, "--method: expected one of s-mezo, mezo, r-mezo, found \"adam\""},
+           {{"--sampler", "normal"}, "--sampler: expected one of gaussian, rademacher, uniform, found \"normal\""},
+           {{"--estimator", "spsa"}, "--estimator: expected one of central, one-sided, fzoo, found \"spsa\""},
+           {{"--estimator", "fzoo", "--samples", "1"}, "--samples: expected at least 2 with --estimator fzoo, found 1"},
            {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
            {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
            {{"--no-such-option"}, "--no-such-option"}}) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <zeroth/backend/reference.hpp>
+#include <zeroth/estimator/any_estimator.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/optimizer.hpp>
 #include <zeroth/sampler/rademacher.hpp>
@@ -59,6 +60,13 @@ TEST_CASE("an estimator may be chosen at run time") {
     return zeroth_test::bits(tensors.all());
   };
   STATIC_REQUIRE(zeroth::Estimator<Chosen>);
+  STATIC_REQUIRE(zeroth::Estimator<zeroth::AnyEstimator>);
+  CHECK(weights_after(zeroth::AnyEstimator(OneSided{})) == weights_after(OneSided{}));
+  CHECK(weights_after(zeroth::AnyEstimator()) == weights_after(CentralDifference{}));
+  CHECK(weights_after(zeroth::AnyEstimator(zeroth::Fzoo{})) == weights_after(zeroth::Fzoo{}));
+  CHECK(zeroth::AnyEstimator(zeroth::Fzoo{}).name() == "fzoo");
+  CHECK(zeroth::least_samples_of(zeroth::AnyEstimator(zeroth::Fzoo{})) == 2);
+  CHECK(zeroth::AnyEstimator(zeroth::Fzoo{}) != zeroth::AnyEstimator(OneSided{}));
   CHECK(weights_after(Chosen{}) == weights_after(OneSided{}));
   CHECK(weights_after(Chosen{{+1, -1}, false}) == weights_after(CentralDifference{}));
   CHECK_THROWS_WITH(weights_after(Chosen{{+1, 2}, false}),

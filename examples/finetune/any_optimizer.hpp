@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include <zeroth/executor.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth/step_report.hpp>
+
+#include "options.hpp"
+
+namespace zeroth::cli {
+
+/// The optimizer of a run, whatever policies it is made of: the loop over the steps is compiled but once.
+class AnyOptimizer {
+ public:
+  using Objective = std::function<void(AnyProbe const&, std::span<double>)>;
+
+  AnyOptimizer() = default;
+  AnyOptimizer(AnyOptimizer const&) = delete;
+  AnyOptimizer& operator=(AnyOptimizer const&) = delete;
+  virtual ~AnyOptimizer() = default;
+
+  /// See ZerothOrderOptimizer.
+  virtual StepReport step(Objective const& objective) = 0;
+  [[nodiscard]] virtual std::span<Lane const> lanes() const = 0;
+};
+
+/// @param options complete: no default left open
+/// @param executor borrowed
+/// @throws InvalidArgument what the optimizer's constructor throws
+[[nodiscard]] std::unique_ptr<AnyOptimizer> make_optimizer(FinetuneOptions const& options,
+                                                           ParameterSet const& parameters, AnyExecutor executor);
+
+}  // namespace zeroth::cli

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace zeroth::cli {
+
+/// Which weights a step perturbs and updates: the smallest of each matrix (the paper), all, or a random share.
+enum class Method : std::uint8_t { s_mezo, mezo, r_mezo };
+
+/// Where the directions of a step come from.
+enum class SamplerName : std::uint8_t { gaussian, rademacher, uniform };
+
+/// How losses become projected gradients.
+enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
+
+[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
+  switch (method) {
+    case Method::s_mezo:
+      return "s-mezo";
+    case Method::mezo:
+      return "mezo";
+    case Method::r_mezo:
+      return "r-mezo";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(SamplerName sampler) noexcept {
+  switch (sampler) {
+    case SamplerName::gaussian:
+      return "gaussian";
+    case SamplerName::rademacher:
+      return "rademacher";
+    case SamplerName::uniform:
+      return "uniform";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(EstimatorName estimator) noexcept {
+  switch (estimator) {
+    case EstimatorName::central:
+      return "central";
+    case EstimatorName::one_sided:
+      return "one-sided";
+    case EstimatorName::fzoo:
+      return "fzoo";
+  }
+  return "unknown";
+}
+
+/// What a method takes where the command line says nothing.
+struct MethodDefaults {
+  double learning_rate;
+  std::uint64_t steps;
+};
+
+/// The one place where the defaults of learning rate and steps are set. They are those of a model of 10^8 weights;
+/// the paper takes 1e-7 to 1e-6 and up to 20000 steps for 7 10^9.
+[[nodiscard]] constexpr MethodDefaults defaults_of(Method method) noexcept {
+  switch (method) {
+    case Method::s_mezo:
+      return {.learning_rate = 1.2e-4, .steps = 400};
+    case Method::mezo:
+      return {.learning_rate = 6e-5, .steps = 400};
+    case Method::r_mezo:
+      return {.learning_rate = 1.2e-4, .steps = 400};
+  }
+  return {};
+}
+
+/// How a step is taken.
+struct MethodOptions {
+  Method method = Method::s_mezo;
+  double sparsity = 0.75;              ///< share of the weights of a matrix that a step leaves alone; not used by mezo
+  std::optional<SamplerName> sampler;  ///< default: rademacher for fzoo, or else gaussian
+  EstimatorName estimator = EstimatorName::central;
+  double epsilon = 1e-3;
+  std::optional<std::uint32_t> samples;  ///< default: 8 for fzoo, or else 1
+  std::uint32_t samples_per_probe = 1;
+  std::optional<double> clip;
+  double weight_decay = 0;
+};
+
+/// The learning rate where the command line gives none. FZOO divides by about epsilon times the gradient's size, so
+/// that its rates are of another order; its factor here is a guess.
+[[nodiscard]] constexpr double default_learning_rate(MethodOptions const& options) noexcept {
+  return defaults_of(options.method).learning_rate * (options.estimator == EstimatorName::fzoo ? 0.01 : 1);
+}
+
+/// The options with the defaults that depend on others filled in.
+[[nodiscard]] inline MethodOptions resolved(MethodOptions options) {
+  bool const fzoo = options.estimator == EstimatorName::fzoo;
+  if (!options.sampler) options.sampler = fzoo ? SamplerName::rademacher : SamplerName::gaussian;
+  if (!options.samples) options.samples = fzoo ? 8 : 1;
+  return options;
+}
+
+}  // namespace zeroth::cli
