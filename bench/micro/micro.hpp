@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Micro-benchmarks of any Sampler, MaskPolicy, Update and Estimator, the built-in ones and a user's alike, on Google
+// Benchmark. docs/benchmarking.md shows how to measure one's own.
+
+#include <benchmark/benchmark.h>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/zeroth.hpp>
+
+#include "peaks.hpp"
+#include "tensor.hpp"
+
+namespace zeroth_bench {
+
+/// Arithmetic that a value takes.
+struct Work {
+  double operations = 0;  ///< f32, a multiply-add counts as two
+  double products = 0;    ///< 32 x 32 bits to 64
+};
+
+/// The arithmetic of a sampler's definition: Philox's products, shared out over the values of a block, and the map of
+/// the built-in samplers; a user's own map is not counted.
+template <zeroth::Sampler S>
+[[nodiscard]] Work work_of(S const& /*sampler*/) {
+  double const products = 14.0 / zeroth::values_per_block<S>;
+  // normal_pair: 16 multiply-adds, 5 products, a sum and a square root for two values.
+  if constexpr (std::is_same_v<S, zeroth::Gaussian>) return {19.5, products};
+  if constexpr (std::is_same_v<S, zeroth::Uniform>) return {1, products};
+  return {0, products};
+}
+
+/// Registers benchmarks, each for every instruction set that this machine runs, every element type that the backend
+/// takes and every size, and runs them.
+///
+/// Their names are KIND/WHAT/TYPE/SET/ELEMENTS. Counters: `values` and `bytes` a second, and `of_memory`, `of_fma` and
+/// `of_multiply`: which share that is of what the machine can do, measured at the start of the same run. Bytes are
+/// those of the tensor, as it is stored, that are read and written; panels stay in a cache and do not count.
+class Micro {
+ public:
+  /// Takes Google Benchmark's options and --threads=N (1 unless told) from the command line.
+  Micro(int argc, char** argv);
+
+  /// z alone: one lane expanded from zeros within the first-level cache.
+  template <zeroth::Sampler S>
+  void sampler(S const& s) {
+    add("sampler/" + text(s.name()), {panel_size}, [s](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+      auto body = [&tensor, s, backend, panel = std::vector<float>(panel_size)]() mutable {
+        zeroth::Lane const lane{0, 1};
+        float* const out = panel.data();
+        backend.expand(tensor.parameter(), everything(), zeroth::NoiseField<S>{s, 1}, {&lane, 1}, 1.0F, 0, panel_size,
+                       {&out, 1});
+        benchmark::DoNotOptimize(panel[0]);
+      };
+      return Benchmark{std::move(body), 0, Access::none, work_of(s)};
+    });
+  }
+
+  /// The mask as bits.
+  template <zeroth::MaskPolicy M>
+  void mask(M const& policy) {
+    add("mask/" + text(policy.name()), sizes, [policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+      auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
+      auto body = [&tensor, state, backend, bits = zeroth::Bitmap(tensor.parameter())]() mutable {
+        backend.mask_bits(tensor.parameter(), state.tensor(0, 0), bits.words());
+        benchmark::DoNotOptimize(bits.words()[0]);
+      };
+      bool const reads = zeroth::depends_on_weights<zeroth::MaskRuleOf<zeroth::MaskState<M>>>;
+      return Benchmark{std::move(body), reads ? tensor.element_bytes() : 0, Access::read, {}};
+    });
+  }
+
+  /// The exact median of the magnitudes.
+  void quantile();
+
+  /// theta <- theta + c m z where it lies: what the in-place form does before each loss.
+  template <zeroth::Sampler S, zeroth::MaskPolicy M>
+  void perturb(S const& s, M const& policy) {
+    add_pass("perturb/" + text(s.name()) + "+" + text(policy.name()), s, policy, zeroth::Sgd{});
+  }
+
+  /// The pass that ends a step.
+  template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Update U>
+  void update(S const& s, M const& policy, U const& rule) {
+    add_pass("update/" + text(rule.name()) + (rule.decay(1) != 0 ? "-decay+" : "+") + text(s.name()) + "+" +
+                 text(policy.name()),
+             s, policy, rule);
+  }
+
+  /// Panels of theta + eps m z and theta - eps m z, in a cache: what the fused form makes of each matrix.
+  template <zeroth::Sampler S, zeroth::MaskPolicy M>
+  void expand(S const& s, M const& policy) {
+    add("expand/" + text(s.name()) + "+" + text(policy.name()), sizes,
+        [s, policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+          auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
+          auto body = [&tensor, s, state, backend] {
+            zeroth::Lane const lanes[] = {{0, 1}, {0, -1}};
+            for_panels(tensor, backend, 2, [&](std::uint64_t first, std::uint64_t count, std::span<float* const> out) {
+              backend.expand(tensor.parameter(), state.tensor(0, 0), zeroth::NoiseField<S>{s, 1}, lanes, 1e-3F, first,
+                             count, out);
+            });
+          };
+          return Benchmark{std::move(body), tensor.element_bytes(), Access::read, plus(work_of(s), 4)};
+        });
+  }
+
+  /// A whole step around an objective that asks for every panel and computes nothing: what an estimator, with its
+  /// lanes, costs beside the forwards.
+  template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E, zeroth::Update U = zeroth::Sgd>
+  void step(S const& s, M const& policy, E const& estimator, U const& rule = {}) {
+    add("step/" + text(estimator.name()) + "+" + text(s.name()) + "+" + text(policy.name()), sizes,
+        [s, policy, estimator, rule](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+          using Optimizer = zeroth::ZerothOrderOptimizer<S, M, zeroth::CpuBackend, U, E>;
+          auto optimizer = std::make_shared<Optimizer>(tensor.parameters(), s, policy, backend, rule, estimator,
+                                                       zeroth::Options{.learning_rate = no_change});
+          auto body = [&tensor, backend, optimizer] {
+            optimizer->step([&](auto const& probe, std::span<double> losses) {
+              for_panels(tensor, backend, losses.size(),
+                         [&](std::uint64_t first, std::uint64_t count, std::span<float* const> out) {
+                           probe.expand(0, first, count, out);
+                         });
+              for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k);
+            });
+          };
+          return Benchmark{std::move(body), 3 * tensor.element_bytes(), Access::update, {}};
+        });
+  }
+
+  /// Runs the benchmarks that the command line picks; the program's exit code.
+  int run();
+
+ private:
+  /// What the bytes of a benchmark are compared with.
+  enum class Access : std::uint8_t { none, read, update };
+
+  /// What is timed, and what it takes for each element.
+  struct Benchmark {
+    std::function<void()> body;
+    double bytes = 0;
+    Access access = Access::none;
+    Work work{};
+  };
+  using Make = std::function<Benchmark(Tensor const&, zeroth::CpuBackend const&)>;
+
+  /// Two panels and the weights they come from fit a first-level cache of 32 KiB.
+  static constexpr std::uint64_t panel_size = 2048;
+  /// In f32: 16 KiB, 512 KiB, 16 MiB and 256 MiB, for the levels of caches and for memory.
+  static inline std::vector<std::uint64_t> const sizes = {1U << 12, 1U << 17, 1U << 22, 1U << 26};
+  /// A coefficient so small that no weight changes: each iteration then does the same.
+  static constexpr double no_change = 1e-20;
+
+  static std::string text(std::string_view name) { return std::string(name); }
+  static zeroth::TensorMask<zeroth::Dense::Rule> everything() { return {zeroth::Coverage::all, {}}; }
+  static Work plus(Work work, double operations) { return {work.operations + operations, work.products}; }
+
+  /// Calls body(first, count, panels) for each panel of the tensor; each thread takes a run of panels and reuses its
+  /// scratch.
+  template <class F>
+  static void for_panels(Tensor const& tensor, zeroth::CpuBackend const& backend, std::size_t lanes, F&& body) {
+    std::size_t const shares = backend.executor().concurrency();
+    std::uint64_t const panels = (tensor.size() + panel_size - 1) / panel_size;
+    backend.executor().parallel_for(shares, [&](std::size_t share) {
+      std::vector<float> scratch(lanes * panel_size);
+      std::vector<float*> out;
+      for (std::size_t k = 0; k < lanes; ++k) out.push_back(&scratch[k * panel_size]);
+      for (std::uint64_t p = panels * share / shares; p < panels * (share + 1) / shares; ++p)
+        body(p * panel_size, std::min(panel_size, tensor.size() - p * panel_size), std::span<float* const>(out));
+      benchmark::DoNotOptimize(scratch[0]);
+    });
+  }
+
+  template <class S, class M, class U>
+  void add_pass(std::string const& name, S const& s, M const& policy, U const& rule) {
+    bool const decays = rule.decay(1) != 0;
+    add(name, sizes,
+        [s, policy, decays, takes_sign = bool(rule.takes_sign)](Tensor const& tensor,
+                                                                zeroth::CpuBackend const& backend) {
+          auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
+          auto body = [&tensor, s, state, backend, decays, takes_sign] {
+            auto const tiny = static_cast<float>(no_change);
+            zeroth::NoiseTerm const term{0, tiny};
+            zeroth::ElementwisePass const pass{{}, decays ? tiny : 0, {&term, 1}, takes_sign, tiny};
+            benchmark::DoNotOptimize(
+                backend.apply(tensor.parameter(), nullptr, state.tensor(0, 0), zeroth::NoiseField<S>{s, 1}, pass));
+          };
+          return Benchmark{std::move(body), 2 * tensor.element_bytes(), Access::update,
+                           plus(work_of(s), decays ? 4 : 2)};
+        });
+  }
+
+  void add(std::string const& name, std::vector<std::uint64_t> const& elements, Make const& make);
+  void time(benchmark::State& state, Make const& make, zeroth::InstructionSet set, zeroth::DataType dtype,
+            std::uint64_t elements);
+
+  zeroth::OpenMpExecutor executor_;
+  Peaks peaks_;
+  std::map<std::pair<zeroth::DataType, std::uint64_t>, std::unique_ptr<Tensor>> tensors_;
+};
+
+}  // namespace zeroth_bench
