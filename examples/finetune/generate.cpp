@@ -8,6 +8,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/model/sampling.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -25,12 +26,12 @@ class TextStream {
   void write(std::string_view bytes) {
     held_ += bytes;
     std::size_t const whole = held_.size() - incomplete_utf8_suffix(held_);
-    print(to_valid_utf8(std::string_view(held_).substr(0, whole)));
+    print(model::replace_invalid_utf8(std::string_view(held_).substr(0, whole)));
     held_.erase(0, whole);
   }
 
   void finish() {
-    print(to_valid_utf8(held_));
+    print(model::replace_invalid_utf8(held_));
     held_.clear();
     print("\n");
   }

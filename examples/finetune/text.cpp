@@ -10,45 +10,10 @@
 #include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::cli {
 namespace {
-
-constexpr std::string_view replacement = "\xEF\xBF\xBD";
-
-struct Sequence {
-  std::size_t length;  ///< bytes that belong together, at least 1
-  bool valid;
-};
-
-// Table 3-7 of the Unicode standard: only the second byte has a range of its own.
-Sequence next_sequence(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  std::uint8_t const first = byte(0);
-  if (first < 0x80) return {1, true};
-  std::size_t length = 0;
-  std::uint8_t low = 0x80;
-  std::uint8_t high = 0xBF;
-  if (first >= 0xC2 && first <= 0xDF) {
-    length = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    length = 3;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    length = 4;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-  } else {
-    return {1, false};
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if (i == text.size() || byte(i) < low || byte(i) > high) return {i, false};
-    low = 0x80;
-    high = 0xBF;
-  }
-  return {length, true};
-}
 
 [[noreturn]] void fail_to_read(std::filesystem::path const& path) {
   throw InvalidFile(path.string() + ": cannot be read: " + std::strerror(errno));
@@ -70,17 +35,6 @@ std::string_view strip(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(white) - first + 1);
 }
 
-std::string to_valid_utf8(std::string_view text) {
-  std::string valid;
-  valid.reserve(text.size());
-  while (!text.empty()) {
-    auto const [length, is_valid] = next_sequence(text);
-    valid += is_valid ? text.substr(0, length) : replacement;
-    text.remove_prefix(length);
-  }
-  return valid;
-}
-
 std::size_t incomplete_utf8_suffix(std::string_view text) noexcept {
   // The last byte that is no continuation begins the last character.
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
@@ -95,7 +49,7 @@ std::size_t incomplete_utf8_suffix(std::string_view text) noexcept {
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 60;
   std::string out = "\"";
-  std::string const valid = to_valid_utf8(text.substr(0, longest));
+  std::string const valid = model::replace_invalid_utf8(text.substr(0, longest));
   for (char c : valid) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   if (text.size() > longest) out += "...";
   return out + '"';

@@ -13,10 +13,6 @@ namespace zeroth::cli {
 /// `text` without white space (ASCII) at its ends.
 [[nodiscard]] std::string_view strip(std::string_view text) noexcept;
 
-/// `text` with every maximal ill-formed sequence of bytes replaced by U+FFFD, as the Unicode standard recommends
-/// (chapter 3, table 3-11) and as Python's errors="replace" does.
-[[nodiscard]] std::string to_valid_utf8(std::string_view text);
-
 /// How many bytes at the end of `text` are the beginning of a UTF-8 character whose end is not there: 0 to 3.
 [[nodiscard]] std::size_t incomplete_utf8_suffix(std::string_view text) noexcept;
 

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <zeroth/model/tokenizer/unicode.hpp>
+
 #include "commands.hpp"
 #include "language_model.hpp"
 #include "output.hpp"
@@ -21,7 +23,7 @@ int run(TokenizeOptions const& options) {
   for (std::string const& line : read_lines(options.input)) {
     std::vector<std::int32_t> const tokens = tokenizer.encode(line);
     Json pieces = Json::array();
-    for (std::int32_t token : tokens) pieces.push_back(to_valid_utf8(tokenizer.token_bytes(token)));
+    for (std::int32_t token : tokens) pieces.push_back(model::replace_invalid_utf8(tokenizer.token_bytes(token)));
     output.write(Json{{"tokens", tokens}, {"pieces", std::move(pieces)}}.dump() + "\n");
   }
   output.finish();

@@ -15,19 +15,6 @@ TEST_CASE("strip takes white space from both ends and leaves the middle") {
   CHECK(strip("").empty());
 }
 
-TEST_CASE("bytes that are not UTF-8 become one replacement character for each maximal part") {
-  std::string const r = "\xEF\xBF\xBD";
-  CHECK(to_valid_utf8("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x99\x82") == "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x99\x82");
-  CHECK(to_valid_utf8("caf\xE9 noir") == "caf" + r + " noir");              // Latin-1
-  CHECK(to_valid_utf8("a\xE2\x82") == "a" + r);                             // cut off: one part
-  CHECK(to_valid_utf8("\xC0\xAF") == r + r);                                // overlong
-  CHECK(to_valid_utf8("\xE0\x80\xAF") == r + r + r);                        // overlong, third byte stray
-  CHECK(to_valid_utf8("\xED\xA0\x80") == r + r + r);                        // a surrogate
-  CHECK(to_valid_utf8("\xF4\x90\x80\x80") == r + r + r + r);                // beyond U+10FFFF
-  CHECK(to_valid_utf8("\xF1\x80\x80\xE1\x80\xC2\x62") == r + r + r + "b");  // the standard's own example, in part
-  CHECK(to_valid_utf8(std::string_view("a\0b", 3)) == std::string("a\0b", 3));
-}
-
 TEST_CASE("lines end in LF or CRLF, and the last with or without") {
   zeroth_test::TemporaryDirectory const directory;
   using Lines = std::vector<std::string>;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "../text.hpp"
 #include "records.hpp"
@@ -128,7 +129,7 @@ void read_json_records(fs::path const& path, std::vector<std::string> const& lin
                        std::function<void(Record const&)> const& visit) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (strip(lines[i]).empty()) continue;
-    auto const object = json::parse(to_valid_utf8(lines[i]), nullptr, /*allow_exceptions=*/false);
+    auto const object = json::parse(model::replace_invalid_utf8(lines[i]), nullptr, /*allow_exceptions=*/false);
     if (!object.is_object())
       throw InvalidFile(path.string() + ":" + std::to_string(i + 1) + ": expected a JSON object, found " +
                         in_quotes(lines[i]));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "../text.hpp"
 
@@ -38,7 +39,7 @@ std::vector<Row> rows_of_tsv(fs::path const& path) {
     Row row{number, {}};
     for (std::size_t tab = 0; tab != std::string_view::npos; text.remove_prefix(tab + 1)) {
       tab = text.find('\t');
-      row.cells.push_back(to_valid_utf8(text.substr(0, tab)));
+      row.cells.push_back(model::replace_invalid_utf8(text.substr(0, tab)));
       if (tab == std::string_view::npos) break;
     }
     rows.push_back(std::move(row));
@@ -56,7 +57,7 @@ class CsvReader {
     while (at_ < text_.size()) {
       Row row{line_, {}};
       do {
-        row.cells.push_back(to_valid_utf8(cell()));
+        row.cells.push_back(model::replace_invalid_utf8(cell()));
       } while (take(","));
       if (!take("\r\n") && !take("\n") && at_ < text_.size())
         refuse_row(
@@ -158,7 +159,7 @@ void read_text_lines(fs::path const& path, RecordForm const& form, std::vector<s
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (strip(lines[i]).empty()) continue;
     Record record{path, i + 1, 0, {}, {}, [](std::size_t /*field*/) { return std::string("line"); }};
-    record.values.assign(form.fields.size(), to_valid_utf8(lines[i]));
+    record.values.assign(form.fields.size(), model::replace_invalid_utf8(lines[i]));
     visit(record);
   }
 }

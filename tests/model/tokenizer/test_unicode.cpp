@@ -71,6 +71,11 @@ TEST_CASE("unicode replacement takes maximal invalid subparts") {
   CHECK(replace_invalid_utf8("\xC0\x80") == r + r);
   CHECK(replace_invalid_utf8("\xF4\x90\x80\x80") == r + r + r + r);
   CHECK(replace_invalid_utf8("\xF4\x8F\xBF\xBF") == "\xF4\x8F\xBF\xBF");
+  CHECK(replace_invalid_utf8("caf\xE9 noir") == "caf" + r + " noir");  // Latin-1
+  CHECK(replace_invalid_utf8("\xE0\x80\xAF") == r + r + r);            // overlong, third byte stray
+  CHECK(replace_invalid_utf8("\xF1\x80\x80\xE1\x80\xC2\x62") ==
+        r + r + r + "b");  // the standard's own example, in part
+  CHECK(replace_invalid_utf8(std::string_view("a\0b", 3)) == std::string("a\0b", 3));
 }
 
 TEST_CASE("byte alphabet is one to one") {
