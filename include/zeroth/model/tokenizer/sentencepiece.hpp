@@ -44,6 +44,11 @@ inline void check_sentencepiece_model(const SentencePieceModel& model) {
       fail_piece(": expected UTF-8 of 1 to 4096 bytes without a zero, found " + quoted_token(piece.text));
     }
     if (!texts.insert(piece.text).second) fail_piece(": expected a piece only once, found " + quoted_token(piece.text));
+    // The library would find it in a text, and then miss that part of the text.
+    if (model.kind == SentencePieceModel::Kind::byte_pair && piece.type == TokenType::control &&
+        next_character(piece.text, 0).length == piece.text.size()) {
+      fail_piece(": expected a control piece of several characters, found " + quoted_token(piece.text));
+    }
     if (!std::isfinite(piece.score)) fail_piece(".score: expected a finite number");
     if (piece.type == TokenType::unknown) ++unknown;
     if (piece.type != TokenType::byte) continue;
