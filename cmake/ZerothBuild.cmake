@@ -28,6 +28,15 @@ add_compile_options(
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
+# Everything in a build with fuzz targets, so that they see into the libraries that they link.
+if(ZEROTH_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "ZEROTH_BUILD_FUZZERS needs clang++, found ${CMAKE_CXX_COMPILER_ID}: cmake --preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 # zeroth_native(TARGET): this machine's instructions, unless ZEROTH_NATIVE is off. PUBLIC, because inline functions must
 # be compiled alike in everything that is linked together.
 function(zeroth_native target)

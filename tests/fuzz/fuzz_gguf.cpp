@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // GGUF files: metadata read as every type, and tensors.
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/tensor_type.hpp>
 
 #include "fuzz_target.hpp"
 #include "gguf_bytes.hpp"
@@ -50,28 +50,27 @@ bool run(Input input) {
 }
 
 std::vector<std::string> seeds() {
+  using namespace zeroth_test::gguf_types;
+  using zeroth_test::GgufBytes;
   std::vector<std::string> files;
-  GgufBytes every_type(0, 15);
-  every_type.scalar("a", GgufType::uint8, std::uint8_t{200}).scalar("b", GgufType::int8, std::int8_t{-3});
-  every_type.scalar("c", GgufType::uint16, std::uint16_t{60000}).scalar("d", GgufType::int16, std::int16_t{-300});
-  every_type.scalar("e", GgufType::uint32, 4000000000u).scalar("f", GgufType::int32, -70000);
-  every_type.scalar("g", GgufType::float32, 1.5F).scalar("h", GgufType::boolean, std::uint8_t{1});
-  every_type.string("i", "llama").scalar("j", GgufType::uint64, std::uint64_t{1} << 40);
-  every_type.scalar("k", GgufType::int64, std::int64_t{-5}).scalar("l", GgufType::float64, 0.1);
-  every_type.strings("m", {"ab", ""}).integers("n", {1, 3, 6}).scalar("general.alignment", GgufType::uint32, 8u);
+  GgufBytes every_type;
+  every_type.header(0, 15).scalar("a", t_uint8, std::uint8_t{200}).scalar("b", t_int8, std::int8_t{-3});
+  every_type.scalar("c", t_uint16, std::uint16_t{60000}).scalar("d", t_int16, std::int16_t{-300});
+  every_type.scalar("e", t_uint32, 4000000000u).scalar("f", t_int32, -70000);
+  every_type.scalar("g", t_float32, 1.5F).scalar("h", t_bool, std::uint8_t{1});
+  every_type.string("i", "llama").scalar("j", t_uint64, std::uint64_t{1} << 40);
+  every_type.scalar("k", t_int64, std::int64_t{-5}).scalar("l", t_float64, 0.1);
+  every_type.strings("m", {"ab", ""}).integers("n", {1, 3, 6}).scalar("general.alignment", t_uint32, 8u);
   files.push_back(every_type.data());
 
-  const std::array types = {TensorType::f32,  TensorType::f16,  TensorType::bf16, TensorType::q4_0,
-                            TensorType::q4_1, TensorType::q8_0, TensorType::q6_k};
-  GgufBytes tensors(types.size(), 0);
+  GgufBytes tensors;
+  tensors.header(tensor_types.size(), 0);
   std::uint64_t offset = 0;
-  for (const TensorType type : types) {
-    const auto traits = *find_tensor_type(static_cast<std::uint32_t>(type));
-    tensors.tensor(traits.name, {traits.block_values, 2}, type, offset);
+  for (const TensorTypeTraits& traits : tensor_types) {
+    tensors.tensor(traits.name, {traits.block_values, 2}, static_cast<std::uint32_t>(traits.type), offset);
     offset += (2 * traits.block_bytes + 31) / 32 * 32;
   }
-  tensors.pad(32);
-  files.push_back(tensors.data() + std::string(offset, '\x11'));
+  files.push_back(tensors.pad().data() + std::string(offset, '\x11'));
   return files;
 }
 

@@ -9,41 +9,34 @@
 #include <nlohmann/json.hpp>
 
 #include <zeroth/model/format/gguf.hpp>
-#include <zeroth/model/tokenizer/from_gguf.hpp>
-#include <zeroth/model/tokenizer/hugging_face.hpp>
+#include <zeroth/model/tokenizer/load_tokenizer.hpp>
 
 #include "fuzz_target.hpp"
 #include "gguf_bytes.hpp"
+#include "tokenizer_checks.hpp"
 
 namespace zeroth_fuzz {
+
+using zeroth_test::GgufBytes;
 
 bool run(Input input) {
   using namespace zeroth::model;
   return reads_or_refuses([&] {
     const GgufFile file(MappedFile::in_memory("input.gguf", input));
-    const BytePairTokenizer tokenizer = tokenizer_from_gguf(file);
-    std::vector<std::int32_t> all;
-    for (std::size_t id = 0; id < tokenizer.vocabulary_size(); ++id) all.push_back(static_cast<std::int32_t>(id));
-    // Every token, then words, digits, spaces and bytes that are no characters.
-    const std::string text = tokenizer.decode(all) + "It's 42  abab\n\tc\xc3\xa9 \xe2\x82\xff";
-    for (const std::int32_t id : tokenizer.encode(text)) {
-      require(id >= 0 && static_cast<std::size_t>(id) < tokenizer.vocabulary_size(), "an id is not in the vocabulary");
-    }
-    const auto chat_template = chat_template_from_gguf(file);
-    require(nlohmann::json::accept(hugging_face_tokenizer_json(tokenizer)), "tokenizer.json is not JSON");
-    require(nlohmann::json::accept(hugging_face_tokenizer_config_json(tokenizer, 64)), "its configuration is not JSON");
-    if (chat_template) {
-      require(nlohmann::json::accept(hugging_face_tokenizer_config_json(tokenizer, 64, chat_template)),
-              "with the template its configuration is not JSON");
+    const AnyTokenizer tokenizer = load_tokenizer(file, sentencepiece_maker());
+    check_tokenizer(tokenizer);
+    if (const auto chat_template = chat_template_from_gguf(file)) {
+      const auto files = tokenizer.hugging_face_files(64, chat_template);
+      require(nlohmann::json::accept(files.back().text), "with the template its configuration is not JSON");
     }
   });
 }
 
 std::vector<std::string> seeds() {
-  const auto file = [](std::string_view pre_tokenizer, bool add_bos) {
-    using zeroth::model::GgufType;
-    GgufBytes bytes(0, 8);
-    bytes.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", pre_tokenizer);
+  using namespace zeroth_test::gguf_types;
+  const auto byte_level = [](std::string_view pre_tokenizer, bool add_bos) {
+    GgufBytes bytes;
+    bytes.header(0, 8).string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", pre_tokenizer);
     // U+0120 is the space in GPT-2's alphabet.
     bytes.strings("tokenizer.ggml.tokens", {"<s>", "a", "b", "c", "\xc4\xa0", "ab",
                                             "\xc4\xa0"
@@ -51,12 +44,26 @@ std::vector<std::string> seeds() {
                                             "4", "user"});
     bytes.integers("tokenizer.ggml.token_type", {3, 1, 1, 1, 1, 1, 1, 1, 4});
     bytes.strings("tokenizer.ggml.merges", {"a b", "\xc4\xa0 ab"});
-    bytes.scalar("tokenizer.ggml.bos_token_id", GgufType::uint32, 0u);
-    bytes.scalar("tokenizer.ggml.add_bos_token", GgufType::boolean, std::uint8_t{add_bos});
-    bytes.string("tokenizer.chat_template", "{{ x }}");
-    return bytes.data();
+    bytes.scalar("tokenizer.ggml.bos_token_id", t_uint32, 0u);
+    bytes.scalar("tokenizer.ggml.add_bos_token", t_bool, std::uint8_t{add_bos});
+    return bytes.string("tokenizer.chat_template", "{{ x }}").data();
   };
-  return {file("smollm", false), file("gpt-2", true)};
+  const auto sentencepiece = [](std::string_view kind, bool prefix) {
+    GgufBytes bytes;
+    bytes.header(0, 9).string("tokenizer.ggml.model", kind);
+    bytes.strings("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "ab",
+                                            "\xe2\x96\x81"
+                                            "ab",
+                                            "user"});
+    bytes.floats("tokenizer.ggml.scores", {0, 0, 0, -4, -3, -5, -1, -2, 0});
+    bytes.integers("tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 1, 1, 4});
+    bytes.scalar("tokenizer.ggml.bos_token_id", t_uint32, 1u).scalar("tokenizer.ggml.eos_token_id", t_uint32, 2u);
+    bytes.scalar("tokenizer.ggml.add_eos_token", t_bool, std::uint8_t{1});
+    bytes.scalar("tokenizer.ggml.add_space_prefix", t_bool, std::uint8_t{prefix});
+    return bytes.scalar("tokenizer.ggml.remove_extra_whitespaces", t_bool, std::uint8_t{!prefix}).data();
+  };
+  return {byte_level("smollm", false), byte_level("gpt-2", true),    byte_level("llama-bpe", true),
+          byte_level("qwen2", false),  sentencepiece("llama", true), sentencepiece("t5", false)};
 }
 
 }  // namespace zeroth_fuzz

@@ -20,8 +20,9 @@ bool run(Input input) {
     } catch (zeroth::InvalidArgument const&) {
       return;  // transformers' form of the family cannot express it
     }
-    require(read_hugging_face_config(JsonValue::parse(written.dump(), "written")) == config,
-            "written again, it reads otherwise");
+    DecoderConfig const again =
+        read_again([&] { return read_hugging_face_config(JsonValue::parse(written.dump(), "written")); });
+    require(again == config, "written again, it reads otherwise");
   });
 }
 

@@ -29,17 +29,28 @@ inline void require(bool holds, const std::string& what) {
   if (!holds) throw std::logic_error(what);
 }
 
-/// Calls `read`. True if it returns; false if it throws InvalidFile, which must then say what is wrong in one line.
-template <class Read>
+/// Calls `read`. True if it returns; false if it throws Refusal, which must then say what is wrong in one line.
+template <class Refusal = zeroth::InvalidFile, class Read>
 bool reads_or_refuses(Read read) {
   try {
     read();
     return true;
-  } catch (const zeroth::InvalidFile& error) {
+  } catch (const Refusal& error) {
     const std::string_view what = error.what();
     require(!what.empty(), "a message is empty");
+    require(what.size() < 4096, "a message goes on and on");
     for (const char c : what) require(static_cast<unsigned char>(c) >= 0x20, "a message has control characters");
     return false;
+  }
+}
+
+/// Reads what the code under test wrote itself: fails if that is refused.
+template <class Read>
+auto read_again(Read read) {
+  try {
+    return read();
+  } catch (const zeroth::Error& error) {
+    throw std::logic_error(std::string("what it wrote is refused: ") + error.what());
   }
 }
 

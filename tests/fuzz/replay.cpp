@@ -32,10 +32,12 @@ Outcome outcome_of(const std::string& name, const std::string& input) {
 int main(int argc, char** argv) {
   namespace fs = std::filesystem;
   std::size_t failed = 0;
+  std::size_t taken = 0;
   const std::vector<std::string> seeds = zeroth_fuzz::seeds();
   for (std::size_t i = 0; i < seeds.size(); ++i) {
     const Outcome outcome = outcome_of("seed " + std::to_string(i), seeds[i]);
     failed += outcome == Outcome::failed;
+    taken += outcome == Outcome::taken;
     if (i == 0 && outcome == Outcome::refused) {
       std::cerr << "seed 0: expected to be taken, it was refused\n";
       ++failed;
@@ -59,6 +61,7 @@ int main(int argc, char** argv) {
     const std::string input{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
     failed += outcome_of(file.string(), input) == Outcome::failed;
   }
-  std::cout << seeds.size() << " seeds and " << files.size() << " files, " << failed << " failed\n";
+  std::cout << seeds.size() << " seeds, of which " << taken << " are taken, and " << files.size()
+            << " files: " << failed << " failed\n";
   return failed == 0 && !seeds.empty() ? 0 : 1;
 }

@@ -97,6 +97,13 @@ TEST_CASE("sentencepiece tokenizer refuses a model that the library must not see
              contains_text("pieces[9]: expected a piece only once"));
   CHECK_THAT(with([](auto& m) { m.pieces[9].score = std::numeric_limits<float>::quiet_NaN(); }),
              contains_text("pieces[9].score: expected a finite number"));
+  const auto control = [](auto& m) { m.pieces[9] = {"\xE2\x96\x83", 0, TokenType::control}; };
+  CHECK(with(control) == "accepted");
+  CHECK_THAT(with([&](auto& m) {
+               m.kind = SentencePieceModel::Kind::byte_pair;
+               control(m);
+             }),
+             contains_text("pieces[9]: expected a control piece of several characters"));
   CHECK_THAT(with([](auto& m) { m.pieces[0].type = TokenType::normal; }),
              contains_text("one of the type unknown, found 0"));
   CHECK_THAT(with([](auto& m) { m.byte_fallback = true; }), contains_text("256 of the type byte, found 0"));

@@ -50,6 +50,19 @@ inline AnyTokenizer make_sentencepiece_tokenizer(SentencePieceModel model, std::
                     " of SentencePiece, which this build lacks; install libsentencepiece-dev and build again");
 }
 
+/// A tokenizer from what a tokenizer.json describes; throws InvalidFile, naming `path`.
+inline AnyTokenizer make_hugging_face_tokenizer(HuggingFaceTokenizer tokenizer, std::vector<TokenizerFile> files,
+                                                const SentencePieceMaker& maker, const std::string& path) {
+  if (auto* const byte_level = std::get_if<BytePairTokenizer>(&tokenizer)) {
+    return AnyTokenizer(std::move(*byte_level), std::move(files));
+  }
+  if (auto* const byte_fallback = std::get_if<ByteFallbackTokenizer>(&tokenizer)) {
+    return AnyTokenizer(std::move(*byte_fallback), std::move(files));
+  }
+  return make_sentencepiece_tokenizer(std::get<SentencePieceModel>(std::move(tokenizer)), std::move(files), maker,
+                                      path);
+}
+
 /// The text of a special token, written as a string or as an object with "content".
 inline std::optional<std::string> special_token_text(const JsonField& field) {
   if (field.is_null()) return std::nullopt;
@@ -213,15 +226,8 @@ inline AnyTokenizer load_tokenizer(const std::filesystem::path& path, const Sent
     model.add_eos = special.add_eos.value_or(!byte_pair) && model.eos;
     return detail::make_sentencepiece_tokenizer(std::move(model), std::move(files), maker, file.string());
   }
-  HuggingFaceTokenizer tokenizer = parse_tokenizer_json(text, file.string(), special);
-  if (auto* const byte_level = std::get_if<BytePairTokenizer>(&tokenizer)) {
-    return AnyTokenizer(std::move(*byte_level), std::move(files));
-  }
-  if (auto* const byte_fallback = std::get_if<ByteFallbackTokenizer>(&tokenizer)) {
-    return AnyTokenizer(std::move(*byte_fallback), std::move(files));
-  }
-  return detail::make_sentencepiece_tokenizer(std::get<SentencePieceModel>(std::move(tokenizer)), std::move(files),
-                                              maker, file.string());
+  return detail::make_hugging_face_tokenizer(parse_tokenizer_json(text, file.string(), special), std::move(files),
+                                             maker, file.string());
 }
 
 }  // namespace zeroth::model

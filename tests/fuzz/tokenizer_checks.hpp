@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the targets for tokenizers share: what a tokenizer that was taken must do.
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/any_tokenizer.hpp>
+#include <zeroth/model/tokenizer/load_tokenizer.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
+#ifdef ZEROTH_SENTENCEPIECE
+#include <zeroth/model/tokenizer/sentencepiece.hpp>
+#endif
+
+#include "fuzz_target.hpp"
+
+namespace zeroth_fuzz {
+
+/// For the tokenizers that need the library; without it they are refused.
+inline zeroth::model::SentencePieceMaker sentencepiece_maker() {
+#ifdef ZEROTH_SENTENCEPIECE
+  return zeroth::model::sentencepiece_tokenizer;
+#else
+  return {};
+#endif
+}
+
+/// A text in which there is every token, then words, digits, spaces and bytes that are no characters.
+inline std::string text_with_everything(const zeroth::model::AnyTokenizer& tokenizer) {
+  std::vector<std::int32_t> all;
+  for (std::size_t id = 0; id < tokenizer.vocabulary_size(); ++id) all.push_back(static_cast<std::int32_t>(id));
+  return tokenizer.decode(all) + "It's 42  abab\n\tc\xc3\xa9 \xe2\x82\xff";
+}
+
+/// Whether the reader of tokenizer.json knows what is written for the tokenizer. SentencePiece's byte-pair encoding of
+/// text that it normalises is written for transformers alone.
+inline bool can_be_read_again(const zeroth::model::AnyTokenizer& tokenizer) {
+#ifdef ZEROTH_SENTENCEPIECE
+  using zeroth::model::SentencePieceModel;
+  const auto* const library = tokenizer.get_if<zeroth::model::SentencePieceTokenizer>();
+  return library == nullptr || library->model().kind != SentencePieceModel::Kind::byte_pair;
+#else
+  return tokenizer.vocabulary_size() > 0;
+#endif
+}
+
+/// Encodes, decodes and exports; what it writes must read as a tokenizer that gives the same ids.
+inline void check_tokenizer(const zeroth::model::AnyTokenizer& tokenizer) {
+  using namespace zeroth::model;
+  const std::string text = text_with_everything(tokenizer);
+  const std::vector<std::int32_t> ids = tokenizer.encode(text);
+  for (const std::int32_t id : ids) {
+    require(id >= 0 && static_cast<std::size_t>(id) < tokenizer.vocabulary_size(), "an id is not in the vocabulary");
+  }
+  (void)tokenizer.decode(ids);
+
+  std::vector<TokenizerFile> files;
+  try {
+    files = tokenizer.hugging_face_files(64);
+  } catch (const zeroth::InvalidArgument&) {
+    return;  // its form cannot express the tokenizer
+  }
+  for (const TokenizerFile& file : files) require(nlohmann::json::accept(file.text), file.name + " is not JSON");
+  if (!can_be_read_again(tokenizer)) return;
+  const AnyTokenizer again = read_again([&] {
+    return detail::make_hugging_face_tokenizer(parse_tokenizer_json(files[0].text, "written"), {},
+                                               sentencepiece_maker(), "written");
+  });
+  require(again.encode(text) == ids, "written as tokenizer.json, it gives other ids");
+}
+
+}  // namespace zeroth_fuzz
