@@ -10,14 +10,12 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/storage/data_type.hpp>
 
 namespace zeroth {
 
 /// What a tensor is for. Mask policies and name filters may treat the roles apart; the paper thresholds matrices.
 enum class Role : std::uint8_t { matrix, vector, embedding, head };
-
-/// How an element is stored. Arithmetic is always in f32.
-enum class DataType : std::uint8_t { f32, bf16, f16 };
 
 [[nodiscard]] constexpr std::string_view to_string(Role role) noexcept {
   switch (role) {
@@ -31,23 +29,6 @@ enum class DataType : std::uint8_t { f32, bf16, f16 };
       return "head";
   }
   return "unknown";
-}
-
-[[nodiscard]] constexpr std::string_view to_string(DataType dtype) noexcept {
-  switch (dtype) {
-    case DataType::f32:
-      return "f32";
-    case DataType::bf16:
-      return "bf16";
-    case DataType::f16:
-      return "f16";
-  }
-  return "unknown";
-}
-
-/// Bytes an element takes.
-[[nodiscard]] constexpr std::size_t size_of(DataType dtype) noexcept {
-  return dtype == DataType::f32 ? 4 : 2;
 }
 
 /// Rows and columns of a row-major tensor; a vector of n elements is {1, n}.
@@ -96,6 +77,9 @@ class ParameterSet {
   /// Adds an f32 tensor whose stream follows from its name.
   /// @throws InvalidArgument also if `data.size()` is not `shape.size()`.
   std::size_t add(std::string name, Role role, Shape shape, std::span<float> data);
+
+  /// Adds a tensor of any type whose stream follows from its name; `data` points to shape.size() elements.
+  std::size_t add(std::string name, Role role, Shape shape, DataType dtype, void* data);
 
   [[nodiscard]] std::size_t size() const noexcept { return parameters_.size(); }
   [[nodiscard]] bool empty() const noexcept { return parameters_.empty(); }
@@ -146,8 +130,12 @@ inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, s
     throw InvalidArgument("parameter '" + name + "': shape " + std::to_string(shape.rows) + " x " +
                           std::to_string(shape.columns) + " needs " + std::to_string(shape.size()) + " elements, got " +
                           std::to_string(data.size()));
+  return add(std::move(name), role, shape, DataType::f32, data.data());
+}
+
+inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, DataType dtype, void* data) {
   std::uint32_t const stream = stream_of(name);
-  return add(Parameter{std::move(name), role, shape, DataType::f32, data.data(), stream, 0});
+  return add(Parameter{std::move(name), role, shape, dtype, data, stream, 0});
 }
 
 inline std::size_t ParameterSet::index_of(std::string_view name) const {

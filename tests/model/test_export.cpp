@@ -152,8 +152,8 @@ TEST_CASE("an exported Hugging Face folder has the type that is asked for, in pa
   using zeroth::model::TensorType;
   auto const weights = load_golden("gqa_odd_tied");
   auto const narrowed = [](float value, TensorType type) {
-    return type == TensorType::f16 ? zeroth::model::half_to_float(zeroth::model::float_to_half(value))
-                                   : zeroth::model::bfloat16_to_float(zeroth::model::float_to_bfloat16(value));
+    return type == TensorType::f16 ? zeroth::half_to_float(zeroth::float_to_half(value))
+                                   : zeroth::bfloat16_to_float(zeroth::float_to_bfloat16(value));
   };
   for (auto const& [type, dtype, torch] :
        {std::tuple(TensorType::f16, "F16", "float16"), std::tuple(TensorType::bf16, "BF16", "bfloat16")}) {

@@ -30,7 +30,7 @@ TEST_CASE("half_to_float is exact for all 65536 halves") {
   for (std::uint32_t half = 0; half < 65536; ++half) {
     const int exponent = static_cast<int>(half >> 10) & 31;
     const int fraction = static_cast<int>(half & 1023u);
-    const float found = zeroth::model::half_to_float(static_cast<std::uint16_t>(half));
+    const float found = zeroth::half_to_float(static_cast<std::uint16_t>(half));
     bool same = false;
     if (exponent == 31 && fraction != 0) {
       same = std::isnan(found);

@@ -160,8 +160,8 @@ TEST_CASE("GgufWriter rounds to the type of the tensor") {
     const auto found = values_of(file, file.tensor(name));
     std::vector<float> expected = values;
     for (float& value : expected) {
-      if (type == TensorType::f16) value = zeroth::model::half_to_float(zeroth::model::float_to_half(value));
-      if (type == TensorType::bf16) value = zeroth::model::bfloat16_to_float(zeroth::model::float_to_bfloat16(value));
+      if (type == TensorType::f16) value = zeroth::half_to_float(zeroth::float_to_half(value));
+      if (type == TensorType::bf16) value = zeroth::bfloat16_to_float(zeroth::float_to_bfloat16(value));
     }
     CHECK((found == expected));
     CHECK((found == values) == (type == TensorType::f32));

@@ -126,12 +126,12 @@ TEST_CASE("SafetensorsWriter rounds to the type of each tensor") {
   file.read(file.tensor("f16"), read);
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < read.size(); ++i)
-    wrong += read[i] != zeroth::model::half_to_float(zeroth::model::float_to_half(values[i]));
+    wrong += read[i] != zeroth::half_to_float(zeroth::float_to_half(values[i]));
   CHECK(wrong == 0);
   CHECK(std::isinf(read[5]));
   file.read(file.tensor("bf16"), read);
   for (std::size_t i = 0; i < read.size(); ++i)
-    wrong += read[i] != zeroth::model::bfloat16_to_float(zeroth::model::float_to_bfloat16(values[i]));
+    wrong += read[i] != zeroth::bfloat16_to_float(zeroth::float_to_bfloat16(values[i]));
   CHECK(wrong == 0);
 }
 

@@ -11,7 +11,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/dequantize_k.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
-#include <zeroth/model/format/widen.hpp>
+#include <zeroth/storage/widen.hpp>
 
 namespace zeroth::model {
 
@@ -112,7 +112,7 @@ inline void dequantize(TensorType type, std::span<const std::byte> blocks, std::
       for (std::size_t i = 0; i < count; ++i) values[i] = detail::load_half(source + 2 * i);
       break;
     case TensorType::bf16:
-      for (std::size_t i = 0; i < count; ++i) values[i] = bfloat16_to_float(detail::load_u16(source + 2 * i));
+      for (std::size_t i = 0; i < count; ++i) values[i] = detail::load_bfloat16(source + 2 * i);
       break;
     case TensorType::q4_0:
       detail::dequantize_blocks<detail::dequantize_q4_0>(*traits, source, values);

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include <zeroth/model/format/widen.hpp>
+#include <zeroth/storage/widen.hpp>
 
 /// The "K" blocks of ggml: 256 values in sub-blocks of 16 or 32, each with a scale (and a minimum) of its own in units
 /// that the block gives as half.
@@ -27,6 +27,20 @@ std::array<std::uint8_t, count> load_bytes(const std::byte* source) noexcept {
   std::array<std::uint8_t, count> bytes;
   std::memcpy(bytes.data(), source, count);
   return bytes;
+}
+
+inline std::uint16_t load_u16(const std::byte* source) noexcept {
+  std::uint16_t value;
+  std::memcpy(&value, source, sizeof value);
+  return value;
+}
+
+inline float load_half(const std::byte* source) noexcept {
+  return half_to_float(load_u16(source));
+}
+
+inline float load_bfloat16(const std::byte* source) noexcept {
+  return bfloat16_to_float(load_u16(source));
 }
 
 /// 16 scales of 4 bits with minima of 4 bits; 2-bit quants; unit of the scales, unit of the minima.

@@ -16,9 +16,9 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/format/gguf.hpp>
-#include <zeroth/model/format/narrow.hpp>
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
+#include <zeroth/storage/narrow.hpp>
 
 namespace zeroth::model {
 

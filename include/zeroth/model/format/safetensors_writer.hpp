@@ -16,8 +16,8 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/format/dequantize.hpp>
-#include <zeroth/model/format/narrow.hpp>
 #include <zeroth/model/format/printable.hpp>
+#include <zeroth/storage/narrow.hpp>
 
 namespace zeroth::model {
 
