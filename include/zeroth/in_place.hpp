@@ -12,6 +12,7 @@
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
+#include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
 
 namespace zeroth {
@@ -20,12 +21,15 @@ namespace zeroth {
 ///
 /// The mask of a step is that of the weights before anything was perturbed. A mask worked out on perturbed weights is
 /// another mask, so one that depends on the weights is stored for the step: 1 bit a weight. With Restore::exact the
-/// unperturbed weights themselves are kept instead: 4 bytes a weight (f32).
+/// unperturbed weights themselves are kept instead, in as many bytes as they take.
+///
+/// Weights of 16 bits are rounded to nearest at each point; only the update rounds as the options say.
 template <Sampler S, class State, Backend B>
 class InPlaceWeights {
  public:
-  InPlaceWeights(ParameterSet const& parameters, State const& masks, B const& backend, Restore restore)
-      : parameters_(parameters), masks_(masks), backend_(backend), restore_(restore) {}
+  InPlaceWeights(ParameterSet const& parameters, State const& masks, B const& backend, Restore restore,
+                 RoundingMemory& rounding)
+      : parameters_(parameters), masks_(masks), backend_(backend), restore_(restore), rounding_(rounding) {}
 
   /// Starts a step at unperturbed weights.
   void begin(NoiseField<S> const& noise, float epsilon) {
@@ -49,7 +53,7 @@ class InPlaceWeights {
       if (lane.sign != 0) terms.push_back({lane.sample, static_cast<float>(lane.sign) * epsilon_});
     }
     at_ = lane;
-    run(ElementwisePass{{}, 0, terms, false, 0});
+    run({.terms = terms}, [](ElementwisePass const& pass, std::size_t /*index*/) { return pass; });
   }
 
   /// Puts the weights back and applies the update, in one pass; returns the number of active weights.
@@ -57,19 +61,21 @@ class InPlaceWeights {
     NoiseTerm const back = undo();
     if (restore_ == Restore::arithmetic && at_.sign != 0) pass.restore = {&back, 1};
     at_ = Lane{};
-    return run(pass);
+    return run(pass, [&](ElementwisePass const& each, std::size_t index) {
+      return rounding_.update(each, index, parameters_[index]);
+    });
   }
 
   /// Puts the weights back.
   void put_back() {
-    if (at_.sign != 0) finish({});
+    if (at_.sign != 0) move_to(Lane{});
   }
 
   /// Bytes held beside the weights.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
     std::uint64_t total = 0;
     for (Bitmap const& bitmap : bitmaps_) total += bitmap.words().size() * sizeof(std::uint64_t);
-    for (std::vector<float> const& weights : saved_) total += weights.size() * sizeof(float);
+    for (std::vector<std::byte> const& weights : saved_) total += weights.size();
     return total;
   }
 
@@ -80,8 +86,8 @@ class InPlaceWeights {
 
   void save_weights() {
     if (saved_.empty())
-      for (Parameter const& p : parameters_) saved_.emplace_back(p.size());
-    for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.read(parameters_[i], 0, saved_[i]);
+      for (Parameter const& p : parameters_) saved_.emplace_back(p.bytes());
+    for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.copy(parameters_[i], saved_[i]);
   }
 
   void save_masks() {
@@ -95,11 +101,14 @@ class InPlaceWeights {
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
 
-  std::uint64_t run(ElementwisePass const& pass) const {
+  /// Applies `pass_of(pass, tensor's index)` to every tensor.
+  template <class PassOf>
+  std::uint64_t run(ElementwisePass const& pass_of_step, PassOf const& pass_of) const {
     std::uint64_t active = 0;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (coverage(i) == Coverage::none) continue;
       Parameter const& p = parameters_[i];
+      ElementwisePass const pass = pass_of(pass_of_step, i);
       if (restore_ == Restore::exact) {
         active += backend_.apply(p, saved_[i].data(), masks_.tensor(i, noise_.step), noise_, pass);
       } else if constexpr (stores_mask) {
@@ -116,11 +125,12 @@ class InPlaceWeights {
   State const& masks_;
   B const& backend_;
   Restore restore_;
+  RoundingMemory& rounding_;
   NoiseField<S> noise_{};
   float epsilon_ = 0;
   Lane at_{};
   std::vector<Bitmap> bitmaps_;
-  std::vector<std::vector<float>> saved_;
+  std::vector<std::vector<std::byte>> saved_;
 };
 
 }  // namespace zeroth

@@ -21,6 +21,7 @@
 #include <zeroth/objective.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
+#include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
@@ -64,7 +65,7 @@ class ZerothOrderOptimizer {
                 "zeroth/mask/mask.hpp)");
   static_assert(Backend<B>,
                 "zeroth: the third policy is no Backend: it needs expand, apply, mask_bits, kth_magnitude, read, "
-                "supports and name (see zeroth/backend/backend.hpp)");
+                "copy, supports and name (see zeroth/backend/backend.hpp)");
   static_assert(Update<U>,
                 "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and == "
                 "(see zeroth/update/update.hpp)");
@@ -86,6 +87,7 @@ class ZerothOrderOptimizer {
         estimator_(std::move(estimator)),
         options_(std::move(options)),
         masks_(prepare_mask(policy, parameters_, WeightReader(backend_))),
+        rounding_(parameters_, options_.rounding),
         policy_(std::move(policy)) {
     options_.check();
     update_.check();
@@ -133,8 +135,11 @@ class ZerothOrderOptimizer {
   [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
 
-  /// Bytes that the optimizer holds beside the weights, thresholds and the like left out: 0 until an in-place step.
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return in_place_ ? in_place_->bytes() : 0; }
+  /// Bytes that the optimizer holds beside the weights, thresholds and the like left out: 0 until the first update of
+  /// 16-bit weights whose rounding keeps something beside them (see Rounding), or the first in-place step.
+  [[nodiscard]] std::uint64_t bytes() const noexcept {
+    return rounding_.bytes() + (in_place_ ? in_place_->bytes() : 0);
+  }
 
   /// The weights of a tensor that the mask picks as the weights stand now: one bit a weight.
   [[nodiscard]] Bitmap active_bits(std::size_t parameter) const {
@@ -243,8 +248,9 @@ class ZerothOrderOptimizer {
   void begin_masks() { begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step); }
 
   void begin_in_place() {
+    check_restore();
     begin_masks();
-    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore);
+    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, options_.restore, rounding_);
     in_place_->begin(noise(), epsilon());
   }
 
@@ -291,14 +297,15 @@ class ZerothOrderOptimizer {
   }
 
   /// The fused form's only write to the weights; returns how many it touched.
-  std::uint64_t update(StepRecord const& record) const {
+  std::uint64_t update(StepRecord const& record) {
     std::uint64_t active = 0;
     if (record.skipped()) return active;
     std::vector<NoiseTerm> const terms = terms_of(record);
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       auto const mask = masks_.tensor(i, noise().step);
       if (mask.coverage != Coverage::none)
-        active += backend_.apply(parameters_[i], nullptr, mask, noise(), update_pass(record, terms));
+        active += backend_.apply(parameters_[i], nullptr, mask, noise(),
+                                 rounding_.update(update_pass(record, terms), i, parameters_[i]));
     }
     return active;
   }
@@ -321,7 +328,7 @@ class ZerothOrderOptimizer {
   }
 
   [[nodiscard]] ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) const {
-    return {{}, record.decay, terms, update_.takes_sign, record.step_size};
+    return {.decay = record.decay, .terms = terms, .takes_sign = update_.takes_sign, .sign_step = record.step_size};
   }
 
   void check_next(StepRecord const& record) const {
@@ -356,6 +363,14 @@ class ZerothOrderOptimizer {
                             "', got " + std::to_string(options_.samples));
   }
 
+  void check_restore() const {
+    if (options_.restore == Restore::exact) return;
+    for (Parameter const& p : parameters_)
+      if (p.dtype != DataType::f32)
+        throw InvalidArgument("parameter '" + p.name + "': in place, weights of " + std::string(to_string(p.dtype)) +
+                              " need Restore::exact: adding and subtracting the perturbation leaves other weights");
+  }
+
   [[nodiscard]] static ParameterSet checked(ParameterSet parameters, B const& backend) {
     if (parameters.empty()) throw InvalidArgument("the optimizer has no parameters to tune");
     for (Parameter const& p : parameters)
@@ -372,6 +387,7 @@ class ZerothOrderOptimizer {
   E estimator_;
   Options options_;
   State masks_;
+  RoundingMemory rounding_;
   M policy_;
   std::vector<Lane> lanes_;
   std::optional<InPlaceWeights<S, State, B>> in_place_;

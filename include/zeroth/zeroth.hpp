@@ -27,12 +27,17 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/random/data_order.hpp>
+#include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
+#include <zeroth/storage/data_type.hpp>
+#include <zeroth/storage/narrow.hpp>
+#include <zeroth/storage/rounding.hpp>
+#include <zeroth/storage/widen.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>

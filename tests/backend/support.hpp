@@ -62,10 +62,12 @@ struct ThirdsBelow {
 /// A slice of a larger tensor, with other memory before and behind it that must not be touched.
 class Slice {
  public:
-  Slice(std::uint64_t size, std::uint64_t offset)
-      : memory_(normal_weights(static_cast<std::size_t>(size) + 2 * margin, 17 + size)),
-        parameter{"slice", zeroth::Role::matrix,   {1, size}, zeroth::DataType::f32,
-                  data(),  zeroth::stream_of("w"), offset} {
+  Slice(std::uint64_t size, std::uint64_t offset, zeroth::DataType dtype = zeroth::DataType::f32,
+        std::uint64_t seed = 17)
+      : memory_((static_cast<std::size_t>(size) + 2 * margin) * zeroth::size_of(dtype)),
+        parameter{"slice", zeroth::Role::matrix, {1, size}, dtype, nullptr, zeroth::stream_of("w"), offset} {
+    parameter.data = begin();
+    std::vector<float> values = normal_weights(static_cast<std::size_t>(size) + 2 * margin, seed + size);
     // What has bits of its own, spread over the tensor.
     float const special[] = {-0.0F,
                              0.0F,
@@ -74,23 +76,30 @@ class Slice {
                              std::numeric_limits<float>::quiet_NaN(),
                              std::numeric_limits<float>::denorm_min(),
                              std::numeric_limits<float>::max()};
-    for (std::size_t i = 0; i < size; i += 11) data()[i] = special[i / 11 % std::size(special)];
+    for (std::size_t i = 0; i < size; i += 11) values[margin + i] = special[i / 11 % std::size(special)];
+    zeroth::narrow_values(dtype, values, memory_.data(), zeroth::InstructionSet::portable);
   }
-  Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) { parameter.data = data(); }
+  Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) { parameter.data = begin(); }
   Slice& operator=(Slice const&) = delete;
 
-  [[nodiscard]] float* data() { return memory_.data() + margin; }
+  /// The weights of a slice of f32.
+  [[nodiscard]] float* data() { return static_cast<float*>(parameter.data); }
 
-  /// Bits of the slice and of what is around it.
-  [[nodiscard]] std::vector<std::uint32_t> memory_bits() const { return bits(memory_); }
+  /// The slice and what is around it.
+  [[nodiscard]] std::vector<std::byte> const& memory() const { return memory_; }
 
  private:
   static constexpr std::size_t margin = 130;
-  std::vector<float> memory_;
+
+  [[nodiscard]] std::byte* begin() { return memory_.data() + margin * zeroth::size_of(parameter.dtype); }
+
+  std::vector<std::byte> memory_;
 
  public:
   zeroth::Parameter parameter;
 };
+
+constexpr zeroth::DataType every_dtype[] = {zeroth::DataType::f32, zeroth::DataType::bf16, zeroth::DataType::f16};
 
 /// Sizes and offsets: whole tiles, parts of one, parts at either end.
 struct Extent {

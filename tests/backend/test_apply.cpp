@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -29,58 +30,95 @@ std::vector<ElementwisePass> passes() {
           {{}, 0, cancelling, true, 1e-4F}};
 }
 
-/// The memory and the number of active weights after a pass; `source` stands in for the weights if it is not null.
+constexpr zeroth::Rounding every_rounding[] = {zeroth::Rounding::nearest, zeroth::Rounding::stochastic,
+                                               zeroth::Rounding::compensated, zeroth::Rounding::extra_byte};
+
+/// What a pass leaves: the tensor's memory, what is beside it, and the number of active weights.
+struct Applied {
+  std::vector<std::byte> memory;
+  std::vector<std::byte> beside;
+  std::uint64_t active;
+  bool operator==(Applied const&) const = default;
+};
+
+/// `source` stands in for the weights if it is not null.
 template <class B, class State, class S>
-std::pair<std::vector<std::uint32_t>, std::uint64_t> applied(B const& backend, Slice slice, float const* source,
-                                                             State const& state, zeroth::NoiseField<S> const& noise,
-                                                             ElementwisePass const& pass) {
+Applied applied(B const& backend, Slice slice, void const* source, State const& state,
+                zeroth::NoiseField<S> const& noise, ElementwisePass pass) {
+  // What an earlier pass might have left: small errors, any bytes.
+  std::vector<std::byte> beside(slice.parameter.size() * zeroth::bytes_beside(pass.rounding));
+  for (std::size_t i = 0; i < beside.size(); ++i)
+    beside[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7 + i % 4);
+  pass.beside = beside.empty() ? nullptr : beside.data();
   std::uint64_t const active = backend.apply(slice.parameter, source, state.tensor(0, 0), noise, pass);
-  return {slice.memory_bits(), active};
+  return {slice.memory(), std::move(beside), active};
+}
+
+/// Weights of f32 are not rounded: for them one way of rounding stands for all.
+bool is_tried(zeroth::DataType dtype, zeroth::Rounding rounding) {
+  return dtype != zeroth::DataType::f32 || rounding == zeroth::Rounding::nearest;
 }
 
 template <class State, class S>
 void check_apply(Slice const& slice, State const& state, S const& sampler) {
   zeroth::NoiseField<S> const noise{sampler, 99, 20000};
-  std::vector<float> const other = zeroth_test::normal_weights(slice.parameter.size(), 5);
-  for (ElementwisePass const& pass : passes())
-    for (float const* source : {static_cast<float const*>(nullptr), other.data()}) {
-      auto const expected = applied(zeroth::ReferenceBackend{}, slice, source, state, noise, pass);
-      zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
-        INFO(name << ", " << slice.parameter.size() << " elements at " << slice.parameter.offset);
-        CHECK((applied(backend, slice, source, state, noise, pass) == expected));
-      });
+  zeroth::Parameter const& p = slice.parameter;
+  Slice const other(p.size(), p.offset, p.dtype, 5);
+  for (zeroth::Rounding rounding : every_rounding) {
+    if (!is_tried(p.dtype, rounding)) continue;
+    for (ElementwisePass pass : passes()) {
+      pass.rounding = rounding;
+      for (void const* source : {static_cast<void const*>(nullptr), static_cast<void const*>(other.parameter.data)}) {
+        auto const expected = applied(zeroth::ReferenceBackend{}, slice, source, state, noise, pass);
+        zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
+          INFO(name << ", " << p.size() << " elements at " << p.offset << ", " << to_string(p.dtype) << ", "
+                    << to_string(rounding));
+          CHECK((applied(backend, slice, source, state, noise, pass) == expected));
+        });
+      }
     }
+  }
 }
 
 TEST_CASE("apply gives the reference's bits with every sampler") {
   for (Extent const& extent : zeroth_test::extents()) {
-    Slice const slice(extent.size, extent.offset);
-    auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
-    zeroth_test::for_each_sampler([&](auto const& sampler) { check_apply(slice, state, sampler); });
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      Slice const slice(extent.size, extent.offset, dtype);
+      auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
+      zeroth_test::for_each_sampler([&](auto const& sampler) { check_apply(slice, state, sampler); });
+    }
   }
 }
 
 TEST_CASE("apply gives the reference's bits with every mask") {
   for (Extent const& extent : {Extent{256, 0}, Extent{517, 333}}) {
-    Slice const slice(extent.size, extent.offset);
-    zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* name) {
-      INFO(name);
-      check_apply(slice, state, zeroth::Gaussian{});
-    });
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      Slice const slice(extent.size, extent.offset, dtype);
+      zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* name) {
+        INFO(name);
+        check_apply(slice, state, zeroth::Gaussian{});
+      });
+    }
   }
 }
 
 TEST_CASE("apply gives the reference's bits however the executor shares the work") {
-  Slice const slice(zeroth_test::several_chunks.size, zeroth_test::several_chunks.offset);
-  zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 20000};
-  auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{}, slice.parameter);
-  ElementwisePass const pass = passes()[4];
-  auto const expected = applied(zeroth::ReferenceBackend{}, slice, nullptr, state, noise, pass);
-  CHECK(expected.second > slice.parameter.size() / 4);
-  zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
-    INFO(name);
-    CHECK((applied(backend, slice, nullptr, state, noise, pass) == expected));
-  });
+  for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+    for (zeroth::Rounding rounding : every_rounding) {
+      if (!is_tried(dtype, rounding)) continue;
+      Slice const slice(zeroth_test::several_chunks.size, zeroth_test::several_chunks.offset, dtype);
+      zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 20000};
+      auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{}, slice.parameter);
+      ElementwisePass pass = passes()[4];
+      pass.rounding = rounding;
+      auto const expected = applied(zeroth::ReferenceBackend{}, slice, nullptr, state, noise, pass);
+      CHECK(expected.active > slice.parameter.size() / 4);
+      zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
+        INFO(name << ", " << to_string(dtype) << ", " << to_string(rounding));
+        CHECK((applied(backend, slice, nullptr, state, noise, pass) == expected));
+      });
+    }
+  }
 }
 
 TEST_CASE("apply does what the pass says, in its order") {
@@ -105,19 +143,47 @@ TEST_CASE("apply does what the pass says, in its order") {
   zeroth_test::for_each_backend(check);
 }
 
-TEST_CASE("apply leaves the bits of inactive weights") {
-  Slice slice(300, 64);
-  std::fill_n(slice.data(), 300, -0.0F);
-  auto const before = slice.memory_bits();
-  auto const state = zeroth_test::mask_of(zeroth_test::ThirdsBelow{-1.0F}, slice.parameter);
-  zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 1, 0};
-  auto check = [&](auto const& backend, std::string const& name) {
-    INFO(name);
-    for (ElementwisePass const& pass : passes())
-      CHECK((applied(backend, slice, nullptr, state, noise, pass) == std::pair{before, std::uint64_t{0}}));
-  };
-  check(zeroth::ReferenceBackend{}, "reference");
-  zeroth_test::for_each_backend(check);
+TEST_CASE("apply leaves the bits of inactive weights, and of what is beside them") {
+  for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+    Slice const slice(300, 64, dtype);
+    auto const state = zeroth_test::mask_of(zeroth::StoredMask{}, slice.parameter);
+    auto const none =
+        zeroth_test::mask_of(zeroth_test::ThirdsBelow{-std::numeric_limits<float>::infinity()}, slice.parameter);
+    zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 1, 0};
+    for (zeroth::Rounding rounding : every_rounding) {
+      auto check = [&](auto const& backend, std::string const& name) {
+        INFO(name << ", " << to_string(dtype) << ", " << to_string(rounding));
+        auto const before = applied(zeroth::ReferenceBackend{}, slice, nullptr, state, noise, {.rounding = rounding});
+        for (ElementwisePass pass : passes()) {
+          pass.rounding = rounding;
+          CHECK((applied(backend, slice, nullptr, none, noise, pass) == before));
+        }
+      };
+      check(zeroth::ReferenceBackend{}, "reference");
+      zeroth_test::for_each_backend(check);
+    }
+  }
+}
+
+TEST_CASE("a pass that does nothing leaves weights of 16 bits as they are, in every way of rounding") {
+  for (zeroth::DataType dtype : {zeroth::DataType::bf16, zeroth::DataType::f16}) {
+    Slice const slice(300, 64, dtype);
+    auto const dense = zeroth_test::mask_of(zeroth::Dense{}, slice.parameter);
+    zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 1, 0};
+    for (zeroth::Rounding rounding : every_rounding) {
+      auto check = [&](auto const& backend, std::string const& name) {
+        INFO(name << ", " << to_string(dtype) << ", " << to_string(rounding));
+        Slice copy = slice;
+        std::vector<std::byte> beside(600, std::byte{0});
+        backend.apply(copy.parameter, nullptr, dense.tensor(0, 0), noise,
+                      {.rounding = rounding, .beside = beside.data()});
+        CHECK(copy.memory() == slice.memory());
+        CHECK(beside == std::vector<std::byte>(600, std::byte{0}));
+      };
+      check(zeroth::ReferenceBackend{}, "reference");
+      zeroth_test::for_each_backend(check);
+    }
+  }
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,7 +45,7 @@ TEST_CASE("the CPU backend runs the best code there is, and refuses what the mac
   }
 }
 
-TEST_CASE("backends are Backends, take f32 and copy weights out") {
+TEST_CASE("backends are Backends, take every type and copy weights out") {
   STATIC_REQUIRE(zeroth::Backend<CpuBackend>);
   STATIC_REQUIRE(zeroth::Backend<zeroth::EigenBackend>);
   STATIC_REQUIRE(zeroth::Backend<zeroth::ReferenceBackend>);
@@ -51,12 +53,22 @@ TEST_CASE("backends are Backends, take f32 and copy weights out") {
   tensors.add("w", {1.0F, 2.0F, 3.0F, 4.0F});
   auto check = [&](auto const& backend, std::string const& name) {
     INFO(name);
-    CHECK(backend.supports(zeroth::DataType::f32));
-    CHECK_FALSE(backend.supports(zeroth::DataType::bf16));
-    CHECK_FALSE(backend.supports(zeroth::DataType::f16));
     std::vector<float> out(2);
     backend.read(tensors.parameters[0], 1, out);
     CHECK(out == std::vector<float>{2.0F, 3.0F});
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      CHECK(backend.supports(dtype));
+      zeroth_test::Slice const slice(517, 333, dtype);
+      zeroth::Parameter const& p = slice.parameter;
+      std::vector<float> expected(400);
+      zeroth::ReferenceBackend{}.read(p, 13, expected);
+      std::vector<float> read(400);
+      backend.read(p, 13, read);
+      CHECK(zeroth_test::bits(read) == zeroth_test::bits(expected));
+      std::vector<std::byte> copied(p.bytes());
+      backend.copy(p, copied);
+      CHECK(std::equal(copied.begin(), copied.end(), static_cast<std::byte const*>(p.data)));
+    }
   };
   check(zeroth::ReferenceBackend{}, "reference");
   zeroth_test::for_each_backend(check);

@@ -44,32 +44,37 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> parts(std::uint64_t size) {
 template <class State, class S>
 void check_expand(Slice& slice, State const& state, S const& sampler) {
   zeroth::NoiseField<S> const noise{sampler, 0x0123456789abcdefU, 41};
-  auto const before = slice.memory_bits();
+  auto const before = slice.memory();
   for (auto [first, count] : parts(slice.parameter.size())) {
     auto const expected = expanded(zeroth::ReferenceBackend{}, slice, state, noise, first, count);
     zeroth_test::for_each_backend([&, first = first, count = count](auto const& backend, std::string const& name) {
-      INFO(name << ", elements " << first << " to " << first + count << ", offset " << slice.parameter.offset);
+      INFO(name << ", elements " << first << " to " << first + count << ", offset " << slice.parameter.offset << ", "
+                << to_string(slice.parameter.dtype));
       CHECK(expanded(backend, slice, state, noise, first, count) == expected);
     });
   }
-  CHECK(slice.memory_bits() == before);
+  CHECK(slice.memory() == before);
 }
 
 TEST_CASE("expand gives the reference's bits with every sampler") {
   for (Extent const& extent : zeroth_test::extents()) {
-    Slice slice(extent.size, extent.offset);
-    auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
-    zeroth_test::for_each_sampler([&](auto const& sampler) { check_expand(slice, state, sampler); });
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      Slice slice(extent.size, extent.offset, dtype);
+      auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
+      zeroth_test::for_each_sampler([&](auto const& sampler) { check_expand(slice, state, sampler); });
+    }
   }
 }
 
 TEST_CASE("expand gives the reference's bits with every mask") {
   for (Extent const& extent : {Extent{256, 0}, Extent{517, 333}}) {
-    Slice slice(extent.size, extent.offset);
-    zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* name) {
-      INFO(name);
-      check_expand(slice, state, zeroth::Gaussian{});
-    });
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      Slice slice(extent.size, extent.offset, dtype);
+      zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* name) {
+        INFO(name);
+        check_expand(slice, state, zeroth::Gaussian{});
+      });
+    }
   }
 }
 

@@ -66,4 +66,21 @@ TEST_CASE("kth_magnitude finds any rank among many weights, of one magnitude or 
   check_every_k(normal.parameters, normal.all(), 4999);
 }
 
+TEST_CASE("kth_magnitude counts weights of 16 bits by their values, of several types together") {
+  std::vector<zeroth_test::Slice> slices;
+  for (zeroth::DataType dtype : zeroth_test::every_dtype) slices.emplace_back(2051, 0, dtype, 3);
+  zeroth::ParameterSet parameters;
+  std::vector<float> all;
+  for (zeroth_test::Slice const& slice : slices) {
+    zeroth::Parameter p = slice.parameter;
+    p.name = to_string(p.dtype);
+    p.stream = zeroth::stream_of(p.name);
+    parameters.add(p);
+    std::vector<float> values(p.size());
+    zeroth::ReferenceBackend{}.read(p, 0, values);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  check_every_k(parameters, all, 97);
+}
+
 }  // namespace

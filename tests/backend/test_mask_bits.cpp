@@ -23,17 +23,20 @@ TEST_CASE("mask_bits gives the reference's bits, and none outside the tensor") {
   std::vector<Extent> extents = zeroth_test::extents();
   extents.push_back(zeroth_test::several_chunks);
   for (Extent const& extent : extents) {
-    Slice slice(extent.size, extent.offset);
-    zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* mask_name) {
-      auto const expected = mask_words(zeroth::ReferenceBackend{}, slice.parameter, state);
-      std::uint64_t set = 0;
-      for (std::uint64_t word : expected) set += static_cast<std::uint64_t>(std::popcount(word));
-      CHECK(set <= extent.size);
-      zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
-        INFO(name << ", mask " << mask_name << ", " << extent.size << " elements at " << extent.offset);
-        CHECK(mask_words(backend, slice.parameter, state) == expected);
+    for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+      Slice slice(extent.size, extent.offset, dtype);
+      zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* mask_name) {
+        auto const expected = mask_words(zeroth::ReferenceBackend{}, slice.parameter, state);
+        std::uint64_t set = 0;
+        for (std::uint64_t word : expected) set += static_cast<std::uint64_t>(std::popcount(word));
+        CHECK(set <= extent.size);
+        zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
+          INFO(name << ", mask " << mask_name << ", " << extent.size << " elements at " << extent.offset << ", "
+                    << to_string(dtype));
+          CHECK(mask_words(backend, slice.parameter, state) == expected);
+        });
       });
-    });
+    }
   }
 }
 

@@ -38,7 +38,7 @@ class ComparingBackend : public zeroth::CpuBackend {
   ComparingBackend(zeroth::AnyExecutor executor, Expected& expected) : CpuBackend(executor), expected_(&expected) {}
 
   template <zeroth::Sampler S, zeroth::MaskRule Rule>
-  std::uint64_t apply(zeroth::Parameter const& tensor, float const* source, zeroth::TensorMask<Rule> const& mask,
+  std::uint64_t apply(zeroth::Parameter const& tensor, void const* source, zeroth::TensorMask<Rule> const& mask,
                       zeroth::NoiseField<S> const& noise, zeroth::ElementwisePass const& pass) const {
     zeroth::Bitmap found(tensor);
     mask_bits(tensor, mask, found.words());

@@ -13,6 +13,7 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/storage/rounding.hpp>
 
 namespace zeroth {
 
@@ -24,18 +25,24 @@ struct NoiseTerm {
 
 /// What one pass over a tensor does to each active weight t, in f32 and in this order:
 ///
+///     t <- t with what is beside it   of 16-bit weights, see Rounding
 ///     t <- fma(c, z(s), t)            for each (s, c) of `restore`: undoes a perturbation
 ///     t <- fma(-decay, t, t)          if decay is not 0
 ///     t <- fma(c, z(s), t)            for each (s, c) of `terms`, unless takes_sign
 ///     t <- t +- sign_step             if takes_sign: along the sign of sum c z(s), chained by fma from 0; 0 stays
+///     t is rounded                    to 16 bits, if that is how the tensor is stored; what is beside it is replaced
 ///
-/// Inactive weights keep their bits.
+/// Inactive weights keep their bits, and so does what is held beside them.
 struct ElementwisePass {
   std::span<NoiseTerm const> restore{};
   float decay = 0;
   std::span<NoiseTerm const> terms{};
   bool takes_sign = false;
   float sign_step = 0;
+  Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits have the noise's seed and step
+  /// What the rounding keeps beside the tensor's weights: bytes_beside(rounding) for each, 0 at first; not owned. Null
+  /// if that is nothing.
+  void* beside = nullptr;
 };
 
 /// Where the weights live, and how elementwise passes run there. A cheap value: it owns no weights.
@@ -44,24 +51,25 @@ struct ElementwisePass {
 ///    lane k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
 ///    counts from the tensor's memory. Safe to call from many threads; allocates nothing.
 /// 2. `apply(tensor, source, mask, noise, pass)` writes the pass's result over the tensor and returns how many weights
-///    were active. Weights and mask are taken from `source` (f32, the tensor's size), or from the tensor itself if
-///    null.
+///    were active. Weights and mask are taken from `source` (a copy, see 6), or from the tensor itself if null.
 /// 3. `mask_bits(tensor, mask, words)` writes the mask as bits, in words that begin at a tile's first element (Bitmap).
 /// 4. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over those tensors together.
 /// 5. `read(tensor, first, out)` copies weights to f32 on the host.
-/// 6. `supports(dtype)` says which element types 1 to 5 take; `name()` identifies the backend in logs.
-/// 7. Every backend gives the bits that ReferenceBackend gives.
+/// 6. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
+/// 7. `supports(dtype)` says which element types 1 to 6 take; `name()` identifies the backend in logs.
+/// 8. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
 template <class T>
 concept Backend = std::copyable<T> &&
-    requires(T const& backend, Parameter const& tensor, float* weights, TensorMask<Dense::Rule> const& mask,
+    requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,
              NoiseField<Gaussian> const& noise, std::span<Lane const> lanes, std::span<float* const> panels,
              ElementwisePass const& pass, std::span<std::uint64_t> words, std::span<Parameter const* const> tensors,
-             std::span<float> out) {
+             std::span<float> out, std::span<std::byte> bytes) {
   backend.expand(tensor, mask, noise, lanes, float{}, std::uint64_t{}, std::uint64_t{}, panels);
   { backend.apply(tensor, weights, mask, noise, pass) } -> std::convertible_to<std::uint64_t>;
   backend.mask_bits(tensor, mask, words);
   { backend.kth_magnitude(tensors, std::uint64_t{}) } -> std::convertible_to<float>;
   backend.read(tensor, std::uint64_t{}, out);
+  backend.copy(tensor, bytes);
   { backend.supports(DataType::f32) } -> std::convertible_to<bool>;
   { backend.name() } -> std::convertible_to<std::string_view>;
 };

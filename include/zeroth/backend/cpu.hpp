@@ -5,12 +5,14 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
+#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/backend/cpu/instruction_set.hpp>
 #include <zeroth/backend/cpu/kernels.hpp>
 #include <zeroth/backend/cpu/kth_magnitude.hpp>
@@ -71,56 +73,45 @@ class CpuBackend {
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
-    float const* const theta = weights(tensor) + first;
     if (mask.coverage == Coverage::none) {
-      for (float* panel : panels) std::copy_n(theta, count, panel);
+      if (panels.empty()) return;
+      read(tensor, first, std::span(panels[0], static_cast<std::size_t>(count)));
+      for (float* panel : panels.subspan(1)) std::copy_n(panels[0], count, panel);
       return;
     }
-    auto expand_whole = [&](float const* tile_theta, std::uint64_t tile, std::span<Lane const> some,
-                            float* const* outputs, std::uint64_t position) {
-      with_kernels([&](auto kernels) {
-        kernels.expand(tile_theta, tile, tensor.stream, mask, noise, some, epsilon, outputs, position);
-      });
-    };
     detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-      if (part.is_whole()) {
-        expand_whole(theta + part.position, part.tile, lanes, panels.data(), part.position);
-        return;
-      }
-      alignas(64) float padded[tile_size] = {};
-      alignas(64) float expanded[tile_size];
-      std::copy_n(theta + part.position, part.size, padded + part.begin);
-      for (std::size_t k = 0; k < lanes.size(); ++k) {
+      with_kernels([&](auto kernels) {
+        alignas(64) float buffer[tile_size];
+        float const* const theta = load_tile(kernels, tensor, tensor.data, first + part.position, part, buffer);
+        if (part.is_whole()) {
+          kernels.expand(theta, part.tile, tensor.stream, mask, noise, lanes, epsilon, panels.data(), part.position);
+          return;
+        }
+        alignas(64) float expanded[tile_size];
         float* const output = expanded;
-        expand_whole(padded, part.tile, lanes.subspan(k, 1), &output, 0);
-        std::copy_n(expanded + part.begin, part.size, panels[k] + part.position);
-      }
+        for (std::size_t k = 0; k < lanes.size(); ++k) {
+          kernels.expand(theta, part.tile, tensor.stream, mask, noise, lanes.subspan(k, 1), epsilon, &output,
+                         std::uint64_t{0});
+          std::copy_n(expanded + part.begin, part.size, panels[k] + part.position);
+        }
+      });
     });
   }
 
   /// See Backend.
   template <Sampler S, MaskRule Rule>
-  std::uint64_t apply(Parameter const& tensor, float const* source, TensorMask<Rule> const& mask,
+  std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    float* const theta = weights(tensor);
-    if (source == nullptr) source = theta;
+    if (source == nullptr) source = tensor.data;
     return sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
       std::uint64_t active = 0;
       detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-        std::uint64_t const at = first + part.position;
-        alignas(64) float padded[tile_size];
-        bool const in_place = part.is_whole() && source == theta;
-        float* const t = in_place ? theta + at : padded;
-        if (!in_place) {
-          if (!part.is_whole()) std::fill_n(padded, tile_size, 0.0F);
-          std::copy_n(source + at, part.size, padded + part.begin);
-        }
         with_kernels([&](auto kernels) {
-          TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
+          TileMask const bits = tensor.dtype == DataType::f32
+                                    ? apply_floats(kernels, tensor, source, mask, noise, pass, first, part)
+                                    : apply_16_bits(kernels, tensor, source, mask, noise, pass, first, part);
           active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
-          kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
         });
-        if (!in_place) std::copy_n(padded + part.begin, part.size, theta + at);
       });
       return active;
     });
@@ -129,14 +120,13 @@ class CpuBackend {
   /// See Backend.
   template <MaskRule Rule>
   void mask_bits(Parameter const& tensor, TensorMask<Rule> const& mask, std::span<std::uint64_t> words) const {
-    float const* const theta = weights(tensor);
     std::uint64_t const first_tile = tensor.offset / tile_size;
     sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
       detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-        alignas(64) float padded[tile_size] = {};
-        std::copy_n(theta + first + part.position, part.size, padded + part.begin);
         with_kernels([&](auto kernels) {
-          TileMask const bits = kernels.mask(mask, padded, part.tile) & part.bits();
+          alignas(64) float buffer[tile_size];
+          float const* const theta = load_tile(kernels, tensor, tensor.data, first + part.position, part, buffer);
+          TileMask const bits = kernels.mask(mask, theta, part.tile) & part.bits();
           words[(part.tile - first_tile) * 2] = bits.word[0];
           words[(part.tile - first_tile) * 2 + 1] = bits.word[1];
         });
@@ -152,27 +142,107 @@ class CpuBackend {
 
   /// See Backend.
   void read(Parameter const& tensor, std::uint64_t first, std::span<float> out) const {
-    std::copy_n(weights(tensor) + first, out.size(), out.begin());
+    widen_values(tensor.dtype, address(tensor.data, tensor.dtype, first), out, set_);
   }
 
-  [[nodiscard]] static constexpr bool supports(DataType dtype) noexcept { return dtype == DataType::f32; }
+  /// See Backend.
+  void copy(Parameter const& tensor, std::span<std::byte> out) const {
+    std::memcpy(out.data(), tensor.data, static_cast<std::size_t>(tensor.bytes()));
+  }
+
+  [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "cpu"; }
   [[nodiscard]] AnyExecutor executor() const noexcept { return executor_; }
   [[nodiscard]] InstructionSet instruction_set() const noexcept { return set_; }
 
  private:
-  static constexpr std::uint64_t tiles_per_chunk = 256;  // 128 KiB of weights: a task that is worth handing out
+  static constexpr std::uint64_t tiles_per_chunk = 256;  // 128 KiB of f32 weights: a task that is worth handing out
 
-  [[nodiscard]] static float* weights(Parameter const& tensor) noexcept { return static_cast<float*>(tensor.data); }
+  /// Element i of memory that holds that type.
+  [[nodiscard]] static void const* address(void const* memory, DataType dtype, std::uint64_t i) noexcept {
+    return static_cast<std::byte const*>(memory) + i * size_of(dtype);
+  }
 
-  /// Calls body with the kernels of the instruction set.
   template <class Body>
   void with_kernels(Body&& body) const {
-#if ZEROTH_X86_DISPATCH
-    if (set_ == InstructionSet::avx512) return body(cpu_kernels::avx512::Kernels{});
-    if (set_ == InstructionSet::avx2) return body(cpu_kernels::avx2::Kernels{});
-#endif
-    body(cpu_kernels::portable::Kernels{});
+    cpu_kernels::with_kernels(set_, body);
+  }
+
+  /// Elements of T from `at` on, in the places of the part within a tile; zeros in the others.
+  template <class T>
+  static void load_part(void const* memory, std::uint64_t at, detail::TilePart const& part, T* tile) noexcept {
+    if (!part.is_whole()) std::fill_n(tile, tile_size, T{});
+    std::memcpy(tile + part.begin, static_cast<std::byte const*>(memory) + at * sizeof(T), part.size * sizeof(T));
+  }
+  template <class T>
+  static void store_part(T const* tile, detail::TilePart const& part, void* memory, std::uint64_t at) noexcept {
+    std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
+  }
+
+  /// The weights from `at` on as the floats of their tile, in `buffer` unless `memory` holds just them.
+  template <class Kernels>
+  [[nodiscard]] static float const* load_tile(Kernels kernels, Parameter const& tensor, void const* memory,
+                                              std::uint64_t at, detail::TilePart const& part, float* buffer) {
+    if (tensor.dtype == DataType::f32) {
+      if (part.is_whole()) return static_cast<float const*>(memory) + at;
+      load_part(memory, at, part, buffer);
+    } else {
+      alignas(64) std::uint16_t weights[tile_size];
+      load_part(memory, at, part, weights);
+      kernels.widen(tensor.dtype, weights, buffer);
+    }
+    return buffer;
+  }
+
+  /// The pass over the part of a tile; `first` is where the range begins that the part counts its position from.
+  template <class Kernels, Sampler S, MaskRule Rule>
+  static TileMask apply_floats(Kernels kernels, Parameter const& tensor, void const* source,
+                               TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
+                               std::uint64_t first, detail::TilePart const& part) {
+    std::uint64_t const at = first + part.position;
+    alignas(64) float buffer[tile_size];
+    bool const in_place = part.is_whole() && source == tensor.data;
+    float* const t = in_place ? static_cast<float*>(tensor.data) + at : buffer;
+    if (!in_place) load_part(source, at, part, buffer);
+    TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
+    kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
+    if (!in_place) store_part(buffer, part, tensor.data, at);
+    return bits;
+  }
+
+  template <class Kernels, Sampler S, MaskRule Rule>
+  static TileMask apply_16_bits(Kernels kernels, Parameter const& tensor, void const* source,
+                                TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
+                                std::uint64_t first, detail::TilePart const& part) {
+    std::uint64_t const at = first + part.position;
+    alignas(64) std::uint16_t weights[tile_size];
+    alignas(64) float t[tile_size];
+    load_part(source, at, part, weights);
+    kernels.widen(tensor.dtype, weights, t);
+    TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
+    auto run = [&](auto* beside) {
+      kernels.add_beside(tensor.dtype, pass.rounding, weights, beside, t);
+      kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
+      RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
+      kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, beside);
+    };
+    auto run_beside = [&](auto* beside) {
+      load_part(pass.beside, at, part, beside);
+      run(beside);
+      store_part(beside, part, pass.beside, at);
+    };
+    if (bits != TileMask{}) {
+      alignas(64) std::uint16_t errors[tile_size];
+      alignas(64) std::int8_t lower[tile_size];
+      if (pass.rounding == Rounding::compensated)
+        run_beside(errors);
+      else if (pass.rounding == Rounding::extra_byte)
+        run_beside(lower);
+      else
+        run(static_cast<std::byte*>(nullptr));
+    }
+    if (bits != TileMask{} || source != tensor.data) store_part(weights, part, tensor.data, at);
+    return bits;
   }
 
   /// Cuts a tensor at tile boundaries, calls body(first, count) for each piece on the executor, and sums its results.

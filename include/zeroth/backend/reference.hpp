@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/random/float_bits.hpp>
+#include <zeroth/storage/rounding.hpp>
 
 namespace zeroth {
 
@@ -20,42 +22,44 @@ struct ReferenceBackend {
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
-    float const* const theta = weights(tensor) + first;
     for (std::size_t k = 0; k < lanes.size(); ++k) {
       float const coefficient = static_cast<float>(lanes[k].sign) * epsilon;
       for (std::uint64_t i = 0; i < count; ++i) {
         std::uint64_t const element = tensor.offset + first + i;
-        bool const moves = lanes[k].sign != 0 && mask(theta[i], element);
+        float const theta = weight(tensor, tensor.data, first + i);
+        bool const moves = lanes[k].sign != 0 && mask(theta, element);
         panels[k][i] =
-            moves ? std::fma(coefficient, noise.value(tensor.stream, lanes[k].sample, element), theta[i]) : theta[i];
+            moves ? std::fma(coefficient, noise.value(tensor.stream, lanes[k].sample, element), theta) : theta;
       }
     }
   }
 
   template <Sampler S, MaskRule Rule>
-  std::uint64_t apply(Parameter const& tensor, float const* source, TensorMask<Rule> const& mask,
+  std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    float* const theta = weights(tensor);
-    if (source == nullptr) source = theta;
+    if (source == nullptr) source = tensor.data;
     std::uint64_t active = 0;
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
       std::uint64_t const element = tensor.offset + i;
-      float t = source[i];
-      if (mask(t, element)) {
-        ++active;
-        auto z = [&](NoiseTerm const& term) { return noise.value(tensor.stream, term.sample, element); };
-        for (NoiseTerm const& term : pass.restore) t = std::fma(term.coefficient, z(term), t);
-        if (pass.decay != 0) t = std::fma(-pass.decay, t, t);
-        if (pass.takes_sign) {
-          float direction = 0;
-          for (NoiseTerm const& term : pass.terms) direction = std::fma(term.coefficient, z(term), direction);
-          if (direction > 0) t += pass.sign_step;
-          if (direction < 0) t -= pass.sign_step;
-        } else {
-          for (NoiseTerm const& term : pass.terms) t = std::fma(term.coefficient, z(term), t);
-        }
+      if (!mask(weight(tensor, source, i), element)) {
+        keep(tensor, source, i);
+        continue;
       }
-      theta[i] = t;
+      ++active;
+      float t = unrounded(tensor, source, pass, i);
+      auto z = [&](NoiseTerm const& term) { return noise.value(tensor.stream, term.sample, element); };
+      for (NoiseTerm const& term : pass.restore) t = std::fma(term.coefficient, z(term), t);
+      if (pass.decay != 0) t = std::fma(-pass.decay, t, t);
+      if (pass.takes_sign) {
+        float direction = 0;
+        for (NoiseTerm const& term : pass.terms) direction = std::fma(term.coefficient, z(term), direction);
+        if (direction > 0) t += pass.sign_step;
+        if (direction < 0) t -= pass.sign_step;
+      } else {
+        for (NoiseTerm const& term : pass.terms) t = std::fma(term.coefficient, z(term), t);
+      }
+      RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
+      store(tensor, pass, i, t, random);
     }
     return active;
   }
@@ -67,28 +71,88 @@ struct ReferenceBackend {
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
       std::uint64_t const element = tensor.offset + i;
       std::uint64_t const bit = element - origin;
-      if (mask(weights(tensor)[i], element)) words[bit / 64] |= std::uint64_t{1} << (bit % 64);
+      if (mask(weight(tensor, tensor.data, i), element)) words[bit / 64] |= std::uint64_t{1} << (bit % 64);
     }
   }
 
   [[nodiscard]] float kth_magnitude(std::span<Parameter const* const> tensors, std::uint64_t k) const {
     std::vector<std::uint32_t> magnitudes;
     for (Parameter const* p : tensors)
-      for (std::uint64_t i = 0; i < p->size(); ++i) magnitudes.push_back(magnitude_bits(weights(*p)[i]));
+      for (std::uint64_t i = 0; i < p->size(); ++i) magnitudes.push_back(magnitude_bits(weight(*p, p->data, i)));
     auto const kth = magnitudes.begin() + static_cast<std::ptrdiff_t>(k - 1);
     std::nth_element(magnitudes.begin(), kth, magnitudes.end());
     return float_of(*kth);
   }
 
   void read(Parameter const& tensor, std::uint64_t first, std::span<float> out) const {
-    std::copy_n(weights(tensor) + first, out.size(), out.begin());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = weight(tensor, tensor.data, first + i);
   }
 
-  [[nodiscard]] static constexpr bool supports(DataType dtype) noexcept { return dtype == DataType::f32; }
+  void copy(Parameter const& tensor, std::span<std::byte> out) const {
+    std::memcpy(out.data(), tensor.data, static_cast<std::size_t>(tensor.bytes()));
+  }
+
+  [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "reference"; }
 
  private:
-  [[nodiscard]] static float* weights(Parameter const& tensor) noexcept { return static_cast<float*>(tensor.data); }
+  template <class T>
+  [[nodiscard]] static T load(void const* memory, std::uint64_t i) noexcept {
+    T value;
+    std::memcpy(&value, static_cast<std::byte const*>(memory) + i * sizeof(T), sizeof(T));
+    return value;
+  }
+  template <class T>
+  static void store(void* memory, std::uint64_t i, T value) noexcept {
+    std::memcpy(static_cast<std::byte*>(memory) + i * sizeof(T), &value, sizeof(T));
+  }
+
+  /// Element i of a tensor whose weights are in `memory`.
+  [[nodiscard]] static float weight(Parameter const& tensor, void const* memory, std::uint64_t i) noexcept {
+    if (tensor.dtype == DataType::f32) return load<float>(memory, i);
+    return widen(tensor.dtype, load<std::uint16_t>(memory, i));
+  }
+
+  static void keep(Parameter const& tensor, void const* source, std::uint64_t i) noexcept {
+    if (tensor.dtype == DataType::f32)
+      store(tensor.data, i, load<float>(source, i));
+    else
+      store(tensor.data, i, load<std::uint16_t>(source, i));
+  }
+
+  /// The weight with what is held beside it.
+  [[nodiscard]] static float unrounded(Parameter const& tensor, void const* source, ElementwisePass const& pass,
+                                       std::uint64_t i) noexcept {
+    float const theta = weight(tensor, source, i);
+    if (tensor.dtype == DataType::f32) return theta;
+    if (pass.rounding == Rounding::compensated) return theta - bfloat16_to_float(load<std::uint16_t>(pass.beside, i));
+    if (pass.rounding == Rounding::extra_byte)
+      return to_float(tensor.dtype, {load<std::uint16_t>(source, i), load<std::int8_t>(pass.beside, i)});
+    return theta;
+  }
+
+  static void store(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i, float t,
+                    RandomSource const& random) noexcept {
+    if (tensor.dtype == DataType::f32) return store(tensor.data, i, t);
+    std::uint16_t rounded = narrow(tensor.dtype, t);
+    switch (pass.rounding) {
+      case Rounding::nearest:
+        break;
+      case Rounding::stochastic:
+        rounded = narrow_stochastic(tensor.dtype, t, rounding_bits(random, tensor.offset + i));
+        break;
+      case Rounding::compensated:
+        store(pass.beside, i, rounding_error(tensor.dtype, t, rounded));
+        break;
+      case Rounding::extra_byte: {
+        ExtendedWeight const extended = extend(tensor.dtype, t);
+        rounded = extended.upper;
+        store(pass.beside, i, extended.lower);
+        break;
+      }
+    }
+    store(tensor.data, i, rounded);
+  }
 };
 
 static_assert(Backend<ReferenceBackend>);

@@ -34,6 +34,7 @@ enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
     case InstructionSet::portable:
       return true;
     case InstructionSet::avx2:
+      // And F16C, which every processor with AVX2 has and which clang++ 14 cannot ask for.
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case InstructionSet::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

@@ -19,13 +19,14 @@
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/uniform.hpp>
+#include <zeroth/storage/rounding.hpp>
 
 #if ZEROTH_X86_DISPATCH
 #include <immintrin.h>
 #endif
 
-// kernels.inc is compiled once for each instruction set, each time in a namespace of its own, so that a program built
-// for plain x86-64 carries them all and no two translation units disagree about one.
+// What follows vector_*.inc is compiled once for each instruction set, each time in a namespace of its own, so that a
+// program built for plain x86-64 carries them all and no two translation units disagree about one.
 
 namespace zeroth::cpu_kernels {
 
@@ -35,6 +36,10 @@ namespace portable {
 #include <zeroth/backend/cpu/vector_portable.inc>
 //
 #include <zeroth/backend/cpu/kernels.inc>
+//
+#include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/interface.inc>
 }  // namespace portable
 #undef ZEROTH_INLINE
 #undef ZEROTH_TARGET
@@ -42,17 +47,21 @@ namespace portable {
 #if ZEROTH_X86_DISPATCH
 #define ZEROTH_INLINE __attribute__((always_inline))
 
-#define ZEROTH_TARGET __attribute__((target("avx2,fma")))
+#define ZEROTH_TARGET __attribute__((target("avx2,fma,f16c")))
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 namespace avx2 {
 #include <zeroth/backend/cpu/vector_avx2.inc>
 //
 #include <zeroth/backend/cpu/kernels.inc>
+//
+#include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx2
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -73,6 +82,10 @@ namespace avx512 {
 #include <zeroth/backend/cpu/vector_avx512.inc>
 //
 #include <zeroth/backend/cpu/kernels.inc>
+//
+#include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx512
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -82,5 +95,15 @@ namespace avx512 {
 #undef ZEROTH_TARGET
 #undef ZEROTH_INLINE
 #endif
+
+/// Calls body with the kernels of an instruction set.
+template <class Body>
+void with_kernels([[maybe_unused]] InstructionSet set, Body&& body) {
+#if ZEROTH_X86_DISPATCH
+  if (set == InstructionSet::avx512) return body(avx512::Kernels{});
+  if (set == InstructionSet::avx2) return body(avx2::Kernels{});
+#endif
+  body(portable::Kernels{});
+}
 
 }  // namespace zeroth::cpu_kernels

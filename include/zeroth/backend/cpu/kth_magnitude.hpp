@@ -7,13 +7,14 @@
 #include <span>
 #include <vector>
 
+#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/float_bits.hpp>
 
 namespace zeroth::detail {
 
-/// Exact k-th smallest |theta| by radix selection on the bits: two read passes, no copy, 512 KiB a thread.
+/// Exact k-th smallest |theta| by radix selection on the bits: two read passes, 512 KiB a thread.
 class MagnitudeSelection {
  public:
   MagnitudeSelection(std::span<Parameter const* const> tensors, AnyExecutor executor)
@@ -31,6 +32,7 @@ class MagnitudeSelection {
 
  private:
   static constexpr std::size_t buckets = 1U << 16;
+  static constexpr std::size_t part_size = 1024;  // weights that are looked at together
 
   /// The digit that the element of that rank has, among elements that `counts`; leaves the rank within the digit.
   template <class Digit, class Counts>
@@ -40,11 +42,15 @@ class MagnitudeSelection {
     executor_.parallel_for(tasks, [&](std::size_t task) {
       std::uint64_t* const bins = histogram.data() + task * buckets;
       for (Parameter const* p : tensors_) {
-        auto const* const weights = static_cast<float const*>(p->data);
         std::uint64_t const end = p->size() * (task + 1) / tasks;
-        for (std::uint64_t i = p->size() * task / tasks; i < end; ++i) {
-          std::uint32_t const bits = magnitude_bits(weights[i]);
-          if (counts(bits)) ++bins[digit(bits)];
+        for (std::uint64_t first = p->size() * task / tasks; first < end; first += part_size) {
+          float weights[part_size];
+          auto const part = std::span(weights).first(std::min<std::uint64_t>(part_size, end - first));
+          widen_values(p->dtype, static_cast<std::byte const*>(p->data) + first * size_of(p->dtype), part);
+          for (float weight : part) {
+            std::uint32_t const bits = magnitude_bits(weight);
+            if (counts(bits)) ++bins[digit(bits)];
+          }
         }
       }
     });
