@@ -13,6 +13,7 @@
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
+#include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/filter.hpp>
 #include <zeroth/mask/magnitude.hpp>
@@ -20,6 +21,7 @@
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/uniform.hpp>
+#include <zeroth/update/conservative.hpp>
 
 #include "catch.hpp"
 #include "executors.hpp"
@@ -107,9 +109,10 @@ void check_replay(Optimizer& optimizer, Fixture const& fixture, Run const& expec
 
 /// Runs and replays with those policies in the form; gives the run.
 template <class S, class M, class U, class E>
-Run check_policies(Form form, Restore restore, S sampler, M mask, U update, E estimator, std::uint32_t samples = 2) {
+Run check_policies(Form form, Restore restore, S sampler, M mask, U update, E estimator, std::uint32_t samples = 2,
+                   double learning_rate = 1e-3) {
   Options const options{.epsilon = 1e-3,
-                        .learning_rate = 1e-3,
+                        .learning_rate = learning_rate,
                         .schedule = zeroth::Schedule::linear(steps),
                         .samples = samples,
                         .seed = 8,
@@ -165,6 +168,20 @@ TEST_CASE("replay gives the bits of the run for each sampler, update and estimat
       check_policies(form, restore, zeroth::Rademacher{}, small, zeroth::Sgd{}, zeroth::CentralDifference{}, 1);
       check_policies(form, restore, zeroth::Uniform{}, small, zeroth::Sgd{}, zeroth::OneSided{}, 3);
     }
+}
+
+TEST_CASE("replay gives the bits of the run for an update that only descends") {
+  SmallestMagnitude const small{0.5};
+  for (Form form : {Form::fused, Form::in_place}) {
+    zeroth::ConservativeSgd const update{{0.01}};
+    Run const expected =
+        check_policies(form, Restore::exact, Gaussian{}, small, update, zeroth::CentralDifference{}, 1, 1e-2);
+    check_policies(form, Restore::exact, zeroth::Rademacher{}, small, update, zeroth::Fzoo{}, 3);
+    int rejected = 0;
+    for (StepRecord const& record : expected.records) rejected += record.skip_reason == SkipReason::no_lower_loss;
+    CHECK(rejected > 0);
+    CHECK(rejected < steps);
+  }
 }
 
 TEST_CASE("replay has the bits of the run on any number of threads") {

@@ -24,6 +24,18 @@ AnyEstimator estimator_of(FinetuneOptions const& options) {
   return {};
 }
 
+AnyUpdate update_of(FinetuneOptions const& options) {
+  switch (options.update) {
+    case UpdateName::sgd:
+      return AnyUpdate(Sgd{options.weight_decay});
+    case UpdateName::sign_sgd:
+      return AnyUpdate(SignSgd{options.weight_decay});
+    case UpdateName::conservative_sgd:
+      return AnyUpdate(ConservativeSgd{{options.weight_decay}});
+  }
+  return {};
+}
+
 /// Calls `body` with the mask policy of the method.
 template <class Body>
 auto with_mask_of(FinetuneOptions const& options, Body const& body) {
@@ -57,8 +69,8 @@ class BuiltOptimizer final : public AnyOptimizer {
  public:
   BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask,
                  AnyExecutor executor)
-      : optimizer_(parameters, std::move(sampler), std::move(mask), CpuBackend{executor},
-                   Sgd{.weight_decay = options.weight_decay}, estimator_of(options),
+      : optimizer_(parameters, std::move(sampler), std::move(mask), CpuBackend{executor}, update_of(options),
+                   estimator_of(options),
                    Options{.epsilon = options.epsilon,
                            .learning_rate = *options.learning_rate,
                            .schedule = schedule_of(options),
@@ -72,7 +84,7 @@ class BuiltOptimizer final : public AnyOptimizer {
   [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
 
  private:
-  ZerothOrderOptimizer<S, M, CpuBackend, Sgd, AnyEstimator> optimizer_;
+  ZerothOrderOptimizer<S, M, CpuBackend, AnyUpdate, AnyEstimator> optimizer_;
 };
 
 }  // namespace

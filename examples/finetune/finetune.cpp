@@ -128,7 +128,8 @@ class FinetuneRun {
     ++result.steps;
     result.step_seconds += seconds;
     if (report.skipped()) {
-      if (result.skipped_steps++ == 0)
+      // A conservative update turns steps down all the time.
+      if (result.skipped_steps++ == 0 && report.skip_reason != SkipReason::no_lower_loss)
         progress_.message("step " + std::to_string(result.steps) + " skipped: " +
                           std::string(to_string(report.skip_reason)) + "; metrics.jsonl lists any others");
     } else {

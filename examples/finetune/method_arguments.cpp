@@ -42,6 +42,9 @@ void add_method(CLI::App& command, MethodOptions& options) {
   command.add_option("--clip", options.clip, "bound of the projected gradient's magnitude; none by default")
       ->type_name("X")
       ->check(real_number(Bounds::positive));
+  add_choice(command, "--update", options.update,
+             std::array{UpdateName::sgd, UpdateName::sign_sgd, UpdateName::conservative_sgd},
+             "how projected gradients change the weights");
   command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay of the weights that are changed")
       ->type_name("X")
       ->check(real_number(Bounds::share))

@@ -16,6 +16,9 @@ enum class SamplerName : std::uint8_t { gaussian, rademacher, uniform };
 /// How losses become projected gradients.
 enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
 
+/// How projected gradients become a change of the weights.
+enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd };
+
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
   switch (method) {
     case Method::s_mezo:
@@ -52,6 +55,18 @@ enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
   return "unknown";
 }
 
+[[nodiscard]] constexpr std::string_view to_string(UpdateName update) noexcept {
+  switch (update) {
+    case UpdateName::sgd:
+      return "sgd";
+    case UpdateName::sign_sgd:
+      return "sign-sgd";
+    case UpdateName::conservative_sgd:
+      return "conservative-sgd";
+  }
+  return "unknown";
+}
+
 /// What a method takes where the command line says nothing.
 struct MethodDefaults {
   double learning_rate;
@@ -82,6 +97,7 @@ struct MethodOptions {
   std::optional<std::uint32_t> samples;  ///< default: 8 for fzoo, or else 1
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;
+  UpdateName update = UpdateName::sgd;
   double weight_decay = 0;
 };
 

@@ -59,6 +59,7 @@ Json to_json(FinetuneOptions const& options) {
               {"seed", options.seed},
               {"backend", to_string(options.backend)},
               {"threads", options.threads},
+              {"update", to_string(options.update)},
               {"weight_decay", options.weight_decay},
               {"clip", or_null(options.clip)},
               {"max_tokens", *options.max_tokens},

@@ -56,6 +56,14 @@ class InPlaceWeights {
     run({.terms = terms}, [](ElementwisePass const& pass, std::size_t /*index*/) { return pass; });
   }
 
+  /// Writes what the update leaves of the unperturbed weights, which `lane` names; with Restore::exact alone.
+  void move_to(Lane lane, ElementwisePass const& update) {
+    at_ = lane;
+    run(update, [&](ElementwisePass const& pass, std::size_t index) {
+      return rounding_.update(pass, index, parameters_[index]);
+    });
+  }
+
   /// Puts the weights back and applies the update, in one pass; returns the number of active weights.
   std::uint64_t finish(ElementwisePass pass) {
     NoiseTerm const back = undo();

@@ -13,8 +13,9 @@
 
 namespace zeroth {
 
-/// The optimizer's own probe: theta + sign epsilon m(theta) z(sample) for the lanes of one evaluation. Nothing is
-/// stored: noise and mask are worked out anew wherever a panel is asked for. A view, valid during the evaluation.
+/// The optimizer's own probe: theta + sign epsilon m(theta) z(sample), or theta after each candidate pass, for the
+/// lanes of one evaluation. Nothing is stored: noise and mask are worked out anew wherever a panel is asked for. A
+/// view, valid during the evaluation.
 template <Sampler S, class State, Backend B>
 class MaskedProbe {
  public:
@@ -28,14 +29,25 @@ class MaskedProbe {
         epsilon_(epsilon),
         micro_batch_(micro_batch) {}
 
+  /// The same at what passes would leave: of every tensor for the first lane, then of every tensor for the next one.
+  MaskedProbe(ParameterSet const& parameters, State const& masks, B const& backend, NoiseField<S> const& noise,
+              std::span<Lane const> lanes, std::span<ElementwisePass const> candidates, std::uint32_t micro_batch)
+      : MaskedProbe(parameters, masks, backend, noise, lanes, 0, micro_batch) {
+    candidates_ = candidates;
+  }
+
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
   [[nodiscard]] std::uint64_t step() const noexcept { return noise_.step; }
   [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
 
   /// See Probe.
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
-    backend_->expand((*parameters_)[parameter], masks_->tensor(parameter, noise_.step), noise_, lanes_, epsilon_, first,
-                     count, panels);
+    Parameter const& tensor = (*parameters_)[parameter];
+    auto const mask = masks_->tensor(parameter, noise_.step);
+    if (candidates_.empty()) return backend_->expand(tensor, mask, noise_, lanes_, epsilon_, first, count, panels);
+    for (std::size_t k = 0; k < lanes_.size(); ++k)
+      backend_->preview(tensor, mask, noise_, candidates_[k * parameters_->size() + parameter], first, count,
+                        panels[k]);
   }
 
  private:
@@ -44,6 +56,7 @@ class MaskedProbe {
   B const* backend_;
   NoiseField<S> noise_;
   std::span<Lane const> lanes_;
+  std::span<ElementwisePass const> candidates_{};
   float epsilon_;
   std::uint32_t micro_batch_;
 };

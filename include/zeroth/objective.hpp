@@ -13,7 +13,7 @@ namespace zeroth {
 struct Evaluation {
   std::uint64_t step = 0;
   std::uint32_t micro_batch = 0;  ///< 0 .. Options::micro_batches - 1; every point of a step sees the same ones
-  Lane lane;                      ///< the point: theta + sign epsilon m z(sample)
+  Lane lane;                      ///< the point
 };
 
 /// A loss that reads the weights where they lie, while the optimizer moves them about.

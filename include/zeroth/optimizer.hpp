@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
+#include <zeroth/decision.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/in_place.hpp>
@@ -64,8 +65,8 @@ class ZerothOrderOptimizer {
                 "theta, std::uint64_t element) const or prepare(ParameterSet const&, WeightReader const&) const (see "
                 "zeroth/mask/mask.hpp)");
   static_assert(Backend<B>,
-                "zeroth: the third policy is no Backend: it needs expand, apply, mask_bits, kth_magnitude, read, "
-                "copy, supports and name (see zeroth/backend/backend.hpp)");
+                "zeroth: the third policy is no Backend: it needs expand, apply, preview, mask_bits, kth_magnitude, "
+                "read, copy, supports and name (see zeroth/backend/backend.hpp)");
   static_assert(Update<U>,
                 "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and == "
                 "(see zeroth/update/update.hpp)");
@@ -91,10 +92,8 @@ class ZerothOrderOptimizer {
         policy_(std::move(policy)) {
     options_.check();
     update_.check();
-    check_estimator();
-    if (estimator_.uses_base) lanes_.push_back({0, 0});
-    for (std::uint32_t sample = 0; sample < options_.samples; ++sample)
-      for (std::int32_t sign : signs()) lanes_.push_back({sample, sign});
+    decision().check();
+    lanes_ = decision().lanes();
   }
 
   ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, U update, Options options)
@@ -185,7 +184,7 @@ class ZerothOrderOptimizer {
     std::vector<double> losses(lanes_.size());
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
       for (std::size_t first = 0; first < lanes_.size();) {
-        std::size_t const count = lanes_in_probe(first);
+        std::size_t const count = std::min(decision().lanes_in_probe(first), lanes_.size() - first);
         ProbeOfStep const probe(parameters_, masks_, backend_, noise(), std::span(lanes_).subspan(first, count),
                                 epsilon(), micro_batch);
         objective(probe, std::span(losses).subspan(first, count));
@@ -193,7 +192,8 @@ class ZerothOrderOptimizer {
       }
       for (std::size_t k = 0; k < lanes_.size(); ++k) report.losses[k] += losses[k] / options_.micro_batches;
     }
-    decide(report);
+    decision().decide(report);
+    if (only_descends(update_) && !report.skipped()) choose_fused(report, objective);
     report.active_weights = update(report);
     end_step();
     return report;
@@ -202,17 +202,17 @@ class ZerothOrderOptimizer {
   template <class Objective>
   StepReport in_place_step(Objective& objective) {
     StepReport report = begin_report();
+    if (only_descends(update_)) check_restore_of_candidates();
     if (options_.restore == Restore::arithmetic) report.arithmetic = Arithmetic::in_place;
     begin_in_place();
     std::size_t visited = 0;
     try {
       for (; visited < lanes_.size(); ++visited) {
         in_place_->move_to(lanes_[visited]);
-        for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
-          double const loss = evaluate(objective, Evaluation{step_, micro_batch, lanes_[visited]});
-          report.losses[visited] += loss / options_.micro_batches;
-        }
+        report.losses[visited] = evaluate(objective, lanes_[visited]);
       }
+      decision().decide(report);
+      if (only_descends(update_) && !report.skipped()) choose_in_place(report, objective);
     } catch (...) {
       // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
       while (++visited < lanes_.size()) in_place_->move_to(lanes_[visited]);
@@ -220,18 +220,67 @@ class ZerothOrderOptimizer {
       if (report.arithmetic == Arithmetic::in_place) ++abandoned_;
       throw;
     }
-    decide(report);
     report.active_weights = update_in_place(report);
     end_step();
     return report;
   }
 
+  /// Evaluates both candidates of an update that only descends, and chooses.
   template <class Objective>
-  [[nodiscard]] static double evaluate(Objective& objective, Evaluation const& evaluation) {
-    if constexpr (requires { objective(evaluation); })
-      return objective(evaluation);
-    else
-      return objective();
+  void choose_fused(StepReport& report, Objective& objective) {
+    Candidates const candidates(*this, report);
+    std::vector<ElementwisePass> passes;  // of every tensor for one candidate, then for the other
+    for (ElementwisePass const& pass : candidates.passes)
+      for (std::size_t i = 0; i < parameters_.size(); ++i)
+        passes.push_back(is_touched(i) ? rounding_.update(pass, i, parameters_[i]) : ElementwisePass{});
+    report.candidate_losses.assign(2, 0);
+    std::array<double, 2> losses{};
+    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      ProbeOfStep const probe(parameters_, masks_, backend_, noise(), candidates.lanes, passes, micro_batch);
+      objective(probe, std::span<double>(losses));
+      for (std::size_t k = 0; k < 2; ++k) report.candidate_losses[k] += losses[k] / options_.micro_batches;
+    }
+    decision().choose(report);
+  }
+
+  template <class Objective>
+  void choose_in_place(StepReport& report, Objective& objective) {
+    Candidates const candidates(*this, report);
+    for (std::size_t k = 0; k < 2; ++k) {
+      in_place_->move_to(candidates.lanes[k], candidates.passes[k]);
+      report.candidate_losses.push_back(evaluate(objective, candidates.lanes[k]));
+    }
+    decision().choose(report);
+  }
+
+  /// The step that was decided on, and its reverse.
+  struct Candidates {
+    Candidates(ZerothOrderOptimizer const& optimizer, StepRecord const& record)
+        : terms{terms_of(record), terms_of(record)} {
+      for (NoiseTerm& term : terms[1]) term.coefficient = -term.coefficient;
+      for (std::size_t k = 0; k < 2; ++k) passes[k] = optimizer.update_pass(record, terms[k]);
+    }
+    Candidates(Candidates const&) = delete;
+    Candidates& operator=(Candidates const&) = delete;
+
+    std::array<std::vector<NoiseTerm>, 2> terms;
+    std::array<ElementwisePass, 2> passes{};
+    std::array<Lane, 2> lanes{Lane{0, +1, true}, Lane{0, -1, true}};
+  };
+
+  /// Mean over the micro-batches of the loss at the weights as they stand.
+  template <class Objective>
+  [[nodiscard]] double evaluate(Objective& objective, Lane lane) const {
+    double mean = 0;
+    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      double loss = 0;
+      if constexpr (requires(Evaluation const& evaluation) { objective(evaluation); })
+        loss = objective(Evaluation{step_, micro_batch, lane});
+      else
+        loss = objective();
+      mean += loss / options_.micro_batches;
+    }
+    return mean;
   }
 
   [[nodiscard]] StepReport begin_report() const {
@@ -259,43 +308,6 @@ class ZerothOrderOptimizer {
     ++step_;
   }
 
-  /// How many lanes, from `first` on, the next probe takes: the samples of one probe, and the base with the first.
-  [[nodiscard]] std::size_t lanes_in_probe(std::size_t first) const noexcept {
-    std::size_t const wanted = (first == 0 ? base_lanes() : 0) + options_.samples_per_probe * signs().size();
-    return std::min(wanted, lanes_.size() - first);
-  }
-
-  /// Fills in what follows from the losses.
-  void decide(StepReport& report) const {
-    for (double loss : report.losses) report.loss += loss / static_cast<double>(report.losses.size());
-    for (double loss : report.losses)
-      if (!is_finite(loss)) report.skip_reason = SkipReason::non_finite_loss;
-    if (report.skipped()) return;
-
-    double const base = estimator_.uses_base ? report.losses[0] : 0;
-    std::span<double const> const losses = std::span(report.losses).subspan(base_lanes());
-    double const scale = scale_of(estimator_, losses);
-    for (std::uint32_t s = 0; s < options_.samples; ++s) {
-      double g = scale * estimator_.projected_gradient(base, losses.subspan(s * signs().size(), signs().size()),
-                                                       static_cast<double>(epsilon()));
-      if (options_.clip && std::abs(g) > *options_.clip) {
-        g = std::copysign(*options_.clip, g);
-        report.clipped = true;
-      }
-      report.projected_gradients.push_back(g);
-      report.projected_gradient += g / options_.samples;
-    }
-
-    std::vector<float> coefficients(options_.samples);
-    update_.coefficients(report.projected_gradients, report.learning_rate, coefficients);
-    for (float c : coefficients)
-      if (!is_finite(c)) report.skip_reason = SkipReason::non_finite_coefficient;
-    if (report.skipped()) return;
-    report.coefficients = std::move(coefficients);
-    report.decay = static_cast<float>(update_.decay(report.learning_rate));
-    report.step_size = static_cast<float>(report.learning_rate);
-  }
-
   /// The fused form's only write to the weights; returns how many it touched.
   std::uint64_t update(StepRecord const& record) {
     std::uint64_t active = 0;
@@ -303,7 +315,7 @@ class ZerothOrderOptimizer {
     std::vector<NoiseTerm> const terms = terms_of(record);
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       auto const mask = masks_.tensor(i, noise().step);
-      if (mask.coverage != Coverage::none)
+      if (is_touched(i))
         active += backend_.apply(parameters_[i], nullptr, mask, noise(),
                                  rounding_.update(update_pass(record, terms), i, parameters_[i]));
     }
@@ -345,22 +357,25 @@ class ZerothOrderOptimizer {
       refuse("coefficients", std::to_string(coefficients), std::to_string(record.coefficients.size()));
   }
 
-  [[nodiscard]] std::span<std::int32_t const> signs() const noexcept { return estimator_.signs; }
-  [[nodiscard]] std::size_t base_lanes() const noexcept { return estimator_.uses_base ? 1 : 0; }
+  [[nodiscard]] Decision<U, E> decision() const noexcept { return {options_, update_, estimator_}; }
 
   [[nodiscard]] NoiseField<S> noise() const noexcept {
     return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
   }
   [[nodiscard]] float epsilon() const noexcept { return static_cast<float>(options_.epsilon); }
 
-  void check_estimator() const {
-    std::string const name(estimator_.name());
-    if (!detail::are_unit_signs(signs()))
-      throw InvalidArgument("estimator '" + name + "': its signs must be +1 or -1, one at least");
-    std::uint32_t const least = least_samples_of(estimator_);
-    if (options_.samples < least)
-      throw InvalidArgument("samples must be at least " + std::to_string(least) + " for estimator '" + name +
-                            "', got " + std::to_string(options_.samples));
+  [[nodiscard]] bool is_touched(std::size_t parameter) const {
+    return masks_.tensor(parameter, noise().step).coverage != Coverage::none;
+  }
+
+  void check_restore_of_candidates() const {
+    std::string const what = "update '" + std::string(update_.name()) + "' takes an in-place objective ";
+    if (options_.restore != Restore::exact) throw InvalidArgument(what + "with restore = Restore::exact alone");
+    for (Parameter const& p : parameters_)
+      if (p.dtype != DataType::f32 && bytes_beside(options_.rounding) != 0)
+        throw InvalidArgument(what + "for weights of " + std::string(to_string(p.dtype)) +
+                              " with a rounding alone that keeps nothing beside them, parameter '" + p.name +
+                              "' is one");
   }
 
   void check_restore() const {

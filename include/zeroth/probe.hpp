@@ -9,10 +9,13 @@
 
 namespace zeroth {
 
-/// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample).
+/// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
+/// as the step in hand would leave it (sign +1), or as its reverse would (-1); of those an update that only descends
+/// takes the lower.
 struct Lane {
-  std::uint32_t sample = 0;  ///< which direction z
-  std::int32_t sign = 0;     ///< +1, -1, or 0 for theta itself
+  std::uint32_t sample = 0;   ///< which direction z
+  std::int32_t sign = 0;      ///< +1, -1, or 0 for theta itself
+  bool is_candidate = false;  ///< `sample` means nothing then
 
   bool operator==(Lane const&) const = default;
 };

@@ -12,6 +12,7 @@ enum class SkipReason : std::uint8_t {
   none,                    ///< it did not
   non_finite_loss,         ///< a loss was infinite or NaN
   non_finite_coefficient,  ///< learning rate times projected gradient does not fit an f32
+  no_lower_loss,           ///< neither the step nor its reverse has a lower loss, and the update only descends
 };
 
 [[nodiscard]] constexpr std::string_view to_string(SkipReason reason) noexcept {
@@ -22,6 +23,8 @@ enum class SkipReason : std::uint8_t {
       return "non-finite loss";
     case SkipReason::non_finite_coefficient:
       return "non-finite coefficient";
+    case SkipReason::no_lower_loss:
+      return "no lower loss";
   }
   return "unknown";
 }

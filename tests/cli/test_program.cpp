@@ -262,6 +262,29 @@ TEST_CASE("each sampler and each estimator runs, with what follows from it where
   CHECK(at_once == losses[4]);
 }
 
+TEST_CASE("each update runs, and a conservative one skips the steps that would raise the loss") {
+  Fixture const fixture;
+  for (std::string const update : {"sgd", "sign-sgd", "conservative-sgd"}) {
+    Outcome const outcome = run_program(
+        fixture.finetune({"--overwrite", "--update", update, "--learning-rate", "1e-3", "--weight-decay", "0.01"}));
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    CHECK(fixture.summary().at("options").at("update") == update);
+    for (json const& record : fixture.metrics())
+      if (record.at("type") == "step") CHECK(record.at("loss_base").is_null() == (update != "conservative-sgd"));
+  }
+  // A step that long lowers no loss.
+  Outcome const outcome =
+      run_program(fixture.finetune({"--overwrite", "--update", "conservative-sgd", "--learning-rate", "1e4"}));
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(fixture.summary().at("skipped_steps").get<int>() > 0);
+  for (json const& record : fixture.metrics())
+    if (record.at("type") == "step" && !record.at("skipped").is_null()) {
+      CHECK(record.at("skipped") == "no lower loss");
+      CHECK(record.at("active_weights") == 0);
+    }
+}
+
 TEST_CASE("an interrupt lets the step end, saves, evaluates and says so") {
   Fixture const fixture;
   Words words = fixture.finetune();
@@ -321,6 +344,7 @@ TEST_CASE("options out of range are refused before anything is read or written")
            {{"--sampler", "normal"}, "--sampler: expected one of gaussian, rademacher, uniform, found \"normal\""},
            {{"--estimator", "spsa"}, "--estimator: expected one of central, one-sided, fzoo, found \"spsa\""},
            {{"--estimator", "fzoo", "--samples", "1"}, "--samples: expected at least 2 with --estimator fzoo, found 1"},
+           {{"--update", "lion"}, "--update: expected one of sgd, sign-sgd, conservative-sgd, found \"lion\""},
            {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
            {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
            {{"--no-such-option"}, "--no-such-option"}}) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
@@ -114,6 +115,34 @@ class CpuBackend {
         });
       });
       return active;
+    });
+  }
+
+  /// See Backend.
+  template <Sampler S, MaskRule Rule>
+  void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
+               ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
+    std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
+    detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart part) {
+      // The pass over a copy of the tile's weights, and of what is beside them.
+      std::uint64_t const position = std::exchange(part.position, 0);
+      alignas(64) std::byte weights[tile_size * sizeof(float)];
+      alignas(64) std::byte beside[tile_size * sizeof(std::uint16_t)];
+      Parameter copy{{}, tensor.role, {1, part.size}, tensor.dtype, weights, tensor.stream, tensor.offset};
+      std::memcpy(weights, address(tensor.data, tensor.dtype, first + position), part.size * size_of(tensor.dtype));
+      ElementwisePass pass_of_copy = pass;
+      if (beside_size != 0) {
+        std::byte const* const from = static_cast<std::byte const*>(pass.beside) + (first + position) * beside_size;
+        std::memcpy(beside, from, part.size * beside_size);
+        pass_of_copy.beside = beside;
+      }
+      with_kernels([&](auto kernels) {
+        if (tensor.dtype == DataType::f32)
+          apply_floats(kernels, copy, weights, mask, noise, pass_of_copy, 0, part);
+        else
+          apply_16_bits(kernels, copy, weights, mask, noise, pass_of_copy, 0, part);
+      });
+      read(copy, 0, {panel + position, part.size});
     });
   }
 

@@ -64,6 +64,29 @@ struct ReferenceBackend {
     return active;
   }
 
+  template <Sampler S, MaskRule Rule>
+  void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
+               ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
+    std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      float weight_of_copy;
+      std::uint16_t beside;
+      ElementwisePass pass_of_copy = pass;
+      Parameter element{
+          {}, tensor.role, {1, 1}, tensor.dtype, &weight_of_copy, tensor.stream, tensor.offset + first + i};
+      auto at = [&](void const* memory, std::size_t size) {
+        return static_cast<std::byte const*>(memory) + (first + i) * size;
+      };
+      std::memcpy(&weight_of_copy, at(tensor.data, size_of(tensor.dtype)), size_of(tensor.dtype));
+      if (beside_size != 0) {
+        std::memcpy(&beside, at(pass.beside, beside_size), beside_size);
+        pass_of_copy.beside = &beside;
+      }
+      apply(element, nullptr, mask, noise, pass_of_copy);
+      panel[i] = weight(element, element.data, 0);
+    }
+  }
+
   template <MaskRule Rule>
   void mask_bits(Parameter const& tensor, TensorMask<Rule> const& mask, std::span<std::uint64_t> words) const {
     std::fill(words.begin(), words.end(), 0);

@@ -22,6 +22,22 @@ namespace zeroth {
 ///    instead of by the direction itself.
 /// 5. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
 /// 6. `name()` identifies the rule in logs and journals.
+/// 7. `update.only_descends` (bool, static or not), if present and true: the loss is also evaluated at theta, after the
+///    step and after its reverse, and theta becomes the lowest of the three.
+///
+/// The smallest type that satisfies it, a step of fixed length along the direction:
+///
+///     struct Normalized {
+///       static constexpr bool takes_sign = false;
+///       void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
+///         for (std::size_t s = 0; s < g.size(); ++s) c[s] = static_cast<float>(g[s] < 0 ? learning_rate :
+///         -learning_rate);
+///       }
+///       double decay(double) const { return 0; }
+///       void check() const {}
+///       static constexpr std::string_view name() { return "normalized"; }
+///       bool operator==(Normalized const&) const = default;
+///     };
 template <class T>
 concept Update = std::regular<T> &&
     requires(T const& update, std::span<double const> g, double learning_rate, std::span<float> c) {
@@ -31,5 +47,14 @@ concept Update = std::regular<T> &&
   update.check();
   { update.name() } -> std::convertible_to<std::string_view>;
 };
+
+/// Requirement 7: false for an update that does not say.
+template <Update U>
+[[nodiscard]] constexpr bool only_descends(U const& update) noexcept {
+  if constexpr (requires { update.only_descends; })
+    return update.only_descends;
+  else
+    return false;
+}
 
 }  // namespace zeroth
