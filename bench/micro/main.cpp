@@ -33,5 +33,6 @@ int main(int argc, char** argv) {
   micro.step(Gaussian{}, small, CentralDifference{});
   micro.step(Gaussian{}, small, OneSided{});
   micro.step(Rademacher{}, small, CentralDifference{});
+  micro.step(Rademacher{}, Dense{}, Fzoo{});
   return micro.run();
 }

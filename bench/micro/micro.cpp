@@ -40,7 +40,7 @@ Micro::Micro(int argc, char** argv) : executor_(take_threads(argc, argv)) {
 }
 
 void Micro::quantile() {
-  add("quantile/median", sizes, [](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+  add("quantile/median", sizes, types, [](Tensor const& tensor, zeroth::CpuBackend const& backend) {
     auto body = [&tensor, backend] {
       zeroth::Parameter const* const tensors[] = {&tensor.parameter()};
       benchmark::DoNotOptimize(backend.kth_magnitude(tensors, tensor.size() / 2));
@@ -49,10 +49,10 @@ void Micro::quantile() {
   });
 }
 
-void Micro::add(std::string const& name, std::vector<std::uint64_t> const& elements, Make const& make) {
-  using zeroth::DataType;
+void Micro::add(std::string const& name, std::vector<std::uint64_t> const& elements,
+                std::vector<zeroth::DataType> const& dtypes, Make const& make) {
   using zeroth::InstructionSet;
-  for (DataType dtype : {DataType::f32, DataType::bf16, DataType::f16}) {
+  for (zeroth::DataType dtype : dtypes) {
     if (!zeroth::CpuBackend::supports(dtype)) continue;
     for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
       if (!zeroth::is_supported(set)) continue;

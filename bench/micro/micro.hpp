@@ -54,25 +54,26 @@ class Micro {
   /// Takes Google Benchmark's options and --threads=N (1 unless told) from the command line.
   Micro(int argc, char** argv);
 
-  /// z alone: one lane expanded from zeros within the first-level cache.
+  /// z alone: one lane expanded from f32 within the first-level cache.
   template <zeroth::Sampler S>
   void sampler(S const& s) {
-    add("sampler/" + text(s.name()), {panel_size}, [s](Tensor const& tensor, zeroth::CpuBackend const& backend) {
-      auto body = [&tensor, s, backend, panel = std::vector<float>(panel_size)]() mutable {
-        zeroth::Lane const lane{0, 1};
-        float* const out = panel.data();
-        backend.expand(tensor.parameter(), everything(), zeroth::NoiseField<S>{s, 1}, {&lane, 1}, 1.0F, 0, panel_size,
-                       {&out, 1});
-        benchmark::DoNotOptimize(panel[0]);
-      };
-      return Benchmark{std::move(body), 0, Access::none, work_of(s)};
-    });
+    add("sampler/" + text(s.name()), {panel_size}, {zeroth::DataType::f32},
+        [s](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+          auto body = [&tensor, s, backend, panel = std::vector<float>(panel_size)]() mutable {
+            zeroth::Lane const lane{0, 1};
+            float* const out = panel.data();
+            backend.expand(tensor.parameter(), everything(), zeroth::NoiseField<S>{s, 1}, {&lane, 1}, 1.0F, 0,
+                           panel_size, {&out, 1});
+            benchmark::DoNotOptimize(panel[0]);
+          };
+          return Benchmark{std::move(body), 0, Access::none, work_of(s)};
+        });
   }
 
   /// The mask as bits.
   template <zeroth::MaskPolicy M>
   void mask(M const& policy) {
-    add("mask/" + text(policy.name()), sizes, [policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+    add("mask/" + text(policy.name()), sizes, types, [policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
       auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
       auto body = [&tensor, state, backend, bits = zeroth::Bitmap(tensor.parameter())]() mutable {
         backend.mask_bits(tensor.parameter(), state.tensor(0, 0), bits.words());
@@ -103,7 +104,7 @@ class Micro {
   /// Panels of theta + eps m z and theta - eps m z, in a cache: what the fused form makes of each matrix.
   template <zeroth::Sampler S, zeroth::MaskPolicy M>
   void expand(S const& s, M const& policy) {
-    add("expand/" + text(s.name()) + "+" + text(policy.name()), sizes,
+    add("expand/" + text(s.name()) + "+" + text(policy.name()), sizes, types,
         [s, policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
           auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
           auto body = [&tensor, s, state, backend] {
@@ -121,11 +122,12 @@ class Micro {
   /// lanes, costs beside the forwards.
   template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E, zeroth::Update U = zeroth::Sgd>
   void step(S const& s, M const& policy, E const& estimator, U const& rule = {}) {
-    add("step/" + text(estimator.name()) + "+" + text(s.name()) + "+" + text(policy.name()), sizes,
+    add("step/" + text(estimator.name()) + "+" + text(s.name()) + "+" + text(policy.name()), sizes, types,
         [s, policy, estimator, rule](Tensor const& tensor, zeroth::CpuBackend const& backend) {
           using Optimizer = zeroth::ZerothOrderOptimizer<S, M, zeroth::CpuBackend, U, E>;
-          auto optimizer = std::make_shared<Optimizer>(tensor.parameters(), s, policy, backend, rule, estimator,
-                                                       zeroth::Options{.learning_rate = no_change});
+          auto optimizer = std::make_shared<Optimizer>(
+              tensor.parameters(), s, policy, backend, rule, estimator,
+              zeroth::Options{.learning_rate = no_change, .samples = least_samples_of(estimator)});
           auto body = [&tensor, backend, optimizer] {
             optimizer->step([&](auto const& probe, std::span<double> losses) {
               for_panels(tensor, backend, losses.size(),
@@ -157,8 +159,10 @@ class Micro {
 
   /// Two panels and the weights they come from fit a first-level cache of 32 KiB.
   static constexpr std::uint64_t panel_size = 2048;
-  /// In f32: 16 KiB, 512 KiB, 16 MiB and 256 MiB, for the levels of caches and for memory.
-  static inline std::vector<std::uint64_t> const sizes = {1U << 12, 1U << 17, 1U << 22, 1U << 26};
+  /// In f32: 16 KiB, 512 KiB and 128 MiB, for two levels of caches and for memory.
+  static inline std::vector<std::uint64_t> const sizes = {1U << 12, 1U << 17, 1U << 25};
+  static inline std::vector<zeroth::DataType> const types = {zeroth::DataType::f32, zeroth::DataType::bf16,
+                                                             zeroth::DataType::f16};
   /// A coefficient so small that no weight changes: each iteration then does the same.
   static constexpr double no_change = 1e-20;
 
@@ -185,7 +189,7 @@ class Micro {
   template <class S, class M, class U>
   void add_pass(std::string const& name, S const& s, M const& policy, U const& rule) {
     bool const decays = rule.decay(1) != 0;
-    add(name, sizes,
+    add(name, sizes, types,
         [s, policy, decays, takes_sign = bool(rule.takes_sign)](Tensor const& tensor,
                                                                 zeroth::CpuBackend const& backend) {
           auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
@@ -201,7 +205,8 @@ class Micro {
         });
   }
 
-  void add(std::string const& name, std::vector<std::uint64_t> const& elements, Make const& make);
+  void add(std::string const& name, std::vector<std::uint64_t> const& elements,
+           std::vector<zeroth::DataType> const& dtypes, Make const& make);
   void time(benchmark::State& state, Make const& make, zeroth::InstructionSet set, zeroth::DataType dtype,
             std::uint64_t elements);
 

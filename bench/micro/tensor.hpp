@@ -3,12 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
-#include <zeroth/error.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/random/philox.hpp>
+#include <zeroth/storage/narrow.hpp>
 
 namespace zeroth_bench {
 
@@ -17,14 +18,12 @@ class Tensor {
  public:
   Tensor(std::uint64_t elements, zeroth::DataType dtype)
       : memory_(static_cast<std::size_t>(elements) * zeroth::size_of(dtype)) {
-    if (dtype != zeroth::DataType::f32) throw zeroth::InvalidArgument("benchmark tensor: only f32 is made");
-    auto* const weights = reinterpret_cast<float*>(memory_.data());
     zeroth::RandomSource const source{1, 0, 0, 0, zeroth::Purpose::rounding};
     for (std::uint64_t i = 0; i < elements; i += 8) {
       zeroth::RandomBlock const bits = source.block(i / 8);
       for (std::uint64_t k = 0; k < 8 && i + k < elements; ++k) {
         zeroth::NormalPair const pair = zeroth::normal_pair(bits[k / 2]);
-        weights[i + k] = 0.02F * (k % 2 == 0 ? pair.first : pair.second);
+        set(i + k, dtype, 0.02F * (k % 2 == 0 ? pair.first : pair.second));
       }
     }
     parameters_.add({"weights", zeroth::Role::matrix, {1, elements}, dtype, memory_.data(), zeroth::stream_of("w"), 0});
@@ -40,6 +39,16 @@ class Tensor {
   }
 
  private:
+  void set(std::uint64_t i, zeroth::DataType dtype, float value) {
+    std::byte* const at = memory_.data() + i * zeroth::size_of(dtype);
+    if (dtype == zeroth::DataType::f32) {
+      std::memcpy(at, &value, sizeof value);
+    } else {
+      std::uint16_t const bits = zeroth::narrow(dtype, value);
+      std::memcpy(at, &bits, sizeof bits);
+    }
+  }
+
   std::vector<std::byte> memory_;
   zeroth::ParameterSet parameters_;
 };
