@@ -34,8 +34,8 @@ def machine_text(machine):
     )
 
 
-def spread(figure):
-    return f"{amount(figure[0])} ({amount(figure[1])} to {amount(figure[2])})"
+def best_and_median(figure):
+    return f"{amount(figure[2])} ({amount(figure[0])})"
 
 
 def micro(figures):
@@ -48,9 +48,9 @@ def micro(figures):
         f"{amount(peaks['peak_fma_operations'])}FLOP/s in f32 multiply-adds; "
         f"{amount(peaks['peak_multiply_products'])} products/s of 32 x 32 bits.",
         "",
-        "Values a second, median (lowest to highest) of the repetitions; shares are those of the last column with a "
-        "figure, `of memory` of the bandwidth of reading or of changing in place, whichever it does. Within caches the "
-        "share of the memory's bandwidth may exceed 1.",
+        "Values a second, the best of the repetitions and (their median): on a machine that is shared with others the "
+        "two can be far apart. Bytes and shares are the best ones of the widest instruction set; `of memory` is that of "
+        "reading or of changing in place, whichever it does, and may exceed 1 where a cache holds the tensor.",
     ]
     kinds = collections.OrderedDict()
     for name, counters in figures["rows"].items():
@@ -58,13 +58,13 @@ def micro(figures):
         kinds.setdefault(kind, collections.OrderedDict()).setdefault((what, dtype, int(elements)), {})[
             instructions
         ] = counters
-    for kind, rows in kinds.items():
+    for kind, rows in sorted(kinds.items()):
         lines = []
-        for (what, dtype, elements), sets in rows.items():
+        for (what, dtype, elements), sets in sorted(rows.items()):
             best = next(sets[name] for name in ("avx512", "avx2", "portable") if name in sets)
-            cells = [spread(sets[name]["values"]) if name in sets else "" for name in ("portable", "avx2", "avx512")]
-            share = [f"{best[name][0]:.2f}" if name in best else "" for name in ("of_memory", "of_fma", "of_multiply")]
-            moved = amount(best["bytes"][0]) + "B/s" if "bytes" in best else ""
+            cells = [best_and_median(sets[name]["values"]) if name in sets else "" for name in ("portable", "avx2", "avx512")]
+            share = [f"{best[name][2]:.2f}" if name in best else "" for name in ("of_memory", "of_fma", "of_multiply")]
+            moved = amount(best["bytes"][2]) + "B/s" if "bytes" in best else ""
             lines.append([what.replace("+", ", "), dtype, f"{elements:,}", *cells, moved, *share])
         head = ["what", "type", "elements", "portable", "AVX2", "AVX-512", "bytes", "of memory", "of FMA", "of multiply"]
         text += ["", f"### {kind}", "", table(head, lines)]

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -29,18 +30,6 @@ struct Peaks {
 
 namespace detail {
 
-/// The shortest of some runs, in seconds.
-template <class F>
-double shortest(int runs, F&& call) {
-  double best = 1e300;
-  for (int i = 0; i < runs; ++i) {
-    auto const start = std::chrono::steady_clock::now();
-    call();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
 // Chains of dependent operations; there are enough of them side by side to hide each one's latency.
 inline constexpr std::size_t chains = 12;
 
@@ -65,7 +54,7 @@ __attribute__((target("avx2,fma"))) inline float fma_avx2(std::uint64_t rounds) 
   for (std::size_t k = 1; k < chains; ++k) total = _mm256_add_ps(total, sums[k]);
   return _mm256_cvtss_f32(total);
 }
-__attribute__((target("avx512f"))) inline int multiply_avx512(std::uint64_t rounds) {
+__attribute__((target("avx512f"))) inline std::uint64_t multiply_avx512(std::uint64_t rounds) {
   __m512i words[chains];
   for (auto& word : words) word = _mm512_set1_epi32(0x12345679);
   __m512i const factor = _mm512_set1_epi32(static_cast<int>(0xD2511F53U));
@@ -73,9 +62,9 @@ __attribute__((target("avx512f"))) inline int multiply_avx512(std::uint64_t roun
     for (auto& word : words) word = _mm512_maskz_mul_epu32(0xff, word, factor);
   __m512i total = words[0];
   for (std::size_t k = 1; k < chains; ++k) total = _mm512_xor_si512(total, words[k]);
-  return _mm512_cvtsi512_si32(total);
+  return static_cast<std::uint32_t>(_mm512_cvtsi512_si32(total));
 }
-__attribute__((target("avx2"))) inline int multiply_avx2(std::uint64_t rounds) {
+__attribute__((target("avx2"))) inline std::uint64_t multiply_avx2(std::uint64_t rounds) {
   __m256i words[chains];
   for (auto& word : words) word = _mm256_set1_epi32(0x12345679);
   __m256i const factor = _mm256_set1_epi32(static_cast<int>(0xD2511F53U));
@@ -83,7 +72,7 @@ __attribute__((target("avx2"))) inline int multiply_avx2(std::uint64_t rounds) {
     for (auto& word : words) word = _mm256_mul_epu32(word, factor);
   __m256i total = words[0];
   for (std::size_t k = 1; k < chains; ++k) total = _mm256_xor_si256(total, words[k]);
-  return _mm256_extract_epi32(total, 0);
+  return static_cast<std::uint32_t>(_mm256_extract_epi32(total, 0));
 }
 #endif
 
@@ -96,71 +85,92 @@ inline float fma_portable(std::uint64_t rounds) {
   for (float sum : sums) total += sum;
   return total;
 }
-inline std::uint32_t multiply_portable(std::uint64_t rounds) {
+inline std::uint64_t multiply_portable(std::uint64_t rounds) {
   std::uint64_t words[chains];
   for (std::uint64_t& word : words) word = 0x12345679U;
   for (std::uint64_t i = 0; i < rounds; ++i)
     for (std::uint64_t& word : words) word = (word & 0xffffffffU) * 0xD2511F53U;
   std::uint64_t total = 0;
   for (std::uint64_t word : words) total ^= word;
-  return static_cast<std::uint32_t>(total);
+  return total;
 }
 
 /// Where results go, so that they are wanted.
 inline volatile double sink;
 
-/// f32 operations and 32-bit products a second of all threads together, in the widest instructions there are.
-inline void measure_compute(Peaks& peaks, zeroth::AnyExecutor executor) {
-  constexpr std::uint64_t rounds = 2'000'000;
-  std::size_t const threads = executor.concurrency();
-  auto run = [&](auto kernel, std::size_t lanes) {
-    double const seconds = shortest(
-        5, [&] { executor.parallel_for(threads, [&](std::size_t) { sink = static_cast<double>(kernel(rounds)); }); });
-    return static_cast<double>(threads * chains * lanes * rounds) / seconds;
-  };
+/// The kernels of the widest instructions there are, and how many values one of their operations takes.
+struct ComputeKernels {
+  float (*fma)(std::uint64_t) = fma_portable;
+  double fma_lanes = 1;
+  std::uint64_t (*multiply)(std::uint64_t) = multiply_portable;
+  double multiply_lanes = 1;
+};
+
+inline ComputeKernels compute_kernels() {
 #if ZEROTH_X86_DISPATCH
   using zeroth::InstructionSet;
-  if (zeroth::best_instruction_set() == InstructionSet::avx512) {
-    peaks.fma = 2 * run(fma_avx512, 16);
-    peaks.multiply = run(multiply_avx512, 8);
-    return;
-  }
-  if (zeroth::best_instruction_set() == InstructionSet::avx2) {
-    peaks.fma = 2 * run(fma_avx2, 8);
-    peaks.multiply = run(multiply_avx2, 4);
-    return;
-  }
+  if (zeroth::best_instruction_set() == InstructionSet::avx512) return {fma_avx512, 16, multiply_avx512, 8};
+  if (zeroth::best_instruction_set() == InstructionSet::avx2) return {fma_avx2, 8, multiply_avx2, 4};
 #endif
-  peaks.fma = 2 * run(fma_portable, 1);
-  peaks.multiply = run(multiply_portable, 1);
+  return {};
 }
 
 }  // namespace detail
 
-/// @param bytes of memory to go through: more than the caches hold
+/// The best of many short measurements, taken in turn, so that the slow moments of a shared machine spoil none of them.
+/// @param bytes of memory to go through, piece by piece: more than the caches hold
 [[nodiscard]] inline Peaks measure_peaks(zeroth::AnyExecutor executor, std::size_t bytes) {
-  Peaks peaks;
-  detail::measure_compute(peaks, executor);
+  constexpr std::size_t piece = std::size_t{1} << 20;  // of 64-bit words: 8 MiB, a fraction of a millisecond
+  constexpr int rounds = 6;
+  constexpr std::uint64_t operations = 200'000;
   std::size_t const threads = executor.concurrency();
-  std::size_t const words = bytes / sizeof(std::uint64_t) / threads * threads;
-  std::vector<std::uint64_t> from(words, 1);
-  std::vector<std::uint64_t> to(words, 2);
-  std::size_t const share = words / threads;
-  auto rate = [&](double passes, auto&& body) {
-    double const seconds =
-        detail::shortest(5, [&] { executor.parallel_for(threads, [&](std::size_t thread) { body(thread * share); }); });
-    return passes * static_cast<double>(words * sizeof(std::uint64_t)) / seconds;
+  std::size_t const pieces = bytes / sizeof(std::uint64_t) / piece;
+  std::vector<std::uint64_t> from(pieces * piece, 1);
+  std::vector<std::uint64_t> to(pieces * piece, 2);
+  constexpr auto moved = static_cast<double>(piece * sizeof(std::uint64_t));
+  detail::ComputeKernels const kernels = detail::compute_kernels();
+  auto const chained = static_cast<double>(threads * detail::chains * operations);
+
+  Peaks peaks;
+  auto measure = [&](double& best, double work, auto&& body) {
+    auto const start = std::chrono::steady_clock::now();
+    executor.parallel_for(threads, body);
+    std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, work / seconds.count());
   };
-  peaks.read = rate(1, [&](std::size_t first) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = first; i < first + share; ++i) sum += from[i];
-    detail::sink = static_cast<double>(sum);
-  });
-  peaks.copy =
-      rate(2, [&](std::size_t first) { std::memcpy(&to[first], &from[first], share * sizeof(std::uint64_t)); });
-  peaks.update = rate(2, [&](std::size_t first) {
-    for (std::size_t i = first; i < first + share; ++i) from[i] += 1;
-  });
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t p = 0; p < pieces; ++p) {
+      auto first = [&](std::size_t thread) { return p * piece + piece * thread / threads; };
+      measure(peaks.fma, 2 * kernels.fma_lanes * chained,
+              [&](std::size_t) { detail::sink = static_cast<double>(kernels.fma(operations)); });
+      measure(peaks.multiply, kernels.multiply_lanes * chained,
+              [&](std::size_t) { detail::sink = static_cast<double>(kernels.multiply(operations)); });
+      measure(peaks.copy, 2 * moved, [&](std::size_t thread) {
+        std::memcpy(&to[first(thread)], &from[first(thread)], (first(thread + 1) - first(thread)) * sizeof from[0]);
+      });
+    }
+    for (std::size_t p = 0; p < pieces; ++p) {
+      auto first = [&](std::size_t thread) { return p * piece + piece * thread / threads; };
+      measure(peaks.read, moved, [&](std::size_t thread) {
+        std::array<std::uint64_t, 8> sums{};
+        std::uint64_t const* const words = from.data();
+        std::size_t const end = first(thread + 1);
+        for (std::size_t i = first(thread); i + 8 <= end; i += 8)
+          for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
+        std::uint64_t total = 0;
+        for (std::uint64_t sum : sums) total += sum;
+        detail::sink = static_cast<double>(total);
+      });
+    }
+    for (std::size_t p = 0; p < pieces; ++p) {
+      auto first = [&](std::size_t thread) { return p * piece + piece * thread / threads; };
+      measure(peaks.update, 2 * moved, [&](std::size_t thread) {
+        std::uint64_t* const words = from.data();
+        std::size_t const end = first(thread + 1);
+        for (std::size_t i = first(thread); i < end; ++i) words[i] += 1;
+      });
+    }
+  }
   return peaks;
 }
 
