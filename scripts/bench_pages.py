@@ -30,27 +30,28 @@ def machine_text(machine):
         f"{machine['vectors']}), {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         f"{machine['compiler']}, `{machine['flags']}`"
         + (", `-march=native` but for `micro`" if machine["native"] == "ON" else "")
-        + f"; {machine['threads']} threads where nothing else is said."
+        + f"; {machine['threads']} {'thread' if machine['threads'] == 1 else 'threads'}."
     )
 
 
-def best_and_median(figure):
-    return f"{amount(figure[2])} ({amount(figure[0])})"
+def spread(figure):
+    return f"{amount(figure[0])} ({amount(figure[1])} to {amount(figure[2])})"
 
 
 def micro(figures):
     """A table for each kind of benchmark: instruction sets side by side."""
     peaks = figures["peaks"]
     text = [
-        f"{figures['threads']} thread. What the machine can do, in the same run: memory read at "
+        f"What the machine can do, in the same run: memory read at "
         f"{amount(peaks['peak_read_bytes'])}B/s, changed in place at {amount(peaks['peak_update_bytes'])}B/s, copied at "
         f"{amount(peaks['peak_copy_bytes'])}B/s (read and written bytes together); "
         f"{amount(peaks['peak_fma_operations'])}FLOP/s in f32 multiply-adds; "
         f"{amount(peaks['peak_multiply_products'])} products/s of 32 x 32 bits.",
         "",
-        "Values a second, the best of the repetitions and (their median): on a machine that is shared with others the "
-        "two can be far apart. Bytes and shares are the best ones of the widest instruction set; `of memory` is that of "
-        "reading or of changing in place, whichever it does, and may exceed 1 where a cache holds the tensor.",
+        "Times are those that the thread had a processor. Values a second, median (lowest to highest) of the "
+        "repetitions; bytes and shares are medians of the widest instruction set. `of memory` is the share of the "
+        "bandwidth of reading or of changing in place, whichever the benchmark does; it may exceed 1 where a cache "
+        "holds the tensor.",
     ]
     kinds = collections.OrderedDict()
     for name, counters in figures["rows"].items():
@@ -62,9 +63,9 @@ def micro(figures):
         lines = []
         for (what, dtype, elements), sets in sorted(rows.items()):
             best = next(sets[name] for name in ("avx512", "avx2", "portable") if name in sets)
-            cells = [best_and_median(sets[name]["values"]) if name in sets else "" for name in ("portable", "avx2", "avx512")]
-            share = [f"{best[name][2]:.2f}" if name in best else "" for name in ("of_memory", "of_fma", "of_multiply")]
-            moved = amount(best["bytes"][2]) + "B/s" if "bytes" in best else ""
+            cells = [spread(sets[name]["values"]) if name in sets else "" for name in ("portable", "avx2", "avx512")]
+            share = [f"{best[name][0]:.2f}" if name in best else "" for name in ("of_memory", "of_fma", "of_multiply")]
+            moved = amount(best["bytes"][0]) + "B/s" if "bytes" in best else ""
             lines.append([what.replace("+", ", "), dtype, f"{elements:,}", *cells, moved, *share])
         head = ["what", "type", "elements", "portable", "AVX2", "AVX-512", "bytes", "of memory", "of FMA", "of multiply"]
         text += ["", f"### {kind}", "", table(head, lines)]
@@ -188,7 +189,8 @@ def batteries(kept):
             outcome = f"{run['passed']} of {run['tests']} tests passed, {run['weak']} weak, {run['failed']} failed"
             if run.get("stopped"):
                 outcome += "; the run was stopped there"
-        rows.append([f"{run['battery']} {run['version']}", run["order"], outcome])
+        name = {"dieharder": "dieharder", "practrand": "PractRand"}[run["battery"]]
+        rows.append([f"{name} {run['version']}", run["order"], outcome])
     return table(["battery", "order", "outcome"], rows) if rows else "No battery has run yet."
 
 
