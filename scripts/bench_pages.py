@@ -3,7 +3,6 @@
 
 import collections
 import json
-import math
 import re
 
 import bench_plots
@@ -211,16 +210,28 @@ TITLES = {
 }
 
 
+def section(page, title):
+    """What stands under a title of a page, up to the next."""
+    found = re.search(rf"^## {re.escape(title)}\n\n(.*?)\n*(?=^## |\Z)", page, re.M | re.S)
+    return found.group(1) if found else ""
+
+
 def write(root, kept_folder, parts):
-    """docs/benchmarks.md whole, and the measured blocks of docs/estimators.md and docs/statistics.md."""
+    """docs/benchmarks.md, and the measured blocks of docs/estimators.md and docs/statistics.md. What has not been
+    measured in this checkout stays as it is."""
+    file = root / "docs/benchmarks.md"
+    old = file.read_text(encoding="utf-8") if file.exists() else ""
     page = ["# Benchmarks", "", "Written by `scripts/bench`; every figure was measured by the command named with it."]
     for part in parts:
-        file = kept_folder / f"{part}.json"
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        figures = kept_folder / f"{part}.json"
+        kept = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
         if part in TITLES:
             title, command, text = TITLES[part]
             page += ["", f"## {title}", ""]
-            page += [f"{command}. {machine_text(kept['machine'])}", "", text(kept["figures"])] if kept else [f"{command}: not measured yet."]
+            if kept:
+                page += [f"{command}. {machine_text(kept['machine'])}", "", text(kept["figures"])]
+            else:
+                page.append(section(old, title) or f"{command}: not measured yet.")
         elif kept and part == "statistics":
             text = machine_text(kept["machine"]) + "\n\n" + statistics_summary(kept["figures"])
             write_block(root / "docs/statistics.md", "statistics", text)
@@ -234,6 +245,6 @@ def write(root, kept_folder, parts):
             )
             write_block(root / "docs/estimators.md", "quality", text)
     page += ["", "## Estimators and noise", "", "[estimators.md](estimators.md) and [statistics.md](statistics.md)."]
-    (root / "docs/benchmarks.md").write_text("\n".join(page) + "\n", encoding="utf-8")
+    file.write_text("\n".join(page) + "\n", encoding="utf-8")
     if (kept_folder / "randomness").exists():
         write_block(root / "docs/statistics.md", "batteries", batteries(kept_folder))
