@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <zeroth/mask/magnitude.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -144,6 +145,34 @@ TEST_CASE("the mask follows the weights, so one that grows past the threshold dr
   w[0] = -2.5F;
   w[3] = 0.0F;
   CHECK(active(state, tensors.parameters, 0) == "0101");
+}
+
+TEST_CASE("a tensor of zeros has no magnitudes to tell apart: it is tuned densely and counts in no wider scope") {
+  Tensors tensors;
+  tensors.add("blk.0.a", ten);
+  std::vector<float>& b = tensors.add("blk.0.b", std::vector<float>(8, 0.0F));
+  b[3] = -0.0F;
+  tensors.add("blk.0.pruned", {0.0F, 0.0F, 0.0F, 5.0F});
+  auto state = prepare(SmallestMagnitude{.sparsity = 0.75, .refresh_every = 2}, tensors.parameters);
+  CHECK(active(state, tensors.parameters, 0) == "0101100000");
+  CHECK(state.tensor(1, 0).coverage == Coverage::all);
+  CHECK(active(state, tensors.parameters, 2) == "1110");
+  b = {1.0F, -2.0F, 3.0F, 4.0F, 5.0F, 6.0F, 7.0F, 8.0F};
+  CHECK(active(state, tensors.parameters, 1) == "11111111");
+  zeroth_test::begin_step(state, tensors.parameters, 2);
+  CHECK(active(state, tensors.parameters, 1) == "11000000");
+  std::fill(b.begin(), b.end(), 0.0F);
+  zeroth_test::begin_step(state, tensors.parameters, 4);
+  CHECK(active(state, tensors.parameters, 1) == "11111111");
+  CHECK(active(prepare(LargestMagnitude{0.75}, tensors.parameters), tensors.parameters, 1) == "11111111");
+
+  // Of the 14 weights of the others, ceil(3.5) = 4 are active: three zeros and 0.1.
+  for (Scope scope : {Scope::layer, Scope::global}) {
+    auto const wide = prepare(SmallestMagnitude{.sparsity = 0.75, .scope = scope}, tensors.parameters);
+    CHECK(active(wide, tensors.parameters, 0) == "0100000000");
+    CHECK(active(wide, tensors.parameters, 1) == "11111111");
+    CHECK(active(wide, tensors.parameters, 2) == "1110");
+  }
 }
 
 TEST_CASE("a sparsity outside its range and a threshold for vectors are refused by name") {

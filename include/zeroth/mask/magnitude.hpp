@@ -57,8 +57,11 @@ namespace detail {
 /// (refresh_every = 0, the paper), or taken anew from the weights as they stand every `refresh_every` steps. The mask
 /// is worked out from the unperturbed weights at each step, so a weight that grows past the threshold drops out.
 ///
-/// Norm weights and biases (Role::vector) are not thresholded: they are tuned densely, or not at all.
-/// A NaN counts as the largest magnitude.
+/// Norm weights and biases (Role::vector) are not thresholded: they are tuned densely, or not at all. Nor is a tensor
+/// whose weights are all 0, such as LoRA's B before the first step: it has no magnitudes to tell apart, is tuned
+/// densely and does not count in a wider scope. (At a threshold of 0 every weight would be active until its first
+/// update made it larger, and the tensor would stand still after one step.) A refresh looks again. A NaN counts as the
+/// largest magnitude.
 template <bool smallest>
 struct MagnitudeMask {
   double sparsity = 0.75;  ///< share of weights that is not touched, in [0, 1)
@@ -99,16 +102,32 @@ struct MagnitudeMask {
                                                     : std::string();
       std::vector<bool> done(parameters.size(), false);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
-        if (done[i] || masks_[i].coverage != Coverage::some) continue;
+        done[i] = parameters[i].role == Role::vector;
+        if (!done[i] && is_zero(parameters[i], weights)) {
+          masks_[i].coverage = Coverage::all;
+          done[i] = true;
+        }
+      }
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (done[i]) continue;
         std::vector<std::size_t> members;
         for (std::size_t j = i; j < parameters.size(); ++j)
-          if (masks_[j].coverage == Coverage::some && groups[j] == groups[i]) members.push_back(j);
+          if (!done[j] && groups[j] == groups[i]) members.push_back(j);
         std::uint32_t const bits = threshold_of(members, parameters, weights);
         for (std::size_t j : members) {
-          masks_[j].rule.threshold_bits = bits;
+          masks_[j] = {Coverage::some, {bits}};
           done[j] = true;
         }
       }
+    }
+
+    /// Whether all weights of a tensor are 0.
+    [[nodiscard]] static bool is_zero(Parameter const& tensor, WeightReader const& weights) {
+      float first = 0;
+      weights.read(tensor, 0, {&first, 1});
+      if (first != 0) return false;  // as in all but a few: no pass over the tensor
+      Parameter const* const only = &tensor;
+      return weights.kth_magnitude({&only, 1}, tensor.size()) == 0;
     }
 
     [[nodiscard]] std::uint32_t threshold_of(std::vector<std::size_t> const& members, ParameterSet const& parameters,

@@ -13,6 +13,7 @@
 #include <zeroth/model/batch_plan.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/lora.hpp>
 #include <zeroth/model/packed_batch.hpp>
 #include <zeroth/probe.hpp>
 
@@ -27,6 +28,9 @@ enum class ScoreKind : std::uint8_t {
 /// A decoder-only transformer (see DecoderConfig): scores tokens in a packed batch, for theta or for all lanes of a
 /// probe at once.
 ///
+/// With a LoraAdapter, theta are the adapter's weights: a probe is around those, and all lanes share the decoder's own,
+/// each of which is read once for all of them.
+///
 /// It refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
 template <DecoderOps Ops>
 class Decoder {
@@ -37,12 +41,21 @@ class Decoder {
       frequencies_ = rotary_frequencies(config.head_dim, config.rope_theta, config.rope_scaling);
   }
 
+  /// @throws InvalidArgument if the adapter is not one of these weights.
+  Decoder(DecoderWeights const& weights, LoraAdapter const& adapter, Ops ops = Ops())
+      : Decoder(weights, std::move(ops)) {
+    adapter.check(weights);
+    adapter_ = &adapter;
+  }
+
   /// Scores of batch.requests(): out[i] is that of request i.
   /// @throws InvalidArgument if `out` is not of that size, a token is outside the vocabulary, or a sequence is longer
   ///   than the context.
   void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { run(batch, kind, nullptr, out); }
 
-  /// Scores for every lane of `probe`: out[lane * requests + i].
+  /// Scores for every lane of `probe`, which is around the weights or, if there is one, the adapter: out[lane *
+  /// requests
+  /// + i].
   /// @throws InvalidArgument as above.
   void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) {
     run(batch, kind, &probe, out);
@@ -66,7 +79,7 @@ class Decoder {
     kept_keys_.resize(config.layers);
     kept_values_.resize(config.layers);
     plan_.set_continuation(tokens, kept_rows_, config.vocabulary);
-    forward({weights_->parameters(), nullptr}, ScoreKind::logit, logits, /*keep=*/true);
+    forward(views(nullptr), ScoreKind::logit, logits, /*keep=*/true);
     kept_rows_ += tokens.size();
   }
 
@@ -75,9 +88,21 @@ class Decoder {
  private:
   using Matrix = typename Ops::Matrix;
 
+  /// What a forward pass reads: the decoder's own weights, and its adapter's if there is one.
+  struct Views {
+    WeightView weights;
+    WeightView adapter;
+  };
+
+  [[nodiscard]] Views views(AnyProbe const* probe) const noexcept {
+    WeightView const tuned{adapter_ == nullptr ? weights_->parameters() : adapter_->parameters(), probe};
+    if (adapter_ == nullptr) return {tuned, tuned};
+    return {{weights_->parameters(), nullptr, tuned.lanes()}, tuned};
+  }
+
   void run(PackedBatch const& batch, ScoreKind kind, AnyProbe const* probe, std::span<double> out) {
-    WeightView const view{weights_->parameters(), probe};
-    check_output(out, batch.requests().size() * view.lanes());
+    Views const view = views(probe);
+    check_output(out, batch.requests().size() * view.weights.lanes());
     for (std::int32_t token : batch.tokens()) check_token(token);
     for (ScoreRequest const& request : batch.requests()) check_token(request.token);
     for (Segment const& segment : batch.segments()) check_length(segment.prefix_length + segment.length);
@@ -87,15 +112,15 @@ class Decoder {
   }
 
   /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
-  void forward(WeightView const& view, ScoreKind kind, std::span<double> out, bool keep) {
+  void forward(Views const& view, ScoreKind kind, std::span<double> out, bool keep) {
     DecoderTensors const& tensors = weights_->tensors();
-    ops_.embed(view, tensors.embedding, plan_.tokens, x_);
+    ops_.embed(view.weights, tensors.embedding, plan_.tokens, x_);
     if (weights_->config().positions == Positions::rotary) {
       ops_.prepare_rotary(plan_.positions, frequencies_, rotary_);
     } else {
       position_rows_ = plan_.positions;
       for (std::size_t& row : position_rows_) row += DecoderConfig::learned_position_offset;
-      ops_.add_rows(view, tensors.positions, position_rows_, x_);
+      ops_.add_rows(view.weights, tensors.positions, position_rows_, x_);
     }
     for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
       attention(view, l, keep);
@@ -103,23 +128,23 @@ class Decoder {
     }
     normalise(view, tensors.output_norm);
     if (kind == ScoreKind::logit)
-      ops_.logits(view, tensors.head, h_, plan_.requests, out);
+      ops_.logits(view.weights, tensors.head, h_, plan_.requests, out);
     else
-      ops_.log_probabilities(view, tensors.head, h_, plan_.requests, out);
+      ops_.log_probabilities(view.weights, tensors.head, h_, plan_.requests, out);
   }
 
   /// h = norm(x).
-  void normalise(WeightView const& view, NormTensors const& norm) {
+  void normalise(Views const& view, NormTensors const& norm) {
     DecoderConfig const& config = weights_->config();
     if (config.norm == Norm::rms)
-      ops_.rms_norm(view, norm, x_, config.norm_epsilon, h_);
+      ops_.rms_norm(view.weights, norm, x_, config.norm_epsilon, h_);
     else
-      ops_.layer_norm(view, norm, x_, config.norm_epsilon, h_);
+      ops_.layer_norm(view.weights, norm, x_, config.norm_epsilon, h_);
   }
 
   /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
   /// from there on x holds those rows alone.
-  void attention(WeightView const& view, std::size_t index, bool keep) {
+  void attention(Views const& view, std::size_t index, bool keep) {
     DecoderConfig const& config = weights_->config();
     LayerTensors const& layer = weights_->tensors().layers[index];
     bool const last = index + 1 == config.layers;
@@ -152,7 +177,7 @@ class Decoder {
   }
 
   /// x += mlp(norm(x)).
-  void mlp(WeightView const& view, LayerTensors const& layer) {
+  void mlp(Views const& view, LayerTensors const& layer) {
     normalise(view, layer.mlp_norm);
     if (weights_->config().mlp == Mlp::gated_silu) {
       linear(view, h_, Projection<Matrix>{layer.gate, gate_}, Projection<Matrix>{layer.up, up_});
@@ -166,10 +191,22 @@ class Decoder {
     ops_.add(x_, y_);
   }
 
+  /// out = W in + bias, and + scale B (A in) where W has an adapter.
   template <class... P>
-  void linear(WeightView const& view, Matrix const& in, P... projections) {
+  void linear(Views const& view, Matrix const& in, P... projections) {
     std::array<Projection<Matrix>, sizeof...(P)> const list{projections...};
-    ops_.linear(view, in, list);
+    ops_.linear(view.weights, in, list);
+    if (adapter_ == nullptr) return;
+    std::array<LoraPair const*, sizeof...(P)> pairs{};
+    downward_.clear();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      pairs[i] = adapter_->find(list[i].tensors.weight);
+      if (pairs[i] != nullptr) downward_.push_back({{pairs[i]->a}, low_rank_[i]});
+    }
+    if (downward_.empty()) return;
+    ops_.linear(view.adapter, in, downward_);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (pairs[i] != nullptr) ops_.add_linear(view.adapter, pairs[i]->b, adapter_->scale(), low_rank_[i], list[i].out);
   }
 
   static void check_output(std::span<double> out, std::size_t expected) {
@@ -193,14 +230,17 @@ class Decoder {
   }
 
   DecoderWeights const* weights_;
+  LoraAdapter const* adapter_ = nullptr;
   Ops ops_;
 
   // The workspace. Rows: tokens of the batch, from the last layer's queries on the scored rows.
-  Matrix x_;          // residual stream, hidden
-  Matrix h_;          // normed input or attention's output, hidden or heads * head_dim
-  Matrix y_;          // what is added to x, hidden
-  Matrix q_, k_, v_;  // heads * head_dim, kv_heads * head_dim twice
-  Matrix gate_, up_;  // feed_forward
+  Matrix x_;                                  // residual stream, hidden
+  Matrix h_;                                  // normed input or attention's output, hidden or heads * head_dim
+  Matrix y_;                                  // what is added to x, hidden
+  Matrix q_, k_, v_;                          // heads * head_dim, kv_heads * head_dim twice
+  Matrix gate_, up_;                          // feed_forward
+  std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
+  std::vector<Projection<Matrix>> downward_;  // to these
   typename Ops::Rotary rotary_;
   std::vector<double> frequencies_;  // rotary, one a pair
   BatchPlan plan_;

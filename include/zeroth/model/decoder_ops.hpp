@@ -16,9 +16,10 @@ namespace zeroth::model {
 /// The weights that a forward pass sees: theta itself, or all lanes of a probe around it.
 struct WeightView {
   ParameterSet const& parameters;
-  AnyProbe const* probe = nullptr;  ///< null: one lane, theta read in place
+  AnyProbe const* probe = nullptr;  ///< null: theta, read in place
+  std::size_t frozen_lanes = 1;     ///< without a probe: lanes that all see theta, which is then read once for them
 
-  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? 1 : probe->lanes().size(); }
+  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->lanes().size(); }
 };
 
 /// One output of a linear layer: its weight and bias, and where the product goes.
@@ -68,21 +69,22 @@ struct Queries {
 /// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
 /// element
 ///    of a W is expanded once, for all lanes together; no W is ever held whole.
-/// 6. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
-/// 7. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
+/// 6. `add_linear(weights, parameter, factor, in, out)`: out += factor * in W^T; the same holds for its W.
+/// 7. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
+/// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
 ///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
 ///    the batch, q and out one per query.
-/// 8. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
-/// 9. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, of one lane: x's rows from `at`
+/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
+/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, of one lane: x's rows from `at`
 /// on
 ///    become in's; those before stay as they are, and there are none after. Memory grows by a factor, not by a row.
-/// 10. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
+/// 11. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
 ///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
-/// 11. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
+/// 12. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
 ///     vocabulary of the exponentials; the logits of a row are never all held.
-/// 12. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
+/// 13. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
 ///     inference on its weights would give.
-/// 13. Theta is read only. Once sizes have settled, no operation allocates.
+/// 14. Theta is read only. Once sizes have settled, no operation allocates.
 template <class T>
 concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix const& c, typename T::Rotary& r,
                               typename T::Rotary const& cr, WeightView const& weights, std::size_t n,
@@ -99,6 +101,7 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
   ops.rms_norm(weights, norm, c, float{}, m);
   ops.layer_norm(weights, norm, c, float{}, m);
   ops.linear(weights, c, projections);
+  ops.add_linear(weights, n, float{}, c, m);
   ops.rotate(cr, pairing, n, m);
   ops.attend(shape, segments, queries, c, c, c, m);
   ops.swiglu(m, c);

@@ -164,6 +164,30 @@ class CpuOps {
     });
   }
 
+  void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
+    std::size_t const height = cpu::panel_rows(in.features(), in.lanes());
+    executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
+      std::size_t const first = task * height;
+      std::size_t const rows = std::min(height, out.features() - first);
+      ScratchPool::Lease scratch(*pool_);
+      cpu::Panel const panel =
+          cpu::read_panel(weights, parameter, first, rows, *scratch, blocks_at_once * rows * tokens);
+      float* const products = scratch->values.data();
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
+        for (std::size_t block = 0; block < in.blocks(); block += blocks_at_once) {
+          std::size_t const blocks = std::min(blocks_at_once, in.blocks() - block);
+          kernels_.product({rows, in.features(), panel.lanes[lane], panel.stride, blocks, in.block(lane, block),
+                            in.block_size(), products, rows * tokens});
+          for (std::size_t b = 0; b < blocks; ++b) {
+            float const* const from = products + b * rows * tokens;
+            float* const to = out.block(lane, block + b) + first * tokens;
+            for (std::size_t i = 0; i < rows * tokens; ++i) to[i] += factor * from[i];
+          }
+        }
+      }
+    });
+  }
+
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
     std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
@@ -252,6 +276,7 @@ class CpuOps {
 
  private:
   static constexpr std::size_t tokens = cpu::block_tokens;
+  static constexpr std::size_t blocks_at_once = 8;  // whose products add_linear holds, within the first-level caches
 
   /// out's features [first, first + count) += those elements of a vector.
   static void add_bias(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t count,

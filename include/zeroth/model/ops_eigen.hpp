@@ -131,6 +131,19 @@ class EigenOps {
     });
   }
 
+  void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
+    std::size_t const height = eigen_panel_rows(out.features(), in.features());
+    executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
+      std::size_t const first = task * height;
+      std::size_t const rows = std::min(height, out.features() - first);
+      ScratchPool::Lease scratch(*pool_);
+      WeightPanel const panel(weights, parameter, first, rows, *scratch);
+      for (std::size_t lane = 0; lane < in.lanes(); ++lane)
+        out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows)).noalias() +=
+            factor * (in.lane(lane) * panel.lane(lane).transpose());
+    });
+  }
+
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
     std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner

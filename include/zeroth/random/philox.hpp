@@ -45,7 +45,14 @@ struct Philox4x32 {
 using Philox = Philox4x32<7>;
 
 /// What a random value is for. Part of the counter, so that no two uses ever share bits.
-enum class Purpose : std::uint32_t { perturbation = 0, rounding = 1, mask = 2, data_order = 3, generation = 4 };
+enum class Purpose : std::uint32_t {
+  perturbation = 0,
+  rounding = 1,
+  mask = 2,
+  data_order = 3,
+  generation = 4,
+  initialization = 5,
+};
 
 /// Where random bits come from: everything but the position within the tensor.
 ///

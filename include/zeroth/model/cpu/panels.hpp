@@ -44,15 +44,15 @@ struct Panel {
   std::size_t const size = (rows * stride + block_tokens - 1) / block_tokens * block_tokens;
   scratch.pointers.resize(lanes);
   if (weights.probe == nullptr) {
-    float* const theta = static_cast<float*>(p.data) + first * columns;
-    scratch.pointers[0] = theta;
+    float* theta = static_cast<float*>(p.data) + first * columns;
     if (spread) {
-      scratch.pointers[0] = scratch.values.reserve(reserved + size) + reserved;
-      for (std::size_t r = 0; r < rows; ++r)
-        std::copy_n(theta + r * columns, columns, scratch.pointers[0] + r * stride);
+      float* const copy = scratch.values.reserve(reserved + size) + reserved;
+      for (std::size_t r = 0; r < rows; ++r) std::copy_n(theta + r * columns, columns, copy + r * stride);
+      theta = copy;
     } else {
       scratch.values.reserve(reserved);
     }
+    std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
     return {scratch.pointers, stride};
   }
   float* const base = scratch.values.reserve(reserved + lanes * size) + reserved;
@@ -74,7 +74,8 @@ struct Panel {
                                        std::size_t count, ScratchPool::Piece& scratch) {
   scratch.pointers.resize(weights.lanes());
   if (weights.probe == nullptr) {
-    scratch.pointers[0] = static_cast<float*>(weights.parameters[parameter].data) + first;
+    float* const theta = static_cast<float*>(weights.parameters[parameter].data) + first;
+    std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
   } else {
     float* const base = scratch.values.reserve(weights.lanes() * count);
     for (std::size_t l = 0; l < weights.lanes(); ++l) scratch.pointers[l] = base + l * count;

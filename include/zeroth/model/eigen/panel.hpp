@@ -41,7 +41,8 @@ class WeightPanel {
     std::size_t const lanes = weights.lanes();
     scratch.pointers.resize(lanes);
     if (weights.probe == nullptr) {
-      scratch.pointers[0] = static_cast<float*>(weights.parameters[parameter].data) + first * columns_;
+      float* const theta = static_cast<float*>(weights.parameters[parameter].data) + first * columns_;
+      std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
     } else {
       std::size_t const size = (rows * columns_ + line - 1) / line * line;
       float* const base = scratch.panels.reserve(lanes * size);
