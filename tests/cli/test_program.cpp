@@ -531,7 +531,7 @@ TEST_CASE("tasks lists the built-in tasks, and prints one as a file that is the 
   };
   CHECK(losses(task) == losses("sst2"));
   write_file(fixture.directory, "mine.json", "{\"format\": \"tsv\", \"files\": {\"held_out\": 3}}");
-  check_refused_at_once(fixture.finetune_on(task), task + ": files.held_out: expected a string, found 3");
+  check_refused_at_once(fixture.finetune_on(task), task + ": key 'files.held_out': expected a string, found 3");
 }
 
 TEST_CASE("the worked example of docs/tasks.md runs, and is what the page shows") {

@@ -102,145 +102,151 @@ TEST_CASE("every built-in task is one that parse_task accepts") {
 
 TEST_CASE("a key of a task file that is unknown, missing or of the wrong type is refused by its place") {
   CHECK(refusal("/promt", "1") ==
-        "f.json: promt: expected one of the keys description, folder, files, split, format, columns, examples, fields, "
+        "f.json: key 'promt': expected one of the keys description, folder, files, split, format, columns, examples, "
+        "fields, "
         "prompt, candidates, label, metric, score, shared_beginning, text, found a key that is none");
-  CHECK(refusal("/description", "1") == "f.json: description: expected a string, found 1");
-  CHECK(refusal("/folder", "null") == "f.json: folder: expected a string, found null");
+  CHECK(refusal("/description", "1") == "f.json: key 'description': expected a string, found 1");
+  CHECK(refusal("/folder", "null") == "accepted");
+  CHECK(refusal("/format", "null") == "f.json: key 'format': expected one of tsv, csv, jsonl, lines, found null");
   std::string const files = "expected an object with \"held_out\" and \"train\", or with \"all\"";
-  CHECK(refusal("/files", "") == "f.json: files: " + files + ", found no such key");
-  CHECK(refusal("/files", "3") == "f.json: files: expected an object, found 3");
+  CHECK(refusal("/files", "") == "f.json: key 'files': " + files + ", found none");
+  CHECK(refusal("/files", "3") == "f.json: key 'files': expected an object, found 3");
   CHECK(refusal("/files/dev", "3") ==
-        "f.json: files.dev: expected one of the keys train, held_out, all, found a key that is none");
-  CHECK(refusal("/files/held_out", "") == "f.json: files.held_out: expected the name of a file, found no such key");
-  CHECK(refusal("/files/train", "\"\"") == "f.json: files.train: expected the name of a file, found \"\"");
+        "f.json: key 'files.dev': expected one of the keys train, held_out, all, found a key that is none");
+  CHECK(refusal("/files/held_out", "") == "f.json: key 'files.held_out': expected the name of a file, found none");
+  CHECK(refusal("/files/train", "\"\"") == "f.json: key 'files.train': expected the name of a file, found \"\"");
   CHECK(refusal("/files/train", "") == "accepted");
-  CHECK(refusal("/format", "") == "f.json: format: expected one of tsv, csv, jsonl, lines, found no such key");
-  CHECK(refusal("/format", "\"xml\"") == "f.json: format: expected one of tsv, csv, jsonl, lines, found \"xml\"");
-  CHECK(refusal("/prompt", "") == "f.json: prompt: expected a string, found no such key");
-  CHECK(refusal("/prompt", "[]") == "f.json: prompt: expected a string, found an empty array");
+  CHECK(refusal("/format", "") == "f.json: key 'format': expected one of tsv, csv, jsonl, lines, found none");
+  CHECK(refusal("/format", "\"xml\"") == "f.json: key 'format': expected one of tsv, csv, jsonl, lines, found \"xml\"");
+  CHECK(refusal("/prompt", "") == "f.json: key 'prompt': expected a string, found none");
+  CHECK(refusal("/prompt", "[]") == "f.json: key 'prompt': expected a string, found []");
   CHECK(refusal("/candidates", "") ==
-        "f.json: candidates: expected an array of texts or an object with \"list\" and \"text\", found no such key");
-  CHECK(refusal("/label", "") == "f.json: label: expected an object with \"field\", found no such key");
-  CHECK(refusal("/label", "\"l\"") == "f.json: label: expected an object, found \"l\"");
+        "f.json: key 'candidates': expected an array of texts or an object with \"list\" and \"text\", found none");
+  CHECK(refusal("/label", "") == "f.json: key 'label': expected an object with \"field\", found none");
+  CHECK(refusal("/label", "\"l\"") == "f.json: key 'label': expected an object, found \"l\"");
   CHECK(refusal("/shared_beginning", "\"both\"") ==
-        "f.json: shared_beginning: expected prompt or candidate, found \"both\"");
-  CHECK(refusal_of_text("[1]") == "f.json: expected an object, found an array");
+        "f.json: key 'shared_beginning': expected prompt or candidate, found \"both\"");
+  CHECK(refusal_of_text("[1]") == "f.json: expected an object, found [1]");
 }
 
 TEST_CASE("the split of a task file is there with files.all alone, and in range") {
   ordered_json all = good();
   all["files"] = {{"all", "x"}};
   CHECK(refusal("/split", R"({"held_out_share": 0.5})") ==
-        "f.json: split: expected no such key without files.all, found an object");
+        "f.json: key 'split': expected no such key without files.all, found {\"held_out_share\":0.5}");
   CHECK(refusal("/description", "\"\"", all) ==
-        "f.json: split: expected an object that says how files.all is divided, found no such key");
+        "f.json: key 'split': expected an object that says how files.all is divided, found none");
   CHECK(refusal("/split", R"({"held_out_share": 0.5, "at_most": 7, "balanced": true, "seed": 1})", all) == "accepted");
   CHECK(refusal("/split", "{}", all) ==
-        "f.json: split.held_out_share: expected a number above 0 and below 1, found no such key");
+        "f.json: key 'split.held_out_share': expected a number above 0 and below 1, found none");
   for (char const* bad : {"0", "1", "-0.5"})
     CHECK(refusal("/split", R"({"held_out_share": )" + std::string(bad) + "}", all) ==
-          "f.json: split.held_out_share: expected a number above 0 and below 1, found " + std::string(bad));
+          "f.json: key 'split.held_out_share': expected a number above 0 and below 1, found " + std::string(bad));
   CHECK(refusal("/split", R"({"held_out_share": "0.5"})", all) ==
-        "f.json: split.held_out_share: expected a number, found \"0.5\"");
+        "f.json: key 'split.held_out_share': expected a number, found \"0.5\"");
   CHECK(refusal("/split", R"({"held_out_share": 0.5, "at_most": 0})", all) ==
-        "f.json: split.at_most: expected a whole number from 1 to 18446744073709551615, found 0");
+        "f.json: key 'split.at_most': expected a whole number from 1 to 18446744073709551615, found 0");
   CHECK(refusal("/split", R"({"held_out_share": 0.5, "balanced": 1})", all) ==
-        "f.json: split.balanced: expected true or false, found 1");
+        "f.json: key 'split.balanced': expected true or false, found 1");
   CHECK(refusal("/split", R"({"held_out_share": 0.5, "seed": -1})", all) ==
-        "f.json: split.seed: expected a whole number from 0 to 18446744073709551615, found -1");
-  CHECK(
-      refusal("/split", R"({"held_out_share": 0.5, "sed": 1})", all) ==
-      "f.json: split.sed: expected one of the keys held_out_share, at_most, balanced, seed, found a key that is none");
+        "f.json: key 'split.seed': expected a whole number from 0 to 18446744073709551615, found -1");
+  CHECK(refusal("/split", R"({"held_out_share": 0.5, "sed": 1})", all) ==
+        "f.json: key 'split.sed': expected one of the keys held_out_share, at_most, balanced, seed, found a key that "
+        "is none");
   all["files"]["train"] = "t";
   CHECK(refusal("/split", R"({"held_out_share": 0.5})", all) ==
-        "f.json: files.train: expected no such key beside \"all\", found \"t\"");
+        "f.json: key 'files.train': expected no such key beside \"all\", found \"t\"");
 }
 
 TEST_CASE("fields of a task file have places that its format can have") {
-  CHECK(refusal("/fields", "{}") ==
-        "f.json: fields: expected an object with a key for each field, found an empty object");
+  CHECK(refusal("/fields", "{}") == "f.json: key 'fields': expected an object with a key for each field, found {}");
   CHECK(refusal("/fields/x", "1") ==
-        "f.json: fields.x: expected a place, an array of places or an object with \"from\", found 1");
+        "f.json: key 'fields.x': expected a place, an array of places or an object with \"from\", found 1");
   CHECK(refusal("/fields/x", "[]") ==
-        "f.json: fields.x: expected a place, an array of places or an object with \"from\", found an empty array");
-  CHECK(refusal("/fields/x", R"(["p.x", 1])") == "f.json: fields.x[1]: expected a string, found 1");
+        "f.json: key 'fields.x': expected a place, an array of places or an object with \"from\", found []");
+  CHECK(refusal("/fields/x", R"(["p.x", 1])") == "f.json: key 'fields.x[1]': expected a string, found 1");
   CHECK(refusal("/fields/x", "{}") ==
-        "f.json: fields.x.from: expected a place or an array of places, found no such key");
+        "f.json: key 'fields.x.from': expected a place or an array of places, found none");
   CHECK(refusal("/fields/x", R"({"from": "p.x", "value": {}})") ==
-        "f.json: fields.x.value: expected one of the keys from, values, may_be_blank, found a key that is none");
+        "f.json: key 'fields.x.value': expected one of the keys from, values, may_be_blank, found a key that is none");
   CHECK(refusal("/fields/x", R"({"from": "p.x", "values": {}})") ==
-        "f.json: fields.x.values: expected an object with a text for each value, found an empty object");
+        "f.json: key 'fields.x.values': expected an object with a text for each value, found {}");
   CHECK(refusal("/fields/x", R"({"from": "p.x", "values": {"1": 1}})") ==
-        "f.json: fields.x.values.1: expected a string, found 1");
+        "f.json: key 'fields.x.values.1': expected a string, found 1");
   CHECK(refusal("/fields/x", R"({"from": "p.x", "may_be_blank": "yes"})") ==
-        "f.json: fields.x.may_be_blank: expected true or false, found \"yes\"");
+        "f.json: key 'fields.x.may_be_blank': expected true or false, found \"yes\"");
   CHECK(refusal("/fields/a{b", "\"p.x\"") ==
-        "f.json: fields.a{b: expected the name of a field to be at least one character, none of them {, } and |, "
+        "f.json: key 'fields.a{b': expected the name of a field to be at least one character, none of them {, } and |, "
         "found \"a{b\"");
   CHECK(refusal("/fields/x", "\"p..x\"") ==
-        "f.json: fields.x: expected keys joined by dots, each with or without \"[]\", found \"p..x\"");
+        "f.json: key 'fields.x': expected keys joined by dots, each with or without \"[]\", found \"p..x\"");
   CHECK(refusal("/fields/x", "\"p.r[].x\"") ==
-        "f.json: fields.x: expected \"[]\" in the path of a field only as in the key \"examples\", found \"p.r[].x\"");
-  CHECK(refusal("/examples", "\"p.q\"") == "f.json: examples: expected a path that ends in \"[]\", found \"p.q\"");
+        "f.json: key 'fields.x': expected \"[]\" in the path of a field only as in the key \"examples\", found "
+        "\"p.r[].x\"");
+  CHECK(refusal("/examples", "\"p.q\"") ==
+        "f.json: key 'examples': expected a path that ends in \"[]\", found \"p.q\"");
   CHECK(refusal("/columns", R"(["a"])") ==
-        "f.json: columns: expected no such key with a format other than tsv and csv, found an array");
+        "f.json: key 'columns': expected no such key with a format other than tsv and csv, found [\"a\"]");
 
   ordered_json table = ordered_json::parse(
       R"({"files": {"held_out": "h"}, "format": "csv", "columns": ["a", "l"], "prompt": "{a}",
           "candidates": ["b", "c"], "label": {"field": "l"}})");
   CHECK(refusal("/description", "\"\"", table) == "accepted");
   CHECK(refusal("/columns", "[]", table) ==
-        "f.json: columns: expected an array with the names of the columns, found an empty array");
+        "f.json: key 'columns': expected an array with the names of the columns, found []");
   CHECK(refusal("/columns", R"(["a", "a"])", table) ==
-        "f.json: columns[1]: expected a name unlike those before, found \"a\"");
-  CHECK(refusal("/prompt", "\"{b}\"", table) == "f.json: prompt: expected one of the columns a, l, found \"b\"");
+        "f.json: key 'columns[1]': expected a name unlike those before, found \"a\"");
+  CHECK(refusal("/prompt", "\"{b}\"", table) == "f.json: key 'prompt': expected one of the columns a, l, found \"b\"");
   CHECK(refusal("/label/field", "\"m\"", table) ==
-        "f.json: label.field: expected one of the columns a, l, found \"m\"");
+        "f.json: key 'label.field': expected one of the columns a, l, found \"m\"");
   CHECK(refusal("/fields", R"({"x": "b"})", table) ==
-        "f.json: fields.x: expected one of the columns a, l, found \"b\"");
+        "f.json: key 'fields.x': expected one of the columns a, l, found \"b\"");
   CHECK(refusal("/examples", "\"a[]\"", table) ==
-        "f.json: examples: expected no such key with a format other than jsonl, found \"a[]\"");
+        "f.json: key 'examples': expected no such key with a format other than jsonl, found \"a[]\"");
 }
 
 TEST_CASE("templates, candidates and labels of a task file are checked") {
-  CHECK(refusal("/prompt", "\"{x\"") == "f.json: prompt: expected \"{field}\", or \"{{\" for a brace, found \"{x\"");
+  CHECK(refusal("/prompt", "\"{x\"") ==
+        "f.json: key 'prompt': expected \"{field}\", or \"{{\" for a brace, found \"{x\"");
   CHECK(refusal("/prompt", "\"{x|trim}\"") ==
-        "f.json: prompt: expected one of the filters strip, lower, upper_first, lower_first_word, drop_period, "
+        "f.json: key 'prompt': expected one of the filters strip, lower, upper_first, lower_first_word, drop_period, "
         "add_question_mark, found \"trim\"");
-  CHECK(refusal("/candidates", R"(["a"])") == "f.json: candidates: expected 2 to 1000 candidates, found 1");
-  CHECK(refusal("/candidates", R"(["a", ""])") == "f.json: candidates[1]: expected at least one character, found \"\"");
+  CHECK(refusal("/candidates", R"(["a"])") == "f.json: key 'candidates': expected 2 to 1000 candidates, found 1");
+  CHECK(refusal("/candidates", R"(["a", ""])") ==
+        "f.json: key 'candidates[1]': expected at least one character, found \"\"");
   CHECK(refusal("/candidates", R"(["a", "b", "a"])") ==
-        "f.json: candidates[2]: expected a text unlike those before, found \"a\"");
-  CHECK(refusal("/candidates", R"(["a", 1])") == "f.json: candidates[1]: expected a string, found 1");
+        "f.json: key 'candidates[2]': expected a text unlike those before, found \"a\"");
+  CHECK(refusal("/candidates", R"(["a", 1])") == "f.json: key 'candidates[1]': expected a string, found 1");
   CHECK(refusal("/candidates", R"({"list": "p.q[].c[]", "text": " {candidate}"})") == "accepted");
   CHECK(refusal("/candidates", R"({"list": "p.q[].c", "text": " {candidate}"})") == "accepted");
   CHECK(refusal("/candidates", R"({"list": "c", "text": " {candidate}"})") ==
-        "f.json: candidates.list: expected a path with one \"[]\" more than it shares with the key \"examples\", found "
+        "f.json: key 'candidates.list': expected a path with one \"[]\" more than it shares with the key \"examples\", "
+        "found "
         "\"c\"");
   CHECK(refusal("/candidates", R"({"list": "r[].c[]", "text": " {candidate}"})") ==
-        "f.json: candidates.list: expected a path with one \"[]\" more than it shares with the key \"examples\", found "
+        "f.json: key 'candidates.list': expected a path with one \"[]\" more than it shares with the key \"examples\", "
+        "found "
         "\"r[].c[]\"");
   CHECK(refusal("/candidates", R"({"list": "c[]", "text": "x"})") ==
-        "f.json: candidates.text: expected a text with the field {candidate}, found \"x\"");
-  CHECK(refusal("/candidates", R"({"list": "c[]"})") ==
-        "f.json: candidates.text: expected a string, found no such key");
-  CHECK(refusal("/label/values/u", "2") == "f.json: label.values.u: expected a whole number from 0 to 1, found 2");
+        "f.json: key 'candidates.text': expected a text with the field {candidate}, found \"x\"");
+  CHECK(refusal("/candidates", R"({"list": "c[]"})") == "f.json: key 'candidates.text': expected a string, found none");
+  CHECK(refusal("/label/values/u", "2") ==
+        "f.json: key 'label.values.u': expected a whole number from 0 to 1, found 2");
   CHECK(refusal("/label/values", "{}") ==
-        "f.json: label.values: expected an object with the index of a candidate for each value, found an empty object");
-  CHECK(refusal("/label/field", "") == "f.json: label.field: expected the name of a field, found no such key");
+        "f.json: key 'label.values': expected an object with the index of a candidate for each value, found {}");
+  CHECK(refusal("/label/field", "") == "f.json: key 'label.field': expected the name of a field, found none");
   CHECK(refusal("/label/ranges", R"([{"above": 1, "candidate": 0}])") ==
-        "f.json: label.ranges: expected no such key beside \"values\", found an array");
+        "f.json: key 'label.ranges': expected no such key beside \"values\", found [{\"above\":1,\"candidate\":0}]");
   ordered_json ranges = good();
   ranges["label"] = {{"field", "x"}};
   CHECK(refusal("/label/ranges", R"([{"above": 1, "at_most": 2, "candidate": 0}])", ranges) == "accepted");
-  CHECK(refusal("/label/ranges", "[]", ranges) ==
-        "f.json: label.ranges: expected an array of ranges, found an empty array");
+  CHECK(refusal("/label/ranges", "[]", ranges) == "f.json: key 'label.ranges': expected an array of ranges, found []");
   CHECK(refusal("/label/ranges", R"([{"candidate": 0}])", ranges) ==
-        "f.json: label.ranges[0]: expected at least one of the keys above, at_least, below, at_most, found none");
+        "f.json: key 'label.ranges[0]': expected at least one of the keys above, at_least, below, at_most, found none");
   CHECK(refusal("/label/ranges", R"([{"above": "1", "candidate": 0}])", ranges) ==
-        "f.json: label.ranges[0].above: expected a number, found \"1\"");
+        "f.json: key 'label.ranges[0].above': expected a number, found \"1\"");
   CHECK(refusal("/label/ranges", R"([{"above": 1}])", ranges) ==
-        "f.json: label.ranges[0].candidate: expected the index of a candidate, found no such key");
+        "f.json: key 'label.ranges[0].candidate': expected the index of a candidate, found none");
 }
 
 TEST_CASE("metric and score of a task file are among those that there are") {
@@ -248,41 +254,47 @@ TEST_CASE("metric and score of a task file are among those that there are") {
   CHECK(refusal("/metric", "\"exact_match\"") == "accepted");
   CHECK(refusal("/metric", R"({"name": "exact_match", "group": "{x}"})") == "accepted");
   CHECK(refusal("/metric", "3") ==
-        "f.json: metric: expected one of accuracy, f1, exact_match, or an object with \"name\", found 3");
-  CHECK(refusal("/metric", "\"bleu\"") == "f.json: metric: expected one of accuracy, f1, exact_match, found \"bleu\"");
+        "f.json: key 'metric': expected one of accuracy, f1, exact_match, or an object with \"name\", found 3");
+  CHECK(refusal("/metric", "\"bleu\"") ==
+        "f.json: key 'metric': expected one of accuracy, f1, exact_match, found \"bleu\"");
   CHECK(refusal("/metric", "\"f1\"") ==
-        "f.json: metric: expected an object with \"name\" and \"positive\" for f1, which needs to know the positive "
+        "f.json: key 'metric': expected an object with \"name\" and \"positive\" for f1, which needs to know the "
+        "positive "
         "candidate, found \"f1\"");
   CHECK(refusal("/metric/positive", "") ==
-        "f.json: metric.positive: expected the index of a candidate, found no such key");
-  CHECK(refusal("/metric/positive", "2") == "f.json: metric.positive: expected a whole number from 0 to 1, found 2");
+        "f.json: key 'metric.positive': expected the index of a candidate, found none");
+  CHECK(refusal("/metric/positive", "2") ==
+        "f.json: key 'metric.positive': expected a whole number from 0 to 1, found 2");
   CHECK(refusal("/metric/group", "\"{x}\"") ==
-        "f.json: metric.group: expected one of the keys name, positive, found a key that is none");
+        "f.json: key 'metric.group': expected one of the keys name, positive, found a key that is none");
   CHECK(refusal("/score", "\"sum\"") == "accepted");
   CHECK(refusal("/score", "\"max\"") ==
-        "f.json: score: expected mean, sum or an object with \"against\", found \"max\"");
-  CHECK(refusal("/score", "1") == "f.json: score: expected mean, sum or an object with \"against\", found 1");
-  CHECK(refusal("/score", R"({"against": 1})") == "f.json: score.against: expected a string, found 1");
+        "f.json: key 'score': expected mean, sum or an object with \"against\", found \"max\"");
+  CHECK(refusal("/score", "1") == "f.json: key 'score': expected mean, sum or an object with \"against\", found 1");
+  CHECK(refusal("/score", R"({"against": 1})") == "f.json: key 'score.against': expected a string, found 1");
   CHECK(refusal("/score", R"({"agains": ""})") ==
-        "f.json: score.agains: expected one of the keys against, found a key that is none");
+        "f.json: key 'score.agains': expected one of the keys against, found a key that is none");
 }
 
 TEST_CASE("a text to model has no prompt, candidates, label, metric and score") {
   ordered_json text = ordered_json::parse(R"({"files": {"held_out": "h"}, "format": "lines", "text": "{line}"})");
   CHECK(refusal("/description", "\"\"", text) == "accepted");
   CHECK(refusal("/text", "\"{word}\"", text) ==
-        "f.json: text: expected the field \"line\", the only one of the format lines, found \"word\"");
+        "f.json: key 'text': expected the field \"line\", the only one of the format lines, found \"word\"");
   for (char const* key : {"prompt", "candidates", "label", "metric", "score", "shared_beginning"})
     CHECK(refusal("/" + std::string(key), "3", text) ==
-          "f.json: " + std::string(key) + ": expected no such key in a task with the key \"text\", found 3");
+          "f.json: key '" + std::string(key) + "': expected no such key in a task with the key \"text\", found 3");
 }
 
 TEST_CASE("a task file with a syntax error or a key twice is refused with its place") {
   CHECK(refusal_of_text("{\n  \"format\": tsv\n}") ==
-        "f.json: expected JSON, found a syntax error at line 2, column 14");
-  CHECK(refusal_of_text("") == "f.json: expected JSON, found a syntax error at line 1, column 1");
+        "f.json: parse error at line 2, column 14: syntax error while parsing value - invalid literal; last read: "
+        "'\"format\": ts'");
+  CHECK(refusal_of_text("") ==
+        "f.json: parse error at line 1, column 1: syntax error while parsing value - unexpected end of input; expected "
+        "'[', '{', or a literal");
   CHECK(refusal_of_text("{\"folder\": \"a\", \"folder\": \"b\"}") ==
-        "f.json: expected each key of an object once, found \"folder\" twice");
+        "f.json: key 'folder': expected once, found twice");
   CHECK(refusal_of_text(std::string(100'000, '[')) != "accepted");
 }
 
@@ -290,7 +302,7 @@ TEST_CASE("a task is a name or a file that ends in .json") {
   zeroth_test::TemporaryDirectory const directory;
   CHECK(find_task(write_file(directory, "t.json", good().dump()).string()).folder == "F");
   std::string const huge = write_file(directory, "huge.json", std::string(2'000'000, ' ')).string();
-  CHECK_THROWS_WITH(find_task(huge), huge + ": expected at most 1.0 MB, found more");
+  CHECK_THROWS_WITH(find_task(huge), huge + ": expected at most 1048576 bytes of JSON, found 2000000");
   CHECK_THROWS_AS(find_task("no/such.json"), zeroth::InvalidFile);
   CHECK_THROWS_WITH(find_task("sst3"),
                     "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, "

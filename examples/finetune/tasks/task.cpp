@@ -6,47 +6,65 @@
 #include <limits>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/json_file.hpp>
 
 #include "../text.hpp"
 #include "builtin_tasks.hpp"
-#include "checked_json.hpp"
 
 namespace zeroth::cli {
 namespace {
 
+using model::JsonMember;
+using model::JsonValue;
+
 constexpr std::uint32_t most_candidates = 1000;
-constexpr std::size_t most_bytes = 1 << 20;
+constexpr model::JsonLimits task_limits{.bytes = 1 << 20};
+
+/// @throws InvalidFile unless this is an object without other keys than these.
+void allow_keys(JsonValue const& json, std::initializer_list<std::string_view> keys) {
+  json.require_keys_among(std::span(keys.begin(), keys.size()));
+}
+
+/// The elements of an array of at least one.
+std::vector<JsonValue> elements(JsonValue const& json, std::string_view expected) {
+  if (!json.is_array() || json.json().empty()) throw json.mismatch(expected);
+  return json.elements();
+}
+
+/// The members of an object of at least one.
+std::vector<JsonMember> members(JsonValue const& json, std::string_view expected) {
+  if (!json.is_object() || json.json().empty()) throw json.mismatch(expected);
+  return json.members();
+}
 
 /// Calls `read`, which throws InvalidArgument "expected ..., found ...", and names the value's place in what it throws.
 template <class Read>
-auto read_text_of(CheckedJson const& json, Read const& read) {
-  std::string const text = json.text();
+auto read_text_of(JsonValue const& json, Read const& read) {
+  auto const text = json.as<std::string>();
   try {
     return read(text);
   } catch (InvalidArgument const& error) {
-    std::string const why = error.what();
-    std::size_t const found = why.rfind(", found ");
-    json.refuse(why.substr(9, found - 9), why.substr(found + 8));
+    throw InvalidFile(json.place() + ": " + error.what());
   }
 }
 
 /// Reads a task file, key by key.
 class TaskParser {
  public:
-  TaskParser(OrderedJson const& json, std::string const& file) : json_(json, file) { task_.file = file; }
+  explicit TaskParser(JsonValue json) : json_(std::move(json)) { task_.file = json_.file_name(); }
 
   Task parse() {
     bool const is_text = check_keys();
-    if (auto const description = json_.find("description")) task_.description = description->text();
-    if (auto const folder = json_.find("folder")) task_.folder = folder->text();
+    if (auto const description = json_.find("description")) task_.description = description->as<std::string>();
+    if (auto const folder = json_.find("folder")) task_.folder = folder->as<std::string>();
     read_files();
     read_form();
     if (is_text) {
-      task_.text = text_template(json_.at("text", "a string"));
+      task_.text = text_template(json_.get("text", "a string"));
       task_.metric.kind = Metric::Kind::loss;
       task_.scoring.loss = model::Loss::language_model;
     } else {
-      task_.prompt = text_template(json_.at("prompt", "a string"));
+      task_.prompt = text_template(json_.get("prompt", "a string"));
       read_candidates();
       read_label();
       read_metric();
@@ -57,45 +75,45 @@ class TaskParser {
 
  private:
   bool check_keys() const {
-    json_.allow_keys({"description", "folder", "files", "split", "format", "columns", "examples", "fields", "prompt",
-                      "candidates", "label", "metric", "score", "shared_beginning", "text"});
+    allow_keys(json_, {"description", "folder", "files", "split", "format", "columns", "examples", "fields", "prompt",
+                       "candidates", "label", "metric", "score", "shared_beginning", "text"});
     bool const is_text = json_.find("text").has_value();
     for (char const* key : {"prompt", "candidates", "label", "metric", "score", "shared_beginning"})
       if (auto const found = json_.find(key); found && is_text)
-        found->refuse("no such key in a task with the key \"text\"");
+        throw found->mismatch("no such key in a task with the key \"text\"");
     return is_text;
   }
 
-  static std::string file_name(CheckedJson const& json) {
-    std::string name = json.text();
-    if (name.empty()) json.refuse("the name of a file");
+  static std::string file_name(JsonValue const& json) {
+    auto name = json.as<std::string>();
+    if (name.empty()) throw json.mismatch("the name of a file");
     return name;
   }
 
   void read_files() {
     std::string const expected = "an object with \"held_out\" and \"train\", or with \"all\"";
-    CheckedJson const files = json_.at("files", expected);
-    files.allow_keys({"train", "held_out", "all"});
+    JsonValue const files = json_.get("files", expected);
+    allow_keys(files, {"train", "held_out", "all"});
     auto const split = json_.find("split");
     if (auto const all = files.find("all")) {
       task_.all = file_name(*all);
       for (char const* key : {"train", "held_out"})
-        if (auto const other = files.find(key)) other->refuse("no such key beside \"all\"");
-      return read_split(json_.at("split", "an object that says how files.all is divided"));
+        if (auto const other = files.find(key)) throw other->mismatch("no such key beside \"all\"");
+      return read_split(json_.get("split", "an object that says how files.all is divided"));
     }
-    task_.held_out = file_name(files.at("held_out", "the name of a file"));
+    task_.held_out = file_name(files.get("held_out", "the name of a file"));
     if (auto const train = files.find("train")) task_.train = file_name(*train);
-    if (split) split->refuse("no such key without files.all");
+    if (split) throw split->mismatch("no such key without files.all");
   }
 
-  void read_split(CheckedJson const& json) {
-    json.allow_keys({"held_out_share", "at_most", "balanced", "seed"});
-    CheckedJson const share = json.at("held_out_share", "a number above 0 and below 1");
-    task_.split.held_out_share = share.number();
+  void read_split(JsonValue const& json) {
+    allow_keys(json, {"held_out_share", "at_most", "balanced", "seed"});
+    JsonValue const share = json.get("held_out_share", "a number above 0 and below 1");
+    task_.split.held_out_share = share.as<double>();
     if (!(task_.split.held_out_share > 0 && task_.split.held_out_share < 1))
-      share.refuse("a number above 0 and below 1");
+      throw share.mismatch("a number above 0 and below 1");
     if (auto const most = json.find("at_most")) task_.split.at_most = most->whole_number(1, no_limit);
-    if (auto const balanced = json.find("balanced")) task_.split.balanced = balanced->boolean();
+    if (auto const balanced = json.find("balanced")) task_.split.balanced = balanced->as<bool>();
     if (auto const seed = json.find("seed")) task_.split.seed = seed->whole_number(0, no_limit);
     balanced_ = json.find("balanced");
   }
@@ -106,16 +124,18 @@ class TaskParser {
     if (auto const examples = json_.find("examples")) read_examples(*examples);
     auto const fields = json_.find("fields");
     if (!fields) return;
-    for (auto const& [name, json] : fields->members("an object with a key for each field")) {
+    for (auto const& [key, json] : members(*fields, "an object with a key for each field")) {
+      std::string const name(key);
       if (name.empty() || name.find_first_of("{}|") != std::string::npos)
-        json.refuse("the name of a field to be at least one character, none of them {, } and |", in_quotes(name));
+        throw json.mismatch("the name of a field to be at least one character, none of them {, } and |",
+                            in_quotes(name));
       read_field(name, json);
     }
   }
 
   void read_format() {
-    CheckedJson const json = json_.at("format", "one of tsv, csv, jsonl, lines");
-    std::string const name = json.text();
+    JsonValue const json = json_.get("format", "one of tsv, csv, jsonl, lines");
+    auto const name = json.as<std::string>();
     if (name == "tsv")
       task_.form.format = DataFormat::tsv;
     else if (name == "csv")
@@ -125,54 +145,55 @@ class TaskParser {
     else if (name == "lines")
       task_.form.format = DataFormat::lines;
     else
-      json.refuse("one of tsv, csv, jsonl, lines");
+      throw json.mismatch("one of tsv, csv, jsonl, lines");
   }
 
   [[nodiscard]] bool is(DataFormat format) const { return task_.form.format == format; }
 
-  void read_columns(CheckedJson const& json) {
-    if (!is(DataFormat::tsv) && !is(DataFormat::csv)) json.refuse("no such key with a format other than tsv and csv");
+  void read_columns(JsonValue const& json) {
+    if (!is(DataFormat::tsv) && !is(DataFormat::csv))
+      throw json.mismatch("no such key with a format other than tsv and csv");
     std::vector<std::string>& columns = task_.form.columns;
-    for (CheckedJson const& column : json.elements("an array with the names of the columns")) {
-      if (std::find(columns.begin(), columns.end(), column.text()) != columns.end())
-        column.refuse("a name unlike those before");
-      columns.push_back(column.text());
+    for (JsonValue const& column : elements(json, "an array with the names of the columns")) {
+      if (std::find(columns.begin(), columns.end(), column.as<std::string>()) != columns.end())
+        throw column.mismatch("a name unlike those before");
+      columns.push_back(column.as<std::string>());
     }
   }
 
-  static JsonPath json_path(CheckedJson const& json) {
+  static JsonPath json_path(JsonValue const& json) {
     return read_text_of(json, [](std::string const& text) { return JsonPath(text); });
   }
 
-  void read_examples(CheckedJson const& json) {
-    if (!is(DataFormat::jsonl)) json.refuse("no such key with a format other than jsonl");
+  void read_examples(JsonValue const& json) {
+    if (!is(DataFormat::jsonl)) throw json.mismatch("no such key with a format other than jsonl");
     JsonPath const path = json_path(json);
-    if (!path.is_list()) json.refuse("a path that ends in \"[]\"");
+    if (!path.is_list()) throw json.mismatch("a path that ends in \"[]\"");
     task_.form.examples = path;
   }
 
-  void read_field(std::string const& name, CheckedJson const& json) {
+  void read_field(std::string const& name, JsonValue const& json) {
     Field field{name, {}};
     std::string const expected = "a place, an array of places or an object with \"from\"";
-    auto read_places = [&](CheckedJson const& places) {
-      if (!places.is_text() && !places.is_array()) places.refuse(expected);
-      if (places.is_text()) return add_place(field, places);
-      for (CheckedJson const& place : places.elements(expected)) add_place(field, place);
+    auto read_places = [&](JsonValue const& places) {
+      if (!places.is_string() && !places.is_array()) throw places.mismatch(expected);
+      if (places.is_string()) return add_place(field, places);
+      for (JsonValue const& place : elements(places, expected)) add_place(field, place);
     };
     if (!json.is_object()) {
       read_places(json);
     } else {
-      json.allow_keys({"from", "values", "may_be_blank"});
-      read_places(json.at("from", "a place or an array of places"));
+      allow_keys(json, {"from", "values", "may_be_blank"});
+      read_places(json.get("from", "a place or an array of places"));
       if (auto const values = json.find("values"))
-        for (auto const& [value, text] : values->members("an object with a text for each value"))
-          field.values.emplace_back(value, text.text());
-      if (auto const blank = json.find("may_be_blank")) field.may_be_blank = blank->boolean();
+        for (auto const& [value, text] : members(*values, "an object with a text for each value"))
+          field.values.emplace_back(value, text.as<std::string>());
+      if (auto const blank = json.find("may_be_blank")) field.may_be_blank = blank->as<bool>();
     }
     task_.form.fields.push_back(std::move(field));
   }
 
-  void add_place(Field& field, CheckedJson const& json) const {
+  void add_place(Field& field, JsonValue const& json) const {
     read_text_of(json, [&](std::string const& place) { return add_place(field, place); });
   }
 
@@ -207,7 +228,7 @@ class TaskParser {
     return fields.size() - 1;
   }
 
-  TextTemplate text_template(CheckedJson const& json) {
+  TextTemplate text_template(JsonValue const& json) {
     return read_text_of(json, [&](std::string const& text) {
       return TextTemplate(text, [&](std::string const& name) { return index_of(name); });
     });
@@ -215,74 +236,75 @@ class TaskParser {
 
   void read_candidates() {
     std::string const expected = "an array of texts or an object with \"list\" and \"text\"";
-    CheckedJson const json = json_.at("candidates", expected);
+    JsonValue const json = json_.get("candidates", expected);
     if (json.is_object()) return read_candidate_list(json);
     std::vector<std::string> fixed;
-    for (CheckedJson const& candidate : json.elements(expected)) {
+    for (JsonValue const& candidate : elements(json, expected)) {
       task_.candidates.push_back(text_template(candidate));
-      if (candidate.text().empty()) candidate.refuse("at least one character");
-      if (std::find(fixed.begin(), fixed.end(), candidate.text()) != fixed.end())
-        candidate.refuse("a text unlike those before");
-      fixed.push_back(candidate.text());
+      if (candidate.as<std::string>().empty()) throw candidate.mismatch("at least one character");
+      if (std::find(fixed.begin(), fixed.end(), candidate.as<std::string>()) != fixed.end())
+        throw candidate.mismatch("a text unlike those before");
+      fixed.push_back(candidate.as<std::string>());
     }
     if (fixed.size() < 2 || fixed.size() > most_candidates)
-      json.refuse("2 to " + std::to_string(most_candidates) + " candidates", std::to_string(fixed.size()));
+      throw json.mismatch("2 to " + std::to_string(most_candidates) + " candidates", std::to_string(fixed.size()));
   }
 
-  void read_candidate_list(CheckedJson const& json) {
-    json.allow_keys({"list", "text"});
-    CheckedJson const list = json.at("list", "the path of a list");
-    if (!is(DataFormat::jsonl)) list.refuse("no such key with a format other than jsonl");
+  void read_candidate_list(JsonValue const& json) {
+    allow_keys(json, {"list", "text"});
+    JsonValue const list = json.get("list", "the path of a list");
+    if (!is(DataFormat::jsonl)) throw list.mismatch("no such key with a format other than jsonl");
     JsonPath const path = json_path(list);
     std::size_t const outer = path.lists() == 0 ? 0 : path.lists() - 1;
     if (path.lists() == 0 || (outer > 0 && (!task_.form.examples || !path.shares_lists(*task_.form.examples, outer))))
-      list.refuse("a path with one \"[]\" more than it shares with the key \"examples\"");
-    if (balanced_ && task_.split.balanced) balanced_->refuse("false where the candidates are a list");
+      throw list.mismatch("a path with one \"[]\" more than it shares with the key \"examples\"");
+    if (balanced_ && task_.split.balanced) throw balanced_->mismatch("false where the candidates are a list");
     for (Field const& field : task_.form.fields)
-      if (field.name == "candidate") json.refuse("no other field \"candidate\": it is the list's element", "one");
+      if (field.name == "candidate")
+        throw json.mismatch("no other field \"candidate\": it is the list's element", "one");
     task_.form.list = path;
     task_.candidate_field = task_.form.fields.size();
     task_.form.fields.push_back(Field{"candidate", {}});
-    task_.candidates.push_back(text_template(json.at("text", "a string")));
-    if (task_.candidates[0].is_fixed()) json.at("text", "a string").refuse("a text with the field {candidate}");
+    task_.candidates.push_back(text_template(json.get("text", "a string")));
+    if (task_.candidates[0].is_fixed()) throw json.get("text").mismatch("a text with the field {candidate}");
   }
 
   [[nodiscard]] std::uint64_t last_candidate() const {
     return task_.form.list ? most_candidates - 1 : task_.candidates.size() - 1;
   }
 
-  [[nodiscard]] std::uint32_t candidate_index(CheckedJson const& json) const {
+  [[nodiscard]] std::uint32_t candidate_index(JsonValue const& json) const {
     return static_cast<std::uint32_t>(json.whole_number(0, last_candidate()));
   }
 
   void read_label() {
-    CheckedJson const json = json_.at("label", "an object with \"field\"");
-    json.allow_keys({"field", "values", "ranges"});
+    JsonValue const json = json_.get("label", "an object with \"field\"");
+    allow_keys(json, {"field", "values", "ranges"});
     task_.label.field =
-        read_text_of(json.at("field", "the name of a field"), [&](std::string const& name) { return index_of(name); });
+        read_text_of(json.get("field", "the name of a field"), [&](std::string const& name) { return index_of(name); });
     auto const values = json.find("values");
     auto const ranges = json.find("ranges");
-    if (values && ranges) ranges->refuse("no such key beside \"values\"");
+    if (values && ranges) throw ranges->mismatch("no such key beside \"values\"");
     if (values)
-      for (auto const& [value, index] : values->members("an object with the index of a candidate for each value"))
+      for (auto const& [value, index] : members(*values, "an object with the index of a candidate for each value"))
         task_.label.values.emplace_back(value, candidate_index(index));
     if (ranges)
-      for (CheckedJson const& range : ranges->elements("an array of ranges")) read_range(range);
+      for (JsonValue const& range : elements(*ranges, "an array of ranges")) read_range(range);
   }
 
-  void read_range(CheckedJson const& json) {
-    json.allow_keys({"above", "at_least", "below", "at_most", "candidate"});
+  void read_range(JsonValue const& json) {
+    allow_keys(json, {"above", "at_least", "below", "at_most", "candidate"});
     LabelRange range;
     auto read = [&](char const* key, std::optional<double>& bound) {
-      if (auto const found = json.find(key)) bound = found->number();
+      if (auto const found = json.find(key)) bound = found->as<double>();
     };
     read("above", range.above);
     read("at_least", range.at_least);
     read("below", range.below);
     read("at_most", range.at_most);
     if (!range.above && !range.at_least && !range.below && !range.at_most)
-      json.refuse("at least one of the keys above, at_least, below, at_most", "none");
-    range.candidate = candidate_index(json.at("candidate", "the index of a candidate"));
+      throw json.mismatch("at least one of the keys above, at_least, below, at_most", "none");
+    range.candidate = candidate_index(json.get("candidate", "the index of a candidate"));
     task_.label.ranges.push_back(range);
   }
 
@@ -290,51 +312,51 @@ class TaskParser {
     std::string const expected = "one of accuracy, f1, exact_match";
     auto const json = json_.find("metric");
     if (!json) return;
-    if (!json->is_text() && !json->is_object()) json->refuse(expected + ", or an object with \"name\"");
-    CheckedJson const name = json->is_text() ? *json : json->at("name", expected);
+    if (!json->is_string() && !json->is_object()) throw json->mismatch(expected + ", or an object with \"name\"");
+    JsonValue const name = json->is_string() ? *json : json->get("name", expected);
     for (Metric::Kind kind : {Metric::Kind::accuracy, Metric::Kind::f1, Metric::Kind::exact_match})
-      if (name.text() == to_string(kind)) return read_metric(*json, kind);
-    name.refuse(expected);
+      if (name.is(to_string(kind))) return read_metric(*json, kind);
+    throw name.mismatch(expected);
   }
 
-  void read_metric(CheckedJson const& json, Metric::Kind kind) {
+  void read_metric(JsonValue const& json, Metric::Kind kind) {
     task_.metric.kind = kind;
-    if (kind == Metric::Kind::f1 && json.is_text())
-      json.refuse("an object with \"name\" and \"positive\" for f1, which needs to know the positive candidate");
-    if (json.is_text()) return;
+    if (kind == Metric::Kind::f1 && json.is_string())
+      throw json.mismatch(
+          "an object with \"name\" and \"positive\" for f1, which needs to know the positive candidate");
+    if (json.is_string()) return;
     if (kind == Metric::Kind::f1) {
-      json.allow_keys({"name", "positive"});
-      task_.metric.positive = candidate_index(json.at("positive", "the index of a candidate"));
+      allow_keys(json, {"name", "positive"});
+      task_.metric.positive = candidate_index(json.get("positive", "the index of a candidate"));
     } else if (kind == Metric::Kind::exact_match) {
-      json.allow_keys({"name", "group"});
+      allow_keys(json, {"name", "group"});
       if (auto const group = json.find("group")) task_.group = text_template(*group);
     } else {
-      json.allow_keys({"name"});
+      allow_keys(json, {"name"});
     }
   }
 
   void read_score() {
     if (auto const shared = json_.find("shared_beginning")) {
-      if (shared->text() != "prompt" && shared->text() != "candidate") shared->refuse("prompt or candidate");
-      task_.candidates_own_shared_beginning = shared->text() == "candidate";
+      if (!shared->is("prompt") && !shared->is("candidate")) throw shared->mismatch("prompt or candidate");
+      task_.candidates_own_shared_beginning = shared->is("candidate");
     }
     auto const json = json_.find("score");
     if (!json) return;
     if (json->is_object()) {
-      json->allow_keys({"against"});
-      task_.neutral = text_template(json->at("against", "a string"));
+      allow_keys(*json, {"against"});
+      task_.neutral = text_template(json->get("against", "a string"));
       task_.scoring.candidate = model::CandidateScore::against_neutral;
     } else {
-      std::string const name = json->is_text() ? json->text() : "";
-      if (name != "mean" && name != "sum") json->refuse("mean, sum or an object with \"against\"");
-      task_.scoring.candidate = name == "sum" ? model::CandidateScore::sum : model::CandidateScore::mean;
+      if (!json->is("mean") && !json->is("sum")) throw json->mismatch("mean, sum or an object with \"against\"");
+      task_.scoring.candidate = json->is("sum") ? model::CandidateScore::sum : model::CandidateScore::mean;
     }
   }
 
   static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
-  CheckedJson json_;
-  std::optional<CheckedJson> balanced_;
+  JsonValue json_;
+  std::optional<JsonValue> balanced_;
   Task task_;
 };
 
@@ -354,8 +376,7 @@ bool Task::has_fixed_candidates() const {
 }
 
 Task parse_task(std::string_view json, std::string const& file) {
-  OrderedJson const parsed = parse_json(json, file);
-  return TaskParser(parsed, file).parse();
+  return TaskParser(JsonValue::parse(json, file, task_limits)).parse();
 }
 
 void check_task_option(std::string const& option) {
@@ -366,7 +387,7 @@ void check_task_option(std::string const& option) {
 
 Task find_task(std::string const& option) {
   check_task_option(option);
-  if (is_file(option)) return parse_task(read_text(option, most_bytes), option);
+  if (is_file(option)) return TaskParser(JsonValue::load(option, task_limits)).parse();
   return parse_task(find_builtin_task(option)->json, "the task " + option);
 }
 

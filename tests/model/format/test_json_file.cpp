@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "zeroth/model/format/json_file.hpp"
 
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <optional>
@@ -70,14 +71,19 @@ TEST_CASE("JsonValue names the file, the key, what was expected and what was fou
   CHECK(config.get<double>("huge") == 1e39);
   CHECK_THROWS_WITH(config.get<double>("act"), contains_text("'act': expected a number, found \"silu\""));
   CHECK_THROWS_WITH(config.get<bool>("half"), contains_text("expected true or false, found 1.5"));
-  CHECK_THROWS_WITH(config.get<std::string>("rope"), contains_text("expected a string, found an object"));
-  CHECK_THROWS_WITH(config.get<std::string>("layers"), contains_text("expected a string, found an array of 2"));
+  CHECK_THROWS_WITH(config.get<std::string>("rope"),
+                    contains_text(R"(expected a string, found {"factor":"two","list":[1,"x"]})"));
+  CHECK_THROWS_WITH(config.get<std::string>("layers"),
+                    contains_text(R"(expected a string, found [{"kind":1},{"kind":false}])"));
   CHECK_THROWS_WITH(config.get<bool>("none"), contains_text("key 'none': expected true or false, found null"));
   CHECK_THROWS_WITH(config.get<bool>("absent"), contains_text("key 'absent': expected true or false, found none"));
   CHECK_THROWS_WITH(config.get("absent"), "config.json: key 'absent': expected a value, found none");
   CHECK_THROWS_WITH(config.get_array<float>("none"), contains_text("key 'none': expected an array, found null"));
-  CHECK_THROWS_WITH(config.get_array<float>("rope"), contains_text("key 'rope': expected an array, found an object"));
-  CHECK_THROWS_WITH(config.elements(), "config.json: expected an array, found an object");
+  CHECK_THROWS_WITH(config.get_array<float>("rope"), contains_text("key 'rope': expected an array, found {"));
+  CHECK_THROWS_WITH(
+      config.elements(),
+      "config.json: expected an array, found "
+      "{\"act\":\"silu\",\"big\":4294967296,\"half\":1.5,\"hidden\":-1,\"huge\":1e+39,\"layers\":[{\"k...");
   CHECK_THROWS_AS(config.get<bool>("hidden"), InvalidFile);
 
   const JsonValue rope = config.get("rope");
@@ -94,6 +100,33 @@ TEST_CASE("JsonValue names the file, the key, what was expected and what was fou
   CHECK_THROWS_WITH((throw config.get("act").mismatch("\"gelu\"")),
                     "config.json: key 'act': expected \"gelu\", found \"silu\"");
   CHECK_THROWS_WITH(parse("[3]").elements()[0].as<std::string>(), "config.json: key '[0]': expected a string, found 3");
+}
+
+TEST_CASE("JsonValue tells texts, whole numbers and keys that it does not know") {
+  const JsonValue config = parse(R"({"kind": "a", "n": 3, "big": [1, 2, 3, 4, 5, 6, 7, 8, 9], "inner": {"x": 1}})");
+  CHECK(config.get("kind").is("a"));
+  CHECK_FALSE(config.get("kind").is("b"));
+  CHECK_FALSE(config.get("n").is("3"));
+  CHECK(config.has("kind", "a"));
+  CHECK_FALSE(config.has("absent", "a"));
+  CHECK_THROWS_WITH(config.get("n").has("kind", "a"), "config.json: key 'n': expected an object, found 3");
+  CHECK(config.get<std::string_view>("kind") == "a");
+  CHECK(config.get("kind").is_string());
+  CHECK(config.get("big").is_array());
+  CHECK(config.get("inner").is_object());
+
+  CHECK(config.get("n").whole_number(3, 3) == 3);
+  CHECK_THROWS_WITH(config.get("n").whole_number(4, 5),
+                    "config.json: key 'n': expected a whole number from 4 to 5, found 3");
+  CHECK_THROWS_WITH(config.get("kind").whole_number(0, 5), contains_text("from 0 to 5, found \"a\""));
+  CHECK_THROWS_WITH(config.get("big").as<bool>(), contains_text("expected true or false, found an array of 9"));
+  CHECK_THROWS_WITH(config.get("absent", "a seed"), "config.json: key 'absent': expected a seed, found none");
+  CHECK_THROWS_WITH((throw config.get("n").mismatch("3 tokens", "2")), contains_text("expected 3 tokens, found 2"));
+
+  CHECK_NOTHROW(config.require_keys_among(std::array<std::string_view, 4>{"big", "inner", "kind", "n"}));
+  CHECK_THROWS_WITH(config.get("inner").require_keys_among(std::array<std::string_view, 2>{"y", "z"}),
+                    "config.json: key 'inner.x': expected one of the keys y, z, found a key that is none");
+  CHECK_THROWS_WITH(config.get("n").require_keys_among({}), contains_text("expected an object, found 3"));
 }
 
 TEST_CASE("JsonValue lists members, and values outlive the one they came from") {

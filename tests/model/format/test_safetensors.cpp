@@ -117,7 +117,7 @@ TEST_CASE("SafetensorsFile refuses a damaged header and names the place") {
   CHECK_THROWS_WITH(folder.open(std::string(1000000, '['), 0), contains_text("header: expected values nested at most"));
   CHECK_THROWS_AS(folder.open(std::string(200000, '[') + std::string(200000, ']'), 0), InvalidFile);
   CHECK_THROWS_WITH(folder.open(R"({"__metadata__":["pt"]})", 0),
-                    contains_text("key '__metadata__': expected an object, found an array of 1"));
+                    contains_text("key '__metadata__': expected an object, found [\"pt\"]"));
   CHECK_THROWS_WITH(folder.open(R"({"__metadata__":{"format":"pt","step":3}})", 0),
                     contains_text("key '__metadata__': expected a string for 'step', found 3"));
   CHECK_THROWS_AS(folder.open("{\"w\":1}", 0), InvalidFile);

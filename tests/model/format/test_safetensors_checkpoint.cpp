@@ -199,8 +199,8 @@ TEST_CASE("SafetensorsCheckpoint refuses an index that is none") {
   folder.part("one", {"a"});
   CHECK_NOTHROW(open(R"({"metadata": {"total_size": "wrong"}, "weight_map": {"a": "one"}})"));
   CHECK_THROWS_WITH(open("{}"), contains_text("index.json: key 'weight_map': expected a value, found none"));
-  CHECK_THROWS_WITH(open("[]"), contains_text("index.json: expected an object, found an array of 0"));
-  CHECK_THROWS_WITH(open(R"({"weight_map": []})"), contains_text("'weight_map': expected an object, found an array"));
+  CHECK_THROWS_WITH(open("[]"), contains_text("index.json: expected an object, found []"));
+  CHECK_THROWS_WITH(open(R"({"weight_map": []})"), contains_text("'weight_map': expected an object, found []"));
   CHECK_THROWS_WITH(open(R"({"weight_map": {}})"), contains_text("'weight_map': expected at least one tensor"));
   CHECK_THROWS_WITH(open(R"({"weight_map": {"a": 1}})"),
                     contains_text("key 'weight_map.a': expected a string, found 1"));

@@ -179,8 +179,8 @@ TEST_CASE("tokenizer.json that zeroth cannot follow is refused by the field") {
   json deep = "x";
   for (int i = 0; i < 100; ++i) deep = {{"type", "Sequence"}, {"pretokenizers", {deep}}};
   CHECK_THAT(with("/pre_tokenizer", deep), contains_text("nested at most 64 deep"));
-  CHECK_THROWS_WITH(zeroth::model::parse_tokenizer_json("{", "f"), contains_text("f: expected JSON"));
-  CHECK_THROWS_WITH(zeroth::model::parse_tokenizer_json("[]", "f"), contains_text("f: field '': expected an object"));
+  CHECK_THROWS_WITH(zeroth::model::parse_tokenizer_json("{", "f"), contains_text("f: parse error at line 1"));
+  CHECK_THROWS_WITH(zeroth::model::parse_tokenizer_json("[]", "f"), contains_text("f: expected an object, found []"));
 }
 
 TEST_CASE("tokenizer.json with byte fallback that zeroth cannot follow is refused by the field") {
@@ -246,7 +246,7 @@ TEST_CASE("hugging face folder gives the special tokens from its files, the near
   CHECK_THROWS_WITH(load_tokenizer(folder.path()), contains_text("expected the bos token \"none\""));
   write(folder / "tokenizer_config.json", R"({"bos_token": 7})");
   CHECK_THROWS_WITH(load_tokenizer(folder.path()),
-                    contains_text("tokenizer_config.json: field 'bos_token': expected a string, found 7"));
+                    contains_text("tokenizer_config.json: key 'bos_token': expected a string, found 7"));
 }
 
 TEST_CASE("any tokenizer carries the files over that it was read from, or writes them") {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,11 +29,11 @@ struct JsonLimits {
   std::size_t nesting = 64;  ///< arrays and objects that lie in each other
 };
 
-/// A C++ type that a JSON value can be read as.
+/// A C++ type that a JSON value can be read as. A string_view is one of the file's values.
 template <class T>
-concept JsonScalar = std::same_as<T, bool> || std::same_as<T, std::string> || std::same_as<T, float> ||
-    std::same_as<T, double> || std::same_as<T, std::uint32_t> || std::same_as<T, std::int32_t> ||
-    std::same_as<T, std::uint64_t> || std::same_as<T, std::int64_t>;
+concept JsonScalar = std::same_as<T, bool> || std::same_as<T, std::string> || std::same_as<T, std::string_view> ||
+    std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::uint32_t> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::uint64_t> || std::same_as<T, std::int64_t>;
 
 namespace detail {
 
@@ -85,18 +86,17 @@ inline nlohmann::json parse_json(std::string_view text, std::size_t nesting) {
   }
 }
 
-/// A value for a message: numbers as they are, long strings cut, arrays and objects by their kind.
+/// A value for a message, cut if it is long; large arrays and objects by their kind.
 inline std::string describe_json(const nlohmann::json& value) {
   if (value.is_string()) return '"' + printable(value.get_ref<const std::string&>()) + '"';
-  if (value.is_array()) return "an array of " + std::to_string(value.size());
-  if (value.is_object()) return "an object";
-  return value.dump();
+  if (value.size() <= 8) return printable(value.dump());
+  return (value.is_array() ? "an array of " : "an object of ") + std::to_string(value.size());
 }
 
 template <JsonScalar T>
 std::string_view expected_json() noexcept {
   if constexpr (std::same_as<T, bool>) return "true or false";
-  if constexpr (std::same_as<T, std::string>) return "a string";
+  if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) return "a string";
   if constexpr (std::same_as<T, float>) return "a number in the range of float";
   if constexpr (std::same_as<T, double>) return "a number";
   if constexpr (std::same_as<T, std::uint32_t>) return "an unsigned integer below 2^32";
@@ -110,8 +110,8 @@ template <JsonScalar T>
 std::optional<T> decode_json(const nlohmann::json& value) {
   if constexpr (std::same_as<T, bool>) {
     if (value.is_boolean()) return value.get<bool>();
-  } else if constexpr (std::same_as<T, std::string>) {
-    if (value.is_string()) return value.get_ref<const std::string&>();
+  } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+    if (value.is_string()) return T(value.get_ref<const std::string&>());
   } else if constexpr (std::floating_point<T>) {
     if (!value.is_number()) return std::nullopt;
     const auto number = value.get<double>();
@@ -169,6 +169,11 @@ class JsonValue {
   /// An error that says what was expected in place of this value: `throw value.mismatch("\"silu\"")`.
   InvalidFile mismatch(std::string_view expected) const { return mismatch(expected, detail::describe_json(*value_)); }
 
+  /// The same where it is not the value itself that was found.
+  InvalidFile mismatch(std::string_view expected, std::string_view found) const {
+    return InvalidFile(place().append(": expected ").append(expected).append(", found ").append(found));
+  }
+
   /// This value as T. Any integer is read as any integer type whose range holds it, and any number as a floating-point
   /// type, rounded to it. Throws InvalidFile if the value is of another kind or out of T's range.
   template <JsonScalar T>
@@ -177,9 +182,23 @@ class JsonValue {
     throw mismatch(detail::expected_json<T>());
   }
 
+  /// This value as a whole number in that range. Throws InvalidFile if it is none.
+  std::uint64_t whole_number(std::uint64_t least, std::uint64_t most) const {
+    const auto value = detail::decode_json<std::uint64_t>(*value_);
+    if (value && *value >= least && *value <= most) return *value;
+    throw mismatch("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+
+  bool is_string() const noexcept { return value_->is_string(); }
+  bool is_array() const noexcept { return value_->is_array(); }
+  bool is_object() const noexcept { return value_->is_object(); }
+
+  /// Whether this is that string.
+  bool is(std::string_view text) const noexcept { return is_string() && value_->get_ref<const std::string&>() == text; }
+
   /// The values of this array. Throws InvalidFile if it is none.
   std::vector<JsonValue> elements() const {
-    if (!value_->is_array()) throw mismatch("an array");
+    if (!is_array()) throw mismatch("an array");
     std::vector<JsonValue> values;
     values.reserve(value_->size());
     for (const nlohmann::json& element : *value_) {
@@ -194,18 +213,27 @@ class JsonValue {
   /// The value of `key` in this object, or nothing where there is none or null. Throws InvalidFile if this is no
   /// object.
   std::optional<JsonValue> find(std::string_view key) const {
-    if (!value_->is_object()) throw mismatch("an object");
+    if (!is_object()) throw mismatch("an object");
     const auto& object = value_->get_ref<const nlohmann::json::object_t&>();
     const auto found = object.find(key);
     if (found == object.end() || found->second.is_null()) return std::nullopt;
     return child(key, found->second);
   }
 
-  /// The value of `key` in this object. Throws InvalidFile if there is none or null.
-  JsonValue get(std::string_view key) const {
+  /// The value of `key` in this object. Throws InvalidFile, saying what was expected, if there is none or null.
+  JsonValue get(std::string_view key, std::string_view expected = "a value") const {
     if (auto value = find(key)) return *std::move(value);
-    throw absent(key, "a value");
+    throw absent(key, expected);
   }
+
+  /// Whether this object has that string under `key`. Throws InvalidFile if this is no object.
+  bool has(std::string_view key, std::string_view text) const {
+    const auto value = find(key);
+    return value && value->is(text);
+  }
+
+  /// Throws InvalidFile, naming the key and those known, if this is no object or has another key than these.
+  void require_keys_among(std::span<const std::string_view> known) const;
 
   /// The value of `key` as T, or nothing where there is none or null. Throws as find() and as() do.
   template <JsonScalar T>
@@ -227,7 +255,7 @@ class JsonValue {
   std::optional<std::vector<T>> find_array(std::string_view key) const {
     const auto array = find(key);
     if (!array) return std::nullopt;
-    if (!array->value_->is_array()) throw array->mismatch("an array");
+    if (!array->is_array()) throw array->mismatch("an array");
     std::vector<T> values;
     values.reserve(array->value_->size());
     for (const nlohmann::json& element : *array->value_) {
@@ -258,10 +286,6 @@ class JsonValue {
     return {document_, value, (key_.empty() ? "" : key_ + ".") + detail::printable(key)};
   }
 
-  InvalidFile mismatch(std::string_view expected, std::string_view found) const {
-    return InvalidFile(place().append(": expected ").append(expected).append(", found ").append(found));
-  }
-
   InvalidFile absent(std::string_view key, std::string_view expected) const {
     const bool null = value_->contains(key);
     return child(key, *value_).mismatch(expected, null ? "null" : "none");
@@ -279,13 +303,22 @@ struct JsonMember {
 };
 
 inline std::vector<JsonMember> JsonValue::members() const {
-  if (!value_->is_object()) throw mismatch("an object");
+  if (!is_object()) throw mismatch("an object");
   std::vector<JsonMember> members;
   members.reserve(value_->size());
   for (const auto& [key, value] : value_->get_ref<const nlohmann::json::object_t&>()) {
     members.push_back({key, child(key, value)});
   }
   return members;
+}
+
+inline void JsonValue::require_keys_among(std::span<const std::string_view> known) const {
+  for (const JsonMember& member : members()) {
+    if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
+    std::string names;
+    for (const std::string_view name : known) names.append(names.empty() ? "" : ", ").append(name);
+    throw member.value.mismatch("one of the keys " + names, "a key that is none");
+  }
 }
 
 }  // namespace zeroth::model

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
@@ -41,12 +41,13 @@ struct SpecialTokens {
 namespace detail {
 
 /// Fills in the ids of special tokens, from the template and the files beside.
-inline void set_special_tokens(const JsonField& root, const SpecialTokens& special, TokenTableData& data,
+inline void set_special_tokens(const JsonValue& root, const SpecialTokens& special, TokenTableData& data,
                                const JsonTokens& tokens) {
   const auto find = [&](const char* name, const std::optional<std::string>& text, std::optional<std::int32_t> id) {
     if (!text) return id;
     const auto found = tokens.find(*text);
-    if (!found) root["added_tokens"].fail(std::string("the ") + name + " token \"" + printable(*text) + "\"");
+    if (!found)
+      throw root.get("model").get("vocab").mismatch(std::string("the ") + name + " token \"" + printable(*text) + "\"");
     return found;
   };
   data.bos = find("bos", special.bos, special.bos_id);
@@ -59,7 +60,8 @@ inline void set_special_tokens(const JsonField& root, const SpecialTokens& speci
                        bool& flag) {
     if (!id) return;
     if (known && known != id) {
-      root["post_processor"].fail(std::string("a template with the ") + name + " token, " + std::to_string(*known));
+      throw root.get("post_processor")
+          .mismatch(std::string("a template with the ") + name + " token, " + std::to_string(*known));
     }
     known = id;
     flag = true;
@@ -68,27 +70,30 @@ inline void set_special_tokens(const JsonField& root, const SpecialTokens& speci
   add("eos", added.after, data.eos, data.add_eos);
 }
 
-inline BytePairTokenizer read_byte_level(const JsonField& root, std::string_view pre_tokenizer,
+inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view pre_tokenizer,
                                          const JsonTokens& tokens, TokenTableData common) {
-  const JsonField model = root["model"];
-  if (model["byte_fallback"].boolean(false)) model["byte_fallback"].fail("false with a \"ByteLevel\" pre-tokenizer");
+  const JsonValue model = root.get("model");
+  if (model.find<bool>("byte_fallback").value_or(false)) {
+    throw model.get("byte_fallback").mismatch("false with a \"ByteLevel\" pre-tokenizer");
+  }
   TokenizerData data;
   static_cast<TokenTableData&>(data) = std::move(common);
-  for (const JsonField& step : unrolled_steps(root["normalizer"], "normalizers")) {
-    if (!step["type"].is("NFC")) step.fail("null or \"NFC\"");
+  for (const JsonValue& step : unrolled_steps(root, "normalizer", "normalizers")) {
+    if (!step.has("type", "NFC")) throw step.mismatch("null or \"NFC\"");
     data.normalization = Normalization::nfc;
   }
-  if (!model["unk_token"].is_null()) {
+  if (const auto unknown = model.find("unk_token")) {
     for (int byte = 0; byte < 256; ++byte) {
       const std::string text = byte_alphabet_text(static_cast<unsigned char>(byte));
-      if (!tokens.find(text)) model["unk_token"].fail("null, since the byte " + std::to_string(byte) + " has no token");
+      if (tokens.find(text)) continue;
+      throw unknown->mismatch("null, since the byte " + std::to_string(byte) + " has no token");
     }
   }
   data.pre_tokenizer = pre_tokenizer;
-  data.ignore_merges = model["ignore_merges"].boolean(false);
+  data.ignore_merges = model.find<bool>("ignore_merges").value_or(false);
   // The byte alphabet has no space.
   std::vector<std::string> joined;
-  for (const MergeTexts& merge : read_json_merges(model["merges"])) {
+  for (const MergeTexts& merge : read_json_merges(model)) {
     joined.push_back(std::string(merge.left) + " " + std::string(merge.right));
   }
   data.merges.assign(joined.begin(), joined.end());
@@ -96,61 +101,69 @@ inline BytePairTokenizer read_byte_level(const JsonField& root, std::string_view
 }
 
 /// The prefix that the normalizer and the pre-tokenizer give to a text, and whether spaces begin words.
-inline void read_written_spaces(const JsonField& root, const std::vector<JsonField>& pre_tokenizer,
+inline void read_written_spaces(const JsonValue& root, const std::vector<JsonValue>& pre_tokenizer,
                                 ByteFallbackData& data) {
-  const std::vector<JsonField> normalizer = unrolled_steps(root["normalizer"], "normalizers");
-  const bool prepends = normalizer.size() == 2 && normalizer[0]["type"].is("Prepend");
+  const std::vector<JsonValue> normalizer = unrolled_steps(root, "normalizer", "normalizers");
+  const bool prepends = normalizer.size() == 2 && normalizer[0].has("type", "Prepend");
   if (normalizer.size() > (prepends ? 2 : 1) || (!normalizer.empty() && !writes_spaces(normalizer.back()))) {
-    root["normalizer"].fail(
-        "null, a \"Replace\" of spaces with or without a \"Prepend\" before it, or, before a "
-        "\"ByteLevel\" pre-tokenizer, \"NFC\"");
+    throw root.get("normalizer")
+        .mismatch(
+            "null, a \"Replace\" of spaces with or without a \"Prepend\" before it, or, before a "
+            "\"ByteLevel\" pre-tokenizer, \"NFC\"");
   }
-  if (prepends && !normalizer[0]["prepend"].is(written_space)) normalizer[0]["prepend"].fail("U+2581");
+  if (prepends && !normalizer[0].has("prepend", written_space)) {
+    throw normalizer[0].get("prepend", "U+2581").mismatch("U+2581");
+  }
   data.space_prefix = prepends ? SpacePrefix::each_part : SpacePrefix::none;
   if (pre_tokenizer.empty()) {
-    if (normalizer.empty())
-      root["normalizer"].fail("one that writes spaces as U+2581, or a \"Metaspace\" pre-tokenizer");
+    constexpr std::string_view expected = "one that writes spaces as U+2581, or a \"Metaspace\" pre-tokenizer";
+    if (normalizer.empty()) throw root.get("normalizer", expected).mismatch(expected);
     return;
   }
-  const auto fail_unknown = [&] {
-    root["pre_tokenizer"].fail(
-        "null, \"Metaspace\", or \"ByteLevel\" alone or after \"Digits\" or an isolating \"Split\"");
+  const auto unknown_step = [&] {
+    return root.get("pre_tokenizer")
+        .mismatch("null, \"Metaspace\", or \"ByteLevel\" alone or after \"Digits\" or an isolating \"Split\"");
   };
-  if (pre_tokenizer.size() > 1) fail_unknown();
-  const JsonField& step = pre_tokenizer[0];
+  if (pre_tokenizer.size() > 1) throw unknown_step();
+  const JsonValue& step = pre_tokenizer[0];
   // Without effect: it cuts at spaces, of which the normalizer has left none (Gemma).
-  if (step["type"].is("Split") && step["pattern"]["String"].is(" ") && !normalizer.empty()) return;
-  if (!step["type"].is("Metaspace")) fail_unknown();
-  if (!step["replacement"].is(written_space)) step["replacement"].fail("U+2581");
-  data.split_at_spaces = step["split"].boolean(true);
-  const JsonField scheme = step["prepend_scheme"];
-  const bool never = scheme.is("never") || (scheme.is_null() && !step["add_prefix_space"].boolean(true));
+  if (step.has("type", "Split") && has_pattern(step, "String", " ") && !normalizer.empty()) return;
+  if (!step.has("type", "Metaspace")) throw unknown_step();
+  if (!step.has("replacement", written_space)) throw step.get("replacement", "U+2581").mismatch("U+2581");
+  data.split_at_spaces = step.find<bool>("split").value_or(true);
+  const auto scheme = step.find<std::string_view>("prepend_scheme");
+  const bool never = scheme ? *scheme == "never" : !step.find<bool>("add_prefix_space").value_or(true);
   if (never) return;
-  if (!normalizer.empty()) scheme.fail("\"never\" where the normalizer writes spaces");
-  if (scheme.is("first")) {
-    data.space_prefix = SpacePrefix::first_part;
-  } else if (scheme.is("always") || scheme.is_null()) {
+  if (!normalizer.empty()) {
+    constexpr std::string_view expected = "\"never\" where the normalizer writes spaces";
+    throw step.get("prepend_scheme", expected).mismatch(expected);
+  }
+  if (!scheme || *scheme == "always") {
     data.space_prefix = SpacePrefix::each_part_without;
+  } else if (*scheme == "first") {
+    data.space_prefix = SpacePrefix::first_part;
   } else {
-    scheme.fail("\"first\", \"always\" or \"never\"");
+    throw step.get("prepend_scheme").mismatch("\"first\", \"always\" or \"never\"");
   }
 }
 
-inline ByteFallbackTokenizer read_byte_fallback(const JsonField& root, const std::vector<JsonField>& pre_tokenizer,
+inline ByteFallbackTokenizer read_byte_fallback(const JsonValue& root, const std::vector<JsonValue>& pre_tokenizer,
                                                 const JsonTokens& tokens, TokenTableData common) {
-  const JsonField model = root["model"];
-  if (model["ignore_merges"].boolean(false)) model["ignore_merges"].fail("false without a \"ByteLevel\" pre-tokenizer");
+  const JsonValue model = root.get("model");
+  if (model.find<bool>("ignore_merges").value_or(false)) {
+    throw model.get("ignore_merges").mismatch("false without a \"ByteLevel\" pre-tokenizer");
+  }
   ByteFallbackData data;
   static_cast<TokenTableData&>(data) = std::move(common);
   read_written_spaces(root, pre_tokenizer, data);
   data.unknown.reset();
-  if (const JsonField unknown = model["unk_token"]; !unknown.is_null()) {
-    data.unknown = tokens.find(unknown.text());
-    if (!data.unknown) unknown.fail("a token of the vocabulary");
+  if (const auto unknown = model.find("unk_token")) {
+    data.unknown = tokens.find(unknown->as<std::string_view>());
+    if (!data.unknown) throw unknown->mismatch("a token of the vocabulary");
   }
-  data.merges = read_json_merges(model["merges"]);
-  data.fuse_unknown = model["fuse_unk"].boolean(false);
-  data.byte_fallback = model["byte_fallback"].boolean(false);
+  data.merges = read_json_merges(model);
+  data.fuse_unknown = model.find<bool>("fuse_unk").value_or(false);
+  data.byte_fallback = model.find<bool>("byte_fallback").value_or(false);
   return ByteFallbackTokenizer(data);
 }
 
@@ -170,26 +183,25 @@ inline ByteFallbackTokenizer read_byte_fallback(const JsonField& root, const std
 /// expected and what was found, for anything else.
 inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const std::string& path,
                                                  const SpecialTokens& special = {}) {
-  const nlohmann::json json = detail::parse_json(text, path);
-  const detail::JsonField root(json, path);
-  const detail::JsonField model = root["model"];
-  const bool unigram = model["type"].is("Unigram");
-  if (!unigram && !model["type"].is("BPE") && !(model["type"].is_null() && !model["merges"].is_null())) {
-    model["type"].fail("\"BPE\" or \"Unigram\"");
+  const JsonValue root = JsonValue::parse(text, path, detail::tokenizer_json_limits);
+  const JsonValue model = root.get("model", "an object");
+  const bool unigram = model.has("type", "Unigram");
+  if (!unigram && !model.has("type", "BPE") && (model.find("type") || !model.find("merges"))) {
+    constexpr std::string_view expected = "\"BPE\" or \"Unigram\"";
+    throw model.get("type", expected).mismatch(expected);
   }
   detail::JsonTokenCollector collector;
+  const JsonValue vocabulary = model.get("vocab", "the tokens");
   if (unigram) {
-    const detail::JsonField vocabulary = model["vocab"];
-    for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-      const detail::JsonField entry = vocabulary[i];
-      if (entry.size() != 2) entry.fail("[\"piece\", score]");
-      collector.add(entry, static_cast<std::int32_t>(i), entry[std::size_t{0}].text());
+    std::int32_t id = 0;
+    for (const JsonValue& entry : vocabulary.elements()) {
+      const std::vector<JsonValue> parts = entry.elements();
+      if (parts.size() != 2) throw entry.mismatch("[\"piece\", score]");
+      collector.add(entry, id++, parts[0].as<std::string_view>());
     }
   } else {
-    const detail::JsonField vocabulary = model["vocab"];
-    if (!vocabulary.json().is_object()) vocabulary.fail("an object");
-    for (const auto& [token, id] : vocabulary.json().items()) {
-      collector.add(vocabulary, vocabulary[token].id(), token);
+    for (const JsonMember& token : vocabulary.members()) {
+      collector.add(token.value, detail::json_token_id(token.value), token.key);
     }
   }
   const detail::JsonTokens tokens = detail::read_json_tokens(root, collector);
@@ -199,13 +211,13 @@ inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const st
   common.added_token_rules = tokens.rules;
   detail::set_special_tokens(root, special, common, tokens);
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (const detail::JsonField field = model[key]; !field.is_null() && !field.is("") && field.json() != 0.0) {
-      field.fail("null");
+    if (const auto value = model.find(key); value && !value->is("") && value->json() != 0.0) {
+      throw value->mismatch("null");
     }
   }
   try {
     if (unigram) return detail::read_unigram(root, common);
-    const auto steps = detail::unrolled_steps(root["pre_tokenizer"], "pretokenizers");
+    const auto steps = detail::unrolled_steps(root, "pre_tokenizer", "pretokenizers");
     if (const auto name = detail::byte_level_pre_tokenizer(steps)) {
       return detail::read_byte_level(root, *name, tokens, std::move(common));
     }

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/mapped_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/tokenizer/any_tokenizer.hpp>
@@ -64,16 +64,17 @@ inline AnyTokenizer make_hugging_face_tokenizer(HuggingFaceTokenizer tokenizer, 
 }
 
 /// The text of a special token, written as a string or as an object with "content".
-inline std::optional<std::string> special_token_text(const JsonField& field) {
-  if (field.is_null()) return std::nullopt;
-  return field.json().is_object() ? field["content"].text() : field.text();
+inline std::optional<std::string> special_token_text(const std::optional<JsonValue>& value) {
+  if (!value) return std::nullopt;
+  return value->is_object() ? value->get<std::string>("content") : value->as<std::string>();
 }
 
 /// The id of a model's configuration: of a list the first.
-inline std::optional<std::int32_t> configured_id(const JsonField& field) {
-  if (field.is_null()) return std::nullopt;
-  if (!field.json().is_array()) return field.id();
-  return field.size() == 0 ? std::nullopt : std::optional(field[std::size_t{0}].id());
+inline std::optional<std::int32_t> configured_id(const std::optional<JsonValue>& value) {
+  if (!value) return std::nullopt;
+  if (!value->is_array()) return json_token_id(*value);
+  const std::vector<JsonValue> ids = value->elements();
+  return ids.empty() ? std::nullopt : std::optional(json_token_id(ids[0]));
 }
 
 /// What the files of a folder say of special tokens. tokenizer_config.json comes before special_tokens_map.json, and
@@ -92,30 +93,26 @@ inline SpecialTokens read_special_tokens(const std::filesystem::path& folder) {
                           {"pad_token", &special.padding, &special.padding_id}};
   const auto with_file = [&](const char* name, const auto& use) {
     const std::filesystem::path path = folder / name;
-    if (!std::filesystem::exists(path)) return;
-    const std::string path_text = path.string();
-    const nlohmann::json json = parse_json(read_text(path), path_text);
-    use(JsonField(json, path_text));
+    if (std::filesystem::exists(path)) use(JsonValue::load(path.string(), tokenizer_json_limits));
   };
   for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    with_file(file, [&](const JsonField& root) {
+    with_file(file, [&](const JsonValue& root) {
       for (Name& name : names) {
-        const JsonField field = root[name.key];
         if (name.settled || !root.json().contains(name.key)) continue;
-        *name.text = special_token_text(field);
+        *name.text = special_token_text(root.find(name.key));
         name.settled = true;
       }
       for (const auto& [key, flag] :
            {std::pair("add_bos_token", &special.add_bos), std::pair("add_eos_token", &special.add_eos)}) {
-        if (const JsonField field = root[key]; !field.is_null() && !*flag) *flag = field.boolean(false);
+        if (!*flag) *flag = root.find<bool>(key);
       }
     });
   }
   for (const char* file : {"generation_config.json", "config.json"}) {
-    with_file(file, [&](const JsonField& root) {
+    with_file(file, [&](const JsonValue& root) {
       for (Name& name : names) {
         if (name.settled || name.id == nullptr || *name.id) continue;
-        *name.id = configured_id(root[name.key + "_id"]);
+        *name.id = configured_id(root.find(name.key + "_id"));
       }
     });
   }

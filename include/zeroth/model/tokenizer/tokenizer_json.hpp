@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
@@ -21,102 +20,32 @@
 
 namespace zeroth::model::detail {
 
-/// Throws InvalidFile, naming the file, if the text is no JSON, or nested so deeply that a recursion over it is unsafe.
-inline nlohmann::json parse_json(std::string_view text, const std::string& path) {
-  constexpr int deepest = 64;
-  const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > deepest) throw InvalidFile(path + ": expected JSON nested at most 64 deep");
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text.begin(), text.end(), check_depth);
-  } catch (const nlohmann::json::exception& error) {
-    throw InvalidFile(path + ": expected JSON, found " + printable(error.what()));
-  }
+/// What tokenizer.json may have: large vocabularies take some tens of megabytes.
+inline constexpr JsonLimits tokenizer_json_limits{.bytes = std::size_t{256} << 20};
+
+/// A token's id.
+inline std::int32_t json_token_id(const JsonValue& value) {
+  const auto id = decode_json<std::int32_t>(value.json());
+  if (!id || *id < 0) throw value.mismatch("an id from 0 to 2^31 - 1");
+  return *id;
 }
 
-/// A field of a JSON file that knows its path, for messages: "path: field 'model.type': expected ..., found ...".
-class JsonField {
- public:
-  using Json = nlohmann::json;
-
-  JsonField(const Json& value, const std::string& file) : value_(&value), file_(&file) {}
-
-  const Json& json() const { return *value_; }
-  const std::string& name() const { return name_; }
-
-  [[noreturn]] void fail(const std::string& expected) const {
-    throw InvalidFile(*file_ + ": field '" + name_ + "': expected " + expected + ", found " + found());
-  }
-
-  /// The member `key` of an object, null where it is missing. Fails if this is no object.
-  JsonField operator[](const std::string& key) const {
-    static const Json null;
-    if (!value_->is_object()) fail("an object");
-    const auto member = value_->find(key);
-    return {member == value_->end() ? null : *member, *file_, name_.empty() ? key : name_ + "." + key};
-  }
-
-  /// An element of an array.
-  JsonField operator[](std::size_t i) const { return {(*value_)[i], *file_, name_ + "[" + std::to_string(i) + "]"}; }
-
-  bool is_null() const { return value_->is_null(); }
-
-  /// The number of elements. Fails if this is no array.
-  std::size_t size() const {
-    if (!value_->is_array()) fail("an array");
-    return value_->size();
-  }
-
-  const std::string& text() const {
-    if (!value_->is_string()) fail("a string");
-    return value_->get_ref<const std::string&>();
-  }
-
-  /// A token's id.
-  std::int32_t id() const {
-    if (!value_->is_number_integer() || *value_ < 0 || *value_ > std::numeric_limits<std::int32_t>::max()) {
-      fail("an id from 0 to 2^31 - 1");
-    }
-    return value_->get<std::int32_t>();
-  }
-
-  bool boolean(bool otherwise) const {
-    if (value_->is_null()) return otherwise;
-    if (!value_->is_boolean()) fail("true or false");
-    return value_->get<bool>();
-  }
-
-  /// Whether this is that string.
-  bool is(std::string_view text) const { return value_->is_string() && value_->get_ref<const std::string&>() == text; }
-
- private:
-  JsonField(const Json& value, const std::string& file, std::string name)
-      : value_(&value), file_(&file), name_(std::move(name)) {}
-
-  /// The value where it is short, what it is where it is not.
-  std::string found() const {
-    if (value_->is_array() && value_->size() > 8) return "an array of " + std::to_string(value_->size());
-    if (value_->is_object() && value_->size() > 8) return "an object of " + std::to_string(value_->size());
-    return printable(value_->dump());
-  }
-
-  const Json* value_;
-  const std::string* file_;
-  std::string name_;
-};
-
-/// The elements of a "Sequence" whose steps are in `list`, sequences in it unrolled; a single step; none for null.
-inline void unroll_steps(const JsonField& step, const std::string& list, std::vector<JsonField>& steps) {
-  if (step.is_null()) return;
-  if (!step["type"].is("Sequence")) return steps.push_back(step);
-  const JsonField elements = step[list];
-  for (std::size_t i = 0; i < elements.size(); ++i) unroll_steps(elements[i], list, steps);
+/// The values of the array `key`; none where there is none or null.
+inline std::vector<JsonValue> find_elements(const JsonValue& object, std::string_view key) {
+  const auto array = object.find(key);
+  return array ? array->elements() : std::vector<JsonValue>{};
 }
 
-inline std::vector<JsonField> unrolled_steps(const JsonField& step, const std::string& list) {
-  std::vector<JsonField> steps;
-  unroll_steps(step, list, steps);
+inline void unroll_steps(const JsonValue& step, std::string_view list, std::vector<JsonValue>& steps) {
+  if (!step.has("type", "Sequence")) return steps.push_back(step);
+  for (const JsonValue& element : step.get(list, "an array").elements()) unroll_steps(element, list, steps);
+}
+
+/// The steps under `key`: those in the `list` of a "Sequence", sequences in it unrolled, or a single one; none for
+/// null.
+inline std::vector<JsonValue> unrolled_steps(const JsonValue& root, std::string_view key, std::string_view list) {
+  std::vector<JsonValue> steps;
+  if (const auto step = root.find(key)) unroll_steps(*step, list, steps);
   return steps;
 }
 
@@ -139,21 +68,21 @@ struct JsonTokens {
 /// Puts tokens at their ids.
 class JsonTokenCollector {
  public:
-  void add(const JsonField& where, std::int32_t id, std::string_view text) {
+  void add(const JsonValue& where, std::int32_t id, std::string_view text) {
     const auto [entry, is_new] = texts_.try_emplace(id, text);
     if (!is_new && entry->second != text) {
-      where.fail("an id of its own, not that of \"" + printable(entry->second) + "\"");
+      throw where.mismatch("an id of its own, not that of \"" + printable(entry->second) + "\"");
     }
   }
 
   /// The tokens; an id below the highest that none has is an unused token without text. Fails if the highest is far
   /// beyond the number of tokens.
-  JsonTokens tokens(const JsonField& where) const {
-    if (texts_.empty()) where.fail("tokens");
+  JsonTokens tokens(const JsonValue& where) const {
+    if (texts_.empty()) throw where.mismatch("tokens");
     const auto highest = static_cast<std::size_t>(texts_.rbegin()->first);
     if (highest > texts_.size() + 65536) {
-      where.fail("ids up to about the number of tokens, " + std::to_string(texts_.size()) + ", not " +
-                 std::to_string(highest));
+      throw where.mismatch("ids up to about the number of tokens, " + std::to_string(texts_.size()) + ", not " +
+                           std::to_string(highest));
     }
     JsonTokens result;
     result.texts.resize(highest + 1);
@@ -170,23 +99,24 @@ class JsonTokenCollector {
 };
 
 /// The tokens of the model, in `collector`, and the added tokens.
-inline JsonTokens read_json_tokens(const JsonField& root, JsonTokenCollector& collector) {
-  const JsonField added = root["added_tokens"];
-  const std::size_t count = added.is_null() ? 0 : added.size();
-  for (std::size_t i = 0; i < count; ++i) collector.add(added[i], added[i]["id"].id(), added[i]["content"].text());
-  JsonTokens tokens = collector.tokens(root["model"]["vocab"]);
-  for (std::size_t i = 0; i < count; ++i) {
-    const JsonField token = added[i];
-    const std::int32_t id = token["id"].id();
-    const bool special = token["special"].boolean(false);
-    if (!special && token["single_word"].boolean(false))
-      token["single_word"].fail("false for a token that is not special");
+inline JsonTokens read_json_tokens(const JsonValue& root, JsonTokenCollector& collector) {
+  const std::vector<JsonValue> added = find_elements(root, "added_tokens");
+  for (const JsonValue& token : added) {
+    collector.add(token, json_token_id(token.get("id")), token.get<std::string_view>("content"));
+  }
+  JsonTokens tokens = collector.tokens(root.get("model").get("vocab"));
+  for (const JsonValue& token : added) {
+    const std::int32_t id = json_token_id(token.get("id"));
+    const bool special = token.find<bool>("special").value_or(false);
+    if (!special && token.find<bool>("single_word").value_or(false)) {
+      throw token.get("single_word").mismatch("false for a token that is not special");
+    }
     tokens.types[static_cast<std::size_t>(id)] =
         static_cast<std::int32_t>(special ? TokenType::control : TokenType::user_defined);
     const AddedTokenRule rule{.id = id,
-                              .strip_left = token["lstrip"].boolean(false),
-                              .strip_right = token["rstrip"].boolean(false),
-                              .normalized = token["normalized"].boolean(!special)};
+                              .strip_left = token.find<bool>("lstrip").value_or(false),
+                              .strip_right = token.find<bool>("rstrip").value_or(false),
+                              .normalized = token.find<bool>("normalized").value_or(!special)};
     if (rule.strip_left || rule.strip_right || rule.normalized) tokens.rules.push_back(rule);
   }
   return tokens;
@@ -198,48 +128,47 @@ struct JsonTemplate {
   std::optional<std::int32_t> after;
 };
 
-inline JsonTemplate read_json_template(const JsonField& root) {
+inline JsonTemplate read_json_template(const JsonValue& root) {
   JsonTemplate result;
-  for (const JsonField& step : unrolled_steps(root["post_processor"], "processors")) {
+  for (const JsonValue& step : unrolled_steps(root, "post_processor", "processors")) {
     // It trims the places of tokens in the text, not the tokens.
-    if (step["type"].is("ByteLevel")) continue;
-    if (!step["type"].is("TemplateProcessing")) step.fail("\"TemplateProcessing\" or \"ByteLevel\"");
-    const JsonField single = step["single"];
+    if (step.has("type", "ByteLevel")) continue;
+    if (!step.has("type", "TemplateProcessing")) throw step.mismatch("\"TemplateProcessing\" or \"ByteLevel\"");
+    const JsonValue single = step.get("single", "an array");
     bool after = false;
-    for (std::size_t i = 0; i < single.size(); ++i) {
-      if (const JsonField sequence = single[i]["Sequence"]; !sequence.is_null()) {
-        if (after) single.fail("one sequence");
+    for (const JsonValue& part : single.elements()) {
+      if (part.find("Sequence")) {
+        if (after) throw single.mismatch("one sequence");
         after = true;
         continue;
       }
       std::optional<std::int32_t>& id = after ? result.after : result.before;
-      if (id) single.fail("at most one special token before the text and one after it");
-      const std::string& name = single[i]["SpecialToken"]["id"].text();
-      const JsonField ids = step["special_tokens"][name]["ids"];
-      if (ids.size() != 1) ids.fail("one id");
-      id = ids[0].id();
+      if (id) throw single.mismatch("at most one special token before the text and one after it");
+      const auto name = part.get("SpecialToken").get<std::string_view>("id");
+      const JsonValue ids = step.get("special_tokens").get(name).get("ids");
+      const std::vector<JsonValue> all = ids.elements();
+      if (all.size() != 1) throw ids.mismatch("one id");
+      id = json_token_id(all[0]);
     }
-    if (!after) single.fail("a sequence");
+    if (!after) throw single.mismatch("a sequence");
   }
   return result;
 }
 
 /// The merges, each "left right" or ["left", "right"].
-inline std::vector<MergeTexts> read_json_merges(const JsonField& merges) {
+inline std::vector<MergeTexts> read_json_merges(const JsonValue& model) {
   std::vector<MergeTexts> result;
-  const std::size_t count = merges.size();
-  result.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const JsonField merge = merges[i];
-    if (merge.json().is_array() && merge.size() == 2) {
-      result.push_back({merge[std::size_t{0}].text(), merge[std::size_t{1}].text()});
+  for (const JsonValue& merge : model.get("merges", "an array").elements()) {
+    if (merge.is_array()) {
+      const std::vector<JsonValue> sides = merge.elements();
+      if (sides.size() != 2) throw merge.mismatch("\"left right\" or [\"left\", \"right\"]");
+      result.push_back({sides[0].as<std::string_view>(), sides[1].as<std::string_view>()});
       continue;
     }
-    if (!merge.json().is_string()) merge.fail("\"left right\" or [\"left\", \"right\"]");
-    const std::string_view text = merge.text();
+    const auto text = merge.as<std::string_view>();
     const std::size_t space = text.find(' ');
     if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
-      merge.fail("two tokens separated by one space");
+      throw merge.mismatch("two tokens separated by one space");
     }
     result.push_back({text.substr(0, space), text.substr(space + 1)});
   }
@@ -247,29 +176,41 @@ inline std::vector<MergeTexts> read_json_merges(const JsonField& merges) {
 }
 
 /// The name of a known byte-level pre-tokenizer; nothing if the steps are another.
-inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vector<JsonField>& steps) {
-  if (steps.empty() || steps.size() > 2 || !steps.back()["type"].is("ByteLevel")) return std::nullopt;
-  const JsonField& byte_level = steps.back();
-  if (byte_level["add_prefix_space"].boolean(true)) byte_level["add_prefix_space"].fail("false");
-  const bool gpt2_words = byte_level["use_regex"].boolean(true);
+inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vector<JsonValue>& steps) {
+  if (steps.empty() || steps.size() > 2 || !steps.back().has("type", "ByteLevel")) return std::nullopt;
+  const JsonValue& byte_level = steps.back();
+  // Where a key is missing, it is true.
+  if (byte_level.find<bool>("add_prefix_space").value_or(true)) {
+    throw byte_level.get("add_prefix_space", "false").mismatch("false");
+  }
+  const bool gpt2_words = byte_level.find<bool>("use_regex").value_or(true);
   if (steps.size() == 1) {
-    if (!gpt2_words) byte_level["use_regex"].fail("true, or a \"Split\" before it");
+    if (!gpt2_words) throw byte_level.get("use_regex").mismatch("true, or a \"Split\" before it");
     return "gpt-2";
   }
-  const JsonField& first = steps[0];
-  if (first["type"].is("Digits") && first["individual_digits"].boolean(false) && gpt2_words) return "smollm";
-  if (!first["type"].is("Split") || gpt2_words || !first["behavior"].is("Isolated") || first["invert"].boolean(false)) {
+  const JsonValue& first = steps[0];
+  if (first.has("type", "Digits") && first.find<bool>("individual_digits").value_or(false) && gpt2_words) {
+    return "smollm";
+  }
+  if (!first.has("type", "Split") || gpt2_words || !first.has("behavior", "Isolated") ||
+      first.find<bool>("invert").value_or(false)) {
     return std::nullopt;
   }
-  const JsonField pattern = first["pattern"]["Regex"];
+  const JsonValue pattern = first.get("pattern").get("Regex", "the pattern of LLaMA-3 or of Qwen2");
   if (pattern.is(llama3_pattern)) return "llama-bpe";
   if (pattern.is(qwen2_pattern)) return "qwen2";
-  pattern.fail("the pattern of LLaMA-3 or of Qwen2");
+  throw pattern.mismatch("the pattern of LLaMA-3 or of Qwen2");
+}
+
+/// Whether a step's pattern is that text: of the kind "String" or "Regex".
+inline bool has_pattern(const JsonValue& step, std::string_view kind, std::string_view text) {
+  const auto pattern = step.find("pattern");
+  return pattern && pattern->is_object() && pattern->has(kind, text);
 }
 
 /// Whether a normalizer step replaces each space by U+2581.
-inline bool writes_spaces(const JsonField& step) {
-  return step["type"].is("Replace") && step["pattern"]["String"].is(" ") && step["content"].is(written_space);
+inline bool writes_spaces(const JsonValue& step) {
+  return step.has("type", "Replace") && has_pattern(step, "String", " ") && step.has("content", written_space);
 }
 
 }  // namespace zeroth::model::detail

@@ -53,55 +53,54 @@ inline std::string to_base64(std::string_view bytes) {
 }
 
 /// The normalisation of a SentencePiece model, from the normalizer and the pre-tokenizer that Hugging Face made of it.
-inline void read_unigram_normalization(const JsonField& root, SentencePieceModel& model) {
+inline void read_unigram_normalization(const JsonValue& root, SentencePieceModel& model) {
   model.remove_extra_whitespaces = false;
-  for (const JsonField& step : unrolled_steps(root["normalizer"], "normalizers")) {
-    if (step["type"].is("Precompiled")) {
-      const auto charsmap = from_base64(step["precompiled_charsmap"].text());
-      if (!charsmap || !model.charsmap.empty()) step["precompiled_charsmap"].fail("one, in base 64");
+  for (const JsonValue& step : unrolled_steps(root, "normalizer", "normalizers")) {
+    if (step.has("type", "Precompiled")) {
+      const JsonValue rules = step.get("precompiled_charsmap", "one, in base 64");
+      const auto charsmap = from_base64(rules.as<std::string_view>());
+      if (!charsmap || !model.charsmap.empty()) throw rules.mismatch("one, in base 64");
       model.charsmap = *charsmap;
-    } else if (step["type"].is("Replace") && step["pattern"]["Regex"].is(" {2,}")) {
+    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", " {2,}")) {
       model.remove_extra_whitespaces = true;
-    } else if (!step["type"].is("Strip") && !writes_spaces(step)) {
-      step.fail("\"Precompiled\", \"Strip\" or a \"Replace\" of spaces");
+    } else if (!step.has("type", "Strip") && !writes_spaces(step)) {
+      throw step.mismatch("\"Precompiled\", \"Strip\" or a \"Replace\" of spaces");
     }
   }
   bool metaspace = false;
-  for (const JsonField& step : unrolled_steps(root["pre_tokenizer"], "pretokenizers")) {
-    if (step["type"].is("WhitespaceSplit")) {
+  for (const JsonValue& step : unrolled_steps(root, "pre_tokenizer", "pretokenizers")) {
+    if (step.has("type", "WhitespaceSplit")) {
       model.remove_extra_whitespaces = true;
       continue;
     }
-    if (!step["type"].is("Metaspace") || metaspace) step.fail("one \"Metaspace\", with or without \"WhitespaceSplit\"");
+    if (!step.has("type", "Metaspace") || metaspace) {
+      throw step.mismatch("one \"Metaspace\", with or without \"WhitespaceSplit\"");
+    }
     metaspace = true;
-    if (!step["replacement"].is(written_space)) step["replacement"].fail("U+2581");
-    const JsonField scheme = step["prepend_scheme"];
-    model.add_dummy_prefix = !scheme.is("never") && (!scheme.is_null() || step["add_prefix_space"].boolean(true));
+    if (!step.has("replacement", written_space)) throw step.get("replacement", "U+2581").mismatch("U+2581");
+    const auto scheme = step.find<std::string_view>("prepend_scheme");
+    model.add_dummy_prefix = scheme ? *scheme != "never" : step.find<bool>("add_prefix_space").value_or(true);
   }
-  if (!metaspace) root["pre_tokenizer"].fail("\"Metaspace\"");
+  if (!metaspace) throw root.get("pre_tokenizer", "\"Metaspace\"").mismatch("\"Metaspace\"");
 }
 
 /// The SentencePiece model that the file was made from.
-inline SentencePieceModel read_unigram(const JsonField& root, const TokenTableData& common) {
-  const JsonField fields = root["model"];
+inline SentencePieceModel read_unigram(const JsonValue& root, const TokenTableData& common) {
+  const JsonValue fields = root.get("model");
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::unigram;
-  model.byte_fallback = fields["byte_fallback"].boolean(false);
-  const JsonField vocabulary = fields["vocab"];
+  model.byte_fallback = fields.find<bool>("byte_fallback").value_or(false);
+  const std::vector<JsonValue> vocabulary = fields.get("vocab").elements();
   for (std::size_t i = 0; i < common.tokens.size(); ++i) {
     SentencePiece piece{.text = std::string(common.tokens[i]), .type = static_cast<TokenType>(common.token_types[i])};
-    if (i < vocabulary.size()) {
-      const JsonField score = vocabulary[i][std::size_t{1}];
-      if (!score.json().is_number()) score.fail("a number");
-      piece.score = score.json().get<float>();
-    }
+    if (i < vocabulary.size()) piece.score = vocabulary[i].elements()[1].as<float>();
     if (model.byte_fallback && piece.type == TokenType::normal && byte_of_token(piece.text))
       piece.type = TokenType::byte;
     model.pieces.push_back(std::move(piece));
   }
-  const JsonField unknown = fields["unk_id"];
-  const auto unknown_id = static_cast<std::size_t>(unknown.id());
-  if (unknown_id >= model.pieces.size()) unknown.fail("an id of the vocabulary");
+  const JsonValue unknown = fields.get("unk_id", "an id of the vocabulary");
+  const auto unknown_id = static_cast<std::size_t>(json_token_id(unknown));
+  if (unknown_id >= model.pieces.size()) throw unknown.mismatch("an id of the vocabulary");
   model.pieces[unknown_id].type = TokenType::unknown;
   read_unigram_normalization(root, model);
   model.bos = common.bos;
