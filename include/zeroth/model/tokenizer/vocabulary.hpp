@@ -23,13 +23,14 @@ class Vocabulary {
   static constexpr std::int32_t absent = -1;
 
   /// Copies `tokens`, in order of id. Of two tokens of the same text find() gives the later, as Hugging Face
-  /// `tokenizers` does. Throws InvalidArgument if there are none or too many for 32-bit ids and offsets.
+  /// `tokenizers` does. Throws InvalidArgument if none has any text, or there are too many for 32-bit ids and offsets.
   explicit Vocabulary(std::span<const std::string_view> tokens) {
     std::size_t bytes = 0;
     for (const std::string_view token : tokens) bytes += token.size();
-    if (tokens.empty() || std::max(bytes, tokens.size()) > std::size_t{std::numeric_limits<std::int32_t>::max()}) {
-      throw InvalidArgument("tokenizer tokens: expected at least one and less than 2^31 bytes in all, found " +
-                            std::to_string(tokens.size()) + " tokens of " + std::to_string(bytes) + " bytes");
+    if (bytes == 0 || std::max(bytes, tokens.size()) > std::size_t{std::numeric_limits<std::int32_t>::max()}) {
+      throw InvalidArgument(
+          "tokenizer tokens: expected at least one with a text and less than 2^31 bytes in all, found " +
+          std::to_string(tokens.size()) + " tokens of " + std::to_string(bytes) + " bytes");
     }
     texts_.reserve(bytes);
     ends_.reserve(tokens.size() + 1);
