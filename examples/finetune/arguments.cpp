@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "arguments.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 
+#include "completion.hpp"
+#include "help.hpp"
 #include "method_arguments.hpp"
 #include "option_types.hpp"
 #include "tasks/builtin_tasks.hpp"
@@ -22,16 +26,15 @@ namespace {
 
 void add_model(CLI::App& command, std::filesystem::path& model) {
   command
-      .add_option("--model", model,
-                  "the model: a GGUF file, or a folder with model.gguf or with config.json and safetensors")
+      .add_option("--model", model, "model: GGUF file, or folder with model.gguf or with config.json and safetensors")
       ->required()
       ->type_name("PATH");
 }
 
 void add_compute(CLI::App& command, ComputeOptions& options) {
   add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
-             "what the transformer runs on");
-  command.add_option("--threads", options.threads, "threads to compute with; all by default")
+             "what the transformer runs on: code of zeroth's own, or Eigen");
+  command.add_option("--threads", options.threads, "threads to compute with; default all")
       ->type_name("N")
       ->transform(whole_number<unsigned>(1, 4096));
 }
@@ -40,24 +43,26 @@ void add_task(CLI::App& command, TaskOptions& options) {
   add_model(command, options.model);
   command.add_option("--task", options.task, "task: " + builtin_task_names() + ", or a task file, FILE.json")
       ->required()
-      ->type_name("NAME");
+      ->type_name("TASK");
   command
       .add_option("--data", options.data,
-                  "folder with the task's files, or the folder above it; or the file, if the task has one alone")
+                  "folder with the task's files, or the one above it, or the file of a task that has one alone")
       ->required()
       ->type_name("PATH");
-  command.add_option("--eval-examples", options.evaluation_examples, "held-out examples to evaluate on")
+  command.add_option("--eval-examples", options.evaluation_examples, "held-out examples to evaluate on, at most")
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(1))
       ->capture_default_str();
   command
       .add_option("--max-tokens", options.max_tokens,
-                  "longest sequence; a longer prompt loses its beginning (default 512, or the model's context)")
+                  "longest sequence, in tokens; a longer prompt loses its beginning; default 512, or the model's "
+                  "context if that is "
+                  "shorter")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(2));
   command
       .add_option("--shots", options.shots,
-                  "training examples, as many of each candidate, shown with their answers before each prompt")
+                  "training examples that are shown, with their answers, before each prompt; as many of each candidate")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(0, 1024))
       ->capture_default_str();
@@ -71,14 +76,19 @@ void add_seed(CLI::App& command, TaskOptions& options, std::string const& help) 
       ->capture_default_str();
 }
 
+/// "default 400", or "default 1 for s-mezo, 2 for mezo, ..." where methods differ.
 std::string per_method(auto value_of) {
-  std::string text = "default";
-  for (Method method : {Method::s_mezo, Method::mezo, Method::r_mezo}) {
-    std::array<char, 64> number{};
-    std::snprintf(number.data(), number.size(), "%s%g for %s", method == Method::s_mezo ? " " : ", ",
-                  static_cast<double>(value_of(defaults_of(method))), std::string(to_string(method)).c_str());
-    text += number.data();
-  }
+  auto text_of = [&](Method method) {
+    std::array<char, 32> number{};
+    std::snprintf(number.data(), number.size(), "%g", static_cast<double>(value_of(defaults_of(method))));
+    return std::string(number.data());
+  };
+  constexpr std::array methods{Method::s_mezo, Method::mezo, Method::r_mezo};
+  std::string const first = text_of(methods[0]);
+  if (text_of(methods[1]) == first && text_of(methods[2]) == first) return "default " + first;
+  std::string text;
+  for (Method method : methods)
+    text += (text.empty() ? "default " : ", ") + text_of(method) + " for " + std::string(to_string(method));
   return text;
 }
 
@@ -86,12 +96,12 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   CLI::App& command = *app.add_subcommand("finetune", "Fine-tune a model on a task with forward passes alone");
   command.group("Commands");
   command.footer(
-      "Writes OUT/metrics.jsonl as it goes, and OUT/summary.json and OUT/model at the end.\n"
-      "Ctrl-C ends the run after the step in hand: the model is saved and evaluated, and the exit code is 130.\n"
-      "A second Ctrl-C aborts at once.");
+      "Writes DIR/metrics.jsonl as it goes, and DIR/summary.json and DIR/model at the\n"
+      "end. Ctrl-C ends the run after the step in hand: the model is saved and\n"
+      "evaluated, and the exit code is 130. A second Ctrl-C aborts at once.");
   add_task(command, options);
   command.add_option("--out", options.out, "folder of the run; made if it is not there")->required()->type_name("DIR");
-  command.add_flag("--overwrite", options.overwrite, "replace an earlier run in OUT");
+  command.add_flag("--overwrite", options.overwrite, "replace an earlier run in DIR");
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
              "form of the tuned model");
 
@@ -129,7 +139,7 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
       ->capture_default_str();
   command
       .add_option("--eval-every", options.evaluate_every,
-                  "steps between evaluations; 0: only before and after; default a tenth of the steps")
+                  "steps between evaluations; 0: before and after alone; default a tenth of the steps, at least 100")
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(0));
   add_seed(command, options, "seed of the noise, the batches and the choice of training examples and shots");
@@ -139,6 +149,7 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
 CLI::App& add_eval(CLI::App& app, EvalOptions& options) {
   CLI::App& command = *app.add_subcommand("eval", "Evaluate a model on the held-out examples of a task");
   command.group("Commands");
+  command.footer("Example:\n  zeroth eval --model model.gguf --task sst2 --data DIR --output eval.json");
   add_task(command, options);
   command.add_option("--output", options.output, "JSON file to write")->required()->type_name("FILE");
   add_seed(command, options, "seed of the choice of shots");
@@ -149,13 +160,14 @@ CLI::App& add_tasks(CLI::App& app, TasksOptions& options) {
   CLI::App& command = *app.add_subcommand("tasks", "List the built-in tasks, or print the task file of one");
   command.group("Commands");
   command.add_option("name", options.name, "task whose file is printed, a start for one of your own")
-      ->type_name("NAME");
+      ->type_name(builtin_task_names("|"));
   return command;
 }
 
 CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
-  CLI::App& command = *app.add_subcommand("score", "Give the log-probability of each token of each line of a text");
+  CLI::App& command = *app.add_subcommand("score", "Give the log-probability of each token of a text");
   command.group("Commands");
+  command.footer("Example:\n  zeroth score --model model.gguf --input lines.txt --output scores.jsonl");
   add_model(command, options.model);
   command.add_option("--input", options.input, "text file, a sequence a line")->required()->type_name("FILE");
   command.add_option("--output", options.output, "JSON Lines file to write")->required()->type_name("FILE");
@@ -164,23 +176,30 @@ CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
 }
 
 CLI::App& add_generate(CLI::App& app, GenerateOptions& options) {
-  CLI::App& command = *app.add_subcommand("generate", "Go on with a text, token by token, until the model ends it");
+  CLI::App& command = *app.add_subcommand("generate", "Continue a text, token by token");
   command.group("Commands");
+  command.footer("Example:\n  zeroth generate --model model.gguf --prompt \"The film was\" --temperature 0.8");
   add_model(command, options.model);
-  command.add_option("--prompt", options.prompt, "the text to go on with")->required()->type_name("TEXT");
-  command.add_option("--max-new-tokens", options.max_new_tokens, "tokens to make at most")
+  command.add_option("--prompt", options.prompt, "text to continue")->required()->type_name("TEXT");
+  command
+      .add_option("--max-new-tokens", options.max_new_tokens,
+                  "how many tokens to make at most; fewer where the model ends the text")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(1))
       ->capture_default_str();
-  command.add_option("--temperature", options.sampling.temperature, "what logits are divided by; 0: no chance")
+  command
+      .add_option("--temperature", options.sampling.temperature,
+                  "randomness of the draw, by which the logits are divided; 0 takes the likeliest token")
       ->type_name("X")
       ->check(real_number(Bounds::not_negative))
       ->capture_default_str();
-  command.add_option("--top-k", options.sampling.top_k, "draw among the N likeliest tokens; 0: all")
+  command.add_option("--top-k", options.sampling.top_k, "draw among the N likeliest tokens alone; 0: among all")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(0))
       ->capture_default_str();
-  command.add_option("--top-p", options.sampling.top_p, "draw among the likeliest tokens of this probability together")
+  command
+      .add_option("--top-p", options.sampling.top_p,
+                  "draw among the likeliest tokens alone that make up this probability together")
       ->type_name("P")
       ->check(real_number(Bounds::probability))
       ->capture_default_str();
@@ -195,6 +214,7 @@ CLI::App& add_generate(CLI::App& app, GenerateOptions& options) {
 CLI::App& add_tokenize(CLI::App& app, TokenizeOptions& options) {
   CLI::App& command = *app.add_subcommand("tokenize", "Give the tokens of each line of a text");
   command.group("Commands");
+  command.footer("Example:\n  zeroth tokenize --model model.gguf --input lines.txt");
   add_model(command, options.model);
   command.add_option("--input", options.input, "text file")->required()->type_name("FILE");
   command.add_option("--output", options.output, "JSON Lines file to write")->type_name("FILE")->capture_default_str();
@@ -204,11 +224,12 @@ CLI::App& add_tokenize(CLI::App& app, TokenizeOptions& options) {
 CLI::App& add_export(CLI::App& app, ExportOptions& options) {
   CLI::App& command = *app.add_subcommand("export", "Write a model in another form or type");
   command.group("Commands");
+  command.footer("Example:\n  zeroth export --model FOLDER --to gguf --dtype f16 --output model.gguf");
   add_model(command, options.model);
-  add_choice(command, "--to", options.to, std::array{SaveFormat::safetensors, SaveFormat::gguf}, "form");
+  add_choice(command, "--to", options.to, std::array{SaveFormat::safetensors, SaveFormat::gguf}, "form to write");
   add_choice(command, "--dtype", options.dtype,
              std::array{model::TensorType::f32, model::TensorType::f16, model::TensorType::bf16},
-             "type of the weights");
+             "type that the weights are written in");
   command.add_option("--output", options.output, "folder (safetensors) or file (gguf) to write")
       ->required()
       ->type_name("PATH");
@@ -224,6 +245,19 @@ CLI::App& add_inspect(CLI::App& app, InspectOptions& options) {
   return command;
 }
 
+CLI::App& add_completion(CLI::App& app, Shell& shell) {
+  CLI::App& command = *app.add_subcommand("completion", "Print a script that lets a shell complete commands");
+  command.group("Commands");
+  command.footer(
+      "Examples:\n"
+      "  source <(zeroth completion bash)    in ~/.bashrc\n"
+      "  source <(zeroth completion zsh)     in ~/.zshrc, after compinit\n"
+      "  zeroth completion fish > ~/.config/fish/completions/zeroth.fish");
+  add_named_value(command, "shell", shell, std::array{Shell::bash, Shell::zsh, Shell::fish}, "shell to write it for")
+      ->required();
+  return command;
+}
+
 void check(FinetuneOptions const& options) {
   check_method(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
@@ -235,20 +269,27 @@ void check(FinetuneOptions const& options) {
                           std::to_string(options.batch_size) + ", found " + std::to_string(options.micro_batches));
 }
 
-/// What CLI11 has to say, on one line and without its class names.
-std::string message_of(CLI::ParseError const& error) {
+/// What is wrong with the words that CLI11 could not use: a word that it does not know comes before what is missing.
+std::string message_of(CLI::App const& app, CLI::ParseError const& error, std::vector<std::string> const& words) {
+  std::vector<CLI::App*> const commands = app.get_subcommands();
+  CLI::App const& command = commands.empty() ? app : *commands[0];
+  std::string const name = commands.empty() ? app.get_name() : app.get_name() + " " + command.get_name();
   std::string text = error.what();
   text = text.substr(0, text.find('\n'));
-  return text + "; see zeroth --help";
+  if (commands.empty() && (words.empty() || !words[0].starts_with('-')))
+    text = "expected a command" + (words.empty() ? ", found none" : found(words[0]));
+  else if (std::vector<std::string> const unknown = command.remaining(); !unknown.empty())
+    text = "expected an option of " + name + found(unknown[0]);
+  return text + "; see " + name + " --help";
 }
 
 }  // namespace
 
 Command parse_arguments(int argc, char const* const* argv) {
-  CLI::App app("Fine-tunes language models with forward passes alone: MeZO and Sparse MeZO.", "zeroth");
+  CLI::App app("Fine-tunes language models with forward passes alone: Sparse MeZO, MeZO and R-MeZO.", "zeroth");
+  app.formatter(help_formatter());
   app.set_version_flag("--version", std::string("zeroth ") + version);
   app.require_subcommand(1);
-  app.get_formatter()->column_width(28);
 
   FinetuneOptions finetune;
   EvalOptions eval;
@@ -258,6 +299,7 @@ Command parse_arguments(int argc, char const* const* argv) {
   ExportOptions exported;
   InspectOptions inspect;
   TasksOptions tasks;
+  Shell shell{};
   CLI::App const& finetune_command = add_finetune(app, finetune);
   CLI::App const& eval_command = add_eval(app, eval);
   CLI::App const& score_command = add_score(app, score);
@@ -266,6 +308,15 @@ Command parse_arguments(int argc, char const* const* argv) {
   CLI::App const& export_command = add_export(app, exported);
   add_inspect(app, inspect);
   CLI::App const& tasks_command = add_tasks(app, tasks);
+  CLI::App const& completion_command = add_completion(app, shell);
+
+  app.footer(
+      "Examples:\n"
+      "  zeroth finetune --model model.gguf --task sst2 --data DIR --out OUT\n"
+      "  zeroth eval --model OUT/model --task sst2 --data DIR --output eval.json\n"
+      "  zeroth generate --model OUT/model --prompt \"The film was\"\n"
+      "\n"
+      "zeroth COMMAND --help lists the options of a command.");
 
   try {
     app.parse(argc, argv);
@@ -274,7 +325,7 @@ Command parse_arguments(int argc, char const* const* argv) {
   } catch (CLI::CallForVersion const& called) {
     return HelpText{std::string(called.what()) + "\n"};
   } catch (CLI::ParseError const& error) {
-    throw InvalidArgument(message_of(error));
+    throw InvalidArgument(message_of(app, error, {argv + std::min(argc, 1), argv + argc}));
   }
 
   if (finetune_command.parsed()) {
@@ -291,6 +342,7 @@ Command parse_arguments(int argc, char const* const* argv) {
   if (tokenize_command.parsed()) return tokenize;
   if (export_command.parsed()) return exported;
   if (tasks_command.parsed()) return tasks;
+  if (completion_command.parsed()) return HelpText{completion_script(app, shell)};
   return inspect;
 }
 

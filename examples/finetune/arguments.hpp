@@ -7,7 +7,7 @@
 
 namespace zeroth::cli {
 
-/// A text that was asked for (--help, --version) and is all there is to do.
+/// A text that was asked for (--help, --version, a completion script) and is all there is to do.
 struct HelpText {
   std::string text;
 };

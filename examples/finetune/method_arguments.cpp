@@ -15,14 +15,15 @@ namespace zeroth::cli {
 void add_method(CLI::App& command, MethodOptions& options) {
   command.option_defaults()->group("Method");
   add_choice(command, "--method", options.method, std::array{Method::s_mezo, Method::mezo, Method::r_mezo},
-             "which weights a step changes");
+             "which weights a step changes: the smallest of each matrix (s-mezo, the paper), all (mezo) or a random "
+             "share (r-mezo)");
   command.add_option("--sparsity", options.sparsity, "share of each matrix that is left alone (s-mezo, r-mezo)")
       ->type_name("S")
       ->check(real_number(Bounds::share))
       ->capture_default_str();
   add_choice(command, "--sampler", options.sampler,
              std::array{SamplerName::gaussian, SamplerName::rademacher, SamplerName::uniform},
-             "distribution of the random directions, gaussian by default, rademacher with fzoo");
+             "distribution of the random directions; default gaussian, rademacher with fzoo");
   add_choice(command, "--estimator", options.estimator,
              std::array{EstimatorName::central, EstimatorName::one_sided, EstimatorName::fzoo},
              "how losses become a projected gradient");
@@ -35,7 +36,7 @@ void add_method(CLI::App& command, MethodOptions& options) {
       ->transform(whole_number<std::uint32_t>(1, 1024));
   command
       .add_option("--samples-per-probe", options.samples_per_probe,
-                  "directions that are evaluated at once: takes memory, changes no result")
+                  "directions that are evaluated at once: takes memory and changes no result")
       ->type_name("N")
       ->transform(whole_number<std::uint32_t>(1, 1024))
       ->capture_default_str();

@@ -63,18 +63,22 @@ enum class Bounds : std::uint8_t { positive, not_negative, share, probability };
   return CLI::Validator(check, "");
 }
 
-/// One of the values of an enum, by name.
+/// One of the values of an enum, by name; the names joined by "|" are the name of its type.
 template <class Enum, class Value, std::size_t n>
 CLI::Option* add_named_value(CLI::App& command, std::string const& name, Value& value,
                              std::array<Enum, n> const& choices, std::string const& help) {
   std::string names;
-  for (Enum choice : choices) names += (names.empty() ? "" : ", ") + std::string(to_string(choice));
+  std::string type;
+  for (Enum choice : choices) {
+    names += (names.empty() ? "" : ", ") + std::string(to_string(choice));
+    type += (type.empty() ? "" : "|") + std::string(to_string(choice));
+  }
   auto assign = [&value, choices, names, name](std::string const& text) {
     for (Enum choice : choices)
       if (to_string(choice) == text) return void(value = choice);
     throw CLI::ValidationError(name, "expected one of " + names + found(text));
   };
-  return command.add_option_function<std::string>(name, assign, help + ": " + names)->type_name("NAME");
+  return command.add_option_function<std::string>(name, assign, help)->type_name(type);
 }
 
 template <class Enum, std::size_t n>

@@ -115,6 +115,13 @@ struct TasksOptions {
   std::string name;  ///< empty: all
 };
 
+/// A shell whose completion the program can write.
+enum class Shell : std::uint8_t { bash, zsh, fish };
+
+[[nodiscard]] constexpr std::string_view to_string(Shell shell) noexcept {
+  return shell == Shell::bash ? "bash" : shell == Shell::zsh ? "zsh" : "fish";
+}
+
 /// `zeroth inspect`.
 struct InspectOptions {
   std::filesystem::path model;

@@ -120,9 +120,12 @@ std::span<BuiltinTask const> builtin_tasks() noexcept {
   return tasks;
 }
 
-std::string builtin_task_names() {
+std::string builtin_task_names(std::string_view separator) {
   std::string names;
-  for (BuiltinTask const& task : tasks) names += (names.empty() ? "" : ", ") + std::string(task.name);
+  for (BuiltinTask const& task : tasks) {
+    if (!names.empty()) names += separator;
+    names += task.name;
+  }
   return names;
 }
 

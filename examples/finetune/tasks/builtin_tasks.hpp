@@ -16,7 +16,7 @@ struct BuiltinTask {
 [[nodiscard]] std::span<BuiltinTask const> builtin_tasks() noexcept;
 
 /// Their names, for a help text: "sst2, rte, ...".
-[[nodiscard]] std::string builtin_task_names();
+[[nodiscard]] std::string builtin_task_names(std::string_view separator = ", ");
 
 /// The task of that name, or nullptr.
 [[nodiscard]] BuiltinTask const* find_builtin_task(std::string_view name) noexcept;
