@@ -115,6 +115,28 @@ TEST_CASE("a conservative update comes to the minimum with a learning rate that 
   CHECK(distance_after(zeroth::ConservativeSgd{}) < 1e-5);  // some ulps of 1
 }
 
+TEMPLATE_TEST_CASE("updates with state bring a badly scaled quadratic to its minimum", "", zeroth::Momentum,
+                   zeroth::Adam, zeroth::AdaMm) {
+  // L = sum k_i (t_i - i)^2 / 2, curvatures from 1 to 8. Near the minimum the estimates shrink with the distance, which
+  // suits momentum; Adam's steps keep their length, so that the schedule has to bring them to 0.
+  zeroth_test::Tensors tensors;
+  std::vector<float> const& theta = tensors.add("theta", std::vector<float>(8, 0.0F));
+  auto loss = [](std::span<float const> t) {
+    double sum = 0;
+    for (std::size_t i = 0; i < t.size(); ++i)
+      sum += static_cast<double>(i + 1) * std::pow(double{t[i]} - static_cast<double>(i), 2) / 2;
+    return sum;
+  };
+  bool const is_momentum = TestType::name() == "momentum";
+  ZerothOrderOptimizer optimizer(tensors.parameters, Gaussian{}, zeroth::Dense{}, CpuBackend{}, TestType{},
+                                 Options{.epsilon = 1e-3,
+                                         .learning_rate = is_momentum ? 1e-3 : 0.1,
+                                         .schedule = Schedule::linear(6000),
+                                         .samples = 2});
+  for (int i = 0; i < 6000; ++i) optimizer.step(zeroth_test::fused(tensors.parameters, loss));
+  for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(double{theta[i]} - static_cast<double>(i)) < 0.01);
+}
+
 /// Points of two classes whose centres lie at -1 and +1 along each of 8 axes.
 struct Classes {
   static constexpr std::size_t axes = 8;

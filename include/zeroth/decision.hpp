@@ -15,13 +15,14 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/step_report.hpp>
+#include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
 
 namespace zeroth {
 
 /// From losses to what is done to the weights: the scalar half of a step, without weights and noise. Cheap to make; it
 /// refers to what it is made of.
-template <Update U, Estimator E>
+template <class U, Estimator E>
 class Decision {
  public:
   Decision(Options const& options, U const& update, E const& estimator)
@@ -74,7 +75,10 @@ class Decision {
     }
 
     report.coefficients.resize(options_.samples);
-    update_.coefficients(report.projected_gradients, report.learning_rate, report.coefficients);
+    if constexpr (StatefulUpdate<U>)  // of the estimate of the gradient; the rule knows the learning rate
+      detail::mean_coefficients(report.projected_gradients, report.coefficients);
+    else
+      update_.coefficients(report.projected_gradients, report.learning_rate, report.coefficients);
     report.decay = static_cast<float>(update_.decay(report.learning_rate));
     report.step_size = static_cast<float>(report.learning_rate);
     for (float c : report.coefficients)

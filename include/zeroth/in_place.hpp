@@ -53,24 +53,29 @@ class InPlaceWeights {
       if (lane.sign != 0) terms.push_back({lane.sample, static_cast<float>(lane.sign) * epsilon_});
     }
     at_ = lane;
-    run({.terms = terms}, [](ElementwisePass const& pass, std::size_t /*index*/) { return pass; });
+    run([&](std::size_t index, void const* source, auto const& mask) {
+      return backend_.apply(parameters_[index], source, mask, noise_, ElementwisePass{.terms = terms});
+    });
   }
 
   /// Writes what the update leaves of the unperturbed weights, which `lane` names; with Restore::exact alone.
   void move_to(Lane lane, ElementwisePass const& update) {
     at_ = lane;
-    run(update, [&](ElementwisePass const& pass, std::size_t index) {
-      return rounding_.update(pass, index, parameters_[index]);
+    run([&](std::size_t index, void const* source, auto const& mask) {
+      Parameter const& p = parameters_[index];
+      return backend_.apply(p, source, mask, noise_, rounding_.update(update, index, p));
     });
   }
 
-  /// Puts the weights back and applies the update, in one pass; returns the number of active weights.
-  std::uint64_t finish(ElementwisePass pass) {
+  /// Puts the weights back and updates them, in one pass; returns the number of active weights.
+  /// @param update called as update(tensor's index, source, mask, pass), to do what Backend::apply does with that pass
+  template <class Update>
+  std::uint64_t finish(ElementwisePass pass, Update const& update) {
     NoiseTerm const back = undo();
     if (restore_ == Restore::arithmetic && at_.sign != 0) pass.restore = {&back, 1};
     at_ = Lane{};
-    return run(pass, [&](ElementwisePass const& each, std::size_t index) {
-      return rounding_.update(each, index, parameters_[index]);
+    return run([&](std::size_t index, void const* source, auto const& mask) {
+      return update(index, source, mask, rounding_.update(pass, index, parameters_[index]));
     });
   }
 
@@ -109,22 +114,18 @@ class InPlaceWeights {
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
 
-  /// Applies `pass_of(pass, tensor's index)` to every tensor.
-  template <class PassOf>
-  std::uint64_t run(ElementwisePass const& pass_of_step, PassOf const& pass_of) const {
+  /// Sums apply(index, source of the weights, mask) over the tensors that are touched.
+  template <class Apply>
+  std::uint64_t run(Apply const& apply) const {
     std::uint64_t active = 0;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (coverage(i) == Coverage::none) continue;
-      Parameter const& p = parameters_[i];
-      ElementwisePass const pass = pass_of(pass_of_step, i);
-      if (restore_ == Restore::exact) {
-        active += backend_.apply(p, saved_[i].data(), masks_.tensor(i, noise_.step), noise_, pass);
-      } else if constexpr (stores_mask) {
-        TensorMask<BitmapRule> const stored{coverage(i), bitmaps_[i].rule()};
-        active += backend_.apply(p, nullptr, stored, noise_, pass);
-      } else {
-        active += backend_.apply(p, nullptr, masks_.tensor(i, noise_.step), noise_, pass);
-      }
+      if (restore_ == Restore::exact)
+        active += apply(i, saved_[i].data(), masks_.tensor(i, noise_.step));
+      else if constexpr (stores_mask)
+        active += apply(i, nullptr, TensorMask<BitmapRule>{coverage(i), bitmaps_[i].rule()});
+      else
+        active += apply(i, nullptr, masks_.tensor(i, noise_.step));
     }
     return active;
   }

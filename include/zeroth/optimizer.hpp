@@ -28,6 +28,7 @@
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
+#include <zeroth/weight_state.hpp>
 
 namespace zeroth {
 
@@ -65,11 +66,12 @@ class ZerothOrderOptimizer {
                 "theta, std::uint64_t element) const or prepare(ParameterSet const&, WeightReader const&) const (see "
                 "zeroth/mask/mask.hpp)");
   static_assert(Backend<B>,
-                "zeroth: the third policy is no Backend: it needs expand, apply, preview, mask_bits, kth_magnitude, "
-                "read, copy, supports and name (see zeroth/backend/backend.hpp)");
-  static_assert(Update<U>,
-                "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and == "
-                "(see zeroth/update/update.hpp)");
+                "zeroth: the third policy is no Backend: it needs expand, apply, preview, advance, mask_bits, "
+                "kth_magnitude, read, copy, supports and name (see zeroth/backend/backend.hpp)");
+  static_assert(Update<U> || StatefulUpdate<U>,
+                "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and ==, "
+                "or, with state for each weight, state_floats, rule, decay, check, name and == (see "
+                "zeroth/update/update.hpp)");
   static_assert(Estimator<E>,
                 "zeroth: the fifth policy is no Estimator: it needs signs, uses_base, projected_gradient, name and == "
                 "(see zeroth/estimator/estimator.hpp)");
@@ -89,6 +91,7 @@ class ZerothOrderOptimizer {
         options_(std::move(options)),
         masks_(prepare_mask(policy, parameters_, WeightReader(backend_))),
         rounding_(parameters_, options_.rounding),
+        state_(parameters_, floats_a_weight),
         policy_(std::move(policy)) {
     options_.check();
     update_.check();
@@ -135,9 +138,10 @@ class ZerothOrderOptimizer {
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
 
   /// Bytes that the optimizer holds beside the weights, thresholds and the like left out: 0 until the first update of
-  /// 16-bit weights whose rounding keeps something beside them (see Rounding), or the first in-place step.
+  /// 16-bit weights whose rounding keeps something beside them (see Rounding) or of an update with state, or the first
+  /// in-place step.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
-    return rounding_.bytes() + (in_place_ ? in_place_->bytes() : 0);
+    return rounding_.bytes() + state_.bytes() + (in_place_ ? in_place_->bytes() : 0);
   }
 
   /// The weights of a tensor that the mask picks as the weights stand now: one bit a weight.
@@ -173,7 +177,7 @@ class ZerothOrderOptimizer {
       throw Error("replay of step " + std::to_string(step_) + ": expected " + std::to_string(record.active_weights) +
                   " active weights, as in the run, found " + std::to_string(active) +
                   ": the weights are not those that the run had here");
-    end_step();
+    end_step(record);
   }
 
  private:
@@ -195,7 +199,7 @@ class ZerothOrderOptimizer {
     decision().decide(report);
     if (only_descends(update_) && !report.skipped()) choose_fused(report, objective);
     report.active_weights = update(report);
-    end_step();
+    end_step(report);
     return report;
   }
 
@@ -221,7 +225,7 @@ class ZerothOrderOptimizer {
       throw;
     }
     report.active_weights = update_in_place(report);
-    end_step();
+    end_step(report);
     return report;
   }
 
@@ -303,7 +307,8 @@ class ZerothOrderOptimizer {
     in_place_->begin(noise(), epsilon());
   }
 
-  void end_step() noexcept {
+  void end_step(StepRecord const& record) noexcept {
+    if (!record.skipped()) ++updates_;
     abandoned_ = 0;
     ++step_;
   }
@@ -316,8 +321,7 @@ class ZerothOrderOptimizer {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       auto const mask = masks_.tensor(i, noise().step);
       if (is_touched(i))
-        active += backend_.apply(parameters_[i], nullptr, mask, noise(),
-                                 rounding_.update(update_pass(record, terms), i, parameters_[i]));
+        active += update(i, nullptr, mask, rounding_.update(update_pass(record, terms), i, parameters_[i]), record);
     }
     return active;
   }
@@ -329,7 +333,22 @@ class ZerothOrderOptimizer {
       return 0;
     }
     std::vector<NoiseTerm> const terms = terms_of(record);
-    return in_place_->finish(update_pass(record, terms));
+    auto change = [&](std::size_t i, void const* source, auto const& mask, ElementwisePass const& pass) {
+      return update(i, source, mask, pass, record);
+    };
+    return in_place_->finish(update_pass(record, terms), change);
+  }
+
+  /// Updates one tensor.
+  template <class Mask>
+  std::uint64_t update(std::size_t parameter, void const* source, Mask const& mask, ElementwisePass const& pass,
+                       [[maybe_unused]] StepRecord const& record) {
+    Parameter const& p = parameters_[parameter];
+    if constexpr (StatefulUpdate<U>)
+      return backend_.advance(p, source, mask, noise(), pass, update_.rule(record.step_size, updates_ + 1),
+                              state_.tensor(parameter, p));
+    else
+      return backend_.apply(p, source, mask, noise(), pass);
   }
 
   [[nodiscard]] static std::vector<NoiseTerm> terms_of(StepRecord const& record) {
@@ -340,7 +359,12 @@ class ZerothOrderOptimizer {
   }
 
   [[nodiscard]] ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) const {
-    return {.decay = record.decay, .terms = terms, .takes_sign = update_.takes_sign, .sign_step = record.step_size};
+    ElementwisePass pass{.decay = record.decay, .terms = terms};
+    if constexpr (Update<U>) {
+      pass.takes_sign = update_.takes_sign;
+      pass.sign_step = record.step_size;
+    }
+    return pass;
   }
 
   void check_next(StepRecord const& record) const {
@@ -356,6 +380,11 @@ class ZerothOrderOptimizer {
     if (record.coefficients.size() != coefficients)
       refuse("coefficients", std::to_string(coefficients), std::to_string(record.coefficients.size()));
   }
+
+  static constexpr std::size_t floats_a_weight = [] {
+    if constexpr (StatefulUpdate<U>) return U::state_floats;
+    return std::size_t{0};
+  }();
 
   [[nodiscard]] Decision<U, E> decision() const noexcept { return {options_, update_, estimator_}; }
 
@@ -403,10 +432,12 @@ class ZerothOrderOptimizer {
   Options options_;
   State masks_;
   RoundingMemory rounding_;
+  WeightState state_;
   M policy_;
   std::vector<Lane> lanes_;
   std::optional<InPlaceWeights<S, State, B>> in_place_;
   std::uint64_t step_ = 0;
+  std::uint64_t updates_ = 0;    // steps that were not skipped
   std::uint32_t abandoned_ = 0;  // see StepRecord
 };
 

@@ -38,8 +38,10 @@
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/storage/widen.hpp>
+#include <zeroth/update/adam.hpp>
 #include <zeroth/update/any_update.hpp>
 #include <zeroth/update/conservative.hpp>
+#include <zeroth/update/momentum.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the third policy is no Backend
-// Backend, requirement 7: it copies the memory of a tensor.
+// Backend, requirement 8: it copies the memory of a tensor.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the third policy is no Backend
-// Backend, requirement 5: it selects magnitudes.
+// Backend, requirement 6: it selects magnitudes.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the third policy is no Backend
-// Backend, requirement 4: it writes masks as bits.
+// Backend, requirement 5: it writes masks as bits.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the third policy is no Backend
-// Backend, requirement 8: it has a name.
+// Backend, requirement 9: it has a name.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the third policy is no Backend
-// Backend, requirement 6: it copies weights to the host.
+// Backend, requirement 7: it copies weights to the host.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

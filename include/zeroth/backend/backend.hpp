@@ -14,6 +14,8 @@
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/storage/rounding.hpp>
+#include <zeroth/update/momentum.hpp>
+#include <zeroth/update/state_rule.hpp>
 
 namespace zeroth {
 
@@ -51,15 +53,19 @@ struct ElementwisePass {
 ///    lane k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
 ///    counts from the tensor's memory. Safe to call from many threads; allocates nothing.
 /// 2. `apply(tensor, source, mask, noise, pass)` writes the pass's result over the tensor and returns how many weights
-///    were active. Weights and mask are taken from `source` (a copy, see 7), or from the tensor itself if null.
+///    were active. Weights and mask are taken from `source` (a copy, see 8), or from the tensor itself if null.
 /// 3. `preview(tensor, mask, noise, pass, first, count, panel)` writes elements [first, first + count) as `apply` would
 ///    leave them to the panel, in f32, and nothing else. Safe to call from many threads; allocates nothing.
-/// 4. `mask_bits(tensor, mask, words)` writes the mask as bits, in words that begin at a tile's first element (Bitmap).
-/// 5. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over those tensors together.
-/// 6. `read(tensor, first, out)` copies weights to f32 on the host.
-/// 7. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
-/// 8. `supports(dtype)` says which element types 1 to 7 take; `name()` identifies the backend in logs.
-/// 9. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
+/// 4. `advance(tensor, source, mask, noise, pass, rule, state)` is `apply` of an update with state (StatefulUpdate):
+/// where
+///    `terms` would move an active weight, the rule does, with the direction sum c z(s), chained by fma from 0.
+///    `state[k * tensor.size() + i]` is the k-th value of weight i.
+/// 5. `mask_bits(tensor, mask, words)` writes the mask as bits, in words that begin at a tile's first element (Bitmap).
+/// 6. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over those tensors together.
+/// 7. `read(tensor, first, out)` copies weights to f32 on the host.
+/// 8. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
+/// 9. `supports(dtype)` says which element types 1 to 8 take; `name()` identifies the backend in logs.
+/// 10. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
 template <class T>
 concept Backend = std::copyable<T> &&
     requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,
@@ -69,6 +75,9 @@ concept Backend = std::copyable<T> &&
   backend.expand(tensor, mask, noise, lanes, float{}, std::uint64_t{}, std::uint64_t{}, panels);
   { backend.apply(tensor, weights, mask, noise, pass) } -> std::convertible_to<std::uint64_t>;
   backend.preview(tensor, mask, noise, pass, std::uint64_t{}, std::uint64_t{}, panel);
+  {
+    backend.advance(tensor, weights, mask, noise, pass, MomentumRule{}, panels[0])
+    } -> std::convertible_to<std::uint64_t>;
   backend.mask_bits(tensor, mask, words);
   { backend.kth_magnitude(tensors, std::uint64_t{}) } -> std::convertible_to<float>;
   backend.read(tensor, std::uint64_t{}, out);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -103,19 +104,27 @@ class CpuBackend {
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    if (source == nullptr) source = tensor.data;
-    return sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
-      std::uint64_t active = 0;
-      detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-        with_kernels([&](auto kernels) {
-          TileMask const bits = tensor.dtype == DataType::f32
-                                    ? apply_floats(kernels, tensor, source, mask, noise, pass, first, part)
-                                    : apply_16_bits(kernels, tensor, source, mask, noise, pass, first, part);
-          active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
-        });
-      });
-      return active;
-    });
+    return run(tensor, source, mask, noise, pass, plain_change(tensor, noise, pass));
+  }
+
+  /// See Backend.
+  template <Sampler S, MaskRule Rule, class R>
+  std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                        NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
+    constexpr std::size_t floats = state_floats<R>;
+    auto change = [&](auto kernels, float* t, detail::TilePart const& part, std::uint64_t at, TileMask const& bits) {
+      alignas(64) float buffers[floats][tile_size];
+      std::array<float*, floats> tiles;
+      for (std::size_t k = 0; k < floats; ++k) {
+        float* const plane = state + k * tensor.size();
+        tiles[k] = part.is_whole() ? plane + at : buffers[k];
+        if (!part.is_whole()) load_part(plane, at, part, buffers[k]);
+      }
+      kernels.advance(t, part.tile, tensor.stream, bits, noise, pass, rule, tiles);
+      if (part.is_whole()) return;
+      for (std::size_t k = 0; k < floats; ++k) store_part(buffers[k], part, state + k * tensor.size(), at);
+    };
+    return run(tensor, source, mask, noise, pass, change);
   }
 
   /// See Backend.
@@ -137,10 +146,11 @@ class CpuBackend {
         pass_of_copy.beside = beside;
       }
       with_kernels([&](auto kernels) {
-        if (tensor.dtype == DataType::f32)
-          apply_floats(kernels, copy, weights, mask, noise, pass_of_copy, 0, part);
+        auto const change = plain_change(copy, noise, pass_of_copy);
+        if (copy.dtype == DataType::f32)
+          change_floats(kernels, copy, weights, mask, 0, part, change);
         else
-          apply_16_bits(kernels, copy, weights, mask, noise, pass_of_copy, 0, part);
+          change_16_bits(kernels, copy, weights, mask, noise, pass_of_copy, 0, part, change);
       });
       read(copy, 0, {panel + position, part.size});
     });
@@ -223,26 +233,55 @@ class CpuBackend {
     return buffer;
   }
 
-  /// The pass over the part of a tile; `first` is where the range begins that the part counts its position from.
-  template <class Kernels, Sampler S, MaskRule Rule>
-  static TileMask apply_floats(Kernels kernels, Parameter const& tensor, void const* source,
-                               TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
-                               std::uint64_t first, detail::TilePart const& part) {
+  /// What a pass without state does to the active weights t of a tile.
+  template <Sampler S>
+  [[nodiscard]] static auto plain_change(Parameter const& tensor, NoiseField<S> const& noise,
+                                         ElementwisePass const& pass) {
+    return [&](auto kernels, float* t, detail::TilePart const& part, std::uint64_t /*at*/, TileMask const& bits) {
+      kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
+    };
+  }
+
+  /// Calls change(kernels, floats of the tile, part, index of the part's first weight, active) for every tile, and
+  /// stores what it leaves; returns how many weights were active.
+  template <Sampler S, MaskRule Rule, class Change>
+  std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                    NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) const {
+    if (source == nullptr) source = tensor.data;
+    return sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
+      std::uint64_t active = 0;
+      detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
+        with_kernels([&](auto kernels) {
+          TileMask const bits = tensor.dtype == DataType::f32
+                                    ? change_floats(kernels, tensor, source, mask, first, part, change)
+                                    : change_16_bits(kernels, tensor, source, mask, noise, pass, first, part, change);
+          active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
+        });
+      });
+      return active;
+    });
+  }
+
+  /// The change of the part of a tile; `first` is where the range begins that the part counts its position from.
+  template <class Kernels, MaskRule Rule, class Change>
+  static TileMask change_floats(Kernels kernels, Parameter const& tensor, void const* source,
+                                TensorMask<Rule> const& mask, std::uint64_t first, detail::TilePart const& part,
+                                Change const& change) {
     std::uint64_t const at = first + part.position;
     alignas(64) float buffer[tile_size];
     bool const in_place = part.is_whole() && source == tensor.data;
     float* const t = in_place ? static_cast<float*>(tensor.data) + at : buffer;
     if (!in_place) load_part(source, at, part, buffer);
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
-    kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
+    change(kernels, t, part, at, bits);
     if (!in_place) store_part(buffer, part, tensor.data, at);
     return bits;
   }
 
-  template <class Kernels, Sampler S, MaskRule Rule>
-  static TileMask apply_16_bits(Kernels kernels, Parameter const& tensor, void const* source,
-                                TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
-                                std::uint64_t first, detail::TilePart const& part) {
+  template <class Kernels, Sampler S, MaskRule Rule, class Change>
+  static TileMask change_16_bits(Kernels kernels, Parameter const& tensor, void const* source,
+                                 TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
+                                 std::uint64_t first, detail::TilePart const& part, Change const& change) {
     std::uint64_t const at = first + part.position;
     alignas(64) std::uint16_t weights[tile_size];
     alignas(64) float t[tile_size];
@@ -251,7 +290,7 @@ class CpuBackend {
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
     auto run = [&](auto* beside) {
       kernels.add_beside(tensor.dtype, pass.rounding, weights, beside, t);
-      kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
+      change(kernels, t, part, at, bits);
       RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
       kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, beside);
     };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -37,31 +38,29 @@ struct ReferenceBackend {
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    if (source == nullptr) source = tensor.data;
-    std::uint64_t active = 0;
-    for (std::uint64_t i = 0; i < tensor.size(); ++i) {
-      std::uint64_t const element = tensor.offset + i;
-      if (!mask(weight(tensor, source, i), element)) {
-        keep(tensor, source, i);
-        continue;
-      }
-      ++active;
-      float t = unrounded(tensor, source, pass, i);
-      auto z = [&](NoiseTerm const& term) { return noise.value(tensor.stream, term.sample, element); };
-      for (NoiseTerm const& term : pass.restore) t = std::fma(term.coefficient, z(term), t);
-      if (pass.decay != 0) t = std::fma(-pass.decay, t, t);
+    return run(tensor, source, mask, noise, pass, [&](float t, std::uint64_t i) {
       if (pass.takes_sign) {
-        float direction = 0;
-        for (NoiseTerm const& term : pass.terms) direction = std::fma(term.coefficient, z(term), direction);
+        float const direction = direction_of(tensor, noise, pass, i);
         if (direction > 0) t += pass.sign_step;
         if (direction < 0) t -= pass.sign_step;
       } else {
-        for (NoiseTerm const& term : pass.terms) t = std::fma(term.coefficient, z(term), t);
+        for (NoiseTerm const& term : pass.terms) t = std::fma(term.coefficient, z_of(tensor, noise, term, i), t);
       }
-      RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
-      store(tensor, pass, i, t, random);
-    }
-    return active;
+      return t;
+    });
+  }
+
+  template <Sampler S, MaskRule Rule, class R>
+  std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                        NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
+    constexpr std::size_t floats = state_floats<R>;
+    return run(tensor, source, mask, noise, pass, [&](float t, std::uint64_t i) {
+      std::array<float, floats> values;
+      for (std::size_t k = 0; k < floats; ++k) values[k] = state[k * tensor.size() + i];
+      t = rule(t, direction_of(tensor, noise, pass, i), std::span<float, floats>(values));
+      for (std::size_t k = 0; k < floats; ++k) state[k * tensor.size() + i] = values[k];
+      return t;
+    });
   }
 
   template <Sampler S, MaskRule Rule>
@@ -119,6 +118,43 @@ struct ReferenceBackend {
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "reference"; }
 
  private:
+  /// Each active weight t after `restore`, `decay` and then `t = change(t, i)`; returns how many there are.
+  template <Sampler S, MaskRule Rule, class Change>
+  static std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                           NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) {
+    if (source == nullptr) source = tensor.data;
+    std::uint64_t active = 0;
+    for (std::uint64_t i = 0; i < tensor.size(); ++i) {
+      if (!mask(weight(tensor, source, i), tensor.offset + i)) {
+        keep(tensor, source, i);
+        continue;
+      }
+      ++active;
+      float t = unrounded(tensor, source, pass, i);
+      for (NoiseTerm const& term : pass.restore) t = std::fma(term.coefficient, z_of(tensor, noise, term, i), t);
+      if (pass.decay != 0) t = std::fma(-pass.decay, t, t);
+      t = change(t, i);
+      RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
+      store(tensor, pass, i, t, random);
+    }
+    return active;
+  }
+
+  template <Sampler S>
+  [[nodiscard]] static float z_of(Parameter const& tensor, NoiseField<S> const& noise, NoiseTerm const& term,
+                                  std::uint64_t i) {
+    return noise.value(tensor.stream, term.sample, tensor.offset + i);
+  }
+
+  template <Sampler S>
+  [[nodiscard]] static float direction_of(Parameter const& tensor, NoiseField<S> const& noise,
+                                          ElementwisePass const& pass, std::uint64_t i) {
+    float direction = 0;
+    for (NoiseTerm const& term : pass.terms)
+      direction = std::fma(term.coefficient, z_of(tensor, noise, term, i), direction);
+    return direction;
+  }
+
   template <class T>
   [[nodiscard]] static T load(void const* memory, std::uint64_t i) noexcept {
     T value;

@@ -18,9 +18,19 @@ inline void check_weight_decay(double weight_decay) {
     throw InvalidArgument("weight_decay must be in [0, 1], got " + number_text(weight_decay));
 }
 
+/// The factor by which a running mean or sum fades.
+inline void check_fading(std::string const& field, double beta) {
+  if (!(static_cast<float>(beta) >= 0 && static_cast<float>(beta) < 1))
+    throw InvalidArgument(field + " must be in [0, 1), got " + number_text(beta));
+}
+
 inline void descent_coefficients(std::span<double const> g, double learning_rate, std::span<float> c) {
   for (std::size_t s = 0; s < g.size(); ++s)
     c[s] = static_cast<float>(-learning_rate * g[s] / static_cast<double>(g.size()));
+}
+
+inline void mean_coefficients(std::span<double const> g, std::span<float> c) {
+  for (std::size_t s = 0; s < g.size(); ++s) c[s] = static_cast<float>(g[s] / static_cast<double>(g.size()));
 }
 
 }  // namespace detail

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+
+#include <zeroth/update/state_rule.hpp>
 
 namespace zeroth {
 
@@ -48,8 +51,46 @@ concept Update = std::regular<T> &&
   { update.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// Requirement 7: false for an update that does not say.
-template <Update U>
+/// How a step's projected gradients become a change of the weights, for an update that keeps values of its own for each
+/// weight. The optimizer owns them: zeros at first, f32, 4 state_floats bytes a weight. Inactive weights keep theirs,
+/// and a skipped step changes none. Replay rebuilds them.
+///
+/// 1. A regular value type: default constructible, copyable, comparable.
+/// 2. `static constexpr std::size_t state_floats`: how many values a weight has, 1 to 8.
+/// 3. `update.rule(step_size, updates)` returns a StateRule for them; `step_size` is the learning rate as f32,
+///    `updates` how many updates were made, this one included.
+/// 4. `update.decay(learning_rate)` returns the share of itself that an active weight loses first; 0 for none.
+/// 5. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
+/// 6. `name()` identifies the rule in logs and journals.
+///
+/// The smallest type that satisfies it, a step along the sign of a running mean:
+///
+///     struct SignOfMean {
+///       static constexpr std::size_t state_floats = 1;
+///       struct Rule {
+///         float step_size = 0;
+///         float operator()(float theta, float direction, std::span<float, 1> mean) const {
+///           mean[0] = std::fma(0.9F, mean[0], 0.1F * direction);
+///           return mean[0] > 0 ? theta - step_size : theta + step_size;
+///         }
+///       };
+///       Rule rule(float step_size, std::uint64_t) const { return {step_size}; }
+///       double decay(double) const { return 0; }
+///       void check() const {}
+///       static constexpr std::string_view name() { return "sign-of-mean"; }
+///       bool operator==(SignOfMean const&) const = default;
+///     };
+template <class T>
+concept StatefulUpdate = std::regular<T> && requires(T const& update, float step_size, std::uint64_t updates) {
+  requires T::state_floats >= 1 && T::state_floats <= 8;
+  { update.rule(step_size, updates) } -> StateRule<T::state_floats>;
+  { update.decay(double{}) } -> std::convertible_to<double>;
+  update.check();
+  { update.name() } -> std::convertible_to<std::string_view>;
+};
+
+/// Requirement 7 of Update: false for an update that does not say.
+template <class U>
 [[nodiscard]] constexpr bool only_descends(U const& update) noexcept {
   if constexpr (requires { update.only_descends; })
     return update.only_descends;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,8 @@
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/uniform.hpp>
 #include <zeroth/storage/rounding.hpp>
+#include <zeroth/update/adam.hpp>
+#include <zeroth/update/momentum.hpp>
 
 #if ZEROTH_X86_DISPATCH
 #include <immintrin.h>
@@ -38,6 +41,8 @@ namespace portable {
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/state.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace portable
@@ -60,6 +65,8 @@ namespace avx2 {
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/state.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx2
@@ -84,6 +91,8 @@ namespace avx512 {
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/state.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx512

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <zeroth/config.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
+#include <zeroth/update/sgd.hpp>
+
+namespace zeroth {
+
+/// Adam's step of one weight, to the bit: every rounding is that of one IEEE operation, in this order.
+///
+///     m <- fma(beta_1, m, (1 - beta_1) d)
+///     v <- fma(beta_2, v, ((1 - beta_2) d) d)
+///     theta <- fma(-eta, (m scale_m) / (sqrt(v scale_v) + epsilon), theta)
+struct AdamRule {
+  float beta_1 = 0;
+  float one_minus_beta_1 = 1;
+  float beta_2 = 0;
+  float one_minus_beta_2 = 1;
+  float scale_m = 1;  ///< 1 / (1 - beta_1^t): undoes the bias of the first t updates
+  float scale_v = 1;  ///< 1 / (1 - beta_2^t)
+  float epsilon = 0;
+  float step_size = 0;
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
+                                                    std::span<float, 2> state) const noexcept {
+    state[0] = std::fma(beta_1, state[0], one_minus_beta_1 * direction);
+    state[1] = std::fma(beta_2, state[1], one_minus_beta_2 * direction * direction);
+    float const size = std::sqrt(state[1] * scale_v) + epsilon;
+    return std::fma(-step_size, state[0] * scale_m / size, theta);
+  }
+};
+
+/// AdaMM's step of one weight: Adam's, over the largest v so far, the third value of the state.
+struct AdaMmRule {
+  AdamRule adam;
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
+                                                    std::span<float, 3> state) const noexcept {
+    state[0] = std::fma(adam.beta_1, state[0], adam.one_minus_beta_1 * direction);
+    state[1] = std::fma(adam.beta_2, state[1], adam.one_minus_beta_2 * direction * direction);
+    state[2] = state[1] > state[2] ? state[1] : state[2];
+    float const size = std::sqrt(state[2]) + adam.epsilon;
+    return std::fma(-adam.step_size, state[0] / size, theta);
+  }
+};
+
+namespace detail {
+
+/// base^exponent by products alone, so that it has the same bits on every machine; std::pow does not promise that.
+[[nodiscard]] inline double power(double base, std::uint64_t exponent) noexcept {
+  double result = 1;
+  for (; exponent != 0; exponent /= 2, base *= base)
+    if (exponent % 2 == 1) result *= base;
+  return result;
+}
+
+}  // namespace detail
+
+/// Adam on the estimate of the gradient (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015;
+/// ZO-Adam in Zhang et al., arXiv 2402.11592), with decoupled weight decay. 8 bytes a weight.
+///
+/// t counts the updates that were made: a skipped step leaves state and t as they are.
+struct Adam {
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+
+  static constexpr std::size_t state_floats = 2;
+
+  [[nodiscard]] AdamRule rule(float step_size, std::uint64_t updates) const noexcept {
+    return {static_cast<float>(beta_1),
+            static_cast<float>(1 - beta_1),
+            static_cast<float>(beta_2),
+            static_cast<float>(1 - beta_2),
+            static_cast<float>(1 / (1 - detail::power(beta_1, updates))),
+            static_cast<float>(1 / (1 - detail::power(beta_2, updates))),
+            static_cast<float>(epsilon),
+            step_size};
+  }
+  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  void check() const {
+    detail::check_weight_decay(weight_decay);
+    detail::check_fading("beta_1", beta_1);
+    detail::check_fading("beta_2", beta_2);
+    if (!(static_cast<float>(epsilon) > 0))
+      throw InvalidArgument("epsilon of Adam must be > 0, got " + number_text(epsilon));
+  }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "adam"; }
+  bool operator==(Adam const&) const = default;
+};
+
+/// AMSGrad on the estimate of the gradient: Adam over the largest second moment so far, without correction of the bias
+/// (ZO-AdaMM; Chen et al., "ZO-AdaMM: Zeroth-Order Adaptive Momentum Method for Black-Box Optimization", NeurIPS 2019,
+/// arXiv 1910.06513; without constraints, so without projection). 12 bytes a weight.
+struct AdaMm : Adam {
+  static constexpr std::size_t state_floats = 3;
+
+  [[nodiscard]] AdaMmRule rule(float step_size, std::uint64_t updates) const noexcept {
+    return {Adam::rule(step_size, updates)};
+  }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "adamm"; }
+  bool operator==(AdaMm const&) const = default;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// expect: the fourth policy is no Update
+// StatefulUpdate, requirement 2: it says how many values a weight has.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/optimizer.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+
+struct NearMiss {
+#ifdef ZEROTH_FIXED
+  static constexpr std::size_t state_floats = 1;
+#endif
+  struct Rule {
+    float operator()(float theta, float direction, std::span<float, 1> state) const {
+      state[0] = direction;
+      return theta - direction;
+    }
+  };
+  Rule rule(float, std::uint64_t) const { return {}; }
+  double decay(double) const { return 0; }
+  void check() const {}
+  static constexpr std::string_view name() { return "near-miss"; }
+  bool operator==(NearMiss const&) const = default;
+};
+
+template class zeroth::ZerothOrderOptimizer<zeroth::Gaussian, zeroth::Dense, zeroth::ReferenceBackend, NearMiss>;
