@@ -15,8 +15,9 @@ bool run(Input input) {
   return reads_or_refuses([&] {
     PeftConfig const config = read_peft_config(JsonValue::parse(text_of(input), "adapter_config.json"));
     if (!config.targets) return;  // another way to pick modules, which is not written
-    JsonValue const written = JsonValue::parse(peft_config_json(config).dump(), "written");
-    require(read_peft_config(written) == config, "written again, it reads otherwise");
+    PeftConfig const again =
+        read_again([&] { return read_peft_config(JsonValue::parse(peft_config_json(config).dump(), "written")); });
+    require(again == config, "written again, it reads otherwise");
   });
 }
 
