@@ -24,16 +24,25 @@ AnyEstimator estimator_of(FinetuneOptions const& options) {
   return {};
 }
 
-AnyUpdate update_of(FinetuneOptions const& options) {
+/// Calls `body` with the update: one type for all that keep nothing for each weight.
+template <class Body>
+auto with_update_of(FinetuneOptions const& options, Body const& body) {
+  Adam const adam{options.beta_1, options.beta_2, options.adam_epsilon, options.weight_decay};
   switch (options.update) {
     case UpdateName::sgd:
-      return AnyUpdate(Sgd{options.weight_decay});
+      return body(AnyUpdate(Sgd{options.weight_decay}));
     case UpdateName::sign_sgd:
-      return AnyUpdate(SignSgd{options.weight_decay});
+      return body(AnyUpdate(SignSgd{options.weight_decay}));
     case UpdateName::conservative_sgd:
-      return AnyUpdate(ConservativeSgd{{options.weight_decay}});
+      return body(AnyUpdate(ConservativeSgd{{options.weight_decay}}));
+    case UpdateName::momentum:
+      return body(Momentum{options.beta_1, options.weight_decay});
+    case UpdateName::adam:
+      return body(adam);
+    case UpdateName::adamm:
+      break;
   }
-  return {};
+  return body(AdaMm{adam});
 }
 
 /// Calls `body` with the mask policy of the method.
@@ -64,12 +73,12 @@ auto with_sampler_of(FinetuneOptions const& options, Body const& body) {
   return body(Uniform{});
 }
 
-template <class S, class M>
+template <class S, class M, class U>
 class BuiltOptimizer final : public AnyOptimizer {
  public:
-  BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask,
+  BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask, U update,
                  AnyExecutor executor)
-      : optimizer_(parameters, std::move(sampler), std::move(mask), CpuBackend{executor}, update_of(options),
+      : optimizer_(parameters, std::move(sampler), std::move(mask), CpuBackend{executor}, std::move(update),
                    estimator_of(options),
                    Options{.epsilon = options.epsilon,
                            .learning_rate = *options.learning_rate,
@@ -82,9 +91,10 @@ class BuiltOptimizer final : public AnyOptimizer {
 
   StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
   [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
+  [[nodiscard]] std::uint64_t bytes() const override { return optimizer_.bytes(); }
 
  private:
-  ZerothOrderOptimizer<S, M, CpuBackend, AnyUpdate, AnyEstimator> optimizer_;
+  ZerothOrderOptimizer<S, M, CpuBackend, U, AnyEstimator> optimizer_;
 };
 
 }  // namespace
@@ -92,9 +102,11 @@ class BuiltOptimizer final : public AnyOptimizer {
 std::unique_ptr<AnyOptimizer> make_optimizer(FinetuneOptions const& options, ParameterSet const& parameters,
                                              AnyExecutor executor) {
   return with_sampler_of(options, [&](auto sampler) {
-    return with_mask_of(options, [&](auto mask) -> std::unique_ptr<AnyOptimizer> {
-      return std::make_unique<BuiltOptimizer<decltype(sampler), decltype(mask)>>(options, parameters, sampler, mask,
-                                                                                 executor);
+    return with_mask_of(options, [&](auto mask) {
+      return with_update_of(options, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
+        using Built = BuiltOptimizer<decltype(sampler), decltype(mask), decltype(update)>;
+        return std::make_unique<Built>(options, parameters, sampler, mask, update, executor);
+      });
     });
   });
 }

@@ -28,6 +28,7 @@ class AnyOptimizer {
   /// See ZerothOrderOptimizer.
   virtual StepReport step(Objective const& objective) = 0;
   [[nodiscard]] virtual std::span<Lane const> lanes() const = 0;
+  [[nodiscard]] virtual std::uint64_t bytes() const = 0;
 };
 
 /// @param options complete: no default left open

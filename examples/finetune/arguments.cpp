@@ -108,9 +108,9 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   add_method(command, options);
   command.option_defaults()->group("Training");
   command
-      .add_option("--learning-rate", options.learning_rate, "learning rate; " + per_method([](MethodDefaults d) {
-                                                              return d.learning_rate;
-                                                            }) + "; a hundredth of it with fzoo, a guess")
+      .add_option("--learning-rate", options.learning_rate,
+                  "learning rate; " + per_method([](MethodDefaults d) { return d.learning_rate; }) +
+                      "; a hundredth of it with fzoo, a tenth with momentum; a guess for every update but sgd")
       ->type_name("X")
       ->check(real_number(Bounds::positive));
   add_choice(command, "--schedule", options.schedule,

@@ -99,6 +99,7 @@ class FinetuneRun {
       StepReport const report =
           optimizer_->step([&](AnyProbe const& probe, std::span<double> losses) { measure_losses(probe, losses); });
       record(report, seconds_since(start), result);
+      result.optimizer_bytes = optimizer_->bytes();
       bool const is_due = *options_.evaluate_every != 0 && result.steps % *options_.evaluate_every == 0;
       if (is_due) evaluate_now(result.steps, result.after, /*interruptible=*/result.steps != *options_.steps);
     }

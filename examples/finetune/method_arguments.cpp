@@ -44,8 +44,22 @@ void add_method(CLI::App& command, MethodOptions& options) {
       ->type_name("X")
       ->check(real_number(Bounds::positive));
   add_choice(command, "--update", options.update,
-             std::array{UpdateName::sgd, UpdateName::sign_sgd, UpdateName::conservative_sgd},
+             std::array{UpdateName::sgd, UpdateName::sign_sgd, UpdateName::conservative_sgd, UpdateName::momentum,
+                        UpdateName::adam, UpdateName::adamm},
              "how projected gradients change the weights");
+  command
+      .add_option("--beta1", options.beta_1, "how the running mean or sum of gradients fades (momentum, adam, adamm)")
+      ->type_name("X")
+      ->check(real_number(Bounds::share))
+      ->capture_default_str();
+  command.add_option("--beta2", options.beta_2, "how the running mean of squares fades (adam, adamm)")
+      ->type_name("X")
+      ->check(real_number(Bounds::share))
+      ->capture_default_str();
+  command.add_option("--adam-epsilon", options.adam_epsilon, "what is added to the root of the squares (adam, adamm)")
+      ->type_name("X")
+      ->check(real_number(Bounds::positive))
+      ->capture_default_str();
   command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay of the weights that are changed")
       ->type_name("X")
       ->check(real_number(Bounds::share))

@@ -17,7 +17,7 @@ enum class SamplerName : std::uint8_t { gaussian, rademacher, uniform };
 enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
 
 /// How projected gradients become a change of the weights.
-enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd };
+enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum, adam, adamm };
 
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
   switch (method) {
@@ -63,6 +63,12 @@ enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd };
       return "sign-sgd";
     case UpdateName::conservative_sgd:
       return "conservative-sgd";
+    case UpdateName::momentum:
+      return "momentum";
+    case UpdateName::adam:
+      return "adam";
+    case UpdateName::adamm:
+      return "adamm";
   }
   return "unknown";
 }
@@ -98,13 +104,28 @@ struct MethodOptions {
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;
   UpdateName update = UpdateName::sgd;
+  double beta_1 = 0.9;         ///< of momentum, adam and adamm
+  double beta_2 = 0.999;       ///< of adam and adamm
+  double adam_epsilon = 1e-8;  ///< of adam and adamm
   double weight_decay = 0;
 };
 
 /// The learning rate where the command line gives none. FZOO divides by about epsilon times the gradient's size, so
-/// that its rates are of another order; its factor here is a guess.
+/// that its rates are of another order; its factor here is a guess, and so are the rates of all updates but sgd.
 [[nodiscard]] constexpr double default_learning_rate(MethodOptions const& options) noexcept {
-  return defaults_of(options.method).learning_rate * (options.estimator == EstimatorName::fzoo ? 0.01 : 1);
+  double const rate = defaults_of(options.method).learning_rate * (options.estimator == EstimatorName::fzoo ? 0.01 : 1);
+  switch (options.update) {
+    case UpdateName::sgd:
+    case UpdateName::sign_sgd:
+    case UpdateName::conservative_sgd:
+      return rate;
+    case UpdateName::momentum:
+      return rate * (1 - options.beta_1);  // in the long run a step counts 1 / (1 - beta) times
+    case UpdateName::adam:
+    case UpdateName::adamm:
+      return rate;
+  }
+  return rate;
 }
 
 /// The options with the defaults that depend on others filled in.

@@ -35,6 +35,14 @@ Json or_null(std::optional<double> const& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+bool uses_beta_2(UpdateName update) {
+  return update == UpdateName::adam || update == UpdateName::adamm;
+}
+
+bool uses_beta_1(UpdateName update) {
+  return update == UpdateName::momentum || uses_beta_2(update);
+}
+
 Json to_json(FinetuneOptions const& options) {
   return Json{{"model", options.model.string()},
               {"task", options.task},
@@ -60,6 +68,9 @@ Json to_json(FinetuneOptions const& options) {
               {"backend", to_string(options.backend)},
               {"threads", options.threads},
               {"update", to_string(options.update)},
+              {"beta_1", uses_beta_1(options.update) ? Json(options.beta_1) : Json(nullptr)},
+              {"beta_2", uses_beta_2(options.update) ? Json(options.beta_2) : Json(nullptr)},
+              {"adam_epsilon", uses_beta_2(options.update) ? Json(options.adam_epsilon) : Json(nullptr)},
               {"weight_decay", options.weight_decay},
               {"clip", or_null(options.clip)},
               {"max_tokens", *options.max_tokens},
@@ -98,6 +109,7 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"peak_memory_bytes", peak_memory_bytes()},
       {"weights_bytes", parameters.bytes()},
       {"weights", parameters.weights()},
+      {"optimizer_bytes", result.optimizer_bytes},
       {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(parameters.weights()),
                             result.steps - result.skipped_steps)},
       {"train_examples", train.examples.size()},

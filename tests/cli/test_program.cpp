@@ -264,12 +264,20 @@ TEST_CASE("each sampler and each estimator runs, with what follows from it where
 
 TEST_CASE("each update runs, and a conservative one skips the steps that would raise the loss") {
   Fixture const fixture;
-  for (std::string const update : {"sgd", "sign-sgd", "conservative-sgd"}) {
+  struct Case {
+    std::string update;
+    std::uint64_t bytes_a_weight;
+  };
+  for (auto const& [update, bytes_a_weight] : std::vector<Case>{
+           {"sgd", 0}, {"sign-sgd", 0}, {"conservative-sgd", 0}, {"momentum", 4}, {"adam", 8}, {"adamm", 12}}) {
     Outcome const outcome = run_program(
         fixture.finetune({"--overwrite", "--update", update, "--learning-rate", "1e-3", "--weight-decay", "0.01"}));
     INFO(outcome.error);
     REQUIRE(outcome.exit_code == 0);
-    CHECK(fixture.summary().at("options").at("update") == update);
+    json const summary = fixture.summary();
+    CHECK(summary.at("options").at("update") == update);
+    CHECK(summary.at("options").at("beta_2").is_null() != update.starts_with("ada"));
+    CHECK(summary.at("optimizer_bytes") == bytes_a_weight * summary.at("weights").get<std::uint64_t>());
     for (json const& record : fixture.metrics())
       if (record.at("type") == "step") CHECK(record.at("loss_base").is_null() == (update != "conservative-sgd"));
   }
@@ -344,7 +352,8 @@ TEST_CASE("options out of range are refused before anything is read or written")
            {{"--sampler", "normal"}, "--sampler: expected one of gaussian, rademacher, uniform, found \"normal\""},
            {{"--estimator", "spsa"}, "--estimator: expected one of central, one-sided, fzoo, found \"spsa\""},
            {{"--estimator", "fzoo", "--samples", "1"}, "--samples: expected at least 2 with --estimator fzoo, found 1"},
-           {{"--update", "lion"}, "--update: expected one of sgd, sign-sgd, conservative-sgd, found \"lion\""},
+           {{"--update", "lion"},
+            "--update: expected one of sgd, sign-sgd, conservative-sgd, momentum, adam, adamm, found \"lion\""},
            {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
            {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
            {{"--no-such-option"}, "--no-such-option"}}) {
