@@ -58,6 +58,23 @@ inline std::string json_error_text(std::string_view text, const nlohmann::json::
   return printable(what, limit);
 }
 
+/// A key that an object of the JSON text has twice.
+inline std::string duplicate_key(std::string_view text) {
+  std::vector<std::set<std::string>> objects;  // the keys of those around the place
+  std::string found;
+  using Event = nlohmann::json::parse_event_t;
+  const auto look = [&](int, Event event, nlohmann::json& value) {
+    if (event == Event::object_start) objects.emplace_back();
+    if (event == Event::object_end) objects.pop_back();
+    if (event != Event::key) return true;
+    const auto& key = value.get_ref<const std::string&>();
+    if (!objects.back().insert(key).second) found = key;
+    return true;
+  };
+  const nlohmann::json parsed_again = nlohmann::json::parse(text.begin(), text.end(), look);
+  return found;
+}
+
 /// Parses a JSON text. Throws InvalidFile, with no name of a file, if it is not JSON in UTF-8, if an object has a key
 /// twice (which of them counts is not defined), or if it is nested deeper than `nesting`.
 inline nlohmann::json parse_json(std::string_view text, std::size_t nesting) {
@@ -66,21 +83,26 @@ inline nlohmann::json parse_json(std::string_view text, std::size_t nesting) {
     throw InvalidFile("expected JSON, found a zero byte at offset " + std::to_string(zero));
   }
   using Event = nlohmann::json::parse_event_t;
-  std::vector<std::set<std::string>> keys;  // of the objects and arrays around the place; an array has none
+  std::vector<std::size_t> keys;  // how many the objects and arrays around the place have; an array has none
+  bool twice = false;
   try {
-    return nlohmann::json::parse(text.begin(), text.end(), [&](int, Event event, nlohmann::json& value) {
-      if (event == Event::object_start || event == Event::array_start) {
-        if (keys.size() == nesting) {
-          throw InvalidFile("expected values nested at most " + std::to_string(nesting) + " deep");
-        }
-        keys.emplace_back();
-      } else if (event == Event::object_end || event == Event::array_end) {
-        keys.pop_back();
-      } else if (event == Event::key && !keys.back().insert(value.get_ref<const std::string&>()).second) {
-        throw InvalidFile("key '" + printable(value.get_ref<const std::string&>()) + "': expected once, found twice");
-      }
-      return true;
-    });
+    nlohmann::json parsed =
+        nlohmann::json::parse(text.begin(), text.end(), [&](int, Event event, nlohmann::json& value) {
+          if (event == Event::object_start || event == Event::array_start) {
+            if (keys.size() == nesting) {
+              throw InvalidFile("expected values nested at most " + std::to_string(nesting) + " deep");
+            }
+            keys.push_back(0);
+          } else if (event == Event::key) {
+            ++keys.back();
+          } else if (event == Event::object_end || event == Event::array_end) {
+            twice = twice || (event == Event::object_end && value.size() != keys.back());
+            keys.pop_back();
+          }
+          return true;
+        });
+    if (twice) throw InvalidFile("key '" + printable(duplicate_key(text)) + "': expected once, found twice");
+    return parsed;
   } catch (const nlohmann::json::exception& error) {
     throw InvalidFile(json_error_text(text, error));
   }

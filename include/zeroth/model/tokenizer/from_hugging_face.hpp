@@ -197,11 +197,15 @@ inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const st
     for (const JsonValue& entry : vocabulary.elements()) {
       const std::vector<JsonValue> parts = entry.elements();
       if (parts.size() != 2) throw entry.mismatch("[\"piece\", score]");
-      collector.add(entry, id++, parts[0].as<std::string_view>());
+      collector.add([&] { return entry; }, id++, parts[0].as<std::string_view>());
     }
   } else {
-    for (const JsonMember& token : vocabulary.members()) {
-      collector.add(token.value, detail::json_token_id(token.value), token.key);
+    if (!vocabulary.is_object()) throw vocabulary.mismatch("an object");
+    // As with merges, none gets a JsonValue of its own unless it is wrong.
+    for (const auto& token : vocabulary.json().get_ref<const nlohmann::json::object_t&>()) {
+      const auto where = [&] { return vocabulary.get(token.first, "an id"); };
+      const auto id = detail::decode_token_id(token.second);
+      collector.add(where, id ? *id : detail::json_token_id(where()), token.first);
     }
   }
   const detail::JsonTokens tokens = detail::read_json_tokens(root, collector);

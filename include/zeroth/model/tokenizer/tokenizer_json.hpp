@@ -23,11 +23,16 @@ namespace zeroth::model::detail {
 /// What tokenizer.json may have: large vocabularies take some tens of megabytes.
 inline constexpr JsonLimits tokenizer_json_limits{.bytes = std::size_t{256} << 20};
 
+/// A token's id, or nothing if it is none.
+inline std::optional<std::int32_t> decode_token_id(const nlohmann::json& value) {
+  const auto id = decode_json<std::int32_t>(value);
+  return id && *id >= 0 ? id : std::nullopt;
+}
+
 /// A token's id.
 inline std::int32_t json_token_id(const JsonValue& value) {
-  const auto id = decode_json<std::int32_t>(value.json());
-  if (!id || *id < 0) throw value.mismatch("an id from 0 to 2^31 - 1");
-  return *id;
+  if (const auto id = decode_token_id(value.json())) return *id;
+  throw value.mismatch("an id from 0 to 2^31 - 1");
 }
 
 /// The values of the array `key`; none where there is none or null.
@@ -68,10 +73,12 @@ struct JsonTokens {
 /// Puts tokens at their ids.
 class JsonTokenCollector {
  public:
-  void add(const JsonValue& where, std::int32_t id, std::string_view text) {
+  /// `where()` is the value to blame if another token has the id.
+  template <class Where>
+  void add(const Where& where, std::int32_t id, std::string_view text) {
     const auto [entry, is_new] = texts_.try_emplace(id, text);
     if (!is_new && entry->second != text) {
-      throw where.mismatch("an id of its own, not that of \"" + printable(entry->second) + "\"");
+      throw where().mismatch("an id of its own, not that of \"" + printable(entry->second) + "\"");
     }
   }
 
@@ -102,7 +109,7 @@ class JsonTokenCollector {
 inline JsonTokens read_json_tokens(const JsonValue& root, JsonTokenCollector& collector) {
   const std::vector<JsonValue> added = find_elements(root, "added_tokens");
   for (const JsonValue& token : added) {
-    collector.add(token, json_token_id(token.get("id")), token.get<std::string_view>("content"));
+    collector.add([&] { return token; }, json_token_id(token.get("id")), token.get<std::string_view>("content"));
   }
   JsonTokens tokens = collector.tokens(root.get("model").get("vocab"));
   for (const JsonValue& token : added) {
@@ -157,18 +164,22 @@ inline JsonTemplate read_json_template(const JsonValue& root) {
 
 /// The merges, each "left right" or ["left", "right"].
 inline std::vector<MergeTexts> read_json_merges(const JsonValue& model) {
+  const JsonValue merges = model.get("merges", "an array");
+  if (!merges.is_array()) throw merges.mismatch("an array");
   std::vector<MergeTexts> result;
-  for (const JsonValue& merge : model.get("merges", "an array").elements()) {
-    if (merge.is_array()) {
-      const std::vector<JsonValue> sides = merge.elements();
-      if (sides.size() != 2) throw merge.mismatch("\"left right\" or [\"left\", \"right\"]");
-      result.push_back({sides[0].as<std::string_view>(), sides[1].as<std::string_view>()});
+  result.reserve(merges.json().size());
+  // There are hundreds of thousands: none gets a JsonValue of its own unless it is wrong.
+  const auto fail = [&](std::string_view expected) { throw merges.elements()[result.size()].mismatch(expected); };
+  for (const nlohmann::json& merge : merges.json()) {
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      result.push_back({merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()});
       continue;
     }
-    const auto text = merge.as<std::string_view>();
+    if (!merge.is_string()) fail("\"left right\" or [\"left\", \"right\"]");
+    const std::string_view text = merge.get_ref<const std::string&>();
     const std::size_t space = text.find(' ');
     if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
-      throw merge.mismatch("two tokens separated by one space");
+      fail("two tokens separated by one space");
     }
     result.push_back({text.substr(0, space), text.substr(space + 1)});
   }
