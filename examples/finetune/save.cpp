@@ -15,7 +15,6 @@
 #include <zeroth/model/export_hugging_face.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
-#include <zeroth/model/tokenizer/to_gguf.hpp>
 
 namespace zeroth::cli {
 namespace {
@@ -73,15 +72,16 @@ void save_gguf_file(LanguageModel const& model, model::TensorType dtype, fs::pat
   std::string const path = file.string();
   if (model.source.gguf() != nullptr) return model::save_gguf(path, *model.source.gguf(), model.weights, dtype);
   fs::path const& folder = model.source.folder()->path;
-  auto const* const tokenizer = model.tokenizer.get_if<model::BytePairTokenizer>();
-  if (tokenizer == nullptr)
-    throw InvalidArgument(path + ": the tokenizer of " + folder.string() +
-                          " is of a kind whose GGUF form is not written; expected a byte-level BPE");
   model::save_gguf(
       path, model.weights,
       [&](model::GgufWriter& writer) {
         writer.set("general.name", fs::absolute(folder).lexically_normal().filename().string());
-        model::set_tokenizer_metadata(writer, *tokenizer, model.weights.config().vocabulary, chat_template_of(folder));
+        try {
+          model.tokenizer.set_gguf_metadata(writer, model.weights.config().vocabulary, chat_template_of(folder));
+        } catch (InvalidArgument const& error) {
+          throw InvalidArgument(path + ": GGUF has no form for the tokenizer of " + folder.string() + ": " +
+                                error.what());
+        }
       },
       dtype);
 }

@@ -48,6 +48,18 @@ std::vector<std::string> seeds() {
     bytes.scalar("tokenizer.ggml.add_bos_token", t_bool, std::uint8_t{add_bos});
     return bytes.string("tokenizer.chat_template", "{{ x }}").data();
   };
+  const auto with_json = [] {
+    GgufBytes bytes;
+    bytes.header(0, 5).string("tokenizer.ggml.model", "llama");
+    bytes.strings("tokenizer.ggml.tokens", {"<unk>", "a", "b", "ab"});
+    bytes.scalar("tokenizer.ggml.bos_token_id", t_uint32, 1u).scalar("tokenizer.ggml.unknown_token_id", t_uint32, 0u);
+    return bytes
+        .string("tokenizer.huggingface.json",
+                R"({"added_tokens":[],"pre_tokenizer":{"type":"Metaspace","replacement":"\u2581",)"
+                R"("prepend_scheme":"first","split":false},"model":{"type":"BPE","unk_token":"<unk>",)"
+                R"("vocab":{"<unk>":0,"a":1,"b":2,"ab":3},"merges":["a b"]}})")
+        .data();
+  };
   const auto sentencepiece = [](std::string_view kind, bool prefix) {
     GgufBytes bytes;
     bytes.header(0, 9).string("tokenizer.ggml.model", kind);
@@ -62,8 +74,13 @@ std::vector<std::string> seeds() {
     bytes.scalar("tokenizer.ggml.add_space_prefix", t_bool, std::uint8_t{prefix});
     return bytes.scalar("tokenizer.ggml.remove_extra_whitespaces", t_bool, std::uint8_t{!prefix}).data();
   };
-  return {byte_level("smollm", false), byte_level("gpt-2", true),    byte_level("llama-bpe", true),
-          byte_level("qwen2", false),  sentencepiece("llama", true), sentencepiece("t5", false)};
+  return {byte_level("smollm", false),
+          byte_level("gpt-2", true),
+          byte_level("llama-bpe", true),
+          byte_level("qwen2", false),
+          sentencepiece("llama", true),
+          sentencepiece("t5", false),
+          with_json()};
 }
 
 }  // namespace zeroth_fuzz

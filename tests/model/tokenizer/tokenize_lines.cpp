@@ -2,7 +2,8 @@
 // tokenize_lines MODEL FILE: writes the token ids of each text of FILE, which has a JSON string a line; a line of ids
 // for a text, and, where the ids do not decode to the text, "!" after them. MODEL is a GGUF file, a Hugging Face
 // folder, or its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files
-// there, anew. For scripts/parity_tokenizer.py and scripts/parity_tokenizers.py.
+// there, anew. tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
+// scripts/parity_tokenizer.py and scripts/parity_tokenizers.py.
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <string>
 
 #include "zeroth/model/format/gguf.hpp"
+#include "zeroth/model/format/gguf_writer.hpp"
 #include "zeroth/model/tokenizer/from_gguf.hpp"
 #include "zeroth/model/tokenizer/load_tokenizer.hpp"
 #ifdef ZEROTH_SENTENCEPIECE
@@ -43,11 +45,17 @@ void save(const AnyTokenizer& tokenizer, std::optional<std::string_view> chat_te
   }
 }
 
+void save_gguf(const AnyTokenizer& tokenizer, const std::string& path) {
+  zeroth::model::GgufWriter writer(path);
+  tokenizer.set_gguf_metadata(writer, tokenizer.vocabulary_size());
+  writer.commit();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: tokenize_lines MODEL (FILE | --export FOLDER)\n";
+    std::cerr << "usage: tokenize_lines MODEL (FILE | --export FOLDER | --gguf FILE)\n";
     return 2;
   }
   try {
@@ -60,9 +68,12 @@ int main(int argc, char** argv) {
     if (path.extension() == ".gguf") gguf.emplace(path.string());
     const AnyTokenizer tokenizer =
         gguf ? zeroth::model::load_tokenizer(*gguf, maker) : zeroth::model::load_tokenizer(path, maker);
-    if (std::string(argv[2]) != "--export") {
-      tokenize(tokenizer, argv[2]);
-    } else if (argc == 4) {
+    const std::string action = argv[2];
+    if (argc == 3) {
+      tokenize(tokenizer, action);
+    } else if (action == "--gguf") {
+      save_gguf(tokenizer, argv[3]);
+    } else if (action == "--export") {
       save(tokenizer, gguf ? zeroth::model::chat_template_from_gguf(*gguf) : std::nullopt, argv[3]);
     }
   } catch (const std::exception& error) {

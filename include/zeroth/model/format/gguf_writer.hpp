@@ -78,6 +78,11 @@ class GgufWriter {
     put(key, GgufType::array, std::move(encoded));
   }
 
+  /// Sets a metadata value to an array of unsigned bytes.
+  void set_bytes(std::string_view key, std::string_view bytes) {
+    put(key, GgufType::array, encode(static_cast<std::uint32_t>(GgufType::uint8)) + encode(bytes));
+  }
+
   /// Takes a metadata key away if it is there.
   void erase(std::string_view key) {
     require_no_values();

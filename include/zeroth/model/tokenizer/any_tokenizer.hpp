@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/model/format/gguf_writer.hpp>
 #include <zeroth/model/tokenizer/hugging_face.hpp>
+#include <zeroth/model/tokenizer/to_gguf.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 
 namespace zeroth::model {
@@ -26,8 +29,9 @@ struct TokenizerFile {
 /// A tokenizer whose kind was found out at run time. Immutable and safe to use from several threads; copies share it.
 class AnyTokenizer {
  public:
-  /// @param tokenizer a BytePairTokenizer, or what has the same functions and an overload of
-  ///   hugging_face_tokenizer_json()
+  /// @param tokenizer a BytePairTokenizer, or what has the same functions and overloads of
+  /// hugging_face_tokenizer_json()
+  ///   and set_tokenizer_metadata()
   /// @param files the files it was read from, to be carried over as they are; none: they can be written anew
   template <class Tokenizer>
   requires(!std::is_same_v<Tokenizer, AnyTokenizer>)
@@ -81,6 +85,23 @@ class AnyTokenizer {
             {"tokenizer_config.json", tokenizer_->tokenizer_config_json(model_max_length, chat_template)}};
   }
 
+  /// Sets the keys of a GGUF file from which load_tokenizer() makes this tokenizer, to the id, and llama.cpp one that
+  /// gives the same ids on plain text. Where GGUF has no key for something, the text of tokenizer.json goes along
+  /// whole, as `tokenizer.huggingface.json`: load_tokenizer() reads that first, llama.cpp does not.
+  ///
+  /// @param vocabulary tokens that the model has a row for
+  /// @throws InvalidArgument, naming the field, for a tokenizer that llama.cpp could not follow
+  void set_gguf_metadata(GgufWriter& writer, std::size_t vocabulary,
+                         std::optional<std::string_view> chat_template = std::nullopt) const {
+    if (!tokenizer_->set_gguf_metadata(writer, vocabulary)) {
+      const auto verbatim = std::find_if(files_->begin(), files_->end(),
+                                         [](const TokenizerFile& file) { return file.name == "tokenizer.json"; });
+      writer.set("tokenizer.huggingface.json",
+                 verbatim == files_->end() ? tokenizer_->tokenizer_json() : verbatim->text);
+    }
+    if (chat_template) writer.set("tokenizer.chat_template", *chat_template);
+  }
+
  private:
   struct Base {
     virtual ~Base() = default;
@@ -96,6 +117,7 @@ class AnyTokenizer {
     virtual std::optional<std::int32_t> padding() const = 0;
     virtual bool add_bos() const = 0;
     virtual bool add_eos() const = 0;
+    virtual bool set_gguf_metadata(GgufWriter& writer, std::size_t vocabulary) const = 0;
     virtual std::string tokenizer_json() const = 0;
     virtual std::string tokenizer_config_json(std::uint64_t model_max_length,
                                               std::optional<std::string_view> chat_template) const = 0;
@@ -116,6 +138,9 @@ class AnyTokenizer {
     std::optional<std::int32_t> padding() const override { return tokenizer.padding(); }
     bool add_bos() const override { return tokenizer.add_bos(); }
     bool add_eos() const override { return tokenizer.add_eos(); }
+    bool set_gguf_metadata(GgufWriter& writer, std::size_t vocabulary) const override {
+      return set_tokenizer_metadata(writer, tokenizer, vocabulary);
+    }
     std::string tokenizer_json() const override { return hugging_face_tokenizer_json(tokenizer); }
     std::string tokenizer_config_json(std::uint64_t model_max_length,
                                       std::optional<std::string_view> chat_template) const override {

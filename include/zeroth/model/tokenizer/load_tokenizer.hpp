@@ -169,13 +169,41 @@ inline SentencePieceModel sentencepiece_model_from_gguf(const GgufFile& file, Se
   return model;
 }
 
+/// The tokenizer of a GGUF file that has the text of tokenizer.json.
+inline AnyTokenizer tokenizer_from_gguf_json(const GgufFile& file, std::string_view json,
+                                             const SentencePieceMaker& maker) {
+  const std::string path = file.path() + ": metadata key 'tokenizer.huggingface.json'";
+  const auto tokens = file.get_array<std::string_view>("tokenizer.ggml.tokens");
+  SpecialTokens special;
+  special.bos_id = file.find<std::int32_t>("tokenizer.ggml.bos_token_id");
+  special.eos_id = file.find<std::int32_t>("tokenizer.ggml.eos_token_id");
+  special.padding_id = file.find<std::int32_t>("tokenizer.ggml.padding_token_id");
+  if (const auto unknown = file.find<std::int32_t>("tokenizer.ggml.unknown_token_id");
+      unknown && *unknown >= 0 && static_cast<std::size_t>(*unknown) < tokens.size()) {
+    special.unknown = std::string(tokens[static_cast<std::size_t>(*unknown)]);
+  }
+  AnyTokenizer tokenizer = make_hugging_face_tokenizer(parse_tokenizer_json(json, path, special), {}, maker, path);
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const std::string_view text = tokenizer.token_text(static_cast<std::int32_t>(i));
+    if (text.empty() || (i < tokens.size() && text == tokens[i])) continue;
+    throw InvalidFile(path + ": expected the token " + std::to_string(i) + " of tokenizer.ggml.tokens, " +
+                      (i < tokens.size() ? quoted_token(printable(tokens[i])) : "none") + ", found " +
+                      quoted_token(printable(text)));
+  }
+  return tokenizer;
+}
+
 }  // namespace detail
 
-/// The tokenizer of a GGUF file, by its key `tokenizer.ggml.model`: "gpt2" (see tokenizer_from_gguf()), "llama", a
-/// byte-pair encoding of SentencePiece, or "t5", its unigram model.
+/// The tokenizer of a GGUF file: by its key `tokenizer.huggingface.json` if it has that, else by
+/// `tokenizer.ggml.model`: "gpt2" (see tokenizer_from_gguf()), "llama", a byte-pair encoding of SentencePiece, or "t5",
+/// its unigram model.
 ///
 /// Throws InvalidFile, naming the file, the key, what was expected and what was found.
 inline AnyTokenizer load_tokenizer(const GgufFile& file, const SentencePieceMaker& maker = {}) {
+  if (const auto json = file.find<std::string_view>("tokenizer.huggingface.json")) {
+    return detail::tokenizer_from_gguf_json(file, *json, maker);
+  }
   const auto kind = file.get<std::string_view>("tokenizer.ggml.model");
   if (kind == "gpt2") return AnyTokenizer(tokenizer_from_gguf(file));
   if (kind != "llama" && kind != "t5") {

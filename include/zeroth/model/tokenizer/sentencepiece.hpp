@@ -22,6 +22,7 @@
 #include <zeroth/model/tokenizer/charsmap.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_merges.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
+#include <zeroth/model/tokenizer/to_gguf.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/unigram_json.hpp>
 
@@ -224,6 +225,16 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
     separator = ",\n";
   }
   return out + "\n    ]\n  }\n}\n";
+}
+
+/// Sets the keys of a GGUF file from which load_tokenizer(), and llama.cpp, make this tokenizer: of the model "t5". As
+/// the others of this name in to_gguf.hpp; they say all. Throws InvalidArgument for what llama.cpp lacks: byte fallback
+/// in a unigram model, spaces that end words, and normalisation in a byte-pair model.
+inline bool set_tokenizer_metadata(GgufWriter& writer, const SentencePieceTokenizer& tokenizer,
+                                   std::size_t vocabulary) {
+  detail::set_gguf_unigram(writer, tokenizer.model(), vocabulary);
+  detail::set_gguf_special_tokens(writer, tokenizer);
+  return true;
 }
 
 /// A tokenizer of any SentencePiece model: what load_tokenizer() takes as its SentencePieceMaker.

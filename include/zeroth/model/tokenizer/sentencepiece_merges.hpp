@@ -5,17 +5,62 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
+#include <zeroth/model/tokenizer/merge_table.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
+#include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/vocabulary.hpp>
+#include <zeroth/model/tokenizer/written_bytes.hpp>
 
 namespace zeroth::model {
+
+namespace detail {
+
+/// Two pieces and the normal piece that they make, by id.
+struct ScoredMerge {
+  MergeTable::Merge merge;
+  float score;  ///< of the whole
+
+  bool operator<(const ScoredMerge& other) const {
+    if (score != other.score) return score > other.score;
+    return std::tie(merge.result, merge.left, merge.right) <
+           std::tie(other.merge.result, other.merge.left, other.merge.right);
+  }
+};
+
+/// Each way to make a normal piece of two pieces, the best pieces first.
+inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pieces) {
+  std::vector<std::string_view> texts;
+  for (const SentencePiece& piece : pieces) texts.emplace_back(piece.text);
+  const Vocabulary vocabulary(texts);
+  std::vector<ScoredMerge> merges;
+  for (std::size_t id = 0; id < pieces.size(); ++id) {
+    // The text of the others is found whole or never.
+    if (pieces[id].type != TokenType::normal) continue;
+    const std::string_view text = texts[id];
+    for (std::size_t i = 0; i < text.size();) {
+      i += next_character(text, i).length;
+      if (i >= text.size()) break;
+      const std::int32_t left = vocabulary.find(text.substr(0, i));
+      const std::int32_t right = vocabulary.find(text.substr(i));
+      if (left == Vocabulary::absent || right == Vocabulary::absent) continue;
+      merges.push_back({{left, right, static_cast<std::int32_t>(id)}, pieces[id].score});
+    }
+  }
+  std::sort(merges.begin(), merges.end());
+  return merges;
+}
+
+}  // namespace detail
 
 /// Whether byte_fallback_tokenizer() can follow the model: a byte-pair encoding of the text as it is.
 inline bool is_plain_byte_pair(const SentencePieceModel& model) {
@@ -33,12 +78,6 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
   if (!is_plain_byte_pair(model)) {
     throw InvalidArgument("sentencepiece model: expected a byte-pair encoding of text that is not normalised");
   }
-  struct Scored {
-    MergeTexts texts;
-    float score;
-    std::int32_t left;
-    std::int32_t right;
-  };
   ByteFallbackData data;
   for (const SentencePiece& piece : model.pieces) {
     if (!std::isfinite(piece.score)) {
@@ -48,33 +87,16 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
     if (piece.type == TokenType::unknown) data.unknown = static_cast<std::int32_t>(data.tokens.size());
     data.tokens.emplace_back(piece.text);
     data.token_types.push_back(static_cast<std::int32_t>(piece.type));
-    // SentencePiece's own limit is some dozens; the search below is quadratic in it.
+    // SentencePiece's own limit is some dozens; the search for merges is quadratic in it.
     if (piece.type == TokenType::normal && piece.text.size() > 4096) {
       throw InvalidArgument("sentencepiece pieces[" + std::to_string(data.tokens.size() - 1) +
                             "]: expected at most 4096 bytes, found " + std::to_string(piece.text.size()));
     }
   }
-  const Vocabulary vocabulary(data.tokens);
-  std::vector<Scored> merges;
-  for (const SentencePiece& piece : model.pieces) {
-    const std::string_view text = piece.text;
-    // The text of the others is found whole or never.
-    if (piece.type != TokenType::normal) continue;
-    const std::size_t first = merges.size();
-    for (std::size_t i = 0; i < text.size();) {
-      i += next_character(text, i).length;
-      if (i >= text.size()) break;
-      const std::int32_t left = vocabulary.find(text.substr(0, i));
-      const std::int32_t right = vocabulary.find(text.substr(i));
-      if (left == Vocabulary::absent || right == Vocabulary::absent) continue;
-      merges.push_back({{text.substr(0, i), text.substr(i)}, piece.score, left, right});
-    }
-    std::sort(merges.begin() + static_cast<std::ptrdiff_t>(first), merges.end(),
-              [](const Scored& a, const Scored& b) { return a.left != b.left ? a.left < b.left : a.right < b.right; });
+  for (const auto& [merge, score] : detail::scored_merges(model.pieces)) {
+    data.merges.push_back(
+        {data.tokens[static_cast<std::size_t>(merge.left)], data.tokens[static_cast<std::size_t>(merge.right)]});
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Scored& a, const Scored& b) { return a.score > b.score; });
-  data.merges.reserve(merges.size());
-  for (const Scored& merge : merges) data.merges.push_back(merge.texts);
   data.space_prefix = model.add_dummy_prefix ? SpacePrefix::each_part : SpacePrefix::none;
   data.byte_fallback = model.byte_fallback;
   data.bos = model.bos;
@@ -83,6 +105,89 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
   data.add_bos = model.add_bos;
   data.add_eos = model.add_eos;
   return ByteFallbackTokenizer(data);
+}
+
+/// A SentencePiece model for a tokenizer that may say more than one can.
+struct SentencePieceForm {
+  SentencePieceModel model;
+  bool exact = true;  ///< whether byte_fallback_tokenizer(model) gives the tokenizer's ids for every text
+};
+
+/// The SentencePiece model of a tokenizer with byte fallback: its pieces, scored by the rank of their merges.
+///
+/// It is not exact where the model has no words for what the tokenizer does: a space before each part of a text alone
+/// that does not begin with one, or before the first part alone; rules of added tokens; which of two merges that make
+/// the same token comes first.
+///
+/// Throws InvalidArgument, naming the field, for a tokenizer that gives other ids than any such model on plain text:
+/// its merges are not all those that make a token of two, words begin at spaces that its tokens would reach across, or
+/// it has no byte fallback.
+inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokenizer) {
+  if (!tokenizer.byte_fallback()) {
+    throw InvalidArgument("tokenizer byte_fallback: expected true, as SentencePiece's models have it, found false");
+  }
+  SentencePieceForm form;
+  const bool plain_prefix =
+      tokenizer.space_prefix() == SpacePrefix::none || tokenizer.space_prefix() == SpacePrefix::each_part;
+  SentencePieceModel& model = form.model;
+  model.kind = SentencePieceModel::Kind::byte_pair;
+  model.remove_extra_whitespaces = false;
+  model.add_dummy_prefix = tokenizer.space_prefix() != SpacePrefix::none;
+  model.byte_fallback = true;
+  model.bos = tokenizer.bos();
+  model.eos = tokenizer.eos();
+  model.padding = tokenizer.padding();
+  model.add_bos = tokenizer.add_bos();
+  model.add_eos = tokenizer.add_eos();
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    const std::string_view text = tokenizer.token_text(id);
+    TokenType type = tokenizer.token_type(id);
+    if (id == tokenizer.unknown()) type = TokenType::unknown;
+    if (type == TokenType::normal && byte_of_token(text)) type = TokenType::byte;
+    if (type == TokenType::normal && tokenizer.split_at_spaces() && text.find(written_space, 1) != text.npos) {
+      throw InvalidArgument("tokenizer split_at_spaces: expected false beside the token " + detail::quoted_token(text) +
+                            ", found true");
+    }
+    model.pieces.push_back({std::string(text), 0, type});
+  }
+
+  const auto quoted = [&](std::int32_t id) { return detail::quoted_token(tokenizer.token_text(id)); };
+  std::vector<bool> is_made(model.pieces.size());
+  std::vector<detail::ScoredMerge> found;
+  std::int32_t last = Vocabulary::absent;
+  float score = 0;
+  for (const MergeTable::Merge& merge : tokenizer.merges()) {
+    const auto result = static_cast<std::size_t>(merge.result);
+    SentencePiece& piece = model.pieces[result];
+    // The text of the others is found whole or never.
+    if (piece.type != TokenType::normal) continue;
+    if (!is_made[result]) {
+      piece.score = score--;
+    } else if (merge.result != last) {
+      throw InvalidArgument("tokenizer merges: expected all that make the token " + quoted(merge.result) +
+                            " one after the other, found others between them");
+    }
+    is_made[result] = true;
+    last = merge.result;
+    found.push_back({merge, piece.score});
+  }
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    if (model.pieces[i].type == TokenType::normal && !is_made[i]) model.pieces[i].score = score;
+  }
+  const std::vector<detail::ScoredMerge> expected = detail::scored_merges(model.pieces);
+  const auto same = [](const detail::ScoredMerge& a, const detail::ScoredMerge& b) { return !(a < b) && !(b < a); };
+  const bool in_order = std::equal(found.begin(), found.end(), expected.begin(), expected.end(), same);
+  form.exact =
+      plain_prefix && !has_added_token_rules(tokenizer) && in_order && found.size() == tokenizer.merges().size();
+  if (in_order) return form;
+  std::sort(found.begin(), found.end());
+  for (const detail::ScoredMerge& each : expected) {
+    if (std::binary_search(found.begin(), found.end(), each)) continue;
+    throw InvalidArgument("tokenizer merges: expected one for each two tokens that make a token, found none of " +
+                          quoted(each.merge.left) + " and " + quoted(each.merge.right));
+  }
+  return form;
 }
 
 }  // namespace zeroth::model

@@ -159,6 +159,28 @@ class TokenTable {
   bool add_eos_;
 };
 
+/// Whether anything but their text says where the added tokens of `tokenizer` are found: a rule of a user-defined
+/// token, or one that puts the search for a control token after normalisation, which tells where user-defined ones
+/// overlap it.
+template <class Tokenizer>
+bool has_added_token_rules(const Tokenizer& tokenizer) {
+  bool any_found = false;
+  bool any_normalized_control = false;
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    const TokenType type = tokenizer.token_type(id);
+    if (type != TokenType::control && type != TokenType::user_defined) continue;
+    const AddedTokenRule rule = tokenizer.added_token_rule(id);
+    if (type == TokenType::control) {
+      any_normalized_control = any_normalized_control || rule.normalized;
+      continue;
+    }
+    any_found = true;
+    if (rule.strip_left || rule.strip_right || rule.normalized) return true;
+  }
+  return any_found && any_normalized_control;
+}
+
 /// The texts of two tokens that merge.
 struct MergeTexts {
   std::string_view left;
