@@ -6,8 +6,9 @@
 Trains small tokenizers on the project's own documents and headers, writes each in the forms in which users bring it
 (tokenizer.json, GGUF, tokenizer.model), lets the program read it and encode, and counts texts whose ids differ from those
 of the reference: `tokenizers` with the same tokenizer.json, or the `sentencepiece` package. "exported" is what the program
-wrote anew, read by `tokenizers` (against the program's own ids) and by the program. Exits with 1 on a difference where
-none is expected. In some rows the references themselves differ (SentencePiece's and Hugging Face's normalisation of odd
+wrote anew, read by `tokenizers` (against the program's own ids) and by the program; "as GGUF" the GGUF file it made of a
+tokenizer.json or tokenizer.model, read by the program, against the same reference ("json": with tokenizer.json in it). Exits
+with 1 on a difference where none is expected. In some rows the references themselves differ (SentencePiece's and Hugging Face's normalisation of odd
 Unicode); there the program must be equal to SentencePiece, and the last column says how often Hugging Face is not.
 
 Texts: tests/model/tokenizer/odd_unicode.txt, by line and whole; every code point; random strings; and, with --data, all
@@ -102,6 +103,14 @@ class Program:
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         subprocess.run([self.path, model, "--export", folder], check=True)
         return folder
+
+    def export_gguf(self, model):
+        """The GGUF file made of `model`, or why there is none, and whether tokenizer.json goes along in it."""
+        path = pathlib.Path(tempfile.mkdtemp(dir=self.folder), "model.gguf")
+        result = subprocess.run([self.path, model, "--gguf", path], capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            return None, result.stderr.strip().removeprefix("tokenize_lines: ")
+        return path, b"tokenizer.huggingface.json" in path.read_bytes()
 
 
 def encode_with_tokenizers(path, texts):
@@ -375,6 +384,17 @@ def main():
                 print(f"{title:62} {sum(map(len, ours)):9} {len(unequal):7} {not_decoded:12} {others:>18}", flush=True)
                 for i in unequal[:3]:
                     print(f"  {texts[i][:200]!r}:\n    ours   {ours[i][:60]}\n    theirs {theirs[i][:60]}")
+                if model.suffix == ".gguf" or model.is_dir():
+                    continue
+                exported, note = program.export_gguf(model)
+                if exported is None:
+                    print(f"{title + ', as GGUF':62} refused: {note}")
+                    continue
+                again, not_decoded = program.encode(exported, texts)
+                unequal = [i for i in range(len(texts)) if again[i] != ours[i]]
+                failures += len(unequal)
+                title += ", as GGUF" + (" (json)" if note else "")
+                print(f"{title:62} {sum(map(len, again)):9} {len(unequal):7} {not_decoded:12}", flush=True)
     print("no difference" if failures == 0 else f"{failures} differences")
     return int(failures > 0)
 
