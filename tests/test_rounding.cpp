@@ -117,7 +117,42 @@ TEST_CASE("what a rounding keeps beside the weights counts, for those of 16 bits
                                    {.rounding = rounding});
     CHECK(optimizer.bytes() == 0);
     optimizer.step(zeroth_test::fused(fixture.parameters, loss));
-    CHECK(optimizer.bytes() == 401 * bytes_beside(rounding));
+    std::size_t const each = bytes_beside(rounding);
+    // 201 of 401 weights have a place, and one more is there; 4 tiles with 16 bytes of bits and 4 of the first place.
+    CHECK(optimizer.bytes() == (each == 0 ? 0 : 202 * each + 4 * 20));
+
+    Fixture other(DataType::f16);
+    ZerothOrderOptimizer refreshing(other.parameters, Gaussian{},
+                                    SmallestMagnitude{.sparsity = 0.5, .refresh_every = 1000}, ReferenceBackend{},
+                                    {.rounding = rounding});
+    refreshing.step(zeroth_test::fused(other.parameters, loss));
+    CHECK(refreshing.bytes() == 401 * each);
+  }
+}
+
+/// The weights after 40 steps with that mask; `bytes` is what was held beside them.
+template <class M, class B>
+std::vector<float> after_40_steps(M const& mask, B const& backend, Rounding rounding, std::uint64_t& bytes) {
+  Fixture fixture(DataType::bf16);
+  ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, mask, backend,
+                                 {.learning_rate = 3e-3, .seed = 8, .rounding = rounding});
+  for (int i = 0; i < 40; ++i) optimizer.step(zeroth_test::fused(fixture.parameters, loss));
+  bytes = optimizer.bytes();
+  return fixture.values();
+}
+
+TEST_CASE("places for the active weights alone change no bit") {
+  // The same masks, but one says that it is fixed and the other does not: its first refresh never comes.
+  SmallestMagnitude const fixed{.sparsity = 0.75};
+  SmallestMagnitude const refreshing{.sparsity = 0.75, .refresh_every = 1000};
+  for (Rounding rounding : {Rounding::compensated, Rounding::extra_byte}) {
+    std::uint64_t few = 0;
+    std::uint64_t all = 0;
+    std::vector<float> const expected = after_40_steps(refreshing, ReferenceBackend{}, rounding, all);
+    CHECK(after_40_steps(fixed, ReferenceBackend{}, rounding, few) == expected);
+    CHECK(few < all);
+    CHECK(after_40_steps(fixed, zeroth::CpuBackend{}, rounding, few) == expected);
+    CHECK(after_40_steps(refreshing, zeroth::CpuBackend{}, rounding, all) == expected);
   }
 }
 
@@ -164,7 +199,8 @@ TEST_CASE("in place with exact restore, points are rounded to nearest and update
       CHECK(in_place.values() == fused.values());
       CHECK(in_place.values() != Fixture(dtype).values());
       // The copy takes 2 bytes a weight, 4 for the vector.
-      CHECK(one.bytes() == 401 * (2 + bytes_beside(rounding)) + 9 * 4);
+      std::size_t const each = bytes_beside(rounding);
+      CHECK(one.bytes() == 401 * 2 + 9 * 4 + (each == 0 ? 0 : 202 * each + 4 * 20));
     }
   }
 }

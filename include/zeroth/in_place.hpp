@@ -62,8 +62,12 @@ class InPlaceWeights {
   void move_to(Lane lane, ElementwisePass const& update) {
     at_ = lane;
     run([&](std::size_t index, void const* source, auto const& mask) {
-      Parameter const& p = parameters_[index];
-      return backend_.apply(p, source, mask, noise_, rounding_.update(update, index, p));
+      // What is kept beside the weights stays as it is until the step is taken.
+      ElementwisePass trial = rounded(update, index);
+      std::span<std::byte const> const beside = rounding_.memory(index);
+      trial_.assign(beside.begin(), beside.end());
+      if (trial.beside.data != nullptr) trial.beside.data = trial_.data();
+      return backend_.apply(parameters_[index], source, mask, noise_, trial);
     });
   }
 
@@ -75,7 +79,7 @@ class InPlaceWeights {
     if (restore_ == Restore::arithmetic && at_.sign != 0) pass.restore = {&back, 1};
     at_ = Lane{};
     return run([&](std::size_t index, void const* source, auto const& mask) {
-      return update(index, source, mask, rounding_.update(pass, index, parameters_[index]));
+      return update(index, source, mask, rounded(pass, index));
     });
   }
 
@@ -96,6 +100,14 @@ class InPlaceWeights {
   static constexpr bool stores_mask = depends_on_weights<MaskRuleOf<State>>;
 
   [[nodiscard]] NoiseTerm undo() const noexcept { return {at_.sample, -static_cast<float>(at_.sign) * epsilon_}; }
+
+  /// The pass as an update of that tensor.
+  [[nodiscard]] ElementwisePass rounded(ElementwisePass const& pass, std::size_t index) {
+    Parameter unperturbed = parameters_[index];
+    if (restore_ == Restore::exact) unperturbed.data = saved_[index].data();
+    return rounding_.update(pass, index, unperturbed, masks_.tensor(index, noise_.step), is_fixed_mask(masks_),
+                            backend_);
+  }
 
   void save_weights() {
     if (saved_.empty())
@@ -140,6 +152,7 @@ class InPlaceWeights {
   Lane at_{};
   std::vector<Bitmap> bitmaps_;
   std::vector<std::vector<std::byte>> saved_;
+  std::vector<std::byte> trial_;  // what is beside one tensor, for a point that may not become the step
 };
 
 }  // namespace zeroth

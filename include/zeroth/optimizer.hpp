@@ -236,7 +236,7 @@ class ZerothOrderOptimizer {
     std::vector<ElementwisePass> passes;  // of every tensor for one candidate, then for the other
     for (ElementwisePass const& pass : candidates.passes)
       for (std::size_t i = 0; i < parameters_.size(); ++i)
-        passes.push_back(is_touched(i) ? rounding_.update(pass, i, parameters_[i]) : ElementwisePass{});
+        passes.push_back(is_touched(i) ? rounded(pass, i) : ElementwisePass{});
     report.candidate_losses.assign(2, 0);
     std::array<double, 2> losses{};
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
@@ -321,7 +321,7 @@ class ZerothOrderOptimizer {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       auto const mask = masks_.tensor(i, noise().step);
       if (is_touched(i))
-        active += update(i, nullptr, mask, rounding_.update(update_pass(record, terms), i, parameters_[i]), record);
+        active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
     }
     return active;
   }
@@ -392,6 +392,12 @@ class ZerothOrderOptimizer {
     return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
   }
   [[nodiscard]] float epsilon() const noexcept { return static_cast<float>(options_.epsilon); }
+
+  /// The pass as an update of that tensor, whose weights are unperturbed.
+  [[nodiscard]] ElementwisePass rounded(ElementwisePass const& pass, std::size_t parameter) {
+    return rounding_.update(pass, parameter, parameters_[parameter], masks_.tensor(parameter, noise().step),
+                            is_fixed_mask(masks_), backend_);
+  }
 
   [[nodiscard]] bool is_touched(std::size_t parameter) const {
     return masks_.tensor(parameter, noise().step).coverage != Coverage::none;

@@ -34,7 +34,7 @@ struct Options {
   std::uint64_t seed = 0;                    ///< of the perturbations
   std::optional<double> clip{};              ///< bound on each |projected gradient|, > 0
   Restore restore = Restore::arithmetic;     ///< in-place form only
-  Rounding rounding = Rounding::stochastic;  ///< of updated weights that are stored in 16 bits
+  Rounding rounding = Rounding::extra_byte;  ///< of updated weights that are stored in 16 bits
 
   /// @throws InvalidArgument naming the field, its range and its value
   void check() const {

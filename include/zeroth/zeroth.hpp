@@ -34,6 +34,7 @@
 #include <zeroth/sampler/uniform.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
+#include <zeroth/storage/beside.hpp>
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/rounding.hpp>

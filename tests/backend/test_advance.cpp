@@ -51,7 +51,7 @@ Advanced advanced(B const& backend, Slice slice, State const& masks, S const& sa
   std::vector<float> state = zeroth_test::normal_weights(slice.parameter.size() * zeroth::state_floats<R>, 3, 0.5F);
   for (float& value : state) value = std::abs(value);  // a second moment is not negative
   std::vector<std::byte> beside(slice.parameter.size() * zeroth::bytes_beside(pass.rounding));
-  pass.beside = beside.empty() ? nullptr : beside.data();
+  pass.beside.data = beside.empty() ? nullptr : beside.data();
   Advanced result;
   for (std::uint32_t step : {20U, 21U}) {
     zeroth::NoiseField<S> const noise{sampler, 99, step};

@@ -49,9 +49,57 @@ Applied applied(B const& backend, Slice slice, void const* source, State const& 
   std::vector<std::byte> beside(slice.parameter.size() * zeroth::bytes_beside(pass.rounding));
   for (std::size_t i = 0; i < beside.size(); ++i)
     beside[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7 + i % 4);
-  pass.beside = beside.empty() ? nullptr : beside.data();
+  pass.beside.data = beside.empty() ? nullptr : beside.data();
   std::uint64_t const active = backend.apply(slice.parameter, source, state.tensor(0, 0), noise, pass);
   return {slice.memory(), std::move(beside), active};
+}
+
+/// Places for some of a tensor's elements, or for all.
+struct Places {
+  std::vector<std::uint64_t> words;
+  std::vector<std::uint32_t> first;
+
+  explicit Places(zeroth::Parameter const& tensor) : words(zeroth::Bitmap(tensor).words().size()) {
+    std::uint64_t const origin = tensor.offset / zeroth::tile_size * zeroth::tile_size;
+    std::uint32_t next = 0;
+    for (std::uint64_t w = 0; w < words.size(); ++w) {
+      if (w % 2 == 0) first.push_back(next);
+      for (std::uint64_t b = 0; b < 64; ++b) {
+        std::uint64_t const element = origin + w * 64 + b;
+        bool const inside = element >= tensor.offset && element < tensor.offset + tensor.size();
+        if (!inside || element % 5 == 3) continue;
+        words[w] |= std::uint64_t{1} << b;
+        ++next;
+      }
+    }
+  }
+};
+
+TEST_CASE("apply gives the reference's bits where only some weights have a place for what is beside them") {
+  for (Extent const& extent : zeroth_test::extents()) {
+    for (zeroth::DataType dtype : {zeroth::DataType::bf16, zeroth::DataType::f16}) {
+      Slice const slice(extent.size, extent.offset, dtype);
+      Places const places(slice.parameter);
+      auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
+      zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 20000};
+      for (zeroth::Rounding rounding : {zeroth::Rounding::compensated, zeroth::Rounding::extra_byte}) {
+        auto run = [&](auto const& backend) {
+          Slice copy = slice;
+          std::vector<std::byte> beside(extent.size * 2, std::byte{0x2b});
+          ElementwisePass const pass{
+              .terms = one, .rounding = rounding, .beside = {beside.data(), places.words.data(), places.first.data()}};
+          backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
+          backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
+          return std::pair{copy.memory(), beside};
+        };
+        auto const expected = run(zeroth::ReferenceBackend{});
+        zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
+          INFO(name << ", " << extent.size << " elements at " << extent.offset << ", " << to_string(dtype));
+          CHECK((run(backend) == expected));
+        });
+      }
+    }
+  }
 }
 
 /// Weights of f32 are not rounded: for them one way of rounding stands for all.
@@ -176,7 +224,7 @@ TEST_CASE("a pass that does nothing leaves weights of 16 bits as they are, in ev
         Slice copy = slice;
         std::vector<std::byte> beside(600, std::byte{0});
         backend.apply(copy.parameter, nullptr, dense.tensor(0, 0), noise,
-                      {.rounding = rounding, .beside = beside.data()});
+                      {.rounding = rounding, .beside = {beside.data(), nullptr, nullptr}});
         CHECK(copy.memory() == slice.memory());
         CHECK(beside == std::vector<std::byte>(600, std::byte{0}));
       };

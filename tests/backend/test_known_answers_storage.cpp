@@ -109,7 +109,7 @@ void check_course(KnownAnswer const& header, S const& sampler, zeroth::NoiseFiel
     std::vector<std::uint16_t> weights = course.start;
     std::vector<std::byte> beside(count * zeroth::bytes_beside(pass.rounding));
     zeroth::Parameter const tensor{"w", zeroth::Role::matrix, {1, count}, dtype, weights.data(), stream, offset};
-    pass.beside = beside.empty() ? nullptr : beside.data();
+    pass.beside.data = beside.empty() ? nullptr : beside.data();
     zeroth::NoiseField<S> at = noise;
     for (unsigned step = 0; step < 3; ++step, ++at.step) {
       backend.apply(tensor, nullptr, mask, at, pass);

@@ -25,7 +25,7 @@ std::vector<ElementwisePass> passes() {
 template <class State, class S>
 std::vector<std::uint32_t> applied(Slice slice, State const& state, zeroth::NoiseField<S> const& noise,
                                    ElementwisePass pass, std::vector<std::byte> beside) {
-  pass.beside = beside.empty() ? nullptr : beside.data();
+  pass.beside.data = beside.empty() ? nullptr : beside.data();
   zeroth::ReferenceBackend{}.apply(slice.parameter, nullptr, state.tensor(0, 0), noise, pass);
   std::vector<float> result(static_cast<std::size_t>(slice.parameter.size()));
   zeroth::ReferenceBackend{}.read(slice.parameter, 0, result);
@@ -58,7 +58,7 @@ void check_preview(Slice const& slice, State const& state, S const& sampler) {
       for (std::size_t i = 0; i < beside.size(); ++i) beside[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7);
       std::vector<std::byte> const beside_before = beside;
       std::vector<std::uint32_t> const expected = applied(slice, state, noise, pass, beside);
-      pass.beside = beside.empty() ? nullptr : beside.data();
+      pass.beside.data = beside.empty() ? nullptr : beside.data();
       auto check = [&](auto const& backend, std::string const& name) {
         INFO(name << ", " << slice.parameter.size() << " elements at " << slice.parameter.offset << ", "
                   << to_string(slice.parameter.dtype) << ", " << to_string(rounding));

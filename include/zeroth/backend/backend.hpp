@@ -13,6 +13,7 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/storage/beside.hpp>
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/momentum.hpp>
 #include <zeroth/update/state_rule.hpp>
@@ -42,9 +43,7 @@ struct ElementwisePass {
   bool takes_sign = false;
   float sign_step = 0;
   Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits have the noise's seed and step
-  /// What the rounding keeps beside the tensor's weights: bytes_beside(rounding) for each, 0 at first; not owned. Null
-  /// if that is nothing.
-  void* beside = nullptr;
+  BesideWeights beside{};                 ///< what the rounding keeps beside the tensor's weights; 0 at first
 };
 
 /// Where the weights live, and how elementwise passes run there. A cheap value: it owns no weights.

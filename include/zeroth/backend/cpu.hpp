@@ -141,9 +141,18 @@ class CpuBackend {
       std::memcpy(weights, address(tensor.data, tensor.dtype, first + position), part.size * size_of(tensor.dtype));
       ElementwisePass pass_of_copy = pass;
       if (beside_size != 0) {
-        std::byte const* const from = static_cast<std::byte const*>(pass.beside) + (first + position) * beside_size;
-        std::memcpy(beside, from, part.size * beside_size);
-        pass_of_copy.beside = beside;
+        std::uint64_t const tile = part.tile - tensor.offset / tile_size;
+        auto copy_beside = [&](auto* values) {
+          load_beside(pass.beside, tile, first + position, part, values);
+          std::memcpy(beside, values + part.begin, part.size * beside_size);
+        };
+        alignas(64) std::uint16_t errors[tile_size];
+        alignas(64) std::int8_t lower[tile_size];
+        if (pass.rounding == Rounding::compensated)
+          copy_beside(errors);
+        else
+          copy_beside(lower);
+        pass_of_copy.beside = {beside, nullptr, nullptr};
       }
       with_kernels([&](auto kernels) {
         auto const change = plain_change(copy, noise, pass_of_copy);
@@ -216,6 +225,30 @@ class CpuBackend {
   template <class T>
   static void store_part(T const* tile, detail::TilePart const& part, void* memory, std::uint64_t at) noexcept {
     std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
+  }
+
+  /// The same of what is beside the weights; `tile` counts from the first that the tensor touches.
+  template <class T>
+  static void load_beside(BesideWeights const& beside, std::uint64_t tile, std::uint64_t at,
+                          detail::TilePart const& part, T* values) noexcept {
+    if (beside.places == nullptr) return load_part(beside.data, at, part, values);
+    std::fill_n(values, tile_size, T{});
+    for_each_place<T>(beside, tile, [&](unsigned e, T const& value) { values[e] = value; });
+  }
+  template <class T>
+  static void store_beside(T const* values, std::uint64_t tile, detail::TilePart const& part,
+                           BesideWeights const& beside, std::uint64_t at) noexcept {
+    if (beside.places == nullptr) return store_part(values, part, beside.data, at);
+    for_each_place<T>(beside, tile, [&](unsigned e, T& value) { value = values[e]; });
+  }
+
+  /// Calls body(element of the tile, what is beside it) for each that has a place.
+  template <class T, class Body>
+  static void for_each_place(BesideWeights const& beside, std::uint64_t tile, Body const& body) {
+    T* next = static_cast<T*>(beside.data) + beside.first_place[tile];
+    for (unsigned w = 0; w < 2; ++w)
+      for (std::uint64_t bits = beside.places[tile * 2 + w]; bits != 0; bits &= bits - 1)
+        body(64 * w + static_cast<unsigned>(std::countr_zero(bits)), *next++);
   }
 
   /// The weights from `at` on as the floats of their tile, in `buffer` unless `memory` holds just them.
@@ -295,9 +328,10 @@ class CpuBackend {
       kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, beside);
     };
     auto run_beside = [&](auto* beside) {
-      load_part(pass.beside, at, part, beside);
+      std::uint64_t const tile = part.tile - tensor.offset / tile_size;
+      load_beside(pass.beside, tile, at, part, beside);
       run(beside);
-      store_part(beside, part, pass.beside, at);
+      store_beside(beside, tile, part, pass.beside, at);
     };
     if (bits != TileMask{}) {
       alignas(64) std::uint16_t errors[tile_size];

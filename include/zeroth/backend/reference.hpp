@@ -69,17 +69,18 @@ struct ReferenceBackend {
     std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
     for (std::uint64_t i = 0; i < count; ++i) {
       float weight_of_copy;
-      std::uint16_t beside;
+      std::uint16_t beside = 0;
       ElementwisePass pass_of_copy = pass;
       Parameter element{
           {}, tensor.role, {1, 1}, tensor.dtype, &weight_of_copy, tensor.stream, tensor.offset + first + i};
-      auto at = [&](void const* memory, std::size_t size) {
-        return static_cast<std::byte const*>(memory) + (first + i) * size;
+      auto copy = [](void* to, void const* memory, std::uint64_t index, std::size_t size) {
+        std::memcpy(to, static_cast<std::byte const*>(memory) + index * size, size);
       };
-      std::memcpy(&weight_of_copy, at(tensor.data, size_of(tensor.dtype)), size_of(tensor.dtype));
+      copy(&weight_of_copy, tensor.data, first + i, size_of(tensor.dtype));
       if (beside_size != 0) {
-        std::memcpy(&beside, at(pass.beside, beside_size), beside_size);
-        pass_of_copy.beside = &beside;
+        at_place(tensor, pass.beside, first + i,
+                 [&](std::uint64_t place) { copy(&beside, pass.beside.data, place, beside_size); });
+        pass_of_copy.beside = {&beside, nullptr, nullptr};
       }
       apply(element, nullptr, mask, noise, pass_of_copy);
       panel[i] = weight(element, element.data, 0);
@@ -179,19 +180,41 @@ struct ReferenceBackend {
       store(tensor.data, i, load<std::uint16_t>(source, i));
   }
 
+  /// Calls body(index) with where the number beside element i is, if it has a place.
+  template <class Body>
+  static void at_place(Parameter const& tensor, BesideWeights const& beside, std::uint64_t i, Body const& body) {
+    if (beside.places == nullptr) return body(i);
+    std::uint64_t const element = tensor.offset + i;
+    std::uint64_t const tile = element / tile_size - tensor.offset / tile_size;
+    auto const e = static_cast<unsigned>(element % tile_size);
+    if (beside.has_place(tile, e)) body(beside.place(tile, e));
+  }
+
+  template <class T>
+  [[nodiscard]] static T beside(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i) {
+    T value{};
+    at_place(tensor, pass.beside, i, [&](std::uint64_t at) { value = load<T>(pass.beside.data, at); });
+    return value;
+  }
+  template <class T>
+  static void put_beside(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i, T value) {
+    at_place(tensor, pass.beside, i, [&](std::uint64_t at) { store(pass.beside.data, at, value); });
+  }
+
   /// The weight with what is held beside it.
   [[nodiscard]] static float unrounded(Parameter const& tensor, void const* source, ElementwisePass const& pass,
-                                       std::uint64_t i) noexcept {
+                                       std::uint64_t i) {
     float const theta = weight(tensor, source, i);
     if (tensor.dtype == DataType::f32) return theta;
-    if (pass.rounding == Rounding::compensated) return theta - bfloat16_to_float(load<std::uint16_t>(pass.beside, i));
+    if (pass.rounding == Rounding::compensated)
+      return theta - bfloat16_to_float(beside<std::uint16_t>(tensor, pass, i));
     if (pass.rounding == Rounding::extra_byte)
-      return to_float(tensor.dtype, {load<std::uint16_t>(source, i), load<std::int8_t>(pass.beside, i)});
+      return to_float(tensor.dtype, {load<std::uint16_t>(source, i), beside<std::int8_t>(tensor, pass, i)});
     return theta;
   }
 
   static void store(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i, float t,
-                    RandomSource const& random) noexcept {
+                    RandomSource const& random) {
     if (tensor.dtype == DataType::f32) return store(tensor.data, i, t);
     std::uint16_t rounded = narrow(tensor.dtype, t);
     switch (pass.rounding) {
@@ -201,12 +224,12 @@ struct ReferenceBackend {
         rounded = narrow_stochastic(tensor.dtype, t, rounding_bits(random, tensor.offset + i));
         break;
       case Rounding::compensated:
-        store(pass.beside, i, rounding_error(tensor.dtype, t, rounded));
+        put_beside(tensor, pass, i, rounding_error(tensor.dtype, t, rounded));
         break;
       case Rounding::extra_byte: {
         ExtendedWeight const extended = extend(tensor.dtype, t);
         rounded = extended.upper;
-        store(pass.beside, i, extended.lower);
+        put_beside(tensor, pass, i, extended.lower);
         break;
       }
     }

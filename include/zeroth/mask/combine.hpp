@@ -41,6 +41,8 @@ struct CombinedMask {
 
     using Rule = CombinedRule<how, MaskRuleOf<MaskState<A>>, MaskRuleOf<MaskState<B>>>;
 
+    [[nodiscard]] bool is_fixed() const { return is_fixed_mask(first) && is_fixed_mask(second); }
+
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t step) const {
       Rule const rule{first.tensor(index, step), second.tensor(index, step)};
       constexpr bool both = how == Combination::both;

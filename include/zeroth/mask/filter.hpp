@@ -77,6 +77,8 @@ struct Filtered {
       return state_.tensor(positions_[index], step);
     }
 
+    [[nodiscard]] bool is_fixed() const { return is_fixed_mask(state_); }
+
     void begin_step(ParameterSet const& /*parameters*/, WeightReader const& weights, std::uint32_t step) {
       begin_mask_step(state_, kept_, weights, step);
     }

@@ -88,6 +88,8 @@ struct MagnitudeMask {
         update_thresholds(parameters, weights);
     }
 
+    [[nodiscard]] bool is_fixed() const noexcept { return policy_.refresh_every == 0; }
+
     /// The threshold h of a tensor; meaningless where its coverage is not `some`.
     [[nodiscard]] float threshold(std::size_t index) const noexcept {
       return float_of(masks_[index].rule.threshold_bits);

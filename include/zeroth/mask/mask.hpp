@@ -103,6 +103,7 @@ struct LiftedRule {
   [[nodiscard]] TensorMask<Rule> tensor(std::size_t /*index*/, std::uint32_t /*step*/) const {
     return {Coverage::some, rule};
   }
+  [[nodiscard]] static constexpr bool is_fixed() noexcept { return true; }
 };
 
 }  // namespace detail
@@ -123,6 +124,16 @@ void begin_mask_step(State& state, ParameterSet const& parameters, WeightReader 
   if constexpr (requires { state.begin_step(parameters, weights, step); }) state.begin_step(parameters, weights, step);
 }
 
+/// Whether a state says that its tensor masks are the same at every step. A weight that such a mask leaves out is never
+/// updated, and so is left out for good. Absent means that they may change.
+template <class State>
+[[nodiscard]] bool is_fixed_mask(State const& state) {
+  if constexpr (requires { state.is_fixed(); })
+    return state.is_fixed();
+  else
+    return false;
+}
+
 template <class Policy>
 using MaskState = decltype(prepare_mask(std::declval<Policy const&>(), std::declval<ParameterSet const&>(),
                                         std::declval<WeightReader const&>()));
@@ -139,6 +150,7 @@ using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, s
 /// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.
 /// 5. `state.begin_step(parameters, weights, step)`, if present, is called at the start of each step, before anything
 ///    is perturbed; a policy that refreshes its thresholds does it there.
+/// 6. `state.is_fixed()`, if present and true, promises that 4 does not depend on the step and 5 changes nothing.
 ///
 /// The smallest type that satisfies it, a policy that leaves the zeros of a pruned model alone:
 ///

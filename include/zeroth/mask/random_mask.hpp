@@ -51,6 +51,7 @@ struct RandomMask {
       mask.rule.source.step = redraw_every == 0 ? 0 : step / redraw_every;
       return mask;
     }
+    [[nodiscard]] bool is_fixed() const noexcept { return redraw_every == 0; }
   };
 
   /// @throws InvalidArgument if sparsity is outside [0, 1)

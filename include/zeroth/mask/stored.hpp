@@ -76,6 +76,7 @@ struct StoredMask {
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t /*step*/) const noexcept {
       return {coverage[index], bitmaps[index].rule()};
     }
+    [[nodiscard]] static constexpr bool is_fixed() noexcept { return true; }
   };
 
   /// @throws InvalidArgument if an entry names no parameter, names one twice, or has the wrong number of words
