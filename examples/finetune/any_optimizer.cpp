@@ -87,7 +87,8 @@ class BuiltOptimizer final : public AnyOptimizer {
                            .samples_per_probe = options.samples_per_probe,
                            .micro_batches = options.micro_batches,
                            .seed = options.seed,
-                           .clip = options.clip}) {}
+                           .clip = options.clip,
+                           .rounding = options.rounding}) {}
 
   StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
   [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }

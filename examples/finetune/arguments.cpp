@@ -34,6 +34,8 @@ void add_model(CLI::App& command, std::filesystem::path& model) {
 void add_compute(CLI::App& command, ComputeOptions& options) {
   add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
              "what the transformer runs on: code of zeroth's own, or Eigen");
+  add_choice(command, "--dtype", options.dtype, std::array{DataType::f32, DataType::bf16, DataType::f16},
+             "how matrices are held in memory");
   command.add_option("--threads", options.threads, "threads to compute with; default all")
       ->type_name("N")
       ->transform(whole_number<unsigned>(1, 4096));

@@ -197,7 +197,7 @@ int run(FinetuneOptions const& given) {
   Task const task = find_task(options.task);
   RunDirectory out(options.out, options.overwrite);
   TaskData data = load_task(task, options.data);
-  LanguageModel const model(options.model);
+  LanguageModel const model(options.model, options.dtype);
   options.max_tokens = longest_sequence(options, model);
   EncodedTask const encoded = encode_task(task, std::move(data), options, model);
   out.check_space(saved_bytes(model, options.save));
@@ -221,7 +221,7 @@ int run(FinetuneOptions const& given) {
     run.progress().message("interrupted after step " + std::to_string(result.steps) +
                            ": saving and evaluating the model; a second Ctrl-C aborts");
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
-  save_model(model, options.save, model::TensorType::f32, out.model());
+  save_model(model, options.save, std::nullopt, out.model());
   run.evaluate_after(result);
   write_summary(out.summary(), options, task, encoded.split, model, encoded.train, encoded.held_out, result);
   run.progress().message("saved in " + out.model().string());

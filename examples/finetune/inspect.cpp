@@ -26,6 +26,14 @@ std::uint64_t parameters_of(model::DecoderConfig const& config) {
   return count;
 }
 
+/// Bytes of all weights in memory, matrices as `dtype`.
+std::uint64_t weights_bytes_of(model::DecoderConfig const& config, DataType dtype) {
+  std::uint64_t bytes = 0;
+  for (model::TensorSpec const& spec : model::tensor_specs(config))
+    bytes += spec.shape.size() * size_of(model::DecoderWeights::dtype_of(spec.role, dtype));
+  return bytes;
+}
+
 /// Bytes that the decoder's workspace takes for each token of a batch, both points of a probe together: the residual
 /// stream, the normed input, what is added, queries, keys, values and the two halves of the MLP, all f32.
 std::uint64_t activation_bytes_per_token(model::DecoderConfig const& config) {
@@ -41,7 +49,8 @@ constexpr std::uint64_t example_tokens = 1024;
 
 Json describe(ModelSource const& source) {
   model::DecoderConfig const& config = source.config();
-  std::uint64_t const weights = parameters_of(config) * sizeof(float);
+  std::uint64_t const weights = weights_bytes_of(config, DataType::f32);
+  std::uint64_t const weights_16_bit = weights_bytes_of(config, DataType::bf16);
   std::uint64_t const per_token = activation_bytes_per_token(config);
   Json tensors = Json::array();
   std::uint64_t file_bytes = 0;
@@ -73,7 +82,9 @@ Json describe(ModelSource const& source) {
                {{"weights_bytes", weights},
                 {"activation_bytes_per_token", per_token},
                 {"example_tokens", example_tokens},
-                {"example_bytes", weights + example_tokens * per_token}}},
+                {"example_bytes", weights + example_tokens * per_token},
+                {"weights_bytes_16_bit", weights_16_bit},
+                {"example_bytes_16_bit", weights_16_bit + example_tokens * per_token}}},
               {"tensors", std::move(tensors)}};
 }
 
@@ -101,10 +112,12 @@ void print(Json const& model, model::DecoderConfig const& config) {
     return human_bytes(model.at("finetuning_memory").at(field).get<std::uint64_t>());
   };
   print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " on disk, " +
-                            bytes("weights_bytes") + " in memory (f32)");
+                            bytes("weights_bytes") + " in memory (" + bytes("weights_bytes_16_bit") +
+                            " with --dtype bf16 or f16)");
   print_fact("a step takes", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
-                                 " for each token of a batch: " + bytes("example_bytes") + " with " +
-                                 std::to_string(example_tokens) + " tokens");
+                                 " for each token of a batch: " + bytes("example_bytes") + " (" +
+                                 bytes("example_bytes_16_bit") + ") with " + std::to_string(example_tokens) +
+                                 " tokens");
 
   std::size_t longest = 6;
   for (Json const& tensor : model.at("tensors"))

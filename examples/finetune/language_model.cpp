@@ -22,8 +22,8 @@ Tokenizer tokenizer_of(ModelSource const& source) {
   return model::load_tokenizer(source.folder()->path, maker);
 }
 
-LanguageModel::LanguageModel(std::filesystem::path const& path)
-    : source(path), tokenizer(tokenizer_of(source)), weights(source.load()) {
+LanguageModel::LanguageModel(std::filesystem::path const& path, DataType dtype)
+    : source(path), tokenizer(tokenizer_of(source)), weights(source.load(dtype)) {
   if (tokenizer.vocabulary_size() > weights.config().vocabulary)
     throw InvalidFile(source.path() + ": tokenizer: expected at most as many tokens as the embedding has rows, " +
                       std::to_string(weights.config().vocabulary) + ", found " +

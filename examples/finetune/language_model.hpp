@@ -25,8 +25,9 @@ struct LanguageModel {
   model::DecoderWeights weights;
 
   /// @param path see ModelSource
+  /// @param dtype of the matrices, see model::DecoderWeights
   /// @throws InvalidFile naming file, field or tensor, if the file is not a model that can be run.
-  explicit LanguageModel(std::filesystem::path const& path);
+  explicit LanguageModel(std::filesystem::path const& path, DataType dtype = DataType::f32);
 };
 
 /// A decoder over those weights on that backend.

@@ -64,6 +64,9 @@ void add_method(CLI::App& command, MethodOptions& options) {
       ->type_name("X")
       ->check(real_number(Bounds::share))
       ->capture_default_str();
+  add_choice(command, "--rounding", options.rounding,
+             std::array{Rounding::nearest, Rounding::stochastic, Rounding::compensated, Rounding::extra_byte},
+             "how an updated weight is rounded into 16 bits");
 }
 
 void check_method(MethodOptions const& options) {

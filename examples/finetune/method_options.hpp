@@ -5,6 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include <zeroth/options.hpp>
+#include <zeroth/storage/rounding.hpp>
+
 namespace zeroth::cli {
 
 /// Which weights a step perturbs and updates: the smallest of each matrix (the paper), all, or a random share.
@@ -104,9 +107,10 @@ struct MethodOptions {
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;
   UpdateName update = UpdateName::sgd;
-  double beta_1 = 0.9;         ///< of momentum, adam and adamm
-  double beta_2 = 0.999;       ///< of adam and adamm
-  double adam_epsilon = 1e-8;  ///< of adam and adamm
+  double beta_1 = 0.9;                     ///< of momentum, adam and adamm
+  double beta_2 = 0.999;                   ///< of adam and adamm
+  double adam_epsilon = 1e-8;              ///< of adam and adamm
+  Rounding rounding = Options{}.rounding;  ///< of weights that are held in 16 bits
   double weight_decay = 0;
 };
 

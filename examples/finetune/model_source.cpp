@@ -57,9 +57,9 @@ std::vector<StoredTensor> ModelSource::tensors() const {
   return list;
 }
 
-model::DecoderWeights ModelSource::load() const {
-  if (gguf() != nullptr) return model::load_gguf(*gguf());
-  return model::load_hugging_face(folder()->checkpoint, folder()->config);
+model::DecoderWeights ModelSource::load(DataType dtype) const {
+  if (gguf() != nullptr) return model::load_gguf(*gguf(), dtype);
+  return model::load_hugging_face(folder()->checkpoint, folder()->config, dtype);
 }
 
 }  // namespace zeroth::cli

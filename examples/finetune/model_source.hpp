@@ -47,8 +47,8 @@ class ModelSource {
 
   [[nodiscard]] std::vector<StoredTensor> tensors() const;
 
-  /// The weights in f32.
-  [[nodiscard]] model::DecoderWeights load() const;
+  /// The weights, matrices as `dtype`.
+  [[nodiscard]] model::DecoderWeights load(DataType dtype) const;
 
   /// The file, or null if the model is a Hugging Face folder.
   [[nodiscard]] model::GgufFile const* gguf() const noexcept { return std::get_if<model::GgufFile>(&source_); }

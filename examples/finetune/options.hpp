@@ -9,6 +9,7 @@
 
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/sampling.hpp>
+#include <zeroth/storage/data_type.hpp>
 #include <zeroth/update/schedule.hpp>
 
 #include "method_options.hpp"
@@ -44,6 +45,7 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
 
 /// What computes.
 struct ComputeOptions {
+  DataType dtype = DataType::f32;  ///< how the matrices are held
   DecoderBackend backend = DecoderBackend::cpu;
   unsigned threads = 0;  ///< 0: all that the machine offers
 };

@@ -68,7 +68,7 @@ std::optional<std::string> chat_template_of(fs::path const& folder) {
 
 }  // namespace
 
-void save_gguf_file(LanguageModel const& model, model::TensorType dtype, fs::path const& file) {
+void save_gguf_file(LanguageModel const& model, std::optional<model::TensorType> dtype, fs::path const& file) {
   std::string const path = file.string();
   if (model.source.gguf() != nullptr) return model::save_gguf(path, *model.source.gguf(), model.weights, dtype);
   fs::path const& folder = model.source.folder()->path;
@@ -86,12 +86,15 @@ void save_gguf_file(LanguageModel const& model, model::TensorType dtype, fs::pat
       dtype);
 }
 
-std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format, model::TensorType dtype) {
-  std::uint64_t const weights = model.weights.parameters().weights();
-  return weights * (dtype == model::TensorType::f32 ? 4 : 2) * (format == SaveFormat::both ? 2 : 1);
+std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format, std::optional<model::TensorType> dtype) {
+  ParameterSet const& parameters = model.weights.parameters();
+  std::uint64_t const bytes =
+      dtype ? parameters.weights() * (*dtype == model::TensorType::f32 ? 4 : 2) : parameters.bytes();
+  return bytes * (format == SaveFormat::both ? 2 : 1);
 }
 
-void save_model(LanguageModel const& model, SaveFormat format, model::TensorType dtype, fs::path const& directory) {
+void save_model(LanguageModel const& model, SaveFormat format, std::optional<model::TensorType> dtype,
+                fs::path const& directory) {
   if (format == SaveFormat::gguf) {
     model::AtomicDirectory folder(directory);
     save_gguf_file(model, dtype, folder.file(gguf_name));

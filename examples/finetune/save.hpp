@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include <zeroth/model/format/tensor_type.hpp>
 
@@ -13,20 +14,21 @@ namespace zeroth::cli {
 
 /// Bytes that a saved model takes on disk at the least: its weights.
 [[nodiscard]] std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format,
-                                        model::TensorType dtype = model::TensorType::f32);
+                                        std::optional<model::TensorType> dtype = std::nullopt);
 
 /// Saves the model as the folder `directory`, in place of an earlier one: safetensors with configuration and tokenizer
 /// as Hugging Face transformers loads them, model.gguf, or both.
 ///
 /// A model that came as a Hugging Face folder keeps its config.json, but for the type of the weights, and its
 /// tokenizer's files as they are; one that came as GGUF keeps its metadata.
-/// @param dtype of the weights: f32, f16 or bf16
+/// @param dtype of the weights: f32, f16 or bf16; nothing: each tensor in the type that it is held in
 /// @throws InvalidFile if it cannot be written; nothing incomplete is left under a final name.
 /// @throws InvalidArgument if the form cannot hold such a model.
-void save_model(LanguageModel const& model, SaveFormat format, model::TensorType dtype,
+void save_model(LanguageModel const& model, SaveFormat format, std::optional<model::TensorType> dtype,
                 std::filesystem::path const& directory);
 
 /// Saves the model as one GGUF file; else as above.
-void save_gguf_file(LanguageModel const& model, model::TensorType dtype, std::filesystem::path const& file);
+void save_gguf_file(LanguageModel const& model, std::optional<model::TensorType> dtype,
+                    std::filesystem::path const& file);
 
 }  // namespace zeroth::cli

@@ -73,6 +73,8 @@ Json to_json(FinetuneOptions const& options) {
               {"adam_epsilon", uses_beta_2(options.update) ? Json(options.adam_epsilon) : Json(nullptr)},
               {"weight_decay", options.weight_decay},
               {"clip", or_null(options.clip)},
+              {"dtype", to_string(options.dtype)},
+              {"rounding", options.dtype == DataType::f32 ? Json(nullptr) : Json(to_string(options.rounding))},
               {"max_tokens", *options.max_tokens},
               {"save", to_string(options.save)}};
 }
@@ -108,8 +110,8 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"seconds_per_step", mean(result.step_seconds, result.steps)},
       {"peak_memory_bytes", peak_memory_bytes()},
       {"weights_bytes", parameters.bytes()},
-      {"weights", parameters.weights()},
       {"optimizer_bytes", result.optimizer_bytes},
+      {"weights", parameters.weights()},
       {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(parameters.weights()),
                             result.steps - result.skipped_steps)},
       {"train_examples", train.examples.size()},

@@ -516,6 +516,11 @@ TEST_CASE("inspect shows architecture, tensors and memory, as text and as JSON")
   }
   CHECK(model.at("parameters") == parameters);
   CHECK(model.at("finetuning_memory").at("weights_bytes") == parameters * 4);
+  std::uint64_t vectors = 0;  // they stay f32
+  for (json const& tensor : model.at("tensors"))
+    if (tensor.at("shape").size() == 1) vectors += tensor.at("shape")[0].get<std::uint64_t>();
+  CHECK(vectors > 0);
+  CHECK(model.at("finetuning_memory").at("weights_bytes_16_bit") == parameters * 2 + vectors * 2);
   check_refused_at_once({"inspect", "--model", "missing.gguf"}, "missing.gguf");
 }
 

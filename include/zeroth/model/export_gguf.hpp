@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
 #include <zeroth/model/load_gguf.hpp>
+#include <zeroth/model/stored_rows.hpp>
 
 namespace zeroth::model {
 
@@ -82,14 +84,10 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
   if (!factors.empty()) writer.write(rotary_factors_name, factors);
   for (std::size_t i = 0; i < weights.parameters().size(); ++i) {
     Parameter const& p = weights.parameters()[i];
-    std::span<float const> const values = weights.values(i);
-    if (!permuted[i]) {
-      writer.write(p.name, values);
-      continue;
-    }
-    std::size_t const columns = p.role == Role::vector ? 1 : static_cast<std::size_t>(p.shape.columns);
-    for (std::size_t row = 0; row < values.size() / columns; ++row)
-      writer.write(p.name, values.subspan(halves_rotary_row(row, config.head_dim) * columns, columns));
+    auto const stored_row = [&](std::size_t row) {
+      return permuted[i] ? halves_rotary_row(row, config.head_dim) : row;
+    };
+    detail::for_each_row(weights, i, stored_row, [&](std::span<float const> row) { writer.write(p.name, row); });
   }
   writer.commit();
 }
@@ -99,18 +97,20 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
 /// Writes `weights` to `path` as one GGUF file with the metadata (tokenizer included) of `source`, the file they were
 /// loaded from. `path` may be the source's own.
 ///
-/// @param type of the matrices: f32, f16 or bf16; vectors (of norms and biases) are F32 in any case, as llama.cpp wants
-///   them. Loading an F32 file gives the same bits; for the others each weight is rounded to nearest even.
+/// @param type of the matrices: f32, f16 or bf16, by default the one that they are held in; vectors (of norms and
+///   biases) are F32 in any case, as llama.cpp wants them. In the type that they are held in, and in F32, weights keep
+///   their bits; in the others each is rounded to nearest even.
 /// @throws InvalidFile if it cannot be written, InvalidArgument if `source` is of another configuration, `type` is
 ///   another one, or a weight is out of its range.
 inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights const& weights,
-                      TensorType type = TensorType::f32) {
+                      std::optional<TensorType> type = std::nullopt) {
   if (read_decoder_config(source) != weights.config())
     throw InvalidArgument(path + ": the metadata of " + source.path() + " describe a decoder of another configuration");
   GgufWriter writer(std::move(path));
   writer.copy_metadata(source);
-  writer.set("general.file_type", gguf_file_type(type));
-  detail::write_gguf_tensors(writer, weights, type);
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  writer.set("general.file_type", gguf_file_type(matrices));
+  detail::write_gguf_tensors(writer, weights, matrices);
 }
 
 /// Writes `weights`, wherever they came from, to `path` as one GGUF file: LLaMA, Mistral or Qwen2, in llama.cpp's order
@@ -119,14 +119,16 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights c
 /// @param add_metadata adds what the configuration does not say, such as the tokenizer: called once with the writer
 /// @throws as above, and InvalidArgument for OPT, which llama.cpp does not know.
 inline void save_gguf(std::string path, DecoderWeights const& weights,
-                      std::function<void(GgufWriter&)> const& add_metadata, TensorType type = TensorType::f32) {
+                      std::function<void(GgufWriter&)> const& add_metadata,
+                      std::optional<TensorType> type = std::nullopt) {
   if (weights.config().architecture == "opt")
     throw InvalidArgument(path + ": GGUF has no form for architecture 'opt'; write safetensors");
   GgufWriter writer(std::move(path));
   detail::set_decoder_metadata(writer, weights.config());
-  writer.set("general.file_type", gguf_file_type(type));
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  writer.set("general.file_type", gguf_file_type(matrices));
   add_metadata(writer);
-  detail::write_gguf_tensors(writer, weights, type);
+  detail::write_gguf_tensors(writer, weights, matrices);
 }
 
 }  // namespace zeroth::model

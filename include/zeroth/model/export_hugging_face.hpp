@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/hugging_face_config.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
+#include <zeroth/model/stored_rows.hpp>
 
 namespace zeroth::model {
 
@@ -77,44 +79,48 @@ inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& ex
 /// of Q and K in Hugging Face's order), and what `extras` adds. The folder appears complete or not
 /// at all.
 ///
-/// @param type what all weights are rounded to: F32, F16 or BF16
+/// @param type what all weights are rounded to: F32, F16 or BF16; by default none is: each tensor is written in the
+/// type
+///   that it is held in, those of F32 first, and config.json names that of the matrices
 /// @param part_bytes most bytes of weights in a file; more go to several, see SafetensorsFolderWriter
 /// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
 ///   hugging_face_config() does, and if the type is another.
 inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
-                              HuggingFaceExtras const& extras = {}, TensorType type = TensorType::f32,
+                              HuggingFaceExtras const& extras = {}, std::optional<TensorType> type = std::nullopt,
                               std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes) {
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
   AtomicDirectory directory(folder);
   auto write_text = [&](std::string const& name, std::string_view text) {
     AtomicFile file(directory.file(name));
     file.write(text);
     file.commit();
   };
-  write_text("config.json", detail::config_json(weights.config(), extras, type).dump(2) + "\n");
+  write_text("config.json", detail::config_json(weights.config(), extras, matrices).dump(2) + "\n");
   if (!extras.files.contains("generation_config.json"))
     write_text("generation_config.json", detail::generation_config_json(extras).dump(2) + "\n");
   for (auto const& [name, text] : extras.files) write_text(name, text);
 
-  std::vector<HuggingFaceTensor> const tensors = hugging_face_tensors(weights.config(), weights.tensors());
+  auto type_of = [&](HuggingFaceTensor const& tensor) {
+    return type.value_or(detail::tensor_type_of(weights.parameters()[tensor.parameter].dtype));
+  };
+  std::vector<HuggingFaceTensor> tensors = hugging_face_tensors(weights.config(), weights.tensors());
+  // A file has no gaps, so what needs the wider alignment comes first.
+  std::stable_partition(tensors.begin(), tensors.end(),
+                        [&](HuggingFaceTensor const& tensor) { return type_of(tensor) == TensorType::f32; });
   SafetensorsFolderWriter writer(directory, part_bytes);
   for (HuggingFaceTensor const& tensor : tensors) {
     Shape const shape = weights.parameters()[tensor.parameter].shape;
     std::array<std::uint64_t, 2> const sizes{shape.rows, shape.columns};
     bool const vector = weights.parameters()[tensor.parameter].role == Role::vector;
-    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2), type);
+    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2), type_of(tensor));
   }
   DecoderConfig const& config = weights.config();
   for (HuggingFaceTensor const& tensor : tensors) {
-    std::span<float const> const values = weights.values(tensor.parameter);
-    if (!tensor.rotary) {
-      writer.write(tensor.name, values);
-      continue;
-    }
-    Parameter const& parameter = weights.parameters()[tensor.parameter];
-    std::size_t const columns = parameter.role == Role::vector ? 1 : static_cast<std::size_t>(parameter.shape.columns);
-    for (std::size_t row = 0; row < values.size() / columns; ++row)
-      writer.write(tensor.name,
-                   values.subspan(stored_rotary_row(row, config.head_dim, config.pairing) * columns, columns));
+    auto const stored_row = [&](std::size_t row) {
+      return tensor.rotary ? stored_rotary_row(row, config.head_dim, config.pairing) : row;
+    };
+    detail::for_each_row(weights, tensor.parameter, stored_row,
+                         [&](std::span<float const> row) { writer.write(tensor.name, row); });
   }
   writer.commit();
   directory.commit();

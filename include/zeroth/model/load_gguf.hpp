@@ -15,6 +15,7 @@
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/load_tensor.hpp>
 
 namespace zeroth::model {
 
@@ -179,12 +180,14 @@ class GgufDecoderKeys {
   return config;
 }
 
-/// Loads the decoder of a GGUF file, dequantised to f32 tensor by tensor; the file's pages do not stay in memory.
+/// Loads the decoder of a GGUF file, part by part, dequantised to f32 and rounded to nearest if matrices are to be of
+/// another type; the file's pages do not stay in memory.
 ///
+/// @param dtype of the matrices, see DecoderWeights
 /// @throws InvalidFile as read_decoder_config does, and if a tensor is missing, has another shape ("FILE: tensor
 ///   'blk.3.attn_k.weight': expected 192 x 576, found 576 x 192") or a type that cannot be decoded, or if the file has
 ///   a tensor that the decoder does not know.
-[[nodiscard]] inline DecoderWeights load_gguf(GgufFile const& file) {
+[[nodiscard]] inline DecoderWeights load_gguf(GgufFile const& file, DataType dtype = DataType::f32) {
   DecoderConfig config = read_decoder_config(file);
   std::vector<TensorSpec> const specs = tensor_specs(config);
   std::unordered_set<std::string_view> known{detail::rotary_factors_name};
@@ -204,8 +207,12 @@ class GgufDecoderKeys {
       throw InvalidFile(file.path() + ": tensor '" + detail::printable(tensor.name) +
                         "' is not part of a decoder of architecture '" + config.architecture + "' that is supported");
 
-  DecoderWeights weights(std::move(config), file.path());
-  for (std::size_t i = 0; i < specs.size(); ++i) file.read(file.tensor(specs[i].name), weights.values(i));
+  DecoderWeights weights(std::move(config), file.path(), dtype);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    GgufTensor const& tensor = file.tensor(specs[i].name);
+    detail::load_tensor(tensor.type, file.bytes(tensor), weights, i, file.path());
+    file.release(tensor);
+  }
   return weights;
 }
 

@@ -16,6 +16,7 @@
 #include <zeroth/model/format/safetensors_checkpoint.hpp>
 #include <zeroth/model/hugging_face_config.hpp>
 #include <zeroth/model/hugging_face_tensors.hpp>
+#include <zeroth/model/load_tensor.hpp>
 
 namespace zeroth::model {
 
@@ -35,13 +36,16 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
 
 }  // namespace detail
 
-/// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, to f32 tensor by tensor; the files' pages do not
-/// stay in memory. A checkpoint of the bare model, whose names lack the first "model.", is loaded too.
+/// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, part by part, rounded to nearest where matrices
+/// are to be of another type; the files' pages do not stay in memory. A checkpoint of the bare model, whose names lack
+/// the first "model.", is loaded too.
 ///
 /// @param json its config.json
+/// @param dtype of the matrices, see DecoderWeights
 /// @throws InvalidFile as read_hugging_face_config() does, and if a tensor is missing, has another shape or type, or is
 ///   not part of the architecture.
-[[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, JsonValue const& json) {
+[[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, JsonValue const& json,
+                                                      DataType dtype = DataType::f32) {
   DecoderConfig config = read_hugging_face_config(json);
   if (config.layers > checkpoint.tensors().size())
     throw json.get("num_hidden_layers")
@@ -77,18 +81,25 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
                         "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
                         "config.json");
 
-  DecoderWeights weights(std::move(config), json.file_name());
-  for (HuggingFaceTensor const& tensor : list)
-    checkpoint.read(checkpoint.tensor(tensor.name), weights.values(tensor.parameter));
+  DecoderWeights weights(std::move(config), json.file_name(), dtype);
+  for (HuggingFaceTensor const& wanted : list) {
+    SafetensorsTensor const& tensor = checkpoint.tensor(wanted.name);
+    TensorType const type = tensor.dtype == "F32"   ? TensorType::f32
+                            : tensor.dtype == "F16" ? TensorType::f16
+                                                    : TensorType::bf16;
+    detail::load_tensor(type, checkpoint.bytes(tensor), weights, wanted.parameter, checkpoint.path());
+    checkpoint.release(tensor);
+  }
   return weights;
 }
 
 /// Loads the decoder of a folder as Hugging Face transformers saves it: config.json and safetensors in one file or
 /// several.
 /// @throws InvalidFile as above and as SafetensorsCheckpoint does.
-[[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder) {
+[[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder,
+                                                      DataType dtype = DataType::f32) {
   JsonValue const config = JsonValue::load((folder / "config.json").string());
-  return load_hugging_face(SafetensorsCheckpoint(folder), config);
+  return load_hugging_face(SafetensorsCheckpoint(folder), config, dtype);
 }
 
 }  // namespace zeroth::model

@@ -197,18 +197,21 @@ inline std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::sp
 }
 
 /// Adds (alpha / rank) B A to each adapted matrix: the decoder alone then scores as with the adapter, but for rounding.
+/// @throws InvalidArgument as LoraAdapter::check and DecoderWeights::write do
 inline void merge(LoraAdapter const& adapter, DecoderWeights& weights) {
   adapter.check(weights);
   for (LoraPair const& pair : adapter.pairs()) {
-    std::span<float> const w = weights.values(pair.weight);
     std::span<float const> const a = adapter.values(pair.a);
     std::span<float const> const b = adapter.values(pair.b);
-    std::size_t const columns = a.size() / adapter.rank();
-    for (std::size_t i = 0; i < b.size(); ++i) {  // row i / rank of W, row i % rank of A
-      float const factor = adapter.scale() * b[i];
-      float* const to = w.data() + i / adapter.rank() * columns;
-      float const* const from = a.data() + i % adapter.rank() * columns;
-      for (std::size_t c = 0; c < columns; ++c) to[c] += factor * from[c];
+    std::size_t const rank = adapter.rank();
+    std::vector<float> row(a.size() / rank);
+    for (std::size_t r = 0; r < b.size() / rank; ++r) {
+      weights.read(pair.weight, r * row.size(), row);
+      for (std::size_t k = 0; k < rank; ++k) {
+        float const factor = adapter.scale() * b[r * rank + k];
+        for (std::size_t c = 0; c < row.size(); ++c) row[c] += factor * a[k * row.size() + c];
+      }
+      weights.write(pair.weight, r * row.size(), row);
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/model/cpu/activations.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
@@ -29,7 +30,8 @@ struct Panel {
   std::size_t stride;  ///< floats from a row to the next
 };
 
-/// Rows [first, first + rows) of a tensor for all lanes: theta itself without a probe, else expanded into `scratch`.
+/// Rows [first, first + rows) of a tensor for all lanes: theta itself without a probe if it is f32, else expanded or
+/// widened into `scratch`.
 ///
 /// `reserved` floats of the scratch come before the panels, for the caller's own use.
 [[nodiscard]] inline Panel read_panel(WeightView const& weights, std::size_t parameter, std::size_t first,
@@ -44,15 +46,18 @@ struct Panel {
   std::size_t const size = (rows * stride + block_tokens - 1) / block_tokens * block_tokens;
   scratch.pointers.resize(lanes);
   if (weights.probe == nullptr) {
-    float* theta = static_cast<float*>(p.data) + first * columns;
-    if (spread) {
-      float* const copy = scratch.values.reserve(reserved + size) + reserved;
-      for (std::size_t r = 0; r < rows; ++r) std::copy_n(theta + r * columns, columns, copy + r * stride);
-      theta = copy;
-    } else {
+    auto* const theta = static_cast<std::byte*>(p.data) + first * columns * size_of(p.dtype);
+    if (p.dtype == DataType::f32 && !spread) {
+      std::fill(scratch.pointers.begin(), scratch.pointers.end(), reinterpret_cast<float*>(theta));
       scratch.values.reserve(reserved);
+      return {scratch.pointers, stride};
     }
-    std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
+    float* const panel = scratch.values.reserve(reserved + size) + reserved;
+    std::fill(scratch.pointers.begin(), scratch.pointers.end(), panel);
+    std::size_t const pieces = spread ? rows : 1;
+    std::size_t const length = spread ? columns : rows * columns;
+    for (std::size_t i = 0; i < pieces; ++i)
+      widen_values(p.dtype, theta + i * length * size_of(p.dtype), {panel + i * stride, length});
     return {scratch.pointers, stride};
   }
   float* const base = scratch.values.reserve(reserved + lanes * size) + reserved;
@@ -72,10 +77,14 @@ struct Panel {
 /// Elements [first, first + count) of a vector for all lanes, in one row each; as read_panel() otherwise.
 [[nodiscard]] inline Panel read_values(WeightView const& weights, std::size_t parameter, std::size_t first,
                                        std::size_t count, ScratchPool::Piece& scratch) {
+  Parameter const& p = weights.parameters[parameter];
   scratch.pointers.resize(weights.lanes());
-  if (weights.probe == nullptr) {
-    float* const theta = static_cast<float*>(weights.parameters[parameter].data) + first;
-    std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
+  if (weights.probe == nullptr && p.dtype == DataType::f32) {
+    std::fill(scratch.pointers.begin(), scratch.pointers.end(), static_cast<float*>(p.data) + first);
+  } else if (weights.probe == nullptr) {
+    float* const values = scratch.values.reserve(count);
+    std::fill(scratch.pointers.begin(), scratch.pointers.end(), values);
+    widen_values(p.dtype, static_cast<std::byte const*>(p.data) + first * size_of(p.dtype), {values, count});
   } else {
     float* const base = scratch.values.reserve(weights.lanes() * count);
     for (std::size_t l = 0; l < weights.lanes(); ++l) scratch.pointers[l] = base + l * count;

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
 
@@ -13,8 +14,8 @@ namespace zeroth::model {
 
 /// Rows [first, first + rows) of a weight matrix as every lane sees them, each [rows x columns].
 ///
-/// Without a probe that is theta itself, read where it lies; with one, the rows are expanded into scratch, once for all
-/// lanes. Valid while the scratch is.
+/// Without a probe that is theta itself, read where it lies if it is f32 and widened into scratch if it is not; with
+/// one, the rows are expanded into scratch, once for all lanes. Valid while the scratch is.
 class WeightPanel {
  public:
   WeightPanel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
@@ -40,9 +41,14 @@ class WeightPanel {
       : rows_(rows), columns_(columns) {
     std::size_t const lanes = weights.lanes();
     scratch.pointers.resize(lanes);
-    if (weights.probe == nullptr) {
-      float* const theta = static_cast<float*>(weights.parameters[parameter].data) + first * columns_;
-      std::fill(scratch.pointers.begin(), scratch.pointers.end(), theta);
+    Parameter const& p = weights.parameters[parameter];
+    if (weights.probe == nullptr && p.dtype == DataType::f32) {
+      std::fill(scratch.pointers.begin(), scratch.pointers.end(), static_cast<float*>(p.data) + first * columns_);
+    } else if (weights.probe == nullptr) {
+      float* const panel = scratch.panels.reserve(rows * columns_);
+      std::fill(scratch.pointers.begin(), scratch.pointers.end(), panel);
+      widen_values(p.dtype, static_cast<std::byte const*>(p.data) + first * columns_ * size_of(p.dtype),
+                   {panel, rows * columns_});
     } else {
       std::size_t const size = (rows * columns_ + line - 1) / line * line;
       float* const base = scratch.panels.reserve(lanes * size);

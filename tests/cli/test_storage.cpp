@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// The program with matrices held in 16 bits.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "files.hpp"
+#include "paths.hpp"
+#include "program.hpp"
+#include "temporary_directory.hpp"
+
+using namespace zeroth_test;
+using nlohmann::json;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// A small sst2 in a folder of its own, and where to put results.
+struct Fixture {
+  TemporaryDirectory directory;
+  std::string model = (tests_directory() / "golden" / "gqa_odd_tied.gguf").string();
+  std::string data = directory.path().string();
+  std::string out = (directory.path() / "out").string();
+
+  Fixture() {
+    write_file(directory, "SST-2/train.tsv", "label\tsentence\n1\ta fine film\n0\tdull and slow\n1\twarm and funny\n");
+    write_file(directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\n0\tbad\n0\tweak and long\n");
+  }
+
+  /// A run's summary.
+  [[nodiscard]] json finetune(Words const& more) const {
+    Words words{"finetune", "--model", model, "--task",          "sst2", "--data",
+                data,       "--out",   out,   "--threads",       "1",    "--batch-size",
+                "2",        "--steps", "4",   "--learning-rate", "1e-3", "--overwrite"};
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome const outcome = run_program(words);
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    return json::parse(read_file(out + "/summary.json"));
+  }
+  /// The loss of a saved model on the held-out examples.
+  [[nodiscard]] double loss_of(std::string const& path, std::string const& dtype) const {
+    std::string const output = (directory.path() / "eval.json").string();
+    Outcome const outcome = run_program({"eval", "--model", path, "--task", "sst2", "--data", data, "--output", output,
+                                         "--threads", "1", "--dtype", dtype});
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    return json::parse(read_file(output)).at("loss");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was evaluated in the same type") {
+  Fixture const fixture;
+  json const floats = fixture.finetune({});
+  CHECK(floats.at("options").at("dtype") == "f32");
+  CHECK(floats.at("options").at("rounding").is_null());
+  CHECK(floats.at("optimizer_bytes") == 0);
+  for (std::string dtype : {"bf16", "f16"}) {
+    INFO(dtype);
+    json const summary = fixture.finetune({"--dtype", dtype, "--save", "gguf"});
+    CHECK(summary.at("options").at("dtype") == dtype);
+    CHECK(summary.at("options").at("rounding").is_string());
+    std::uint64_t const bytes = summary.at("weights_bytes");
+    CHECK(bytes * 100 < floats.at("weights_bytes").get<std::uint64_t>() * 51);
+    CHECK(summary.at("loss_after") != summary.at("loss_before"));
+    double const loss = summary.at("loss_after");
+    CHECK(fixture.loss_of(fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-12));
+    // Held in f32, the saved weights are the same numbers.
+    CHECK(fixture.loss_of(fixture.out + "/model", "f32") == Approx(loss).epsilon(1e-12));
+
+    json const inspected = json::parse(run_program({"inspect", "--model", fixture.out + "/model", "--json"}).out);
+    for (json const& tensor : inspected.at("tensors")) {
+      bool const vector = tensor.at("shape").size() == 1;
+      CHECK(tensor.at("dtype") == (vector ? "F32" : dtype == "f16" ? "F16" : "BF16"));
+    }
+    double const safetensors = fixture.finetune({"--dtype", dtype}).at("loss_after");
+    CHECK(safetensors == loss);
+    // Rows of Q and K lie in another order there, so that sums are too.
+    CHECK(fixture.loss_of(fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("each way of rounding runs, says what it holds, and gives another model") {
+  Fixture const fixture;
+  std::vector<double> losses;
+  for (std::string rounding : {"nearest", "stochastic", "compensated", "extra-byte"}) {
+    json const summary = fixture.finetune({"--dtype", "bf16", "--rounding", rounding});
+    CHECK(summary.at("options").at("rounding") == rounding);
+    CHECK((summary.at("optimizer_bytes") > 0) == (rounding == "compensated" || rounding == "extra-byte"));
+    double const loss = summary.at("loss_after");
+    CHECK(std::find(losses.begin(), losses.end(), loss) == losses.end());
+    losses.push_back(loss);
+  }
+  Outcome const outcome = run_program({"finetune", "--model", fixture.model, "--task", "sst2", "--data", fixture.data,
+                                       "--out", fixture.out, "--rounding", "up"});
+  CHECK(outcome.exit_code == 2);
+  CHECK_THAT(outcome.error, contains_text("--rounding") && contains_text("extra-byte") && contains_text("\"up\""));
+}
+
+TEST_CASE("score and generate run in 16 bits, close to f32 and not the same") {
+  Fixture const fixture;
+  std::string const input = write_file(fixture.directory, "lines.txt", "The quick miller walks\n").string();
+  auto scores = [&](std::string const& dtype) {
+    std::string const output = (fixture.directory.path() / "scores.jsonl").string();
+    Outcome const outcome = run_program(
+        {"score", "--model", fixture.model, "--input", input, "--output", output, "--dtype", dtype, "--threads", "1"});
+    REQUIRE(outcome.exit_code == 0);
+    json const line = json::parse(read_file(output));
+    return std::vector<double>(line.at("logprobs").begin() + 1, line.at("logprobs").end());
+  };
+  std::vector<double> const floats = scores("f32");
+  for (std::string dtype : {"bf16", "f16"}) {
+    std::vector<double> const found = scores(dtype);
+    CHECK(found != floats);
+    // Weights are off by 2^-9 at most; scores of this model by less than a tenth.
+    for (std::size_t i = 0; i < floats.size(); ++i) CHECK(found[i] == Approx(floats[i]).margin(0.1));
+    Outcome const text = run_program(
+        {"generate", "--model", fixture.model, "--prompt", "The", "--max-new-tokens", "5", "--dtype", dtype});
+    INFO(text.error);
+    CHECK(text.exit_code == 0);
+  }
+  Outcome const outcome = run_program({"score", "--model", fixture.model, "--input", input, "--output",
+                                       (fixture.directory.path() / "x.jsonl").string(), "--dtype", "f64"});
+  CHECK(outcome.exit_code == 2);
+  CHECK_THAT(outcome.error, contains_text("--dtype") && contains_text("f32, bf16, f16"));
+}
