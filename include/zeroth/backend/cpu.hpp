@@ -81,19 +81,20 @@ class CpuBackend {
       for (float* panel : panels.subspan(1)) std::copy_n(panels[0], count, panel);
       return;
     }
-    detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-      with_kernels([&](auto kernels) {
+    with_kernels([&](auto kernels) {
+      auto z = kernels.noise(noise, tensor.stream, count > tile_size && have_one_sample(lanes));
+      detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
         alignas(64) float buffer[tile_size];
+        prefetch<0>(tensor, first + part.position);
         float const* const theta = load_tile(kernels, tensor, tensor.data, first + part.position, part, buffer);
         if (part.is_whole()) {
-          kernels.expand(theta, part.tile, tensor.stream, mask, noise, lanes, epsilon, panels.data(), part.position);
+          kernels.expand(theta, part.tile, mask, z, lanes, epsilon, panels.data(), part.position);
           return;
         }
         alignas(64) float expanded[tile_size];
         float* const output = expanded;
         for (std::size_t k = 0; k < lanes.size(); ++k) {
-          kernels.expand(theta, part.tile, tensor.stream, mask, noise, lanes.subspan(k, 1), epsilon, &output,
-                         std::uint64_t{0});
+          kernels.expand(theta, part.tile, mask, z, lanes.subspan(k, 1), epsilon, &output, std::uint64_t{0});
           std::copy_n(expanded + part.begin, part.size, panels[k] + part.position);
         }
       });
@@ -104,7 +105,7 @@ class CpuBackend {
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    return run(tensor, source, mask, noise, pass, plain_change(tensor, noise, pass));
+    return run(tensor, source, mask, noise, pass, plain_change(pass));
   }
 
   /// See Backend.
@@ -112,7 +113,8 @@ class CpuBackend {
   std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                         NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
     constexpr std::size_t floats = state_floats<R>;
-    auto change = [&](auto kernels, float* t, detail::TilePart const& part, std::uint64_t at, TileMask const& bits) {
+    auto change = [&](auto kernels, auto& z, float* t, detail::TilePart const& part, std::uint64_t at,
+                      TileMask const& bits) {
       alignas(64) float buffers[floats][tile_size];
       std::array<float*, floats> tiles;
       for (std::size_t k = 0; k < floats; ++k) {
@@ -120,7 +122,7 @@ class CpuBackend {
         tiles[k] = part.is_whole() ? plane + at : buffers[k];
         if (!part.is_whole()) load_part(plane, at, part, buffers[k]);
       }
-      kernels.advance(t, part.tile, tensor.stream, bits, noise, pass, rule, tiles);
+      kernels.advance(t, part.tile, bits, z, pass, rule, tiles);
       if (part.is_whole()) return;
       for (std::size_t k = 0; k < floats; ++k) store_part(buffers[k], part, state + k * tensor.size(), at);
     };
@@ -155,11 +157,12 @@ class CpuBackend {
         pass_of_copy.beside = {beside, nullptr, nullptr};
       }
       with_kernels([&](auto kernels) {
-        auto const change = plain_change(copy, noise, pass_of_copy);
+        auto z = kernels.noise(noise, tensor.stream, false);
+        auto const change = plain_change(pass_of_copy);
         if (copy.dtype == DataType::f32)
-          change_floats(kernels, copy, weights, mask, 0, part, change);
+          change_floats(kernels, z, copy, weights, mask, 0, part, change);
         else
-          change_16_bits(kernels, copy, weights, mask, noise, pass_of_copy, 0, part, change);
+          change_16_bits(kernels, z, copy, weights, mask, noise, pass_of_copy, 0, part, change);
       });
       read(copy, 0, {panel + position, part.size});
     });
@@ -216,6 +219,30 @@ class CpuBackend {
     cpu_kernels::with_kernels(set_, body);
   }
 
+  /// Whether all that is made of these lists of lanes or terms comes of one sample.
+  template <class... Lists>
+  [[nodiscard]] static bool have_one_sample(Lists const&... lists) noexcept {
+    bool any = false;
+    bool one = true;
+    std::uint32_t sample = 0;
+    auto look = [&](auto const& item) {
+      if (any && item.sample != sample) one = false;
+      any = true;
+      sample = item.sample;
+    };
+    (std::for_each(lists.begin(), lists.end(), look), ...);
+    return one;
+  }
+
+  /// Asks memory for the tile that comes eight tiles after element i, to be read (0) or changed (1).
+  template <int change>
+  static void prefetch(Parameter const& tensor, std::uint64_t i) noexcept {
+    std::size_t const size = size_of(tensor.dtype);
+    auto const from = reinterpret_cast<std::uintptr_t>(tensor.data) + (i + 8 * tile_size) * size;
+    for (std::size_t line = 0; line < tile_size * size; line += 64)
+      __builtin_prefetch(reinterpret_cast<void const*>(from + line), change);
+  }
+
   /// Elements of T from `at` on, in the places of the part within a tile; zeros in the others.
   template <class T>
   static void load_part(void const* memory, std::uint64_t at, detail::TilePart const& part, T* tile) noexcept {
@@ -267,27 +294,27 @@ class CpuBackend {
   }
 
   /// What a pass without state does to the active weights t of a tile.
-  template <Sampler S>
-  [[nodiscard]] static auto plain_change(Parameter const& tensor, NoiseField<S> const& noise,
-                                         ElementwisePass const& pass) {
-    return [&](auto kernels, float* t, detail::TilePart const& part, std::uint64_t /*at*/, TileMask const& bits) {
-      kernels.apply(t, part.tile, tensor.stream, bits, noise, pass);
-    };
+  [[nodiscard]] static auto plain_change(ElementwisePass const& pass) {
+    return [&](auto kernels, auto& z, float* t, detail::TilePart const& part, std::uint64_t /*at*/,
+               TileMask const& bits) { kernels.apply(t, part.tile, bits, z, pass); };
   }
 
-  /// Calls change(kernels, floats of the tile, part, index of the part's first weight, active) for every tile, and
-  /// stores what it leaves; returns how many weights were active.
+  /// Calls change(kernels, noise, floats of the tile, part, index of the part's first weight, active) for every tile,
+  /// and stores what it leaves; returns how many weights were active.
   template <Sampler S, MaskRule Rule, class Change>
   std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                     NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) const {
     if (source == nullptr) source = tensor.data;
     return sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
       std::uint64_t active = 0;
-      detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
-        with_kernels([&](auto kernels) {
-          TileMask const bits = tensor.dtype == DataType::f32
-                                    ? change_floats(kernels, tensor, source, mask, first, part, change)
-                                    : change_16_bits(kernels, tensor, source, mask, noise, pass, first, part, change);
+      with_kernels([&](auto kernels) {
+        auto z = kernels.noise(noise, tensor.stream, have_one_sample(pass.restore, pass.terms));
+        detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
+          prefetch<1>(tensor, first + part.position);
+          TileMask const bits =
+              tensor.dtype == DataType::f32
+                  ? change_floats(kernels, z, tensor, source, mask, first, part, change)
+                  : change_16_bits(kernels, z, tensor, source, mask, noise, pass, first, part, change);
           active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
         });
       });
@@ -296,8 +323,8 @@ class CpuBackend {
   }
 
   /// The change of the part of a tile; `first` is where the range begins that the part counts its position from.
-  template <class Kernels, MaskRule Rule, class Change>
-  static TileMask change_floats(Kernels kernels, Parameter const& tensor, void const* source,
+  template <class Kernels, class Noise, MaskRule Rule, class Change>
+  static TileMask change_floats(Kernels kernels, Noise& z, Parameter const& tensor, void const* source,
                                 TensorMask<Rule> const& mask, std::uint64_t first, detail::TilePart const& part,
                                 Change const& change) {
     std::uint64_t const at = first + part.position;
@@ -306,13 +333,13 @@ class CpuBackend {
     float* const t = in_place ? static_cast<float*>(tensor.data) + at : buffer;
     if (!in_place) load_part(source, at, part, buffer);
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
-    change(kernels, t, part, at, bits);
+    change(kernels, z, t, part, at, bits);
     if (!in_place) store_part(buffer, part, tensor.data, at);
     return bits;
   }
 
-  template <class Kernels, Sampler S, MaskRule Rule, class Change>
-  static TileMask change_16_bits(Kernels kernels, Parameter const& tensor, void const* source,
+  template <class Kernels, class Noise, Sampler S, MaskRule Rule, class Change>
+  static TileMask change_16_bits(Kernels kernels, Noise& z, Parameter const& tensor, void const* source,
                                  TensorMask<Rule> const& mask, NoiseField<S> const& noise, ElementwisePass const& pass,
                                  std::uint64_t first, detail::TilePart const& part, Change const& change) {
     std::uint64_t const at = first + part.position;
@@ -323,7 +350,7 @@ class CpuBackend {
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
     auto run = [&](auto* beside) {
       kernels.add_beside(tensor.dtype, pass.rounding, weights, beside, t);
-      change(kernels, t, part, at, bits);
+      change(kernels, z, t, part, at, bits);
       RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
       kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, beside);
     };

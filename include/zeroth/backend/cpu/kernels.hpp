@@ -38,6 +38,8 @@ namespace zeroth::cpu_kernels {
 namespace portable {
 #include <zeroth/backend/cpu/vector_portable.inc>
 //
+#include <zeroth/backend/cpu/noise.inc>
+//
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
@@ -61,6 +63,8 @@ namespace portable {
 #endif
 namespace avx2 {
 #include <zeroth/backend/cpu/vector_avx2.inc>
+//
+#include <zeroth/backend/cpu/noise.inc>
 //
 #include <zeroth/backend/cpu/kernels.inc>
 //
@@ -87,6 +91,8 @@ namespace avx2 {
 #endif
 namespace avx512 {
 #include <zeroth/backend/cpu/vector_avx512.inc>
+//
+#include <zeroth/backend/cpu/noise.inc>
 //
 #include <zeroth/backend/cpu/kernels.inc>
 //
