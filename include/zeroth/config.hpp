@@ -21,4 +21,7 @@ inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;
 inline constexpr char const* version = "0.1.0";
 
+/// Counts up whenever the same seed gives other noise, masks or roundings: a journal of another version is refused.
+inline constexpr unsigned noise_version = 1;
+
 }  // namespace zeroth

@@ -133,7 +133,11 @@ class ZerothOrderOptimizer {
   [[nodiscard]] std::uint64_t steps() const noexcept { return step_; }
   [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
   [[nodiscard]] Options const& options() const noexcept { return options_; }
+  [[nodiscard]] S const& sampler() const noexcept { return sampler_; }
   [[nodiscard]] M const& mask_policy() const noexcept { return policy_; }
+  [[nodiscard]] B const& backend() const noexcept { return backend_; }
+  [[nodiscard]] U const& update() const noexcept { return update_; }
+  [[nodiscard]] E const& estimator() const noexcept { return estimator_; }
   [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
 
@@ -167,11 +171,11 @@ class ZerothOrderOptimizer {
     std::uint64_t active = 0;
     if (record.arithmetic == Arithmetic::fused) {
       begin_masks();
-      active = update(record);
+      active = apply(record);
     } else {
       begin_in_place();
       for (Lane const& lane : lanes_) in_place_->move_to(lane);
-      active = update_in_place(record);
+      active = apply_in_place(record);
     }
     if (active != record.active_weights)
       throw Error("replay of step " + std::to_string(step_) + ": expected " + std::to_string(record.active_weights) +
@@ -198,7 +202,7 @@ class ZerothOrderOptimizer {
     }
     decision().decide(report);
     if (only_descends(update_) && !report.skipped()) choose_fused(report, objective);
-    report.active_weights = update(report);
+    report.active_weights = apply(report);
     end_step(report);
     return report;
   }
@@ -224,7 +228,7 @@ class ZerothOrderOptimizer {
       if (report.arithmetic == Arithmetic::in_place) ++abandoned_;
       throw;
     }
-    report.active_weights = update_in_place(report);
+    report.active_weights = apply_in_place(report);
     end_step(report);
     return report;
   }
@@ -314,7 +318,7 @@ class ZerothOrderOptimizer {
   }
 
   /// The fused form's only write to the weights; returns how many it touched.
-  std::uint64_t update(StepRecord const& record) {
+  std::uint64_t apply(StepRecord const& record) {
     std::uint64_t active = 0;
     if (record.skipped()) return active;
     std::vector<NoiseTerm> const terms = terms_of(record);
@@ -327,7 +331,7 @@ class ZerothOrderOptimizer {
   }
 
   /// Puts the weights back from where they are and updates them; returns how many the update touched.
-  std::uint64_t update_in_place(StepRecord const& record) {
+  std::uint64_t apply_in_place(StepRecord const& record) {
     if (record.skipped()) {
       in_place_->put_back();
       return 0;

@@ -14,6 +14,7 @@ enum class SkipReason : std::uint8_t {
   non_finite_coefficient,  ///< learning rate times projected gradient does not fit an f32
   no_lower_loss,           ///< neither the step nor its reverse has a lower loss, and the update only descends
 };
+inline constexpr std::uint8_t skip_reasons = 4;  ///< how many there are; journals know them by their numbers
 
 [[nodiscard]] constexpr std::string_view to_string(SkipReason reason) noexcept {
   switch (reason) {
@@ -45,13 +46,13 @@ struct StepRecord {
   std::uint64_t step = 0;  ///< counted from 0
   Arithmetic arithmetic = Arithmetic::fused;
   SkipReason skip_reason = SkipReason::none;
-  std::uint32_t abandoned = 0;       ///< attempts at this step before it that perturbed the weights with
-                                     ///< Restore::arithmetic and ended with an exception from the objective
-  float decay = 0;                   ///< share of itself that an active weight lost
-  float step_size = 0;               ///< the learning rate, as f32
-  std::vector<float> coefficients;   ///< of each sample's noise, as applied; empty if skipped
-  std::uint64_t active_weights = 0;  ///< how many weights the update touched; 0 if skipped
-  double loss = 0;                   ///< mean over the points; for the reader, not for replay
+  std::uint32_t abandoned = 0;        ///< attempts at this step before it that perturbed the weights with
+                                      ///< Restore::arithmetic and ended with an exception from the objective
+  float decay = 0;                    ///< share of itself that an active weight lost
+  float step_size = 0;                ///< the learning rate, as f32
+  std::vector<float> coefficients{};  ///< of each sample's noise, as applied; empty if skipped
+  std::uint64_t active_weights = 0;   ///< how many weights the update touched; 0 if skipped
+  double loss = 0;                    ///< mean over the points; for the reader, not for replay
 
   [[nodiscard]] bool skipped() const noexcept { return skip_reason != SkipReason::none; }
   bool operator==(StepRecord const&) const = default;

@@ -9,11 +9,13 @@
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/config.hpp>
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/estimator/any_estimator.hpp>
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/executor.hpp>
+#include <zeroth/journal/journal.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/filter.hpp>
@@ -46,3 +48,4 @@
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
+#include <zeroth/weight_hash.hpp>

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
 
@@ -41,6 +43,9 @@ class AnyEstimator {
   }
   [[nodiscard]] std::string_view name() const {
     return std::visit([](auto const& e) { return std::string_view(e.name()); }, choice_);
+  }
+  [[nodiscard]] std::string description() const {
+    return std::visit([](auto const& e) { return describe(e); }, choice_);
   }
   bool operator==(AnyEstimator const& other) const { return choice_ == other.choice_; }
 

@@ -39,7 +39,7 @@ inline constexpr bool may_have_unit_signs<T> = are_unit_signs(T::signs);
 ///    not once a sample.
 /// 4. `estimator.projected_gradient(base, losses, epsilon)` combines the losses of one sample, in the order of `signs`,
 ///    into g ~ z . grad L; `base` is the loss at theta, or 0 where uses_base is false.
-/// 5. `name()` identifies the estimator in logs and journals.
+/// 5. `name()` identifies the estimator in logs and journals; one with settings has `description()` too, see describe.
 /// 6. `estimator.scale(losses)`, if present, is a factor of every projected gradient of the step; `losses` are those of
 ///    all points but the base, sample by sample.
 /// 7. `estimator.least_samples`, if present: a step takes at least so many samples.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/mask/mask.hpp>
 
 namespace zeroth {
@@ -64,11 +65,14 @@ struct CombinedMask {
     return {prepare_mask(first, parameters, weights), prepare_mask(second, parameters, weights)};
   }
 
-  [[nodiscard]] std::string name() const {
-    return (how == Combination::both ? "both(" : "either(") + std::string(first.name()) + ", " +
-           std::string(second.name()) + ")";
-  }
+  [[nodiscard]] std::string name() const { return joined(std::string(first.name()), std::string(second.name())); }
+  [[nodiscard]] std::string description() const { return joined(describe(first), describe(second)); }
   bool operator==(CombinedMask const&) const = default;
+
+ private:
+  [[nodiscard]] static std::string joined(std::string const& a, std::string const& b) {
+    return (how == Combination::both ? "both(" : "either(") + a + ", " + b + ")";
+  }
 };
 
 /// The intersection of two policies: `both(SmallestMagnitude{0.5}, RandomMask{0.5})`.

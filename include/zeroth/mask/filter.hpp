@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/mask/mask.hpp>
 
 namespace zeroth {
@@ -48,6 +49,21 @@ struct TensorFilter {
     return (include.empty() || std::any_of(include.begin(), include.end(), matches)) &&
            std::none_of(exclude.begin(), exclude.end(), matches) &&
            std::find(exclude_roles.begin(), exclude_roles.end(), tensor.role) == exclude_roles.end();
+  }
+
+  /// "include=[blk.*], exclude=[], exclude_roles=[vector]".
+  [[nodiscard]] std::string description() const {
+    std::string text;
+    auto add = [&](char const* name, auto const& items, auto const& text_of) {
+      text += std::string(text.empty() ? "" : ", ") + name + "=[";
+      for (auto const& item : items) text += (&item == items.data() ? "" : ", ") + std::string(text_of(item));
+      text += "]";
+    };
+    auto same = [](std::string const& glob) { return glob; };
+    add("include", include, same);
+    add("exclude", exclude, same);
+    add("exclude_roles", exclude_roles, [](Role role) { return to_string(role); });
+    return text;
   }
   bool operator==(TensorFilter const&) const = default;
 };
@@ -103,6 +119,9 @@ struct Filtered {
   }
 
   [[nodiscard]] std::string name() const { return "filtered(" + std::string(policy.name()) + ")"; }
+  [[nodiscard]] std::string description() const {
+    return "filtered(" + describe(policy) + ", " + filter.description() + ")";
+  }
   bool operator==(Filtered const&) const = default;
 };
 template <class Policy>

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/number_text.hpp>
@@ -18,6 +19,10 @@ namespace zeroth {
 
 /// Over which tensors a share of weights is counted: each one alone (the paper), all tensors of a layer, or all.
 enum class Scope : std::uint8_t { tensor, layer, global };
+
+[[nodiscard]] constexpr std::string_view to_string(Scope scope) noexcept {
+  return scope == Scope::tensor ? "tensor" : scope == Scope::layer ? "layer" : "global";
+}
 
 /// Picks weights up to, or from, a magnitude. Magnitudes are compared by their bits: NaN is never small.
 template <bool smallest>
@@ -162,6 +167,12 @@ struct MagnitudeMask {
 
   [[nodiscard]] static constexpr std::string_view name() noexcept {
     return smallest ? "smallest-magnitude" : "largest-magnitude";
+  }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"sparsity", number_text(sparsity)},
+                              {"scope", std::string(to_string(scope))},
+                              {"vectors", std::string(to_string(vectors))},
+                              {"refresh_every", number_text(refresh_every)}});
   }
   bool operator==(MagnitudeMask const&) const = default;
 };

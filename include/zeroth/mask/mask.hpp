@@ -33,6 +33,10 @@ struct TileMask {
 /// Which weights of a tensor are active: none (it is left alone), all (dense), or those that a rule picks.
 enum class Coverage : std::uint8_t { none, some, all };
 
+[[nodiscard]] constexpr std::string_view to_string(Coverage coverage) noexcept {
+  return coverage == Coverage::none ? "none" : coverage == Coverage::some ? "some" : "all";
+}
+
 /// Says of one weight whether it is active: what a kernel receives, so a small value that is cheap to copy.
 ///
 /// 1. `rule(theta, element)` is pure; `theta` is the unperturbed weight, `element` its index in the whole tensor.
@@ -144,7 +148,8 @@ using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, s
 /// the step, the weight's index).
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
-/// 2. `name()` identifies the policy in logs and journals.
+/// 2. `name()` identifies the policy in logs and journals; a policy with settings has `description()` too, see
+/// describe.
 /// 3. Either the policy is a MaskRule itself, which then holds for every tensor, or
 ///    `policy.prepare(ParameterSet const&, WeightReader const&)` returns a state, made once before the first step.
 /// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/number_text.hpp>
@@ -67,6 +68,12 @@ struct RandomMask {
   }
 
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "random"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"sparsity", number_text(sparsity)},
+                              {"seed", number_text(seed)},
+                              {"vectors", std::string(to_string(vectors))},
+                              {"redraw_every", number_text(redraw_every)}});
+  }
   bool operator==(RandomMask const&) const = default;
 };
 

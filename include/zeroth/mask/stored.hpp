@@ -9,8 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/number_text.hpp>
+#include <zeroth/random/split_mix.hpp>
 #include <zeroth/random/tile.hpp>
 
 namespace zeroth {
@@ -100,6 +103,17 @@ struct StoredMask {
   }
 
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "stored"; }
+
+  /// The bits themselves are told by a hash, in which the order of the tensors does not count.
+  [[nodiscard]] std::string description() const {
+    std::uint64_t hash = 0;
+    for (Entry const& entry : entries) {
+      std::uint64_t of_entry = stream_of(entry.tensor);
+      for (std::uint64_t word : entry.words) of_entry = split_mix(of_entry ^ word);
+      hash += of_entry;
+    }
+    return described(name(), {{"tensors", number_text(entries.size())}, {"hash", hexadecimal(hash)}});
+  }
   bool operator==(StoredMask const&) const = default;
 };
 

@@ -29,7 +29,8 @@ inline constexpr std::size_t array_size<std::array<T, N>> = N;
 ///    every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 /// 4. Over uniform bits the values are uncorrelated, with mean 0 and variance 1; the estimate of the gradient is then
 ///    unbiased up to O(epsilon^2). Nothing checks this.
-/// 5. `name()` identifies the distribution and its mapping of bits in logs and journals.
+/// 5. `name()` identifies the distribution and its mapping of bits in logs and journals; a sampler with settings has
+///    `description()` too, see describe.
 ///
 /// The smallest type that satisfies it:
 ///

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <zeroth/config.hpp>
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
 #include <zeroth/update/sgd.hpp>
@@ -96,6 +97,12 @@ struct Adam {
       throw InvalidArgument("epsilon of Adam must be > 0, got " + number_text(epsilon));
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "adam"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"beta_1", number_text(beta_1)},
+                              {"beta_2", number_text(beta_2)},
+                              {"epsilon", number_text(epsilon)},
+                              {"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(Adam const&) const = default;
 };
 
@@ -109,6 +116,12 @@ struct AdaMm : Adam {
     return {Adam::rule(step_size, updates)};
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "adamm"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"beta_1", number_text(beta_1)},
+                              {"beta_2", number_text(beta_2)},
+                              {"epsilon", number_text(epsilon)},
+                              {"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(AdaMm const&) const = default;
 };
 

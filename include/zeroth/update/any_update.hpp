@@ -2,9 +2,11 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/update/conservative.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
@@ -43,6 +45,9 @@ class AnyUpdate {
   }
   [[nodiscard]] std::string_view name() const {
     return std::visit([](auto const& update) { return std::string_view(update.name()); }, choice_);
+  }
+  [[nodiscard]] std::string description() const {
+    return std::visit([](auto const& update) { return describe(update); }, choice_);
   }
   bool operator==(AnyUpdate const& other) const { return choice_ == other.choice_; }
 

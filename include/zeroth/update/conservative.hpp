@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string>
 #include <string_view>
 
+#include <zeroth/describe.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/update/sgd.hpp>
 
 namespace zeroth {
@@ -19,6 +22,9 @@ struct ConservativeSgd : Sgd {
   static constexpr bool only_descends = true;
 
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "conservative-sgd"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(ConservativeSgd const&) const = default;
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <zeroth/config.hpp>
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
 #include <zeroth/update/sgd.hpp>
@@ -47,6 +48,9 @@ struct Momentum {
     detail::check_fading("beta", beta);
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "momentum"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"beta", number_text(beta)}, {"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(Momentum const&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
 
@@ -48,6 +49,9 @@ struct Sgd {
   [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
   void check() const { detail::check_weight_decay(weight_decay); }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "sgd"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(Sgd const&) const = default;
 };
 
@@ -64,6 +68,9 @@ struct SignSgd {
   [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
   void check() const { detail::check_weight_decay(weight_decay); }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "sign-sgd"; }
+  [[nodiscard]] std::string description() const {
+    return described(name(), {{"weight_decay", number_text(weight_decay)}});
+  }
   bool operator==(SignSgd const&) const = default;
 };
 

@@ -24,7 +24,7 @@ namespace zeroth {
 /// direction
 ///    instead of by the direction itself.
 /// 5. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
-/// 6. `name()` identifies the rule in logs and journals.
+/// 6. `name()` identifies the rule in logs and journals; a rule with settings has `description()` too, see describe.
 /// 7. `update.only_descends` (bool, static or not), if present and true: the loss is also evaluated at theta, after the
 ///    step and after its reverse, and theta becomes the lowest of the three.
 ///

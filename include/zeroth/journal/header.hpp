@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/config.hpp>
+#include <zeroth/describe.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth/storage/rounding.hpp>
+#include <zeroth/weight_hash.hpp>
+
+namespace zeroth {
+
+/// A setting that a run was made with, and its value.
+struct JournalField {
+  std::string name;
+  std::string value;
+  bool operator==(JournalField const&) const = default;
+};
+
+/// A tensor that a run tuned.
+struct JournalTensor {
+  std::string name{};
+  Role role = Role::matrix;
+  DataType dtype = DataType::f32;
+  Shape shape{};
+  std::uint32_t stream = 0;
+  std::uint64_t offset = 0;
+  bool operator==(JournalTensor const&) const = default;
+};
+
+/// What a run started from: all that its records need to become weights again.
+struct JournalHeader {
+  std::uint32_t noise_version = zeroth::noise_version;
+  std::uint64_t base_hash = 0;         ///< hash_weights of the weights before the first step
+  std::uint32_t samples = 1;           ///< coefficients of a step
+  std::vector<JournalField> fields{};  ///< the optimizer's settings: sampler, mask, ..., seed
+  std::vector<JournalField> notes{};   ///< what the caller says: row order, data, ...
+  std::vector<JournalTensor> tensors{};
+
+  bool operator==(JournalHeader const&) const = default;
+};
+
+/// The value of a field, or "none" if there is none of that name.
+[[nodiscard]] inline std::string value_of(std::vector<JournalField> const& fields, std::string_view name) {
+  auto const field = std::find_if(fields.begin(), fields.end(), [&](JournalField const& f) { return f.name == name; });
+  return field == fields.end() ? "none" : field->value;
+}
+
+/// The header of a run that the optimizer would begin with the weights as they stand. One pass over the weights.
+/// @param notes what the optimizer cannot know and `require_same` is to compare: {"row_order", "gguf"}
+template <class Optimizer>
+[[nodiscard]] JournalHeader make_journal_header(Optimizer const& optimizer, std::vector<JournalField> notes = {}) {
+  auto const& options = optimizer.options();
+  bool const stores_16_bits = std::any_of(optimizer.parameters().begin(), optimizer.parameters().end(),
+                                          [](Parameter const& p) { return p.dtype != DataType::f32; });
+  JournalHeader header;
+  header.base_hash = hash_weights(optimizer.parameters(), optimizer.backend());
+  header.samples = options.samples;
+  header.fields = {{"sampler", describe(optimizer.sampler())},
+                   {"mask", describe(optimizer.mask_policy())},
+                   {"update", describe(optimizer.update())},
+                   {"estimator", describe(optimizer.estimator())},
+                   {"rounding", stores_16_bits ? std::string(to_string(options.rounding)) : "none"},
+                   {"epsilon", number_text(static_cast<float>(options.epsilon))},
+                   {"seed", number_text(options.seed)}};
+  header.notes = std::move(notes);
+  for (Parameter const& p : optimizer.parameters())
+    header.tensors.push_back({p.name, p.role, p.dtype, p.shape, p.stream, p.offset});
+  return header;
+}
+
+/// Refuses a journal that is not of a run like `expected`, and names the first thing that differs. Of the notes, those
+/// of `expected` must be there; the journal may have others.
+/// @param source of the journal, for messages
+/// @throws InvalidFile
+inline void require_same(JournalHeader const& found, JournalHeader const& expected, std::string const& source) {
+  auto require = [&](std::string const& what, auto const& wanted, auto const& met) {
+    if (wanted != met)
+      throw InvalidFile(source + ": " + what + ": expected " + wanted + ", as the optimizer has it, found " + met);
+  };
+  auto shape = [](Shape const& s) { return std::to_string(s.rows) + " x " + std::to_string(s.columns); };
+  if (found.noise_version != expected.noise_version)
+    throw InvalidFile(source + ": expected version " + std::to_string(expected.noise_version) +
+                      " of the noise, found " + std::to_string(found.noise_version) +
+                      ": another zeroth made this journal, and this one would make other weights of it");
+  for (JournalField const& field : expected.fields)
+    require(field.name, field.value, value_of(found.fields, field.name));
+  for (JournalField const& field : found.fields)
+    require(field.name, value_of(expected.fields, field.name), field.value);
+  require("samples", std::to_string(expected.samples), std::to_string(found.samples));
+  require("number of tensors", std::to_string(expected.tensors.size()), std::to_string(found.tensors.size()));
+  for (std::size_t i = 0; i < found.tensors.size(); ++i) {
+    JournalTensor const& want = expected.tensors[i];
+    JournalTensor const& met = found.tensors[i];
+    require("tensor " + std::to_string(i), want.name, met.name);
+    std::string const name = "tensor '" + want.name + "': ";
+    require(name + "role", std::string(to_string(want.role)), std::string(to_string(met.role)));
+    require(name + "type", std::string(to_string(want.dtype)), std::string(to_string(met.dtype)));
+    require(name + "shape", shape(want.shape), shape(met.shape));
+    require(name + "noise stream", std::to_string(want.stream), std::to_string(met.stream));
+    require(name + "offset", std::to_string(want.offset), std::to_string(met.offset));
+  }
+  for (JournalField const& note : expected.notes) require(note.name, note.value, value_of(found.notes, note.name));
+  if (found.base_hash != expected.base_hash)
+    throw InvalidFile(source + ": base weights: expected those with hash " + hexadecimal(found.base_hash) +
+                      ", which the run began with, found " + hexadecimal(expected.base_hash));
+}
+
+}  // namespace zeroth

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/journal/evaluation_record.hpp>
+#include <zeroth/journal/header.hpp>
+#include <zeroth/journal/header_bytes.hpp>
+#include <zeroth/journal/record_bytes.hpp>
+#include <zeroth/step_record.hpp>
+
+namespace zeroth {
+
+/// The log of a run: what it started from and what each step did. With the base weights it is the tuned model.
+///
+///     zeroth::Journal journal(zeroth::make_journal_header(optimizer));
+///     for (int i = 0; i < 1000; ++i) journal.append(optimizer.step(loss));
+///     ...
+///     zeroth::replay(journal, another);  // an equal optimizer over the base weights: now they are the tuned ones
+///
+/// A value in memory; JournalFile (journal_file.hpp) keeps one on disk as the run goes. docs/journal.md has the format.
+class Journal {
+ public:
+  /// @throws InvalidArgument if the number of samples is out of range
+  explicit Journal(JournalHeader header) : header_(std::move(header)), layout_(header_.samples, encode(header_)) {}
+
+  [[nodiscard]] JournalHeader const& header() const noexcept { return header_; }
+  [[nodiscard]] std::vector<JournalEntry> const& entries() const noexcept { return entries_; }
+
+  /// How many steps it holds, the skipped ones included.
+  [[nodiscard]] std::uint64_t steps() const noexcept { return steps_; }
+
+  /// Adds what the next step did, or an evaluation after the last one. Returns the bytes that the journal grows by.
+  /// @throws InvalidArgument if it is not the next step's, or of another number of samples
+  std::vector<std::byte> append(JournalEntry entry) {
+    std::vector<std::byte> bytes = layout_.encode(entry, steps_, entries_.size());
+    add(std::move(entry));
+    return bytes;
+  }
+
+  /// Forgets all but the first `count` entries.
+  void truncate(std::size_t count) {
+    for (; entries_.size() > count; entries_.pop_back()) steps_ -= is_step(entries_.back()) ? 1 : 0;
+  }
+
+  /// Bytes that it takes.
+  [[nodiscard]] std::size_t size() const noexcept { return layout_.start_of(entries_.size()); }
+
+  /// All of it.
+  [[nodiscard]] std::vector<std::byte> bytes() const {
+    Journal copy(header_);
+    std::vector<std::byte> all = encode(header_);
+    for (JournalEntry const& entry : entries_) {
+      std::vector<std::byte> const record = copy.append(entry);
+      all.insert(all.end(), record.begin(), record.end());
+    }
+    return all;
+  }
+
+  /// Reads a journal. A torn tail, after which no whole record follows, is left out: `size()` is then less than
+  /// `bytes.size()`, and is where the next record goes.
+  /// @param source of the bytes, for messages
+  /// @throws InvalidFile if it is none, of an unknown version, or damaged before the last of its whole records
+  [[nodiscard]] static Journal read(std::span<std::byte const> bytes, std::string const& source) {
+    Journal journal(decode_header(bytes, source));
+    detail::RecordLayout const& layout = journal.layout_;
+    auto record = [&](std::size_t i) { return bytes.subspan(layout.start_of(i), layout.record_bytes()); };
+    auto is_whole = [&](std::size_t i) { return layout.is_whole(record(i), i); };
+    std::size_t const count = (bytes.size() - layout.start_of(0)) / layout.record_bytes();
+    std::size_t next = 0;
+    for (; next < count && is_whole(next); ++next)
+      journal.add(layout.decode(record(next), journal.steps_, source + ": record " + std::to_string(next)));
+    for (std::size_t i = next + 1; i < count; ++i)
+      if (is_whole(i))
+        throw InvalidFile(source + ": record " + std::to_string(next) + ", after " + std::to_string(journal.steps_) +
+                          " steps, is damaged: its checksum does not fit its content");
+    return journal;
+  }
+
+ private:
+  [[nodiscard]] static bool is_step(JournalEntry const& entry) { return std::holds_alternative<StepRecord>(entry); }
+
+  void add(JournalEntry entry) {
+    steps_ += is_step(entry) ? 1 : 0;
+    entries_.push_back(std::move(entry));
+  }
+
+  JournalHeader header_;
+  detail::RecordLayout layout_;
+  std::vector<JournalEntry> entries_;
+  std::uint64_t steps_ = 0;
+};
+
+/// The validation of the highest score, of equal ones that of the lowest loss, of these the first; none if there is no
+/// validation.
+[[nodiscard]] inline std::optional<EvaluationRecord> best_validation(Journal const& journal) {
+  std::optional<EvaluationRecord> best;
+  for (JournalEntry const& entry : journal.entries()) {
+    auto const* const found = std::get_if<EvaluationRecord>(&entry);
+    if (found == nullptr || found->set != EvaluationSet::validation) continue;
+    if (!best || found->score > best->score || (found->score == best->score && found->loss < best->loss)) best = *found;
+  }
+  return best;
+}
+
+/// What `replay` is to do.
+struct ReplayOptions {
+  std::optional<std::uint64_t> until{};  ///< how many steps; all by default
+  std::vector<JournalField> notes{};     ///< what the journal must have been told, see make_journal_header
+  std::string source = "journal";        ///< for messages
+};
+
+namespace detail {
+
+template <class Optimizer>
+void require_no_step(Optimizer const& optimizer, std::string const& source) {
+  if (optimizer.steps() != 0)
+    throw InvalidArgument(source + ": expected an optimizer before its first step, found one after " +
+                          std::to_string(optimizer.steps()));
+}
+
+template <class Optimizer>
+void replay_steps(Journal const& journal, Optimizer& optimizer, std::uint64_t steps) {
+  for (JournalEntry const& entry : journal.entries()) {
+    if (optimizer.steps() == steps) return;
+    if (auto const* const record = std::get_if<StepRecord>(&entry)) optimizer.replay(*record);
+  }
+}
+
+}  // namespace detail
+
+/// Does the steps of a journal again, without a loss: the optimizer's weights become those of the run, to the bit.
+/// @param optimizer an equal one, before its first step, over the base weights
+/// @throws InvalidFile naming what differs if the journal is not of such a run, or is shorter
+/// @throws InvalidArgument if the optimizer has done a step
+template <class Optimizer>
+void replay(Journal const& journal, Optimizer& optimizer, ReplayOptions const& options = {}) {
+  detail::require_no_step(optimizer, options.source);
+  std::uint64_t const steps = options.until.value_or(journal.steps());
+  if (steps > journal.steps())
+    throw InvalidFile(options.source + ": expected at least " + std::to_string(steps) + " steps, found " +
+                      std::to_string(journal.steps()));
+  require_same(journal.header(), make_journal_header(optimizer, options.notes), options.source);
+  detail::replay_steps(journal, optimizer, steps);
+}
+
+}  // namespace zeroth
