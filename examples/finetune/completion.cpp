@@ -136,6 +136,7 @@ std::string bash_command(CompletedCommand const& command) {
 
 std::string bash_script(CompletedCommand const& program, std::vector<CompletedCommand> const& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (CompletedCommand const& command : commands) names.push_back(command.name);
   std::vector<std::string> first = names;
   for (CompletedOption const& option : program.options)
@@ -186,7 +187,9 @@ std::string zsh_argument(std::string const& program, CompletedOption const& opti
   std::string text;
   for (std::string const& name : option.names) {
     std::string spec = option.names.size() == 1 ? "" : "(" + joined(option.names, " ") + ")";
-    spec += name + (option.takes_value && name.starts_with("--") ? "=" : "") + summary;
+    spec += name;
+    if (option.takes_value && name.starts_with("--")) spec += '=';
+    spec += summary;
     text += (text.empty() ? "" : " ") + shell_quoted(option.takes_value ? spec + value : spec);
   }
   return text;
