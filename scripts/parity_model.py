@@ -2,7 +2,7 @@
 """Compares zeroth's log-probabilities with those of Hugging Face transformers in f32; exits with 1 beyond a tolerance.
 
     pip install torch transformers gguf
-    python scripts/parity_model.py MODEL.gguf --data SST-2 --program build/zeroth [--exported FOLDER]
+    python scripts/parity_model.py MODEL.gguf --data SST-2 --program build/zeroth [--exported FOLDER] [--adapter FOLDER]
 
 The texts are the first sentences of SST-2/dev.tsv. `zeroth score` cuts them into tokens, so that both sides see the
 same ones (scripts/parity_tokenizer.py compares the tokenizers), and transformers scores them under the weights that it
@@ -10,6 +10,9 @@ dequantises from the same file.
 
 FOLDER is what `zeroth finetune --save both` wrote: model.gguf, which zeroth scores again, and beside it the checkpoint
 that transformers loads as it is.
+
+With --adapter, what `zeroth finetune --lora-rank` saved as OUT/adapter is scored too: by zeroth over the GGUF file, and by
+PEFT (pip install peft) over the model that transformers made of it.
 """
 
 import argparse
@@ -28,12 +31,13 @@ def sentences(data, count):
     return [line.split("\t", 1)[1].strip() for line in lines[:count]]
 
 
-def score_with_zeroth(program, model, texts):
+def score_with_zeroth(program, model, texts, adapter=None):
     """What `zeroth score` says of each text: its tokens, and the log-probability of each but the first."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = pathlib.Path(folder, "texts.txt"), pathlib.Path(folder, "scores.jsonl")
         source.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
-        subprocess.run([program.resolve(), "score", "--model", model, "--input", source, "--output", target], check=True)
+        command = [program.resolve(), "score", "--model", model, "--input", source, "--output", target]
+        subprocess.run(command + (["--adapter", adapter] if adapter else []), check=True)
         return [json.loads(line) for line in target.read_text().splitlines()]
 
 
@@ -70,6 +74,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with dev.tsv")
     parser.add_argument("--program", type=pathlib.Path, required=True, help="zeroth")
     parser.add_argument("--exported", type=pathlib.Path, help="folder of a saved model in both forms")
+    parser.add_argument("--adapter", type=pathlib.Path, help="folder of an adapter that was tuned over MODEL.gguf")
     parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--tolerance", type=float, default=2e-3)
     arguments = parser.parse_args()
@@ -86,6 +91,14 @@ def main():
         assert model.dtype == torch.float32, f"expected a checkpoint in float32, found {model.dtype}"
         scored = score_with_zeroth(arguments.program, arguments.exported / "model.gguf", texts)
         good = compare(f"{arguments.exported} in both forms", scored, model, len(texts), arguments.tolerance) and good
+
+    if arguments.adapter:
+        import peft
+
+        plain = load(folder, gguf_file=file, dtype=torch.float32).eval()
+        model = peft.PeftModel.from_pretrained(plain, arguments.adapter).eval()
+        scored = score_with_zeroth(arguments.program, arguments.model, texts, arguments.adapter)
+        good = compare(f"{arguments.adapter} on {file}", scored, model, len(texts), arguments.tolerance) and good
     return 0 if good else 1
 
 

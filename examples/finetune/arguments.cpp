@@ -16,6 +16,7 @@
 
 #include "completion.hpp"
 #include "help.hpp"
+#include "lora_arguments.hpp"
 #include "method_arguments.hpp"
 #include "option_types.hpp"
 #include "tasks/builtin_tasks.hpp"
@@ -31,6 +32,11 @@ void add_model(CLI::App& command, std::filesystem::path& model) {
       ->type_name("PATH");
 }
 
+void add_model(CLI::App& command, ModelOptions& options) {
+  add_model(command, options.model);
+  add_adapter(command, options.adapter);
+}
+
 void add_compute(CLI::App& command, ComputeOptions& options) {
   add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
              "what the transformer runs on: code of zeroth's own, or Eigen");
@@ -42,7 +48,7 @@ void add_compute(CLI::App& command, ComputeOptions& options) {
 }
 
 void add_task(CLI::App& command, TaskOptions& options) {
-  add_model(command, options.model);
+  add_model(command, options);
   command.add_option("--task", options.task, "task: " + builtin_task_names() + ", or a task file, FILE.json")
       ->required()
       ->type_name("TASK");
@@ -99,20 +105,23 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   command.group("Commands");
   command.footer(
       "Writes DIR/metrics.jsonl as it goes, and DIR/summary.json and DIR/model at the\n"
-      "end. Ctrl-C ends the run after the step in hand: the model is saved and\n"
+      "end, or DIR/adapter with --lora-rank and --adapter (and DIR/model, merged, with\n"
+      "--save). Ctrl-C ends the run after the step in hand: what was tuned is saved and\n"
       "evaluated, and the exit code is 130. A second Ctrl-C aborts at once.");
   add_task(command, options);
   command.add_option("--out", options.out, "folder of the run; made if it is not there")->required()->type_name("DIR");
   command.add_flag("--overwrite", options.overwrite, "replace an earlier run in DIR");
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
-             "form of the tuned model");
+             "form of the tuned model; default safetensors, or no model beside an adapter");
 
   add_method(command, options);
+  add_lora(command, options);
   command.option_defaults()->group("Training");
   command
       .add_option("--learning-rate", options.learning_rate,
                   "learning rate; " + per_method([](MethodDefaults d) { return d.learning_rate; }) +
-                      "; a hundredth of it with fzoo, a tenth with momentum; a guess for every update but sgd")
+                      "; ten times it for an adapter; a hundredth of it with fzoo, a tenth with momentum; a guess for "
+                      "every update but sgd")
       ->type_name("X")
       ->check(real_number(Bounds::positive));
   add_choice(command, "--schedule", options.schedule,
@@ -170,7 +179,7 @@ CLI::App& add_score(CLI::App& app, ScoreOptions& options) {
   CLI::App& command = *app.add_subcommand("score", "Give the log-probability of each token of a text");
   command.group("Commands");
   command.footer("Example:\n  zeroth score --model model.gguf --input lines.txt --output scores.jsonl");
-  add_model(command, options.model);
+  add_model(command, options);
   command.add_option("--input", options.input, "text file, a sequence a line")->required()->type_name("FILE");
   command.add_option("--output", options.output, "JSON Lines file to write")->required()->type_name("FILE");
   add_compute(command, options);
@@ -181,7 +190,7 @@ CLI::App& add_generate(CLI::App& app, GenerateOptions& options) {
   CLI::App& command = *app.add_subcommand("generate", "Continue a text, token by token");
   command.group("Commands");
   command.footer("Example:\n  zeroth generate --model model.gguf --prompt \"The film was\" --temperature 0.8");
-  add_model(command, options.model);
+  add_model(command, options);
   command.add_option("--prompt", options.prompt, "text to continue")->required()->type_name("TEXT");
   command
       .add_option("--max-new-tokens", options.max_new_tokens,
@@ -227,7 +236,7 @@ CLI::App& add_export(CLI::App& app, ExportOptions& options) {
   CLI::App& command = *app.add_subcommand("export", "Write a model in another form or type");
   command.group("Commands");
   command.footer("Example:\n  zeroth export --model FOLDER --to gguf --dtype f16 --output model.gguf");
-  add_model(command, options.model);
+  add_model(command, options);
   add_choice(command, "--to", options.to, std::array{SaveFormat::safetensors, SaveFormat::gguf}, "form to write");
   add_choice(command, "--dtype", options.dtype,
              std::array{model::TensorType::f32, model::TensorType::f16, model::TensorType::bf16},
@@ -262,6 +271,7 @@ CLI::App& add_completion(CLI::App& app, Shell& shell) {
 
 void check(FinetuneOptions const& options) {
   check_method(options);
+  check_lora(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
     throw InvalidArgument("--warmup-steps: expected less than the number of steps, " + std::to_string(steps) +

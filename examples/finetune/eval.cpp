@@ -48,13 +48,13 @@ int run(EvalOptions const& options) {
   Task const task = find_task(options.task);
   check_writable(options.output, {options.model, options.task, options.data});
   TaskData data = load_task(task, options.data);
-  LanguageModel const model(options.model, options.dtype);
+  LanguageModel const model(options, options.dtype);
   std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);
   std::span<TextExample const> const texts = choose_held_out_examples(data, options.evaluation_examples);
   EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), longest_sequence(options, model));
   EncodedExamples const examples = encode(texts, rules, model.tokenizer);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
 
   std::optional<EvaluationResult> result;
   {
@@ -65,6 +65,7 @@ int run(EvalOptions const& options) {
     });
   }
   Json const json{{"model", options.model.string()},
+                  {"adapter", options.adapter.empty() ? Json(nullptr) : Json(options.adapter.string())},
                   {"task", options.task},
                   {"split", data.split.empty() ? Json(nullptr) : Json(data.split)},
                   {"shots", options.shots},

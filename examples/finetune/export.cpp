@@ -13,7 +13,8 @@ namespace zeroth::cli {
 int run(ExportOptions const& options) {
   if (std::filesystem::exists(options.output) && !options.overwrite)
     throw InvalidArgument("--output: " + options.output.string() + " exists; --overwrite replaces it");
-  LanguageModel const model(options.model);
+  LanguageModel model(options);
+  model.merge_adapter();
   if (options.to == SaveFormat::gguf)
     save_gguf_file(model, options.dtype, options.output);
   else

@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/zeroth.hpp>
 
+#include "adapter.hpp"
 #include "any_optimizer.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
@@ -65,7 +67,9 @@ StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, do
 FinetuneOptions resolved(FinetuneOptions options) {
   static_cast<MethodOptions&>(options) = resolved(static_cast<MethodOptions const&>(options));
   MethodDefaults const defaults = defaults_of(options.method);
-  if (!options.learning_rate) options.learning_rate = default_learning_rate(options);
+  if (!options.learning_rate)
+    options.learning_rate = default_learning_rate(options) * (options.tunes_adapter() ? adapter_rate_factor : 1);
+  if (!options.save && !options.tunes_adapter()) options.save = SaveFormat::safetensors;
   if (!options.steps) options.steps = defaults.steps;
   options.threads = OpenMpExecutor(options.threads).concurrency();
   // An evaluation takes as long as some dozen steps.
@@ -84,9 +88,9 @@ class FinetuneRun {
         train_(train),
         held_out_(held_out),
         executor_(options.threads),
-        decoder_(make_decoder(model.weights, options.backend, executor_)),
+        decoder_(make_decoder(model, options.backend, executor_)),
         scorer_(decoder_, task.scoring),
-        optimizer_(make_optimizer(options, model.weights.parameters(), executor_)),
+        optimizer_(make_optimizer(options, model.tuned(), executor_)),
         metrics_(out.metrics()),
         progress_(*options.steps) {}
 
@@ -197,19 +201,23 @@ int run(FinetuneOptions const& given) {
   Task const task = find_task(options.task);
   RunDirectory out(options.out, options.overwrite);
   TaskData data = load_task(task, options.data);
-  LanguageModel const model(options.model, options.dtype);
+  LanguageModel model(options, options.dtype);
+  make_adapter(model, options);
   options.max_tokens = longest_sequence(options, model);
   EncodedTask const encoded = encode_task(task, std::move(data), options, model);
-  out.check_space(saved_bytes(model, options.save));
+  out.check_space(model.adapter_bytes() + (options.save ? saved_bytes(model, *options.save) : 0));
 
   catch_interrupts();
   out.begin();
   RunResult result;
+  result.tuned_weights = model.tuned().weights();
+  result.adapter_bytes = model.adapter_bytes();
   FinetuneRun run(options, out, model, task, encoded.train, encoded.held_out);
   run.progress().message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
                          std::string(to_string(options.method)) + ": " + std::to_string(encoded.train.examples.size()) +
                          " training and " + std::to_string(encoded.held_out.examples.size()) + " held-out examples, " +
                          std::to_string(*options.steps) + " steps");
+  if (model.adapter) run.progress().message(adapter_summary(model));
   if (!encoded.split.empty()) run.progress().message(encoded.split);
   if (!run.evaluate_before(result)) {
     run.progress().message("interrupted before the first step: nothing is saved");
@@ -221,10 +229,21 @@ int run(FinetuneOptions const& given) {
     run.progress().message("interrupted after step " + std::to_string(result.steps) +
                            ": saving and evaluating the model; a second Ctrl-C aborts");
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
-  save_model(model, options.save, std::nullopt, out.model());
+  bool const adapted = model.adapter.has_value();
+  if (adapted)
+    save_adapter(model, out.adapter());
+  else
+    save_model(model, *options.save, std::nullopt, out.model());
   run.evaluate_after(result);
+  if (adapted && options.save) {
+    model.merge_adapter();
+    save_model(model, *options.save, std::nullopt, out.model());
+  }
+  if (!adapted) RunDirectory::remove_stale(out.adapter());
+  if (!options.save) RunDirectory::remove_stale(out.model());
   write_summary(out.summary(), options, task, encoded.split, model, encoded.train, encoded.held_out, result);
-  run.progress().message("saved in " + out.model().string());
+  run.progress().message("saved in " + (adapted ? out.adapter() : out.model()).string() +
+                         (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
   std::printf("%s\n", summary_of(*result.before, *result.after, task.metric).c_str());
   return result.interrupted ? interrupted_exit_code : 0;
 }

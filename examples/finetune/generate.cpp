@@ -63,9 +63,9 @@ Tokens encode_prompt(GenerateOptions const& options, LanguageModel const& model)
 int run(GenerateOptions const& options) {
   options.sampling.check();
   catch_interrupts();
-  LanguageModel const model(options.model, options.dtype);
+  LanguageModel const model(options, options.dtype);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
   Tokens tokens = encode_prompt(options, model);
 
   std::vector<double> logits(model.weights.config().vocabulary);

@@ -2,8 +2,10 @@
 #include "language_model.hpp"
 
 #include <string>
+#include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/load_peft.hpp>
 #include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/ops_eigen.hpp>
 #include <zeroth/model/tokenizer/load_tokenizer.hpp>
@@ -22,17 +24,30 @@ Tokenizer tokenizer_of(ModelSource const& source) {
   return model::load_tokenizer(source.folder()->path, maker);
 }
 
-LanguageModel::LanguageModel(std::filesystem::path const& path, DataType dtype)
-    : source(path), tokenizer(tokenizer_of(source)), weights(source.load(dtype)) {
+LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype)
+    : source(options.model), tokenizer(tokenizer_of(source)), weights(source.load(dtype)) {
   if (tokenizer.vocabulary_size() > weights.config().vocabulary)
     throw InvalidFile(source.path() + ": tokenizer: expected at most as many tokens as the embedding has rows, " +
                       std::to_string(weights.config().vocabulary) + ", found " +
                       std::to_string(tokenizer.vocabulary_size()));
+  if (options.adapter.empty()) return;
+  model::PeftAdapter loaded = model::load_peft(options.adapter, weights);
+  adapter = std::move(loaded.adapter);
+  base_model = std::move(loaded.config.base_model);
 }
 
-model::AnyDecoder make_decoder(model::DecoderWeights const& weights, DecoderBackend backend, AnyExecutor executor) {
-  if (backend == DecoderBackend::eigen) return model::AnyDecoder(model::Decoder(weights, model::EigenOps(executor)));
-  return model::AnyDecoder(model::Decoder(weights, model::CpuOps(executor)));
+void LanguageModel::merge_adapter() {
+  if (adapter) model::merge(*adapter, weights);
+  adapter.reset();
+}
+
+model::AnyDecoder make_decoder(LanguageModel const& model, DecoderBackend backend, AnyExecutor executor) {
+  auto of = [&](auto ops) {
+    if (model.adapter) return model::AnyDecoder(model::Decoder(model.weights, *model.adapter, std::move(ops)));
+    return model::AnyDecoder(model::Decoder(model.weights, std::move(ops)));
+  };
+  if (backend == DecoderBackend::eigen) return of(model::EigenOps(executor));
+  return of(model::CpuOps(executor));
 }
 
 }  // namespace zeroth::cli

@@ -3,10 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/lora.hpp>
+#include <zeroth/parameters.hpp>
 
 #include "model_source.hpp"
 #include "options.hpp"
@@ -23,15 +27,27 @@ struct LanguageModel {
   ModelSource source;
   Tokenizer tokenizer;
   model::DecoderWeights weights;
+  std::optional<model::LoraAdapter> adapter;
+  std::string base_model;  ///< what a loaded adapter calls the model that it is one of; may be empty
 
-  /// @param path see ModelSource
-  /// @param dtype of the matrices, see model::DecoderWeights
-  /// @throws InvalidFile naming file, field or tensor, if the file is not a model that can be run.
-  explicit LanguageModel(std::filesystem::path const& path, DataType dtype = DataType::f32);
+  /// @param dtype of the matrices, see model::DecoderWeights; an adapter is f32
+  /// @throws InvalidFile naming file, field or tensor, if the files are not a model that can be run or not an adapter
+  ///   of it.
+  explicit LanguageModel(ModelOptions const& options, DataType dtype = DataType::f32);
+
+  /// What is there to tune: the adapter if there is one, else all weights.
+  [[nodiscard]] ParameterSet const& tuned() const noexcept {
+    return adapter ? adapter->parameters() : weights.parameters();
+  }
+
+  /// Bytes of the adapter; 0 if there is none.
+  [[nodiscard]] std::uint64_t adapter_bytes() const noexcept { return adapter ? adapter->parameters().bytes() : 0; }
+
+  /// Makes the adapter a part of the weights, for a model that is to be saved. The decoders over it are done.
+  void merge_adapter();
 };
 
-/// A decoder over those weights on that backend.
-[[nodiscard]] model::AnyDecoder make_decoder(model::DecoderWeights const& weights, DecoderBackend backend,
-                                             AnyExecutor executor);
+/// A decoder over the model, its adapter included, on that backend. Refers to the model.
+[[nodiscard]] model::AnyDecoder make_decoder(LanguageModel const& model, DecoderBackend backend, AnyExecutor executor);
 
 }  // namespace zeroth::cli

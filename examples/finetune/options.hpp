@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/sampling.hpp>
@@ -50,9 +51,14 @@ struct ComputeOptions {
   unsigned threads = 0;  ///< 0: all that the machine offers
 };
 
-/// A model, a task and where its data lie: what `finetune` and `eval` have in common.
-struct TaskOptions : ComputeOptions {
+/// A model, and what may adapt it.
+struct ModelOptions {
   std::filesystem::path model;
+  std::filesystem::path adapter;  ///< folder of a LoRA adapter in PEFT's form; empty: none
+};
+
+/// A model, a task and where its data lie: what `finetune` and `eval` have in common.
+struct TaskOptions : ModelOptions, ComputeOptions {
   std::string task;  ///< name of a built-in task, or a task file
   std::filesystem::path data;
   std::uint64_t evaluation_examples = 500;
@@ -61,8 +67,19 @@ struct TaskOptions : ComputeOptions {
   std::uint64_t seed = 0;
 };
 
+/// What the default learning rates are multiplied by where an adapter is tuned: it has hundreds of times fewer weights,
+/// and the loss along a random direction in them bends less.
+inline constexpr double adapter_rate_factor = 10;
+
+/// A new adapter, to be tuned in place of the model's own weights.
+struct LoraArguments {
+  std::optional<std::uint32_t> lora_rank;  ///< none: no new adapter
+  std::optional<double> lora_alpha;        ///< default: that of model::LoraOptions
+  std::vector<std::string> lora_targets;   ///< default, if empty: those of model::LoraOptions
+};
+
 /// `zeroth finetune`.
-struct FinetuneOptions : TaskOptions, MethodOptions {
+struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::filesystem::path out;
   std::optional<double> learning_rate;  ///< default: defaults_of(method)
   std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
@@ -72,8 +89,11 @@ struct FinetuneOptions : TaskOptions, MethodOptions {
   std::uint32_t micro_batches = 1;
   std::uint64_t train_examples = 1000;
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
-  SaveFormat save = SaveFormat::safetensors;
+  std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
   bool overwrite = false;
+
+  /// Whether an adapter is tuned, and not the model's own weights.
+  [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
 };
 
 /// `zeroth eval`.
@@ -82,15 +102,13 @@ struct EvalOptions : TaskOptions {
 };
 
 /// `zeroth score`.
-struct ScoreOptions : ComputeOptions {
-  std::filesystem::path model;
+struct ScoreOptions : ModelOptions, ComputeOptions {
   std::filesystem::path input;
   std::filesystem::path output;
 };
 
 /// `zeroth generate`.
-struct GenerateOptions : ComputeOptions {
-  std::filesystem::path model;
+struct GenerateOptions : ModelOptions, ComputeOptions {
   std::string prompt;
   std::uint32_t max_new_tokens = 128;
   model::SamplingOptions sampling;
@@ -104,8 +122,7 @@ struct TokenizeOptions {
 };
 
 /// `zeroth export`.
-struct ExportOptions {
-  std::filesystem::path model;
+struct ExportOptions : ModelOptions {
   std::filesystem::path output;
   SaveFormat to = SaveFormat::safetensors;
   model::TensorType dtype = model::TensorType::f32;

@@ -69,7 +69,7 @@ void AppendedFile::append(std::string_view line) {
 }
 
 RunDirectory::RunDirectory(fs::path path, bool overwrite) : path_(std::move(path)) {
-  for (fs::path const& finished : {summary(), model()})
+  for (fs::path const& finished : {summary(), model(), adapter()})
     if (!overwrite && fs::exists(finished))
       throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
                         "; choose another directory or add --overwrite");
@@ -78,7 +78,7 @@ RunDirectory::RunDirectory(fs::path path, bool overwrite) : path_(std::move(path
   if (error) refuse(path_, "--out: cannot make the directory", error.value());
   try {
     check_writable(summary());
-    zeroth::model::AtomicDirectory{model()};
+    for (fs::path const& folder : {model(), adapter()}) zeroth::model::AtomicDirectory{folder};
   } catch (...) {
     if (made_here_) fs::remove(path_, error);
     throw;
@@ -94,6 +94,12 @@ void RunDirectory::begin() {
   std::error_code error;
   fs::remove(summary(), error);
   if (error) refuse(summary(), "cannot remove", error.value());
+}
+
+void RunDirectory::remove_stale(fs::path const& saved) {
+  std::error_code error;
+  fs::remove_all(saved, error);
+  if (error) refuse(saved, "cannot remove", error.value());
 }
 
 void RunDirectory::check_space(std::uint64_t bytes) const {

@@ -55,11 +55,12 @@ class AppendedFile {
   OutputFile::Stream file_;
 };
 
-/// The folder of a run: metrics.jsonl, summary.json and model/.
+/// The folder of a run: metrics.jsonl, summary.json, and model/, adapter/ or both.
 class RunDirectory {
  public:
   /// Makes the folder if it is not there, and checks that all of these can be written to it.
-  /// @throws InvalidFile if not, or if it holds a finished run (summary.json or model) and `overwrite` is false.
+  /// @throws InvalidFile if not, or if it holds a finished run (summary.json, model or adapter) and `overwrite` is
+  ///   false.
   RunDirectory(std::filesystem::path path, bool overwrite);
   RunDirectory(RunDirectory const&) = delete;
   RunDirectory& operator=(RunDirectory const&) = delete;
@@ -70,9 +71,13 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path summary() const { return path_ / "summary.json"; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model"; }
+  [[nodiscard]] std::filesystem::path adapter() const { return path_ / "adapter"; }
 
   /// Removes the summary of an earlier run, which no longer holds once the metrics are replaced.
   void begin();
+
+  /// Removes the model or the adapter that an earlier run left and this one does not replace.
+  static void remove_stale(std::filesystem::path const& saved);
 
   /// @throws InvalidFile if the disk has less than `bytes` free.
   void check_space(std::uint64_t bytes) const;

@@ -13,6 +13,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/export_gguf.hpp>
 #include <zeroth/model/export_hugging_face.hpp>
+#include <zeroth/model/export_peft.hpp>
 #include <zeroth/model/format/atomic_file.hpp>
 #include <zeroth/model/tokenizer/from_gguf.hpp>
 
@@ -102,6 +103,13 @@ void save_model(LanguageModel const& model, SaveFormat format, std::optional<mod
   }
   model::save_hugging_face(directory, model.weights, extras_of(model), dtype);
   if (format == SaveFormat::both) save_gguf_file(model, dtype, directory / gguf_name);
+}
+
+void save_adapter(LanguageModel const& model, fs::path const& directory) {
+  std::string base = model.base_model;
+  if (base.empty() && model.source.folder() != nullptr)
+    base = fs::absolute(model.source.folder()->path).lexically_normal().string();
+  model::save_peft(directory, *model.adapter, model.weights, base);
 }
 
 }  // namespace zeroth::cli

@@ -31,4 +31,8 @@ void save_model(LanguageModel const& model, SaveFormat format, std::optional<mod
 void save_gguf_file(LanguageModel const& model, std::optional<model::TensorType> dtype,
                     std::filesystem::path const& file);
 
+/// Saves the model's adapter as the folder `directory`, in place of an earlier one, as PEFT loads it.
+/// @throws InvalidFile if it cannot be written; nothing incomplete is left under a final name.
+void save_adapter(LanguageModel const& model, std::filesystem::path const& directory);
+
 }  // namespace zeroth::cli

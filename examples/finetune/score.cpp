@@ -66,9 +66,9 @@ class LineScorer {
 int run(ScoreOptions const& options) {
   check_writable(options.output, {options.input, options.model});
   std::vector<std::string> const lines = read_lines(options.input);
-  LanguageModel const model(options.model, options.dtype);
+  LanguageModel const model(options, options.dtype);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model.weights, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
 
   OutputFile output(options.output);
   LineScorer scorer(decoder, output);

@@ -76,7 +76,11 @@ Json to_json(FinetuneOptions const& options) {
               {"dtype", to_string(options.dtype)},
               {"rounding", options.dtype == DataType::f32 ? Json(nullptr) : Json(to_string(options.rounding))},
               {"max_tokens", *options.max_tokens},
-              {"save", to_string(options.save)}};
+              {"adapter", options.adapter.empty() ? Json(nullptr) : Json(options.adapter.string())},
+              {"lora_rank", options.lora_rank ? Json(*options.lora_rank) : Json(nullptr)},
+              {"lora_alpha", or_null(options.lora_alpha)},
+              {"lora_targets", options.lora_targets.empty() ? Json(nullptr) : Json(options.lora_targets)},
+              {"save", options.save ? Json(to_string(*options.save)) : Json(nullptr)}};
 }
 
 /// `value / count`, or null for a run without a step.
@@ -110,9 +114,11 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"seconds_per_step", mean(result.step_seconds, result.steps)},
       {"peak_memory_bytes", peak_memory_bytes()},
       {"weights_bytes", parameters.bytes()},
-      {"optimizer_bytes", result.optimizer_bytes},
       {"weights", parameters.weights()},
-      {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(parameters.weights()),
+      {"tuned_weights", result.tuned_weights},
+      {"optimizer_bytes", result.optimizer_bytes},
+      {"adapter_bytes", options.tunes_adapter() ? Json(result.adapter_bytes) : Json(nullptr)},
+      {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(result.tuned_weights),
                             result.steps - result.skipped_steps)},
       {"train_examples", train.examples.size()},
       {"evaluation_examples", held_out.examples.size()},

@@ -20,6 +20,8 @@ struct RunResult {
   std::optional<EvaluationMetrics> after;  ///< the last evaluation
   std::uint64_t steps = 0;                 ///< done, the skipped ones included
   std::uint64_t skipped_steps = 0;
+  std::uint64_t tuned_weights = 0;    ///< of the model, or of its adapter
+  std::uint64_t adapter_bytes = 0;    ///< 0 without one
   std::uint64_t active_weights = 0;   ///< updated, summed over the steps
   std::uint64_t optimizer_bytes = 0;  ///< that the optimizer holds beside the weights
   double step_seconds = 0;            ///< time that the steps took together

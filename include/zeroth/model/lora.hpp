@@ -188,7 +188,7 @@ inline std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::sp
       throw InvalidArgument("lora target '" + glob +
                             "': expected a glob that matches a matrix of a linear layer, from '" +
                             parameters[matrices.front()].name + "' to '" + parameters[matrices.back()].name +
-                            "', found none that it does");
+                            "', found one that matches none");
   if (globs.empty()) throw InvalidArgument("lora targets: expected at least one glob, found none");
   std::erase_if(matrices, [&](std::size_t i) {
     return std::none_of(globs.begin(), globs.end(), [&](std::string const& glob) { return matches(glob)(i); });
