@@ -133,8 +133,8 @@ TEST_CASE("A is a function of seed and name, and shares no bits with the perturb
 }
 
 TEST_CASE("an adapter scores as the model that it is merged into") {
-  // Both are rounded in f32: W x + s B (A x) against (W + s B A) x. On these models scores then differ by about 1e-5, as
-  // they do between the two sets of operations.
+  // Both are rounded in f32: W x + s B (A x) against (W + s B A) x. On these models scores then differ by about 1e-5,
+  // as they do between the two sets of operations.
   for (std::string family : families) {
     for (std::uint32_t rank : {1U, 4U, 19U}) {
       INFO(family << ", rank " << rank);

@@ -2,7 +2,9 @@
 // What must hold on a model of real size. $ZEROTH_SMOLLM2 names SmolLM2-135M's GGUF file; without it these are skipped.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include <zeroth/model/decoder.hpp>
 #include <zeroth/model/load_gguf.hpp>
 #include <zeroth/model/ops_eigen.hpp>
+#include <zeroth/model/scoring.hpp>
 #include <zeroth/zeroth.hpp>
 
 #include "catch.hpp"
@@ -94,7 +97,49 @@ std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const&
   return expected.differing;
 }
 
+/// Losses of two fused steps, of candidates of one token and then of several, and those of theta after each.
+template <class Ops>
+std::vector<double> losses_of_run(char const* path, unsigned threads) {
+  auto weights = load_real_model(path);
+  zeroth::OpenMpExecutor const executor(threads);
+  zeroth::model::Decoder decoder(weights, Ops(executor));
+  zeroth::model::CandidateScorer scorer(decoder);
+  ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{}, SmallestMagnitude{},
+                                 zeroth::CpuBackend(executor), {.epsilon = 1e-3, .learning_rate = 1e-6});
+  std::vector<double> losses;
+  for (bool const single : {true, false}) {
+    std::vector<zeroth::model::Example> batch;
+    for (std::size_t i = 0; i < 4; ++i) {
+      batch.push_back({{}, {{6330}, {3075}}, i % 2});
+      if (!single) batch[i].candidates = {{6330, 17}, {3075, 504, 2698}};
+      for (std::size_t t = 0; t < 20 + 7 * i; ++t)
+        batch[i].prompt.push_back(static_cast<std::int32_t>((7919 * i + 104729 * t) % 49152));
+    }
+    auto const report = optimizer.step([&](zeroth::AnyProbe const& probe, std::span<double> lanes) {
+      std::ranges::copy(scorer.score(batch, probe).losses, lanes.begin());
+    });
+    losses.insert(losses.end(), report.losses.begin(), report.losses.end());
+    losses.push_back(scorer.score(batch).losses[0]);
+  }
+  return losses;
+}
+
+template <class Ops>
+void check_threads(char const* path) {
+  auto const one = losses_of_run<Ops>(path, 1);
+  CHECK(one[0] != one[1]);
+  CHECK(one[2] != one[0]);
+  for (unsigned threads : {2U, 3U}) CHECK(losses_of_run<Ops>(path, threads) == one);
+}
+
 }  // namespace
+
+TEST_CASE("SmolLM2 has losses of the same bits on any number of threads") {
+  char const* const path = std::getenv("ZEROTH_SMOLLM2");
+  if (path == nullptr) ZEROTH_SKIP("ZEROTH_SMOLLM2 does not name a GGUF file");
+  check_threads<zeroth::model::CpuOps>(path);
+  check_threads<zeroth::model::EigenOps>(path);
+}
 
 TEST_CASE("in place, the active weights of SmolLM2 are those of the fused form at each of 100 steps") {
   char const* const path = std::getenv("ZEROTH_SMOLLM2");

@@ -24,7 +24,9 @@ struct NearMiss {
 #ifdef ZEROTH_FIXED
   void check() const {}
 #endif
-  static constexpr std::string_view name() { return "near-miss"; }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
   bool operator==(NearMiss const&) const = default;
 };
 

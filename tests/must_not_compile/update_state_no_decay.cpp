@@ -21,10 +21,14 @@ struct NearMiss {
   };
   Rule rule(float, std::uint64_t) const { return {}; }
 #ifdef ZEROTH_FIXED
-  double decay(double) const { return 0; }
+  double decay(double) const {
+    return 0;
+  }
 #endif
   void check() const {}
-  static constexpr std::string_view name() { return "near-miss"; }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
   bool operator==(NearMiss const&) const = default;
 };
 

@@ -21,10 +21,16 @@ struct NearMiss {
       return theta - direction;
     }
   };
-  Rule rule(float, std::uint64_t) const { return {}; }
-  double decay(double) const { return 0; }
+  Rule rule(float, std::uint64_t) const {
+    return {};
+  }
+  double decay(double) const {
+    return 0;
+  }
   void check() const {}
-  static constexpr std::string_view name() { return "near-miss"; }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
   bool operator==(NearMiss const&) const = default;
 };
 

@@ -23,7 +23,9 @@ struct NearMiss {
   double decay(double) const { return 0; }
   void check() const {}
 #ifdef ZEROTH_FIXED
-  static constexpr std::string_view name() { return "near-miss"; }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
 #endif
   bool operator==(NearMiss const&) const = default;
 };

@@ -20,11 +20,17 @@ struct NearMiss {
     }
   };
 #ifdef ZEROTH_FIXED
-  Rule rule(float, std::uint64_t) const { return {}; }
+  Rule rule(float, std::uint64_t) const {
+    return {};
+  }
 #endif
-  double decay(double) const { return 0; }
+  double decay(double) const {
+    return 0;
+  }
   void check() const {}
-  static constexpr std::string_view name() { return "near-miss"; }
+  static constexpr std::string_view name() {
+    return "near-miss";
+  }
   bool operator==(NearMiss const&) const = default;
 };
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/parameters.hpp>
+
+namespace zeroth_bench {
+
+enum class Method { mezo, s_mezo };
+enum class Noise { gaussian, rademacher };
+enum class Operations { cpu, eigen };
+
+/// Sequences of a batch: the paper's batch size.
+inline constexpr std::size_t batch_size = 16;
+
+/// One thing to measure: how a step, or a plain forward, compares with what it is held against.
+struct Case {
+  Method method = Method::s_mezo;
+  Noise noise = Noise::gaussian;
+  zeroth::DataType dtype = zeroth::DataType::f32;
+  std::size_t tokens = 512;  ///< of a batch
+  Operations operations = Operations::cpu;
+
+  /// METHOD_NOISE_TYPE_TOKENS, and _eigen for those operations.
+  [[nodiscard]] std::string name() const;
+};
+
+/// How to measure.
+struct Settings {
+  std::string model;
+  unsigned threads = 0;  ///< 0: all
+  int rounds = 9;
+};
+
+/// Two plain forwards, the probe and the step, alternating in one run: the ratios of each round, and the peak memory of
+/// the whole process, loading included.
+[[nodiscard]] nlohmann::json measure_step(Case const& what, Settings const& settings);
+
+/// A plain forward, Eigen's products at the shapes of the same layers, and multiply-adds in registers, alternating.
+[[nodiscard]] nlohmann::json measure_forward(std::size_t tokens, Operations operations, Settings const& settings);
+
+}  // namespace zeroth_bench

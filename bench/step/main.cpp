@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// What a step costs beside the two plain forwards that it cannot do without: bench_step MODEL.gguf [OPTION]...
+//
+// Forwards, probe and step alternate in one run and are compared round by round, because machines drift: what counts is
+// the median of the ratios and their spread, not the seconds. Each case runs in a process of its own, so that its peak
+// memory is its own. Prints, last, one line of JSON with every figure.
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "../child.hpp"
+#include "case.hpp"
+
+namespace zeroth_bench {
+
+std::string Case::name() const {
+  return std::string(method == Method::mezo ? "mezo" : "s_mezo") +
+         (noise == Noise::gaussian ? "_gaussian" : "_rademacher") + "_" + std::string(to_string(dtype)) + "_" +
+         std::to_string(tokens) + (operations == Operations::eigen ? "_eigen" : "");
+}
+
+namespace {
+
+/// What is measured, by name, in order.
+struct Job {
+  std::string name;
+  std::function<nlohmann::json()> measure;
+};
+
+std::vector<Job> all_jobs(Settings const& settings) {
+  std::vector<Job> jobs;
+  for (std::size_t tokens : {512U, 2048U})
+    jobs.push_back(
+        {"forward_f32_" + std::to_string(tokens), [=] { return measure_forward(tokens, Operations::cpu, settings); }});
+  std::vector<Case> cases;
+  for (std::size_t tokens : {512U, 2048U})
+    for (Method method : {Method::mezo, Method::s_mezo})
+      for (Noise noise : {Noise::gaussian, Noise::rademacher})
+        cases.push_back({.method = method, .noise = noise, .tokens = tokens});
+  cases.push_back({.operations = Operations::eigen});
+  for (Case const& what : cases) jobs.push_back({what.name(), [=] { return measure_step(what, settings); }});
+  return jobs;
+}
+
+/// Prints a figure and its spread, if the case has it.
+void print(nlohmann::json const& figures, std::string const& name, char const* format, double unit = 1) {
+  if (!figures.contains(name)) return;
+  std::printf("  %-28s ", name.c_str());
+  std::printf(format, figures[name].get<double>() / unit);
+  if (auto const spread = figures.find(name + "_spread"); spread != figures.end()) {
+    for (std::size_t end : {0U, 1U}) {
+      std::printf(end == 0 ? " (" : " to ");
+      std::printf(format, (*spread)[end].get<double>() / unit);
+    }
+    std::printf(")");
+  }
+  std::printf("\n");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("What a step costs beside two plain forwards");
+  Settings settings;
+  std::vector<std::string> parts;
+  bool list = false;
+  app.add_option("model", settings.model, "GGUF file")->required();
+  app.add_option("--threads", settings.threads, "threads; 0: all")->capture_default_str();
+  app.add_option("--rounds", settings.rounds, "rounds of each case")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--only", parts, "only cases whose names contain each of these");
+  app.add_flag("--list", list, "print the names of the cases");
+  CLI11_PARSE(app, argc, argv);
+
+  nlohmann::json results;
+  for (Job const& job : all_jobs(settings)) {
+    auto missing = [&](std::string const& part) { return job.name.find(part) == std::string::npos; };
+    if (std::any_of(parts.begin(), parts.end(), missing)) continue;
+    std::printf("%s\n", job.name.c_str());
+    std::fflush(stdout);
+    if (list) continue;
+    nlohmann::json const figures = in_child(job.measure);
+    for (char const* name :
+         {"step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "two_forwards_seconds",
+          "peak_over_weights", "forward_over_eigen_products", "forward_share_of_peak"})
+      print(figures, name, "%.3f");
+    for (char const* name : {"forward_flops", "eigen_products_flops", "peak_flops"})
+      print(figures, name, "%.0f G", 1e9);
+    results[job.name] = figures;
+  }
+  if (list) return 0;
+  std::printf("%s\n", results.dump().c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace zeroth_bench
+
+int main(int argc, char** argv) {
+  try {
+    return zeroth_bench::run(argc, argv);
+  } catch (std::exception const& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 2;
+  }
+}
