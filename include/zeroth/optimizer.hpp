@@ -324,8 +324,7 @@ class ZerothOrderOptimizer {
     std::vector<NoiseTerm> const terms = terms_of(record);
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       auto const mask = masks_.tensor(i, noise().step);
-      if (is_touched(i))
-        active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
+      if (is_touched(i)) active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
     }
     return active;
   }
