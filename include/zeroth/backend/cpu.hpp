@@ -105,7 +105,7 @@ class CpuBackend {
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    return run(tensor, source, mask, noise, pass, plain_change(pass));
+    return run(tensor, source, mask, noise, pass, PlainChange{pass});
   }
 
   /// See Backend.
@@ -158,7 +158,7 @@ class CpuBackend {
       }
       with_kernels([&](auto kernels) {
         auto z = kernels.noise(noise, tensor.stream, false);
-        auto const change = plain_change(pass_of_copy);
+        PlainChange const change{pass_of_copy};
         if (copy.dtype == DataType::f32)
           change_floats(kernels, z, copy, weights, mask, 0, part, change);
         else
@@ -294,10 +294,15 @@ class CpuBackend {
   }
 
   /// What a pass without state does to the active weights t of a tile.
-  [[nodiscard]] static auto plain_change(ElementwisePass const& pass) {
-    return [&](auto kernels, auto& z, float* t, detail::TilePart const& part, std::uint64_t /*at*/,
-               TileMask const& bits) { kernels.apply(t, part.tile, bits, z, pass); };
-  }
+  struct PlainChange {
+    ElementwisePass const& pass;
+
+    template <class Kernels, class Noise>
+    void operator()(Kernels kernels, Noise& z, float* t, detail::TilePart const& part, std::uint64_t /*at*/,
+                    TileMask const& bits) const {
+      kernels.apply(t, part.tile, bits, z, pass);
+    }
+  };
 
   /// Calls change(kernels, noise, floats of the tile, part, index of the part's first weight, active) for every tile,
   /// and stores what it leaves; returns how many weights were active.
