@@ -241,7 +241,7 @@ TEMPLATE_TEST_CASE("an update with state has the same bits on each backend, in p
 /// Weight 0 is active at every step, the others at odd ones alone.
 struct Odd {
   struct Rule {
-    static constexpr bool depends_on_weights = false;
+    [[maybe_unused]] static constexpr bool depends_on_weights = false;
     bool odd = false;
     bool operator()(float, std::uint64_t element) const { return element == 0 || odd; }
   };
