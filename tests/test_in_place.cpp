@@ -33,14 +33,7 @@ using zeroth::SmallestMagnitude;
 using zeroth::ZerothOrderOptimizer;
 using zeroth_test::bits;
 
-double loss(std::span<float const> theta) {
-  double sum = 0;
-  for (std::size_t i = 0; i < theta.size(); ++i) {
-    double const t = double{theta[i]} - 0.01 * static_cast<double>(i % 7);
-    sum += t * t + 0.1 * t;
-  }
-  return sum;
-}
+using zeroth_test::loss;
 
 struct Fixture {
   zeroth_test::Tensors tensors;

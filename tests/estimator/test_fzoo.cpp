@@ -25,14 +25,7 @@ using zeroth::Options;
 using zeroth::StepReport;
 using zeroth_test::bits;
 
-double loss(std::span<float const> theta) {
-  double sum = 0;
-  for (std::size_t i = 0; i < theta.size(); ++i) {
-    double const t = double{theta[i]} - 0.01 * static_cast<double>(i % 7);
-    sum += t * t + 0.1 * t;
-  }
-  return sum;
-}
+using zeroth_test::loss;
 
 /// What a step of FZOO with Rademacher directions reports, and the weights after it.
 template <class B>
