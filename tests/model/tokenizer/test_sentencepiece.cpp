@@ -60,6 +60,24 @@ TEST_CASE("sentencepiece tokenizer agrees with the byte-pair one where both can 
   }
 }
 
+TEST_CASE("unused pieces of a unigram model stay out of a tokenizer.json, or are refused") {
+  const GoldenSentencePiece golden;
+  SentencePieceModel model = golden.model("unigram");
+  const std::string written = hugging_face_tokenizer_json(SentencePieceTokenizer(model));
+
+  // They name rows that pad a model.
+  model.pieces.push_back({"The", 0, TokenType::unused});
+  model.pieces.push_back({"river", 0, TokenType::unused});
+  CHECK(hugging_face_tokenizer_json(SentencePieceTokenizer(model)) == written);
+
+  const std::string refused = "expected a unigram model without pieces of the type unused, found pieces[230], \"The\"";
+  model.padding = 230;
+  CHECK_THROWS_WITH(hugging_face_tokenizer_json(SentencePieceTokenizer(model)), contains_text(refused));
+  model.padding.reset();
+  model.pieces.push_back({"low", 0, TokenType::normal});
+  CHECK_THROWS_WITH(hugging_face_tokenizer_json(SentencePieceTokenizer(model)), contains_text(refused));
+}
+
 TEST_CASE("sentencepiece tokenizer tells what it is made of and decodes") {
   const GoldenSentencePiece golden;
   SentencePieceModel model = golden.model("unigram");

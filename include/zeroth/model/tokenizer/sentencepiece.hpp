@@ -177,11 +177,28 @@ inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& mode
   return out;
 }
 
+/// The pieces that a tokenizer.json of a unigram model has: all but unused ones at the end, such as the names of rows
+/// that pad a model. Throws InvalidArgument for another unused piece, which Hugging Face would find in a text.
+inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& model) {
+  std::size_t count = model.pieces.size();
+  const auto is_special = [&](std::size_t i) {
+    const auto id = static_cast<std::int32_t>(i);
+    return model.bos == id || model.eos == id || model.padding == id;
+  };
+  while (count > 0 && model.pieces[count - 1].type == TokenType::unused && !is_special(count - 1)) --count;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (model.pieces[i].type != TokenType::unused) continue;
+    throw InvalidArgument("tokenizer.json: expected a unigram model without pieces of the type unused, found pieces[" +
+                          std::to_string(i) + "], " + quoted_token(model.pieces[i].text));
+  }
+  return std::span(model.pieces).first(count);
+}
+
 }  // namespace detail
 
 /// Text of the `tokenizer.json` from which Hugging Face makes a like tokenizer. Its normalisation works on grapheme
-/// clusters, the library's on code points; texts in which that matters are rare. Throws InvalidArgument for a model
-/// with whitespace_as_suffix, which it cannot express.
+/// clusters, the library's on code points; texts in which that matters are rare. Throws InvalidArgument for what it
+/// cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others after it.
 inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tokenizer) {
   const SentencePieceModel& model = tokenizer.model();
   if (model.whitespace_as_suffix) {
@@ -216,7 +233,7 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   out += "]},\n  \"model\": {\n    \"type\": \"Unigram\",\n    \"unk_id\": " + std::to_string(*tokenizer.unknown()) +
          ",\n    \"byte_fallback\": " + (model.byte_fallback ? "true" : "false") + ",\n    \"vocab\": [";
   const char* separator = "\n";
-  for (const SentencePiece& piece : model.pieces) {
+  for (const SentencePiece& piece : detail::used_pieces(model)) {
     char score[32];
     const auto end = std::to_chars(std::begin(score), std::end(score), static_cast<double>(piece.score)).ptr;
     out.append(separator).append("[");
