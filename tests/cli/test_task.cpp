@@ -218,7 +218,12 @@ TEST_CASE("templates, candidates and labels of a task file are checked") {
         "f.json: key 'candidates[2]': expected a text unlike those before, found \"a\"");
   CHECK(refusal("/candidates", R"(["a", 1])") == "f.json: key 'candidates[1]': expected a string, found 1");
   CHECK(refusal("/candidates", R"({"list": "p.q[].c[]", "text": " {candidate}"})") == "accepted");
-  CHECK(refusal("/candidates", R"({"list": "p.q[].c", "text": " {candidate}"})") == "accepted");
+  CHECK(refusal("/candidates", R"({"list": "p.c[]", "text": " {candidate}"})") == "accepted");
+  for (std::string const list : {"p.q[]", "p.q[].c"})
+    CHECK(
+        refusal("/candidates", R"({"list": ")" + list + R"(", "text": " {candidate}"})") ==
+        "f.json: key 'candidates.list': expected another list than that of the key \"examples\", \"p.q[]\", found \"" +
+            list + "\"");
   CHECK(refusal("/candidates", R"({"list": "c", "text": " {candidate}"})") ==
         "f.json: key 'candidates.list': expected a path with one \"[]\" more than it shares with the key \"examples\", "
         "found "

@@ -258,6 +258,10 @@ class TaskParser {
     std::size_t const outer = path.lists() == 0 ? 0 : path.lists() - 1;
     if (path.lists() == 0 || (outer > 0 && (!task_.form.examples || !path.shares_lists(*task_.form.examples, outer))))
       throw list.mismatch("a path with one \"[]\" more than it shares with the key \"examples\"");
+    // Each of its elements would be an example of its own and a candidate of all the others.
+    if (task_.form.examples && path.lists() == task_.form.examples->lists() &&
+        path.shares_lists(*task_.form.examples, path.lists()))
+      throw list.mismatch("another list than that of the key \"examples\", " + in_quotes(task_.form.examples->text()));
     if (balanced_ && task_.split.balanced) throw balanced_->mismatch("false where the candidates are a list");
     for (Field const& field : task_.form.fields)
       if (field.name == "candidate")
