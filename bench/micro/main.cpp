@@ -34,5 +34,9 @@ int main(int argc, char** argv) {
   micro.step(Gaussian{}, small, OneSided{});
   micro.step(Rademacher{}, small, CentralDifference{});
   micro.step(Rademacher{}, Dense{}, Fzoo{});
+  micro.replay(Gaussian{}, Sgd{});
+  micro.replay(Gaussian{}, Momentum{});
+  micro.replay(Gaussian{}, Adam{});
+  micro.replay(Gaussian{}, WindowMomentum{});
   return micro.run();
 }

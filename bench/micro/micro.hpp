@@ -141,6 +141,30 @@ class Micro {
         });
   }
 
+  /// The update of a dense step of any kind, state or older noise included, as a journal's replay makes it; an update
+  /// over a window has its window full.
+  template <zeroth::Sampler S, class U>
+  void replay(S const& s, U const& rule) {
+    std::vector<zeroth::DataType> const dtypes = zeroth::WindowedUpdate<U> ? std::vector{zeroth::DataType::f32} : types;
+    add("replay/" + text(rule.name()) + "+" + text(s.name()), sizes, dtypes,
+        [s, rule](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+          using Optimizer = zeroth::ZerothOrderOptimizer<S, zeroth::Dense, zeroth::CpuBackend, U>;
+          auto optimizer =
+              std::make_shared<Optimizer>(tensor.parameters(), s, zeroth::Dense{}, backend, rule, zeroth::Options{});
+          auto const tiny = static_cast<float>(no_change);
+          zeroth::StepRecord record{.step_size = tiny, .coefficients = {tiny}, .active_weights = tensor.size()};
+          auto body = [optimizer, record]() mutable {
+            record.step = optimizer->steps();
+            optimizer->replay(record);
+          };
+          double bytes = 2 * tensor.element_bytes();
+          if constexpr (zeroth::StatefulUpdate<U>) bytes += 2 * sizeof(float) * U::state_floats;
+          if constexpr (zeroth::WindowedUpdate<U>)
+            for (std::uint32_t i = 1; i < rule.window; ++i) body();
+          return Benchmark{std::move(body), bytes, Access::update, {}};
+        });
+  }
+
   /// Runs the benchmarks that the command line picks; the program's exit code.
   int run();
 

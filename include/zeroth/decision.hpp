@@ -75,7 +75,7 @@ class Decision {
     }
 
     report.coefficients.resize(options_.samples);
-    if constexpr (StatefulUpdate<U>)  // of the estimate of the gradient; the rule knows the learning rate
+    if constexpr (StatefulUpdate<U> || WindowedUpdate<U>)  // of the estimate of the gradient, without the learning rate
       detail::mean_coefficients(report.projected_gradients, report.coefficients);
     else
       update_.coefficients(report.projected_gradients, report.learning_rate, report.coefficients);

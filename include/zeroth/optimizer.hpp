@@ -28,6 +28,7 @@
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
+#include <zeroth/update_window.hpp>
 #include <zeroth/weight_state.hpp>
 
 namespace zeroth {
@@ -68,10 +69,10 @@ class ZerothOrderOptimizer {
   static_assert(Backend<B>,
                 "zeroth: the third policy is no Backend: it needs expand, apply, preview, advance, mask_bits, "
                 "kth_magnitude, read, copy, supports and name (see zeroth/backend/backend.hpp)");
-  static_assert(Update<U> || StatefulUpdate<U>,
+  static_assert(Update<U> || StatefulUpdate<U> || WindowedUpdate<U>,
                 "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and ==, "
-                "or, with state for each weight, state_floats, rule, decay, check, name and == (see "
-                "zeroth/update/update.hpp)");
+                "or, with state for each weight, state_floats, rule, decay, check, name and ==, or, over the noise of "
+                "the last updates, window, coefficient, decay, check, name and == (see zeroth/update/update.hpp)");
   static_assert(Estimator<E>,
                 "zeroth: the fifth policy is no Estimator: it needs signs, uses_base, projected_gradient, name and == "
                 "(see zeroth/estimator/estimator.hpp)");
@@ -79,6 +80,9 @@ class ZerothOrderOptimizer {
  public:
   using State = MaskState<M>;
   using ProbeOfStep = MaskedProbe<S, State, B>;
+  static_assert(!WindowedUpdate<U> || !depends_on_weights<MaskRuleOf<State>>,
+                "zeroth: an update over the noise of the last updates needs a mask that does not look at the weights "
+                "(see WindowedUpdate in zeroth/update/update.hpp)");
 
   /// @param parameters the tensors to tune; their memory stays the caller's and must stay in place
   /// @throws InvalidArgument naming the option or parameter that is refused
@@ -92,10 +96,12 @@ class ZerothOrderOptimizer {
         masks_(prepare_mask(policy, parameters_, WeightReader(backend_))),
         rounding_(parameters_, options_.rounding),
         state_(parameters_, floats_a_weight),
+        window_(updates_before(update_)),
         policy_(std::move(policy)) {
     options_.check();
     update_.check();
     decision().check();
+    if constexpr (WindowedUpdate<U>) check_window();
     lanes_ = decision().lanes();
   }
 
@@ -264,7 +270,7 @@ class ZerothOrderOptimizer {
   /// The step that was decided on, and its reverse.
   struct Candidates {
     Candidates(ZerothOrderOptimizer const& optimizer, StepRecord const& record)
-        : terms{terms_of(record), terms_of(record)} {
+        : terms{optimizer.terms_of(record), optimizer.terms_of(record)} {
       for (NoiseTerm& term : terms[1]) term.coefficient = -term.coefficient;
       for (std::size_t k = 0; k < 2; ++k) passes[k] = optimizer.update_pass(record, terms[k]);
     }
@@ -311,8 +317,11 @@ class ZerothOrderOptimizer {
     in_place_->begin(noise(), epsilon());
   }
 
-  void end_step(StepRecord const& record) noexcept {
-    if (!record.skipped()) ++updates_;
+  void end_step(StepRecord const& record) {
+    if (!record.skipped()) {
+      ++updates_;
+      if constexpr (WindowedUpdate<U>) window_.add({static_cast<std::uint32_t>(record.step), record.coefficients});
+    }
     abandoned_ = 0;
     ++step_;
   }
@@ -350,15 +359,30 @@ class ZerothOrderOptimizer {
     if constexpr (StatefulUpdate<U>)
       return backend_.advance(p, source, mask, noise(), pass, update_.rule(record.step_size, updates_ + 1),
                               state_.tensor(parameter, p));
-    else
-      return backend_.apply(p, source, mask, noise(), pass);
+    std::uint64_t const active = backend_.apply(p, source, mask, noise(), pass);
+    if constexpr (WindowedUpdate<U>) {
+      std::uint32_t age = 0;
+      for (PastUpdate const& past : window_.updates()) {
+        std::vector<NoiseTerm> const terms = terms_of(past.directions, record.step_size, ++age);
+        NoiseField<S> const then{sampler_, options_.seed, past.step};
+        backend_.apply(p, nullptr, mask, then, ElementwisePass{.terms = terms});
+      }
+    }
+    return active;
   }
 
-  [[nodiscard]] static std::vector<NoiseTerm> terms_of(StepRecord const& record) {
+  /// What an update of that age adds, if its step size is that of now.
+  [[nodiscard]] std::vector<NoiseTerm> terms_of(std::span<float const> coefficients, [[maybe_unused]] float step_size,
+                                                [[maybe_unused]] std::uint32_t age) const {
     std::vector<NoiseTerm> terms;
-    for (float coefficient : record.coefficients)
+    for (float coefficient : coefficients) {
+      if constexpr (WindowedUpdate<U>) coefficient = update_.coefficient(coefficient, step_size, age);
       terms.push_back({static_cast<std::uint32_t>(terms.size()), coefficient});
+    }
     return terms;
+  }
+  [[nodiscard]] std::vector<NoiseTerm> terms_of(StepRecord const& record) const {
+    return terms_of(record.coefficients, record.step_size, 0);
   }
 
   [[nodiscard]] ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) const {
@@ -389,6 +413,12 @@ class ZerothOrderOptimizer {
     return std::size_t{0};
   }();
 
+  /// How many older updates a step makes again.
+  [[nodiscard]] static std::size_t updates_before(U const& update) noexcept {
+    if constexpr (WindowedUpdate<U>) return std::max<std::size_t>(update.window, 1) - 1;
+    return 0;
+  }
+
   [[nodiscard]] Decision<U, E> decision() const noexcept { return {options_, update_, estimator_}; }
 
   [[nodiscard]] NoiseField<S> noise() const noexcept {
@@ -404,6 +434,15 @@ class ZerothOrderOptimizer {
 
   [[nodiscard]] bool is_touched(std::size_t parameter) const {
     return masks_.tensor(parameter, noise().step).coverage != Coverage::none;
+  }
+
+  void check_window() const {
+    std::string const what = "update '" + std::string(update_.name()) + "' takes ";
+    if (!is_fixed_mask(masks_)) throw InvalidArgument(what + "a mask that stays the same from step to step alone");
+    for (Parameter const& p : parameters_)
+      if (p.dtype != DataType::f32)
+        throw InvalidArgument(what + "weights of f32 alone, parameter '" + p.name + "' is " +
+                              std::string(to_string(p.dtype)));
   }
 
   void check_restore_of_candidates() const {
@@ -442,6 +481,7 @@ class ZerothOrderOptimizer {
   State masks_;
   RoundingMemory rounding_;
   WeightState state_;
+  UpdateWindow window_;
   M policy_;
   std::vector<Lane> lanes_;
   std::optional<InPlaceWeights<S, State, B>> in_place_;

@@ -48,4 +48,5 @@
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
+#include <zeroth/update/window_momentum.hpp>
 #include <zeroth/weight_hash.hpp>

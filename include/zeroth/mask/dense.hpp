@@ -19,6 +19,7 @@ struct Dense {
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t /*index*/, std::uint32_t /*step*/) const noexcept {
       return {Coverage::all, {}};
     }
+    [[nodiscard]] static constexpr bool is_fixed() noexcept { return true; }
   };
 
   [[nodiscard]] State prepare(ParameterSet const& /*parameters*/, WeightReader const& /*weights*/) const { return {}; }

@@ -12,6 +12,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
 
 namespace zeroth {
@@ -53,18 +54,6 @@ struct AdaMmRule {
     return std::fma(-adam.step_size, state[0] / size, theta);
   }
 };
-
-namespace detail {
-
-/// base^exponent by products alone, so that it has the same bits on every machine; std::pow does not promise that.
-[[nodiscard]] inline double power(double base, std::uint64_t exponent) noexcept {
-  double result = 1;
-  for (; exponent != 0; exponent /= 2, base *= base)
-    if (exponent % 2 == 1) result *= base;
-  return result;
-}
-
-}  // namespace detail
 
 /// Adam on the estimate of the gradient (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015;
 /// ZO-Adam in Zhang et al., arXiv 2402.11592), with decoupled weight decay. 8 bytes a weight.

@@ -89,6 +89,27 @@ concept StatefulUpdate = std::regular<T> && requires(T const& update, float step
   { update.name() } -> std::convertible_to<std::string_view>;
 };
 
+/// How a step's projected gradients become a change of the weights, for an update that is a sum over the noise of the
+/// last updates. The optimizer remembers their scalars and makes their noise again; nothing is held for a weight.
+///
+/// 1. A regular value type: default constructible, copyable, comparable.
+/// 2. `update.window` (an unsigned integer): how many updates are summed, the step's own included.
+/// 3. `update.coefficient(direction, step_size, age)` returns the f32 factor of the noise of a sample, whose update was
+///    `age` updates ago (0: now) and whose share of the gradient's estimate was `direction`; `step_size` is the
+///    learning rate of now. The step's own noise is added first, then that of older updates, youngest first.
+/// 4. `decay`, `check`, `name`: as for StatefulUpdate.
+///
+/// Only weights of f32 and masks that are fixed and do not depend on the weights are taken. WindowMomentum is one.
+template <class T>
+concept WindowedUpdate = std::regular<T> &&
+    requires(T const& update, float direction, float step_size, std::uint32_t age) {
+  { update.window } -> std::convertible_to<std::uint32_t>;
+  { update.coefficient(direction, step_size, age) } -> std::same_as<float>;
+  { update.decay(double{}) } -> std::convertible_to<double>;
+  update.check();
+  { update.name() } -> std::convertible_to<std::string_view>;
+};
+
 /// Requirement 7 of Update: false for an update that does not say.
 template <class U>
 [[nodiscard]] constexpr bool only_descends(U const& update) noexcept {

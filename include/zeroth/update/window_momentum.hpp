@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <zeroth/describe.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
+#include <zeroth/update/power.hpp>
+#include <zeroth/update/sgd.hpp>
+
+namespace zeroth {
+
+/// Momentum without a value per weight: the noise of the last `window` updates is made again, each with its share of
+/// the running sum, so that memory is that of inference. For weights of f32 and masks that are fixed and do not look at
+/// the weights; with any other, what an older update touched would be another weight.
+///
+/// What is older than the window is left out: beta^window of the sum, 0.0012 at the defaults. An update costs `window`
+/// passes over the active tensors instead of one.
+struct WindowMomentum {
+  double beta = 0.9;
+  std::uint32_t window = 64;
+  double weight_decay = 0;
+
+  /// The f32 factor of the noise of a sample: `direction` is its share of the gradient's estimate, made `age` updates
+  /// ago.
+  [[nodiscard]] float coefficient(float direction, float step_size, std::uint32_t age) const noexcept {
+    return -(step_size * static_cast<float>(detail::power(beta, age))) * direction;
+  }
+  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  void check() const {
+    detail::check_weight_decay(weight_decay);
+    detail::check_fading("beta", beta);
+    if (window == 0) throw InvalidArgument("window must be at least 1 update, got 0");
+  }
+  [[nodiscard]] static constexpr std::string_view name() noexcept { return "window-momentum"; }
+  [[nodiscard]] std::string description() const {
+    return described(
+        name(),
+        {{"beta", number_text(beta)}, {"window", number_text(window)}, {"weight_decay", number_text(weight_decay)}});
+  }
+  bool operator==(WindowMomentum const&) const = default;
+};
+
+}  // namespace zeroth

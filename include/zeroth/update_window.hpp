@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace zeroth {
+
+/// An update that was made, in the scalars that make it again.
+struct PastUpdate {
+  std::uint32_t step = 0;           ///< whose noise it has
+  std::vector<float> directions{};  ///< of each sample's noise
+};
+
+/// The last updates of a WindowedUpdate, the youngest first.
+class UpdateWindow {
+ public:
+  /// @param size how many to remember
+  explicit UpdateWindow(std::size_t size) : size_(size) {}
+
+  void add(PastUpdate update) {
+    if (size_ == 0) return;
+    if (updates_.size() < size_) updates_.emplace_back();
+    std::rotate(updates_.begin(), updates_.end() - 1, updates_.end());
+    updates_.front() = std::move(update);
+  }
+
+  [[nodiscard]] std::span<PastUpdate const> updates() const noexcept { return updates_; }
+
+ private:
+  std::size_t size_;
+  std::vector<PastUpdate> updates_;
+};
+
+}  // namespace zeroth

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// expect: needs a mask that does not look at the weights
+// What an older update touched would be another weight now.
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/optimizer.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+#include <zeroth/update/window_momentum.hpp>
+
+#ifdef ZEROTH_FIXED
+using Mask = zeroth::Dense;
+#else
+using Mask = zeroth::SmallestMagnitude;
+#endif
+
+template class zeroth::ZerothOrderOptimizer<zeroth::Gaussian, Mask, zeroth::ReferenceBackend, zeroth::WindowMomentum>;
