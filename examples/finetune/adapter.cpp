@@ -13,7 +13,7 @@
 namespace zeroth::cli {
 
 void make_adapter(LanguageModel& model, FinetuneOptions& options) {
-  if (options.lora_rank) {
+  if (options.lora_rank && !model.adapter) {
     model::LoraOptions lora{.rank = *options.lora_rank, .seed = options.seed};
     if (options.lora_alpha) lora.alpha = *options.lora_alpha;
     if (!options.lora_targets.empty()) lora.targets = options.lora_targets;

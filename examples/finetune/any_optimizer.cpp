@@ -91,8 +91,15 @@ class BuiltOptimizer final : public AnyOptimizer {
                            .rounding = options.rounding}) {}
 
   StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
+  [[nodiscard]] std::uint64_t steps() const override { return optimizer_.steps(); }
   [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
   [[nodiscard]] std::uint64_t bytes() const override { return optimizer_.bytes(); }
+  [[nodiscard]] JournalHeader journal_header(std::vector<JournalField> notes) const override {
+    return make_journal_header(optimizer_, std::move(notes));
+  }
+  void replay(Journal const& journal, ReplayOptions const& options) override {
+    zeroth::replay(journal, optimizer_, options);
+  }
 
  private:
   ZerothOrderOptimizer<S, M, CpuBackend, U, AnyEstimator> optimizer_;

@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <zeroth/executor.hpp>
+#include <zeroth/journal/journal.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/step_report.hpp>
@@ -27,8 +29,15 @@ class AnyOptimizer {
 
   /// See ZerothOrderOptimizer.
   virtual StepReport step(Objective const& objective) = 0;
+  [[nodiscard]] virtual std::uint64_t steps() const = 0;
   [[nodiscard]] virtual std::span<Lane const> lanes() const = 0;
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;
+
+  /// See make_journal_header.
+  [[nodiscard]] virtual JournalHeader journal_header(std::vector<JournalField> notes) const = 0;
+
+  /// See zeroth::replay.
+  virtual void replay(Journal const& journal, ReplayOptions const& options) = 0;
 };
 
 /// @param options complete: no default left open

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -100,16 +101,40 @@ std::string per_method(auto value_of) {
   return text;
 }
 
+/// A run that goes on knows its options: none has to be given then, and few can be.
+void add_resume(CLI::App& command, FinetuneOptions& options) {
+  auto const resume = [&](std::string const& folder) {
+    options.resume = folder;
+    for (CLI::Option* option : command.get_options()) option->required(false);
+  };
+  command
+      .add_option_function<std::string>("--resume", resume,
+                                        "go on with the run in DIR that was stopped or killed, to the same bits")
+      ->type_name("DIR");
+}
+
+void check_resume(CLI::App const& command) {
+  constexpr std::array<std::string_view, 5> may_change{"--resume", "--model", "--data", "--adapter", "--threads"};
+  for (CLI::Option const* option : command.get_options())
+    if (option->count() > 0 && std::find(may_change.begin(), may_change.end(), option->get_name()) == may_change.end())
+      throw InvalidArgument(
+          "--resume: expected no option beside it but --model, --data, --adapter and --threads, found " +
+          option->get_name());
+}
+
 CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   CLI::App& command = *app.add_subcommand("finetune", "Fine-tune a model on a task with forward passes alone");
   command.group("Commands");
   command.footer(
-      "Writes DIR/metrics.jsonl as it goes, and DIR/summary.json and DIR/model at the\n"
-      "end, or DIR/adapter with --lora-rank and --adapter (and DIR/model, merged, with\n"
-      "--save). Ctrl-C ends the run after the step in hand: what was tuned is saved and\n"
-      "evaluated, and the exit code is 130. A second Ctrl-C aborts at once.");
+      "Writes DIR/metrics.jsonl and DIR/journal as it goes, and DIR/summary.json and\n"
+      "DIR/model at the end, or DIR/adapter with --lora-rank and --adapter (and\n"
+      "DIR/model, merged, with --save). Ctrl-C ends the run after the step in hand:\n"
+      "what was tuned is saved and evaluated, and the exit code is 130. A second Ctrl-C\n"
+      "aborts at once. A run that was stopped, by a kill or a crash too, goes on with\n"
+      "  zeroth finetune --resume DIR");
   add_task(command, options);
   command.add_option("--out", options.out, "folder of the run; made if it is not there")->required()->type_name("DIR");
+  add_resume(command, options);
   command.add_flag("--overwrite", options.overwrite, "replace an earlier run in DIR");
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
              "form of the tuned model; default safetensors, or no model beside an adapter");
@@ -341,6 +366,10 @@ Command parse_arguments(int argc, char const* const* argv) {
   }
 
   if (finetune_command.parsed()) {
+    if (!finetune.resume.empty()) {
+      check_resume(finetune_command);
+      return finetune;
+    }
     check(finetune);
     check_task_option(finetune.task);
     return finetune;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/random/split_mix.hpp>
 
 #include "text.hpp"
 
@@ -134,6 +135,27 @@ EncodedExamples encode(std::span<TextExample const> examples, EncodingRules cons
     throw InvalidArgument("expected a text of at least two tokens, found none among " +
                           std::to_string(examples.size()));
   return result;
+}
+
+std::uint64_t hash_of(EncodedExamples const& examples) {
+  std::uint64_t hash = 0;
+  auto const add = [&](std::uint64_t value) { hash = split_mix(hash ^ value); };
+  auto const add_all = [&](Tokens const& tokens) {
+    add(tokens.size());
+    for (std::int32_t token : tokens) add(static_cast<std::uint32_t>(token));
+  };
+  auto const add_each = [&](std::vector<Tokens> const& candidates) {
+    add(candidates.size());
+    for (Tokens const& candidate : candidates) add_all(candidate);
+  };
+  for (model::Example const& example : examples.examples) {
+    add_all(example.prompt);
+    add_each(example.candidates);
+    add(example.label);
+    add_all(example.neutral.prompt);
+    add_each(example.neutral.candidates);
+  }
+  return hash;
 }
 
 }  // namespace zeroth::cli

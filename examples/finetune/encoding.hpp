@@ -47,4 +47,7 @@ struct EncodedExamples {
 [[nodiscard]] EncodedExamples encode(std::span<TextExample const> examples, EncodingRules const& rules,
                                      Tokenizer const& tokenizer);
 
+/// A hash of all that losses on the examples depend on: their tokens, labels and order.
+[[nodiscard]] std::uint64_t hash_of(EncodedExamples const& examples);
+
 }  // namespace zeroth::cli

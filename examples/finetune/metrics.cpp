@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "metrics.hpp"
 
+#include <cstddef>
+#include <limits>
+
 #include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
+#include <zeroth/model/format/json_file.hpp>
+
+#include "text.hpp"
 
 namespace zeroth::cli {
 
@@ -13,7 +21,39 @@ Json or_null(std::optional<double> const& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+double number_or_nan(model::JsonValue const& line, char const* key) {
+  return line.find<double>(key).value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+std::variant<StepMetrics, EvaluationMetrics> read_line(model::JsonValue const& line) {
+  auto const step = line.get<std::uint64_t>("step");
+  if (line.has("type", "step")) {
+    StepMetrics metrics;
+    metrics.step = step;
+    metrics.active_weights = line.get<std::uint64_t>("active_weights");
+    metrics.seconds = line.get<double>("seconds");
+    return metrics;
+  }
+  if (!line.has("type", "evaluation")) throw line.mismatch("a step or an evaluation");
+  return EvaluationMetrics{step, line.find<double>("accuracy"), number_or_nan(line, "metric"),
+                           number_or_nan(line, "loss"), line.get<std::uint64_t>("examples")};
+}
+
 }  // namespace
+
+std::vector<MetricsLine> read_metrics(std::filesystem::path const& path) {
+  std::string const text = read_text(path);
+  std::vector<MetricsLine> lines;
+  for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    try {
+      auto const line = model::JsonValue::parse(std::string_view(text).substr(begin, end - begin), path.string());
+      lines.push_back({read_line(line), end + 1});
+    } catch (InvalidFile const&) {
+      break;
+    }
+  }
+  return lines;
+}
 
 void MetricsFile::write(StepMetrics const& metrics) {
   Json const skipped = metrics.skipped.empty() ? Json(nullptr) : Json(std::string(metrics.skipped));

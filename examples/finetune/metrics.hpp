@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "output.hpp"
 
@@ -25,7 +27,7 @@ struct StepMetrics {
   std::string_view skipped;  ///< why the weights were not updated; empty: they were
 };
 
-/// One evaluation on the held-out examples.
+/// One evaluation.
 struct EvaluationMetrics {
   std::uint64_t step = 0;          ///< how many steps were done before
   std::optional<double> accuracy;  ///< none for a text
@@ -41,11 +43,24 @@ class MetricsFile {
   /// @throws InvalidFile if it cannot be made; as do both `write`s if it cannot be written.
   explicit MetricsFile(std::filesystem::path const& path) : file_(path) {}
 
+  /// Goes on after the first `bytes` of the file; what follows them is cut off.
+  MetricsFile(std::filesystem::path const& path, std::uint64_t bytes) : file_(path, bytes) {}
+
   void write(StepMetrics const& metrics);
   void write(EvaluationMetrics const& metrics);
 
  private:
   AppendedFile file_;
 };
+
+/// A line of metrics.jsonl that was read again. Of a step it has number, active weights and seconds alone.
+struct MetricsLine {
+  std::variant<StepMetrics, EvaluationMetrics> metrics;
+  std::uint64_t end = 0;  ///< bytes of the file up to the line's end
+};
+
+/// Reads metrics.jsonl up to the first line that is not one of its own: the rest of a file that was torn.
+/// @throws InvalidFile if the file cannot be read.
+[[nodiscard]] std::vector<MetricsLine> read_metrics(std::filesystem::path const& path);
 
 }  // namespace zeroth::cli

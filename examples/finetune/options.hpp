@@ -24,7 +24,13 @@ enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
 enum class DecoderBackend : std::uint8_t { cpu, eigen };
 
 [[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
-  return backend == DecoderBackend::cpu ? "cpu" : "eigen";
+  switch (backend) {
+    case DecoderBackend::cpu:
+      return "cpu";
+    case DecoderBackend::eigen:
+      return "eigen";
+  }
+  return "unknown";
 }
 
 [[nodiscard]] constexpr std::string_view to_string(SaveFormat format) noexcept {
@@ -91,6 +97,7 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
   std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
   bool overwrite = false;
+  std::filesystem::path resume;  ///< folder of the run to go on with; empty: a new run
 
   /// Whether an adapter is tuned, and not the model's own weights.
   [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "output.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/journal_file.hpp>
 
 #include "text.hpp"
 
@@ -33,10 +39,23 @@ bool is_device(fs::path const& path) {
   return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
-std::FILE* open_for_writing(fs::path const& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "wbe");
+std::FILE* open_for_writing(fs::path const& path, char const* mode = "wbe") {
+  std::FILE* const file = std::fopen(path.c_str(), mode);
   if (file == nullptr) refuse(path, "cannot write", errno);
   return file;
+}
+
+/// What is saved in a run's folder under another name at first, see model::AtomicFile.
+constexpr std::array<std::string_view, 4> part_names{"model", "adapter", "summary.json", "options.json"};
+
+/// Whether there is a journal that would be a loss.
+bool has_steps(fs::path const& journal) {
+  if (!fs::exists(journal)) return false;
+  try {
+    return read_journal(journal.string()).steps() > 0;
+  } catch (InvalidFile const&) {
+    return fs::file_size(journal) > 0;
+  }
 }
 
 }  // namespace
@@ -62,17 +81,34 @@ void OutputFile::finish() {
 
 AppendedFile::AppendedFile(fs::path const& path) : path_(path), file_(open_for_writing(path)) {}
 
+AppendedFile::AppendedFile(fs::path const& path, std::uint64_t bytes)
+    : path_(path), file_(open_for_writing(path, "abe")) {
+  std::error_code error;
+  fs::resize_file(path, bytes, error);
+  if (error) refuse(path_, "cannot cut", error.value());
+}
+
 void AppendedFile::append(std::string_view line) {
   bool const written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
                        std::fputc('\n', file_.get()) != EOF && std::fflush(file_.get()) == 0;
   if (!written) refuse(path_, "cannot write", errno);
+  constexpr std::chrono::seconds between{1};
+  if (Clock::now() - synchronized_ < between) return;
+  ::fsync(fileno(file_.get()));  // best effort: what takes the lines may be no disk
+  synchronized_ = Clock::now();
 }
 
-RunDirectory::RunDirectory(fs::path path, bool overwrite) : path_(std::move(path)) {
-  for (fs::path const& finished : {summary(), model(), adapter()})
-    if (!overwrite && fs::exists(finished))
-      throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
-                        "; choose another directory or add --overwrite");
+RunDirectory::RunDirectory(fs::path path, EarlierRun earlier) : path_(std::move(path)), earlier_(earlier) {
+  if (earlier == EarlierRun::refuse) {
+    for (fs::path const& finished : {summary(), model(), adapter()})
+      if (fs::exists(finished))
+        throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
+                          "; choose another directory or add --overwrite");
+    if (has_steps(journal()))
+      throw InvalidFile("--out: " + path_.string() +
+                        ": expected no earlier run, found the journal of one that did not " +
+                        "end; go on with it with --resume, choose another directory or add --overwrite");
+  }
   std::error_code error;
   made_here_ = fs::create_directories(path_, error);
   if (error) refuse(path_, "--out: cannot make the directory", error.value());
@@ -91,9 +127,24 @@ RunDirectory::~RunDirectory() {
 }
 
 void RunDirectory::begin() {
-  std::error_code error;
-  fs::remove(summary(), error);
-  if (error) refuse(summary(), "cannot remove", error.value());
+  std::vector<fs::path> stale{summary()};
+  // Without options no run goes on: they are the first to be removed, and come back when the journal is gone.
+  if (earlier_ != EarlierRun::go_on) stale.insert(stale.end(), {options(), journal()});
+  for (fs::path const& path : stale) {
+    std::error_code error;
+    fs::remove(path, error);
+    if (error) refuse(path, "cannot remove", error.value());
+  }
+}
+
+void RunDirectory::remove_parts() const {
+  for (fs::directory_entry const& entry : fs::directory_iterator(path_)) {
+    std::string const name = entry.path().filename().string();
+    bool const is_part = std::any_of(part_names.begin(), part_names.end(), [&](std::string_view part) {
+      return name.starts_with(std::string(part) + ".part-");
+    });
+    if (is_part) remove_stale(entry.path());
+  }
 }
 
 void RunDirectory::remove_stale(fs::path const& saved) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -40,41 +41,57 @@ class OutputFile {
 };
 
 /// A text file that grows line by line under its final name; each line is with the operating system when `append`
-/// returns.
+/// returns, and is put on disk by the next that comes a second or more after the last time.
 class AppendedFile {
  public:
   /// Starts the file anew.
   /// @throws InvalidFile if it cannot be made.
   explicit AppendedFile(std::filesystem::path const& path);
 
+  /// Goes on after the first `bytes` of the file; what follows them is cut off.
+  /// @throws InvalidFile if it cannot be opened or cut.
+  AppendedFile(std::filesystem::path const& path, std::uint64_t bytes);
+
   /// @throws InvalidFile if the line could not be written.
   void append(std::string_view line);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   std::filesystem::path path_;
   OutputFile::Stream file_;
+  Clock::time_point synchronized_ = Clock::now();
 };
 
-/// The folder of a run: metrics.jsonl, summary.json, and model/, adapter/ or both.
+/// What is to become of the run that a folder already holds.
+enum class EarlierRun : std::uint8_t { refuse, replace, go_on };
+
+/// The folder of a run: options.json, metrics.jsonl, journal, summary.json, and model/, adapter/ or both.
 class RunDirectory {
  public:
   /// Makes the folder if it is not there, and checks that all of these can be written to it.
-  /// @throws InvalidFile if not, or if it holds a finished run (summary.json, model or adapter) and `overwrite` is
-  ///   false.
-  RunDirectory(std::filesystem::path path, bool overwrite);
+  /// @throws InvalidFile if not, or if it holds a run (summary.json, model, adapter, or a journal with a step) and that
+  ///   is to be refused.
+  RunDirectory(std::filesystem::path path, EarlierRun earlier);
   RunDirectory(RunDirectory const&) = delete;
   RunDirectory& operator=(RunDirectory const&) = delete;
 
   /// Removes the folder again if it was made here and nothing has come into it.
   ~RunDirectory();
 
+  [[nodiscard]] std::filesystem::path options() const { return path_ / "options.json"; }
+  [[nodiscard]] std::filesystem::path journal() const { return path_ / "journal"; }
   [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path summary() const { return path_ / "summary.json"; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model"; }
   [[nodiscard]] std::filesystem::path adapter() const { return path_ / "adapter"; }
 
-  /// Removes the summary of an earlier run, which no longer holds once the metrics are replaced.
+  /// Removes the summary of an earlier run, which no longer holds once there are more metrics, and if the run does not
+  /// go on its options and journal.
   void begin();
+
+  /// Removes what killed processes left of models and adapters that they were saving.
+  void remove_parts() const;
 
   /// Removes the model or the adapter that an earlier run left and this one does not replace.
   static void remove_stale(std::filesystem::path const& saved);
@@ -84,6 +101,7 @@ class RunDirectory {
 
  private:
   std::filesystem::path path_;
+  EarlierRun earlier_;
   bool made_here_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <zeroth/config.hpp>
 
 #include "memory.hpp"
+#include "options_json.hpp"
 #include "output.hpp"
 
 namespace zeroth::cli {
@@ -43,44 +44,14 @@ bool uses_beta_1(UpdateName update) {
   return update == UpdateName::momentum || uses_beta_2(update);
 }
 
-Json to_json(FinetuneOptions const& options) {
-  return Json{{"model", options.model.string()},
-              {"task", options.task},
-              {"data", options.data.string()},
-              {"out", options.out.string()},
-              {"method", to_string(options.method)},
-              {"sparsity", options.method == Method::mezo ? Json(nullptr) : Json(options.sparsity)},
-              {"sampler", to_string(*options.sampler)},
-              {"estimator", to_string(options.estimator)},
-              {"epsilon", options.epsilon},
-              {"learning_rate", *options.learning_rate},
-              {"schedule", to_string(options.schedule)},
-              {"warmup_steps", options.warmup_steps},
-              {"steps", *options.steps},
-              {"batch_size", options.batch_size},
-              {"micro_batches", options.micro_batches},
-              {"train_examples", options.train_examples},
-              {"eval_every", *options.evaluate_every},
-              {"eval_examples", options.evaluation_examples},
-              {"shots", options.shots},
-              {"samples", *options.samples},
-              {"seed", options.seed},
-              {"backend", to_string(options.backend)},
-              {"threads", options.threads},
-              {"update", to_string(options.update)},
-              {"beta_1", uses_beta_1(options.update) ? Json(options.beta_1) : Json(nullptr)},
-              {"beta_2", uses_beta_2(options.update) ? Json(options.beta_2) : Json(nullptr)},
-              {"adam_epsilon", uses_beta_2(options.update) ? Json(options.adam_epsilon) : Json(nullptr)},
-              {"weight_decay", options.weight_decay},
-              {"clip", or_null(options.clip)},
-              {"dtype", to_string(options.dtype)},
-              {"rounding", options.dtype == DataType::f32 ? Json(nullptr) : Json(to_string(options.rounding))},
-              {"max_tokens", *options.max_tokens},
-              {"adapter", options.adapter.empty() ? Json(nullptr) : Json(options.adapter.string())},
-              {"lora_rank", options.lora_rank ? Json(*options.lora_rank) : Json(nullptr)},
-              {"lora_alpha", or_null(options.lora_alpha)},
-              {"lora_targets", options.lora_targets.empty() ? Json(nullptr) : Json(options.lora_targets)},
-              {"save", options.save ? Json(to_string(*options.save)) : Json(nullptr)}};
+/// All options; null for those that the run had no use for.
+Json used_options(FinetuneOptions const& options) {
+  Json json = to_json(options);
+  if (options.method == Method::mezo) json["sparsity"] = nullptr;
+  if (!uses_beta_1(options.update)) json["beta_1"] = nullptr;
+  if (!uses_beta_2(options.update)) json["beta_2"] = json["adam_epsilon"] = nullptr;
+  if (options.dtype == DataType::f32) json["rounding"] = nullptr;
+  return json;
 }
 
 /// `value / count`, or null for a run without a step.
@@ -126,7 +97,7 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"split", split.empty() ? Json(nullptr) : Json(split)},
       {"model", {{"path", model.source.path()}, {"bytes", stored_bytes(model.source)}}},
       {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},
-      {"options", to_json(options)}};
+      {"options", used_options(options)}};
   OutputFile file(path);
   file.write(summary.dump(2) + "\n");
   file.finish();

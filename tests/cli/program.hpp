@@ -66,7 +66,10 @@ class Program {
     waitpid(process_, nullptr, 0);
   }
 
-  void signal(int number) const { kill(process_, number); }
+  /// Sends it a signal, if it still runs as far as is known.
+  void signal(int number) const {
+    if (process_ > 0) kill(process_, number);
+  }
 
   [[nodiscard]] bool running() {
     if (process_ <= 0) return false;

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -84,7 +85,7 @@ TEST_CASE("a run writes metrics, summary and model") {
     CHECK(fs::exists(fs::path(fixture.out) / "model" / name));
   std::size_t entries = 0;
   for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out)) entries += entry.exists() ? 1 : 0;
-  CHECK(entries == 3);  // nothing temporary is left
+  CHECK(entries == 5);  // nothing temporary is left
 }
 
 TEST_CASE("the saved model is the one that was evaluated") {
@@ -357,8 +358,12 @@ TEST_CASE("a full disk is an error that names the file, and leaves nothing half-
   Fixture const fixture;
   // No file may grow beyond this: the metrics fit, the model does not.
   check_refused(run_program(fixture.finetune(), {.file_bytes = 100'000}), fixture, fixture.out + "/model");
-  for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out))
-    CHECK(entry.path().filename() == "metrics.jsonl");
+  std::set<std::string> left;
+  for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out)) left.insert(entry.path().filename());
+  CHECK(left == std::set<std::string>{"journal", "metrics.jsonl", "options.json"});
+  // Once there is room the run goes on to its end.
+  CHECK(run_program({"finetune", "--resume", fixture.out}).exit_code == 0);
+  CHECK(fs::exists(fixture.out + "/model/model.safetensors"));
   fs::remove_all(fixture.out);
 
   if (!fs::exists("/dev/full")) ZEROTH_SKIP("no /dev/full");

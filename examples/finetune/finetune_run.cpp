@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "finetune_run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include <zeroth/number_text.hpp>
+
+#include "evaluation.hpp"
+#include "interrupt.hpp"
+#include "options_json.hpp"
+#include "order.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Mean of the losses at the points of one sign; none if there are no such points.
+std::optional<double> mean_loss(std::span<double const> losses, std::span<Lane const> lanes, std::int32_t sign) {
+  double sum = 0;
+  std::size_t points = 0;
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    if (lanes[k].sign != sign) continue;
+    sum += losses[k];
+    ++points;
+  }
+  if (points == 0) return std::nullopt;
+  return sum / static_cast<double>(points);
+}
+
+StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, double seconds) {
+  return {.step = report.step + 1,
+          .loss = report.loss,
+          .loss_base = mean_loss(report.losses, lanes, 0),
+          .loss_plus = mean_loss(report.losses, lanes, +1),
+          .loss_minus = mean_loss(report.losses, lanes, -1),
+          .projected_gradient = report.projected_gradient,
+          .learning_rate = report.learning_rate,
+          .active_weights = report.active_weights,
+          .seconds = seconds,
+          .skipped = report.skipped() ? to_string(report.skip_reason) : ""};
+}
+
+}  // namespace
+
+FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model,
+                         Task const& task, RunExamples const& examples)
+    : options_(options),
+      task_(task),
+      examples_(examples),
+      executor_(options.threads),
+      decoder_(make_decoder(model, options.backend, executor_)),
+      scorer_(decoder_, task.scoring),
+      optimizer_(make_optimizer(options, model.tuned(), executor_)),
+      log_(out, optimizer_->journal_header(notes(model))),
+      progress_(*options.steps) {
+  result_.tuned_weights = model.tuned().weights();
+  result_.adapter_bytes = model.adapter_bytes();
+  if (!log_.found().empty()) go_on();
+}
+
+std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
+  std::vector<JournalField> notes = option_notes(options_);
+  notes.push_back({"form of the model", model.source.format()});
+  notes.push_back({"training examples", hexadecimal(hash_of(examples_.train))});
+  notes.push_back({"held-out examples", hexadecimal(hash_of(examples_.held_out))});
+  return notes;
+}
+
+void FinetuneRun::go_on() {
+  Clock::time_point const start = Clock::now();
+  std::vector<JournalEntry> const& entries = log_.journal().entries();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (auto const* const step = std::get_if<StepRecord>(&entries[i])) {
+      count(*step, std::get<StepMetrics>(log_.found()[i].metrics).seconds);
+    } else {
+      auto const& evaluation = std::get<EvaluationMetrics>(log_.found()[i].metrics);
+      (result_.before ? result_.after : result_.before) = evaluation;
+      evaluated_step_ = evaluation.step;
+    }
+  }
+  optimizer_->replay(log_.journal(), {.source = options_.out.string() + "/journal"});
+  result_.optimizer_bytes = optimizer_->bytes();
+  progress_.message("going on after step " + std::to_string(result_.steps) + ", to which the journal led in " +
+                    human_duration(seconds_since(start)));
+}
+
+bool FinetuneRun::evaluate_before() {
+  return result_.before || evaluate_now(/*interruptible=*/true);
+}
+
+void FinetuneRun::train() {
+  for (;;) {
+    if (is_due() && evaluated_step_ != result_.steps) evaluate_now(/*interruptible=*/result_.steps != *options_.steps);
+    if (result_.steps == *options_.steps || interrupted()) break;
+    Clock::time_point const start = Clock::now();
+    StepReport const report =
+        optimizer_->step([&](AnyProbe const& probe, std::span<double> losses) { measure_losses(probe, losses); });
+    record(report, seconds_since(start));
+  }
+  result_.interrupted = result_.steps < *options_.steps;
+}
+
+void FinetuneRun::evaluate_after() {
+  if (evaluated_step_ != result_.steps) evaluate_now(/*interruptible=*/false);
+  if (!result_.after) result_.after = result_.before;
+}
+
+void FinetuneRun::measure_losses(AnyProbe const& probe, std::span<double> losses) {
+  std::vector<std::uint32_t> const batch = batch_of_step(options_.seed, probe.step(), options_.batch_size,
+                                                         static_cast<std::uint32_t>(examples_.train.examples.size()));
+  std::size_t const part = batch.size() / options_.micro_batches;
+  batch_.clear();
+  for (std::uint32_t example : std::span(batch).subspan(probe.micro_batch() * part, part))
+    batch_.push_back(examples_.train.examples[example]);
+  std::vector<double> const& measured = scorer_.score(batch_, probe).losses;
+  std::copy(measured.begin(), measured.end(), losses.begin());
+}
+
+void FinetuneRun::record(StepReport const& report, double seconds) {
+  log_.write(report, metrics_of(report, optimizer_->lanes(), seconds));
+  count(report, seconds);
+  result_.optimizer_bytes = optimizer_->bytes();
+  // A conservative update turns steps down all the time.
+  if (result_.skipped_steps == 1 && report.skipped() && report.skip_reason != SkipReason::no_lower_loss)
+    progress_.message("step " + std::to_string(result_.steps) +
+                      " skipped: " + std::string(to_string(report.skip_reason)) + "; metrics.jsonl lists any others");
+  progress_.step(result_.steps, report.loss, seconds);
+}
+
+void FinetuneRun::count(StepRecord const& record, double seconds) {
+  ++result_.steps;
+  result_.step_seconds += seconds;
+  if (record.skipped())
+    ++result_.skipped_steps;
+  else
+    result_.active_weights += record.active_weights;
+}
+
+bool FinetuneRun::is_due() const {
+  return result_.steps != 0 && *options_.evaluate_every != 0 && result_.steps % *options_.evaluate_every == 0;
+}
+
+/// Returns whether the evaluation came to its end.
+bool FinetuneRun::evaluate_now(bool interruptible) {
+  Clock::time_point const start = Clock::now();
+  EncodedExamples const& examples = examples_.held_out;
+  std::optional<EvaluationResult> const evaluation = evaluate(decoder_, examples, task_, [&](std::size_t done) {
+    progress_.evaluation(done, examples.examples.size());
+    return !interruptible || !interrupted();
+  });
+  if (!evaluation) return false;
+  EvaluationMetrics const metrics{result_.steps, evaluation->accuracy, evaluation->metric, evaluation->loss,
+                                  examples.examples.size()};
+  (result_.before ? result_.after : result_.before) = metrics;
+  evaluated_step_ = metrics.step;
+  log_.write(metrics, task_.metric);
+  progress_.message("step " + std::to_string(metrics.step) + ": " + summary_of(metrics, task_.metric) + " on " +
+                    std::to_string(metrics.examples) + " held-out examples (" + human_duration(seconds_since(start)) +
+                    ")");
+  return true;
+}
+
+}  // namespace zeroth::cli

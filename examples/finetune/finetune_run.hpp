@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/model/any_decoder.hpp>
+#include <zeroth/model/scoring.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth/step_report.hpp>
+
+#include "any_optimizer.hpp"
+#include "encoding.hpp"
+#include "language_model.hpp"
+#include "metrics.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "run_log.hpp"
+#include "summary.hpp"
+#include "tasks/task.hpp"
+
+namespace zeroth::cli {
+
+/// The examples of a run as tokens.
+struct RunExamples {
+  EncodedExamples train;
+  EncodedExamples held_out;
+};
+
+/// One run: what is the same for all methods, and the loop over the steps.
+class FinetuneRun {
+ public:
+  /// Begins the run's log, or has the model do the steps again that are in it. All arguments are borrowed.
+  /// @param options complete: no default left open
+  /// @throws InvalidFile if the log is of another run, model or data
+  FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model, Task const& task,
+              RunExamples const& examples);
+
+  /// Evaluates before the first step, unless that was done already. Returns whether the run is to go on.
+  bool evaluate_before();
+
+  /// Takes the steps that are left, or those until an interrupt.
+  void train();
+
+  /// Evaluates after the last step, even after an interrupt, unless that was done already.
+  void evaluate_after();
+
+  [[nodiscard]] RunResult const& result() const noexcept { return result_; }
+  Progress& progress() { return progress_; }
+
+ private:
+  [[nodiscard]] std::vector<JournalField> notes(LanguageModel const& model) const;
+  void go_on();
+  void measure_losses(AnyProbe const& probe, std::span<double> losses);
+  void record(StepReport const& report, double seconds);
+  void count(StepRecord const& record, double seconds);
+  [[nodiscard]] bool is_due() const;
+  bool evaluate_now(bool interruptible);
+
+  FinetuneOptions const& options_;
+  Task const& task_;
+  RunExamples const& examples_;
+  OpenMpExecutor executor_;
+  model::AnyDecoder decoder_;
+  model::CandidateScorer<model::AnyDecoder> scorer_;
+  std::unique_ptr<AnyOptimizer> optimizer_;
+  std::vector<model::Example> batch_;
+  RunResult result_;
+  RunLog log_;
+  Progress progress_;
+  std::optional<std::uint64_t> evaluated_step_;
+};
+
+}  // namespace zeroth::cli

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+// Runs that are stopped and go on: finetune --resume.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/journal_file.hpp>
+
+#include "catch.hpp"
+#include "files.hpp"
+#include "program.hpp"
+#include "run_fixture.hpp"
+
+using namespace zeroth_test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Bytes of the tuned weights in a run's folder.
+std::string weights_in(std::string const& folder) {
+  std::string const adapter = folder + "/adapter/adapter_model.safetensors";
+  return read_file(fs::exists(adapter) ? adapter : folder + "/model/model.safetensors");
+}
+
+/// What a run that was never stopped leaves, and a copy of it that is to be damaged and resumed.
+struct StoppedRun {
+  Fixture fixture;
+  std::string weights;
+  std::string journal;
+  std::string metrics;
+
+  explicit StoppedRun(Words const& more = {}) {
+    Words words = fixture.finetune({"--learning-rate", "1e-3", "--eval-every", "3"});
+    *std::find(words.begin(), words.end(), "4") = "8";  // steps
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome const outcome = run_program(words);
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    weights = weights_in(fixture.out);
+    journal = read_file(fixture.out + "/journal");
+    metrics = read_file(fixture.out + "/metrics.jsonl");
+  }
+
+  [[nodiscard]] std::size_t header_bytes() const {
+    return zeroth::Journal(zeroth::read_journal(fixture.out + "/journal").header()).size();
+  }
+
+  /// The folder as a kill leaves it before the end, with so much of its files.
+  void stop(std::size_t journal_bytes, std::size_t metrics_bytes) const {
+    for (char const* name : {"summary.json", "model", "adapter"}) fs::remove_all(fs::path(fixture.out) / name);
+    write_file(fixture.directory, "out/journal", journal.substr(0, journal_bytes));
+    write_file(fixture.directory, "out/metrics.jsonl", metrics.substr(0, metrics_bytes));
+  }
+
+  [[nodiscard]] Outcome resume(Words const& more = {}) const {
+    Words words{"finetune", "--resume", fixture.out};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(words);
+  }
+
+  void check_resumed() const {
+    Outcome const outcome = resume();
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    REQUIRE(weights_in(fixture.out) == weights);
+    REQUIRE(read_file(fixture.out + "/journal") == journal);
+    REQUIRE(Fixture::lines(fixture.out + "/metrics.jsonl").size() == lines());
+  }
+
+  [[nodiscard]] std::size_t lines() const {
+    return static_cast<std::size_t>(std::count(metrics.begin(), metrics.end(), '\n'));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run goes on from a journal cut at any byte of its last records to the bits of one never stopped") {
+  StoppedRun const run;
+  std::size_t const record = (run.journal.size() - run.header_bytes()) / run.lines();
+  for (std::size_t cut = 0; cut <= 3 * record; ++cut) {
+    INFO(cut);
+    run.stop(run.journal.size() - cut, std::string::npos);
+    run.check_resumed();
+  }
+}
+
+TEST_CASE("a run goes on from metrics cut at any byte of the last lines to the bits of one never stopped") {
+  StoppedRun const run;
+  std::size_t const last = run.metrics.rfind('\n', run.metrics.size() - 2);
+  std::size_t const before = run.metrics.rfind('\n', last - 1);
+  for (std::size_t size = before; size <= run.metrics.size(); ++size) {
+    INFO(size);
+    run.stop(std::string::npos, size);
+    run.check_resumed();
+  }
+  // What a file system may leave after a power cut.
+  run.stop(std::string::npos, before + 1);
+  write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics.substr(0, before + 1) + std::string(300, '\0'));
+  run.check_resumed();
+}
+
+TEST_CASE("a run goes on from before its first step") {
+  StoppedRun const run;
+  std::size_t const first_line = run.metrics.find('\n') + 1;
+  std::size_t const header = run.header_bytes();
+  for (std::size_t size : {std::size_t{0}, std::size_t{9}, header - 1, header, header + 1}) {
+    INFO(size);
+    run.stop(size, first_line);
+    run.check_resumed();
+  }
+  fs::remove(run.fixture.out + "/journal");
+  fs::remove(run.fixture.out + "/metrics.jsonl");
+  run.stop(0, 0);
+  run.check_resumed();
+}
+
+TEST_CASE("a run with state, 16-bit weights or an adapter goes on to the same bits, and sums up the same") {
+  std::vector<Words> const kinds = {
+      {"--update", "momentum", "--beta1", "0.7"},
+      {"--update", "adam", "--beta2", "0.9", "--clip", "3"},
+      {"--update", "adamm", "--method", "mezo"},
+      {"--update", "conservative-sgd", "--method", "r-mezo"},
+      {"--dtype", "bf16"},
+      {"--dtype", "f16", "--rounding", "stochastic", "--samples", "3"},
+      {"--dtype", "bf16", "--rounding", "compensated", "--update", "adam"},
+      {"--lora-rank", "2", "--weight-decay", "0.01"},
+      {"--estimator", "fzoo", "--learning-rate", "1e-5"},
+      {"--backend", "eigen", "--schedule", "cosine", "--warmup-steps", "2", "--micro-batches", "2"},
+  };
+  for (Words kind : kinds) {
+    INFO(kind[1]);
+    if (std::find(kind.begin(), kind.end(), "--learning-rate") != kind.end()) {
+      kind.back() = "1e-3";
+      kind.resize(2);
+    }
+    StoppedRun const run(kind);
+    nlohmann::json before = run.fixture.summary();
+    std::size_t const record = (run.journal.size() - run.header_bytes()) / run.lines();
+    run.stop(run.header_bytes() + 5 * record + 7, std::string::npos);
+    run.check_resumed();
+    nlohmann::json after = run.fixture.summary();
+    // Time and memory are of the processes.
+    for (char const* key : {"seconds_per_step", "peak_memory_bytes"}) before.erase(key), after.erase(key);
+    CHECK(after == before);
+  }
+}
+
+TEST_CASE("a run over a loaded adapter goes on to the same bits") {
+  StoppedRun const first({"--lora-rank", "2"});
+  StoppedRun const run({"--adapter", first.fixture.out + "/adapter", "--overwrite"});
+  CHECK(run.weights != first.weights);
+  std::size_t const record = (run.journal.size() - run.header_bytes()) / run.lines();
+  run.stop(run.header_bytes() + 4 * record, std::string::npos);
+  run.check_resumed();
+}
+
+TEST_CASE("a run that is killed again and again at any instant ends in the bits of one never stopped") {
+  Fixture const undisturbed;
+  Words words = undisturbed.finetune({"--eval-every", "500"});
+  *std::find(words.begin(), words.end(), "4") = "3000";  // steps
+  REQUIRE(run_program(words).exit_code == 0);
+
+  Fixture const killed;
+  *std::find(words.begin(), words.end(), undisturbed.out) = killed.out;
+  std::size_t kills = 0;
+  Outcome outcome;
+  // The instants move over the run: each process lives a little longer than the one before.
+  for (int i = 0;; ++i) {
+    bool const begun = fs::exists(killed.out + "/options.json");
+    Program program(begun ? Words{"finetune", "--resume", killed.out} : words);
+    std::this_thread::sleep_for(std::chrono::microseconds(4000 + 3700 * i));
+    bool const lives = program.running();
+    program.signal(SIGKILL);
+    outcome = program.wait();
+    if (!lives || outcome.exit_code >= 0) break;
+    ++kills;
+  }
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(kills > 3);
+  CHECK(weights_in(killed.out) == weights_in(undisturbed.out));
+  CHECK(killed.metrics().size() == undisturbed.metrics().size());
+  for (fs::directory_entry const& entry : fs::directory_iterator(killed.out))
+    CHECK(entry.path().filename().string().find(".part-") == std::string::npos);
+}
+
+TEST_CASE("an interrupted run goes on, and a finished one has nothing left to do") {
+  StoppedRun const run;
+  CHECK_THAT(run.resume().error, contains_text(run.fixture.out + ": the run is finished"));
+  CHECK(weights_in(run.fixture.out) == run.weights);
+
+  Fixture const fixture;
+  Words words = fixture.finetune();
+  words.back() = "20000";
+  Program program(words);
+  while (program.running() && !fs::exists(fixture.out + "/journal")) std::this_thread::yield();
+  program.signal(SIGINT);
+  Outcome const interrupted = program.wait();
+  INFO(interrupted.error);
+  REQUIRE((interrupted.exit_code == 130 || interrupted.exit_code == -1));
+  Outcome const outcome = run_program({"finetune", "--resume", fixture.out});
+  INFO(outcome.error);
+  CHECK(outcome.exit_code == 0);
+  CHECK(fixture.summary().at("steps") == 20000);
+  CHECK(fixture.summary().at("interrupted") == false);
+}
+
+TEST_CASE("a run with a journal is not replaced by accident") {
+  StoppedRun const run;
+  run.stop(run.journal.size() - 1, std::string::npos);
+  check_refused_at_once(run.fixture.finetune(), "did not end; go on with it with --resume");
+  CHECK(run_program(run.fixture.finetune({"--overwrite"})).exit_code == 0);
+  CHECK(run.fixture.summary().at("steps") == 4);
+}
+
+TEST_CASE("a run does not go on over another model, other data or a damaged journal, and nothing is changed") {
+  StoppedRun const run;
+  run.stop(run.journal.size() - 1, std::string::npos);
+  std::string const journal = run.fixture.out + "/journal";
+  auto check_refused_untouched = [&](Words const& more, std::string const& expected) {
+    std::string const before = read_file(journal);
+    std::string const metrics = read_file(run.fixture.out + "/metrics.jsonl");
+    check_refused(run.resume(more), run.fixture, expected);
+    CHECK(read_file(journal) == before);
+    CHECK(read_file(run.fixture.out + "/metrics.jsonl") == metrics);
+  };
+  check_refused_untouched({"--model", golden("mha_tied.gguf")}, journal + ": ");
+  Fixture const other;
+  write_file(other.directory, "SST-2/train.tsv", "label\tsentence\n1\tanother film\n0\tdull and slow\n");
+  check_refused_untouched({"--data", other.data}, journal + ": training examples: expected 0x");
+  write_file(other.directory, "SST-2/train.tsv", read_file(run.fixture.data + "/SST-2/train.tsv"));
+  write_file(other.directory, "SST-2/dev.tsv", "label\tsentence\n1\tfair\n");
+  check_refused_untouched({"--data", other.data}, journal + ": held-out examples: expected 0x");
+
+  // The same model with other weights.
+  Outcome const outcome = run_program({"finetune", "--model", run.fixture.model, "--task", "sst2", "--data",
+                                       run.fixture.data, "--out", other.out, "--steps", "1", "--save", "gguf"});
+  REQUIRE(outcome.exit_code == 0);
+  check_refused_untouched({"--model", other.out + "/model"}, journal + ": base weights: expected those with hash 0x");
+
+  nlohmann::ordered_json options = nlohmann::ordered_json::parse(read_file(run.fixture.out + "/options.json"));
+  auto with_option = [&](char const* key, nlohmann::ordered_json const& value, std::string const& expected) {
+    nlohmann::ordered_json changed = options;
+    changed[key] = value;
+    write_file(run.fixture.directory, "out/options.json", changed.dump());
+    check_refused_untouched({}, expected);
+  };
+  with_option("batch_size", 3, journal + ": option batch_size: expected 3");
+  with_option("sparsity", 0.5, journal + ": mask: expected ");
+  with_option("update", "adam", journal + ": update: expected ");
+  with_option("sampler", "gauss", "options.json: key 'sampler': expected one of gaussian, rademacher, uniform");
+  with_option("steps", "8", "options.json: key 'steps': expected an unsigned integer");
+  with_option("batch_size", 0, "options.json: key 'batch_size': expected a whole number from 1");
+  with_option("new", 1, "options.json: key 'new': expected one of the keys model, task");
+  write_file(run.fixture.directory, "out/options.json", options.dump());
+
+  std::string damaged = run.journal;
+  damaged[run.header_bytes() + 30] ^= 1;
+  write_file(run.fixture.directory, "out/journal", damaged);
+  check_refused_untouched({}, journal + ": record 0, after 0 steps, is damaged");
+  damaged = run.journal;
+  damaged[8] = 2;
+  write_file(run.fixture.directory, "out/journal", damaged);
+  check_refused_untouched({}, journal + ": expected format version 1, found 2");
+
+  run.stop(std::string::npos, std::string::npos);
+  std::size_t const second = run.metrics.find('\n') + 1;
+  write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics.substr(second));
+  check_refused_untouched({}, "metrics.jsonl:1: expected a line about record 0");
+  write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics);
+  run.check_resumed();
+  run.stop(std::string::npos, std::string::npos);
+  fs::remove(run.fixture.out + "/metrics.jsonl");
+  check_refused(run.resume(), run.fixture, "metrics.jsonl: expected the metrics of the run");
+}
+
+TEST_CASE("resume takes a run's folder and hardly an option beside it") {
+  Fixture const fixture;
+  check_refused_at_once({"finetune", "--resume", fixture.out}, "found no options.json in it");
+  check_refused_at_once({"finetune", "--resume", fixture.out, "--steps", "3"},
+                        "--resume: expected no option beside it but --model, --data, --adapter and --threads, found "
+                        "--steps");
+  CHECK_FALSE(fs::exists(fixture.out));
+}
