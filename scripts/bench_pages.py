@@ -90,7 +90,8 @@ def generic(figures):
 
 def cases(figures):
     """One row a case of bench_step."""
-    columns = ["step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "peak_over_weights"]
+    columns = ["step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards"]
+    columns += ["peak_over_weights", "peak_over_f32_weights"]
     rows = []
     rest = {}
     for name, case in figures.items():

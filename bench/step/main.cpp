@@ -42,10 +42,14 @@ std::vector<Job> all_jobs(Settings const& settings) {
     jobs.push_back(
         {"forward_f32_" + std::to_string(tokens), [=] { return measure_forward(tokens, Operations::cpu, settings); }});
   std::vector<Case> cases;
-  for (std::size_t tokens : {512U, 2048U})
+  auto add = [&](zeroth::DataType dtype, std::size_t tokens) {
     for (Method method : {Method::mezo, Method::s_mezo})
       for (Noise noise : {Noise::gaussian, Noise::rademacher})
-        cases.push_back({.method = method, .noise = noise, .tokens = tokens});
+        cases.push_back({.method = method, .noise = noise, .dtype = dtype, .tokens = tokens});
+  };
+  add(zeroth::DataType::f32, 512);
+  add(zeroth::DataType::bf16, 512);
+  add(zeroth::DataType::f32, 2048);
   cases.push_back({.operations = Operations::eigen});
   for (Case const& what : cases) jobs.push_back({what.name(), [=] { return measure_step(what, settings); }});
   return jobs;
@@ -88,7 +92,7 @@ int run(int argc, char** argv) {
     nlohmann::json const figures = in_child(job.measure);
     for (char const* name :
          {"step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "two_forwards_seconds",
-          "peak_over_weights", "forward_over_eigen_products", "forward_share_of_peak"})
+          "peak_over_weights", "peak_over_f32_weights", "forward_over_eigen_products", "forward_share_of_peak"})
       print(figures, name, "%.3f");
     for (char const* name : {"forward_flops", "eigen_products_flops", "peak_flops"})
       print(figures, name, "%.0f G", 1e9);

@@ -65,7 +65,7 @@ Times alternate(Sampler const& sampler, Mask const& mask, Case const& what, Deco
 
 nlohmann::json measure_step(Case const& what, Settings const& settings) {
   zeroth::OpenMpExecutor const executor(settings.threads);
-  DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model));
+  DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model), what.dtype);
   auto with_mask = [&](auto const& mask) {
     auto with = [&](auto const& sampler) {
       return alternate(sampler, mask, what, weights, zeroth::AnyExecutor(executor), settings.rounds);
@@ -78,8 +78,11 @@ nlohmann::json measure_step(Case const& what, Settings const& settings) {
   for (std::size_t i = 0; i < times.step.size(); ++i) update.push_back(times.step[i] - times.probe[i]);
 
   double weight_bytes = 0;
-  for (zeroth::Parameter const& p : weights.parameters())
+  double f32_bytes = 0;
+  for (zeroth::Parameter const& p : weights.parameters()) {
     weight_bytes += static_cast<double>(p.size() * size_of(p.dtype));
+    f32_bytes += static_cast<double>(p.size() * sizeof(float));
+  }
   auto const peak = static_cast<double>(peak_memory_bytes());
   nlohmann::json result;
   put(result, "step_over_two_forwards", ratio(times.step, times.forwards));
@@ -87,6 +90,7 @@ nlohmann::json measure_step(Case const& what, Settings const& settings) {
   put(result, "update_over_two_forwards", ratio(update, times.forwards));
   put(result, "two_forwards_seconds", spread(times.forwards));
   result["peak_over_weights"] = peak / weight_bytes;
+  result["peak_over_f32_weights"] = peak / f32_bytes;
   result["peak_bytes"] = peak;
   result["weight_bytes"] = weight_bytes;
   return result;
