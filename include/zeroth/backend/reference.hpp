@@ -13,6 +13,7 @@
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/random/float_bits.hpp>
+#include <zeroth/random/fma.hpp>
 #include <zeroth/storage/rounding.hpp>
 
 namespace zeroth {
@@ -30,7 +31,8 @@ struct ReferenceBackend {
         float const theta = weight(tensor, tensor.data, first + i);
         bool const moves = lanes[k].sign != 0 && mask(theta, element);
         panels[k][i] =
-            moves ? std::fma(coefficient, noise.value(tensor.stream, lanes[k].sample, element), theta) : theta;
+            moves ? fused_multiply_add(coefficient, noise.value(tensor.stream, lanes[k].sample, element), theta)
+                  : theta;
       }
     }
   }
@@ -44,7 +46,8 @@ struct ReferenceBackend {
         if (direction > 0) t += pass.sign_step;
         if (direction < 0) t -= pass.sign_step;
       } else {
-        for (NoiseTerm const& term : pass.terms) t = std::fma(term.coefficient, z_of(tensor, noise, term, i), t);
+        for (NoiseTerm const& term : pass.terms)
+          t = fused_multiply_add(term.coefficient, z_of(tensor, noise, term, i), t);
       }
       return t;
     });
@@ -132,8 +135,9 @@ struct ReferenceBackend {
       }
       ++active;
       float t = unrounded(tensor, source, pass, i);
-      for (NoiseTerm const& term : pass.restore) t = std::fma(term.coefficient, z_of(tensor, noise, term, i), t);
-      if (pass.decay != 0) t = std::fma(-pass.decay, t, t);
+      for (NoiseTerm const& term : pass.restore)
+        t = fused_multiply_add(term.coefficient, z_of(tensor, noise, term, i), t);
+      if (pass.decay != 0) t = fused_multiply_add(-pass.decay, t, t);
       t = change(t, i);
       RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
       store(tensor, pass, i, t, random);
@@ -152,7 +156,7 @@ struct ReferenceBackend {
                                           ElementwisePass const& pass, std::uint64_t i) {
     float direction = 0;
     for (NoiseTerm const& term : pass.terms)
-      direction = std::fma(term.coefficient, z_of(tensor, noise, term, i), direction);
+      direction = fused_multiply_add(term.coefficient, z_of(tensor, noise, term, i), direction);
     return direction;
   }
 

@@ -6,6 +6,7 @@
 
 #include <zeroth/config.hpp>
 #include <zeroth/random/float_bits.hpp>
+#include <zeroth/random/fma.hpp>
 
 namespace zeroth {
 
@@ -47,9 +48,9 @@ inline constexpr float angle_unit = 0x1.921fb6p-15F;
   std::uint32_t const exponent = (n - 0x3f400000U) >> 23;  // n = m 2^exponent with m in [3/4, 3/2)
   float const f = float_of(n - (exponent << 23)) - 1.0F;
   float q = log_q[0];
-  for (int i = 1; i < 7; ++i) q = std::fma(q, f, log_q[i]);
-  float const log_m = std::fma(f * f, q, f);
-  float const radius = std::sqrt(std::fma(static_cast<float>(17 - static_cast<int>(exponent)), ln_2, -log_m));
+  for (int i = 1; i < 7; ++i) q = fused_multiply_add(q, f, log_q[i]);
+  float const log_m = fused_multiply_add(f * f, q, f);
+  float const radius = std::sqrt(fused_multiply_add(static_cast<float>(17 - static_cast<int>(exponent)), ln_2, -log_m));
 
   auto const step = static_cast<std::int32_t>(2 * (bits & 0x3fffU) + 1) - 16384;
   float const y = static_cast<float>(step) * angle_unit;
@@ -57,11 +58,11 @@ inline constexpr float angle_unit = 0x1.921fb6p-15F;
   float s = sin_p[0];
   float c = cos_p[0];
   for (int i = 1; i < 4; ++i) {
-    s = std::fma(s, y2, sin_p[i]);
-    c = std::fma(c, y2, cos_p[i]);
+    s = fused_multiply_add(s, y2, sin_p[i]);
+    c = fused_multiply_add(c, y2, cos_p[i]);
   }
-  float const a = std::fma(s, y, c) * radius;
-  float const b = std::fma(-s, y, c) * radius;
+  float const a = fused_multiply_add(s, y, c) * radius;
+  float const b = fused_multiply_add(-s, y, c) * radius;
   return {float_of(bits_of(a) ^ ((bits << 16) & 0x80000000U)), float_of(bits_of(b) ^ ((bits << 17) & 0x80000000U))};
 }
 

@@ -12,6 +12,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/random/fma.hpp>
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
 
@@ -34,10 +35,10 @@ struct AdamRule {
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
                                                     std::span<float, 2> state) const noexcept {
-    state[0] = std::fma(beta_1, state[0], one_minus_beta_1 * direction);
-    state[1] = std::fma(beta_2, state[1], one_minus_beta_2 * direction * direction);
+    state[0] = fused_multiply_add(beta_1, state[0], one_minus_beta_1 * direction);
+    state[1] = fused_multiply_add(beta_2, state[1], one_minus_beta_2 * direction * direction);
     float const size = std::sqrt(state[1] * scale_v) + epsilon;
-    return std::fma(-step_size, state[0] * scale_m / size, theta);
+    return fused_multiply_add(-step_size, state[0] * scale_m / size, theta);
   }
 };
 
@@ -47,11 +48,11 @@ struct AdaMmRule {
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
                                                     std::span<float, 3> state) const noexcept {
-    state[0] = std::fma(adam.beta_1, state[0], adam.one_minus_beta_1 * direction);
-    state[1] = std::fma(adam.beta_2, state[1], adam.one_minus_beta_2 * direction * direction);
+    state[0] = fused_multiply_add(adam.beta_1, state[0], adam.one_minus_beta_1 * direction);
+    state[1] = fused_multiply_add(adam.beta_2, state[1], adam.one_minus_beta_2 * direction * direction);
     state[2] = state[1] > state[2] ? state[1] : state[2];
     float const size = std::sqrt(state[2]) + adam.epsilon;
-    return std::fma(-adam.step_size, state[0] / size, theta);
+    return fused_multiply_add(-adam.step_size, state[0] / size, theta);
   }
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -12,6 +11,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/random/fma.hpp>
 #include <zeroth/update/sgd.hpp>
 
 namespace zeroth {
@@ -23,8 +23,8 @@ struct MomentumRule {
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
                                                     std::span<float, 1> m) const noexcept {
-    m[0] = std::fma(beta, m[0], direction);
-    return std::fma(-step_size, m[0], theta);
+    m[0] = fused_multiply_add(beta, m[0], direction);
+    return fused_multiply_add(-step_size, m[0], theta);
   }
 };
 

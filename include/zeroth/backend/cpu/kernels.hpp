@@ -16,6 +16,7 @@
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/random/float_bits.hpp>
+#include <zeroth/random/fma.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>
