@@ -61,6 +61,23 @@ TEST_CASE("byte fallback tokenizer puts a space where its rule says") {
   CHECK(ids(SpacePrefix::first_part, "a{u}a") == Ids{7, 2, 4});
   CHECK(ids(SpacePrefix::first_part, " a{u} a") == Ids{7, 2, 7});
   CHECK(ids(SpacePrefix::first_part, "{u}a") == Ids{2, 4});
+  CHECK(ids(SpacePrefix::no_part, "a a{u} a") == Ids{4, 7, 2, 7});
+}
+
+TEST_CASE("a normalised added token takes the spaces before it unless a normalizer has written them") {
+  ByteFallbackData data = small_data();
+  data.added_token_rules = {{.id = 2, .strip_left = true, .normalized = true}};
+  const auto ids = [&](SpacePrefix prefix) {
+    data.space_prefix = prefix;
+    const ByteFallbackTokenizer tokenizer(data);
+    const auto again = zeroth::model::parse_tokenizer_json(hugging_face_tokenizer_json(tokenizer), "tokenizer.json");
+    const Ids found = tokenizer.encode("a  {u}a");
+    CHECK(std::get<ByteFallbackTokenizer>(again).encode("a  {u}a") == found);
+    return found;
+  };
+  CHECK(ids(SpacePrefix::none) == Ids{4, 3, 3, 2, 4});
+  CHECK(ids(SpacePrefix::no_part) == Ids{4, 2, 4});
+  CHECK(ids(SpacePrefix::first_part) == Ids{7, 2, 4});
 }
 
 TEST_CASE("byte fallback tokenizer splits at spaces where it should") {
@@ -123,7 +140,7 @@ TEST_CASE("byte fallback tokenizer gives the ids of Hugging Face tokenizers in e
                {"replace", SpacePrefix::none, false},
                {"first whole", SpacePrefix::first_part, false},
                {"always split", SpacePrefix::each_part_without, true},
-               {"never split", SpacePrefix::none, true}};
+               {"never split", SpacePrefix::no_part, true}};
   const ByteFallbackTokenizer from_model = byte_fallback_tokenizer(model);
   CHECK(from_model.space_prefix() == SpacePrefix::each_part);
   for (const auto& form : forms) {

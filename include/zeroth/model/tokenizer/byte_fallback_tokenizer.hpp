@@ -22,13 +22,25 @@
 namespace zeroth::model {
 
 /// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
-/// A part is what lies between two user-defined tokens.
+/// A part is what lies between two user-defined tokens. The first two are a normalizer's; with the others normalised
+/// added tokens are looked for in a text whose spaces are not written yet, so that one with strip_left takes those.
 enum class SpacePrefix {
-  none,
+  none,               ///< nowhere; the normalizer `Replace` of Gemma's tokenizer.json
   each_part,          ///< before each part; the normalizer `Prepend` of LLaMA-2's tokenizer.json
+  no_part,            ///< nowhere; `Metaspace(prepend_scheme="never")`
   each_part_without,  ///< before each part that does not begin with a space; `Metaspace(prepend_scheme="always")`
   first_part,         ///< before a part that begins the text and not with a space; `Metaspace(prepend_scheme="first")`
 };
+
+/// Whether a text may get a space that it does not have.
+[[nodiscard]] constexpr bool adds_space(SpacePrefix prefix) noexcept {
+  return prefix != SpacePrefix::none && prefix != SpacePrefix::no_part;
+}
+
+/// Whether spaces are written by a normalizer.
+[[nodiscard]] constexpr bool is_normalizer(SpacePrefix prefix) noexcept {
+  return prefix == SpacePrefix::none || prefix == SpacePrefix::each_part;
+}
 
 /// What a ByteFallbackTokenizer is made from, beside its tokens. The views are read by the constructor only.
 struct ByteFallbackData : TokenTableData {
@@ -103,14 +115,16 @@ class ByteFallbackTokenizer {
     const auto encode_metaspace = [&](std::string_view part) {
       const bool begins_text = part.data() == text.data();
       std::string written = with_written_spaces(part);
-      const bool wanted = space_prefix_ == SpacePrefix::each_part_without || begins_text;
+      const bool wanted =
+          space_prefix_ == SpacePrefix::each_part_without || (space_prefix_ == SpacePrefix::first_part && begins_text);
       if (wanted && !written.starts_with(written_space)) written.insert(0, written_space);
       encode_written(written);
     };
     raw_added_.split(
         text,
         [&](std::string_view part) {
-          if (is_normalizer()) return normalized_added_.split(normalized(part), encode_written, append_token);
+          if (is_normalizer(space_prefix_))
+            return normalized_added_.split(normalized(part), encode_written, append_token);
           normalized_added_.split(part, encode_metaspace, append_token);
         },
         append_token);
@@ -123,7 +137,7 @@ class ByteFallbackTokenizer {
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
-    if (space_prefix_ != SpacePrefix::none && result.starts_with(' ')) result.erase(0, 1);
+    if (adds_space(space_prefix_) && result.starts_with(' ')) result.erase(0, 1);
     return result;
   }
 
@@ -172,11 +186,8 @@ class ByteFallbackTokenizer {
   std::span<const MergeTable::Merge> merges() const { return merges_.merges(); }
 
  private:
-  /// Whether spaces are written, and one put before a part, ahead of the search for normalised added tokens.
-  bool is_normalizer() const { return space_prefix_ == SpacePrefix::none || space_prefix_ == SpacePrefix::each_part; }
-
   std::string normalized(std::string_view part) const {
-    if (!is_normalizer()) return std::string(part);
+    if (!is_normalizer(space_prefix_)) return std::string(part);
     return (space_prefix_ == SpacePrefix::each_part ? std::string(written_space) : "") + with_written_spaces(part);
   }
 

@@ -133,12 +133,14 @@ inline void read_written_spaces(const JsonValue& root, const std::vector<JsonVal
   data.split_at_spaces = step.find<bool>("split").value_or(true);
   const auto scheme = step.find<std::string_view>("prepend_scheme");
   const bool never = scheme ? *scheme == "never" : !step.find<bool>("add_prefix_space").value_or(true);
-  if (never) return;
+  if (never && !normalizer.empty()) return;
   if (!normalizer.empty()) {
     constexpr std::string_view expected = "\"never\" where the normalizer writes spaces";
     throw step.get("prepend_scheme", expected).mismatch(expected);
   }
-  if (!scheme || *scheme == "always") {
+  if (never) {
+    data.space_prefix = SpacePrefix::no_part;
+  } else if (!scheme || *scheme == "always") {
     data.space_prefix = SpacePrefix::each_part_without;
   } else if (*scheme == "first") {
     data.space_prefix = SpacePrefix::first_part;

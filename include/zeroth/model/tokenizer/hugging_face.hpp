@@ -212,7 +212,7 @@ inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& toke
       "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\xE2\x96\x81\"}";
   constexpr std::string_view prepend = "{\"type\": \"Prepend\", \"prepend\": \"\xE2\x96\x81\"}";
   const SpacePrefix prefix = tokenizer.space_prefix();
-  const bool normalizer = prefix == SpacePrefix::none || prefix == SpacePrefix::each_part;
+  const bool normalizer = is_normalizer(prefix);
   std::string out = detail::tokenizer_json_begin(tokenizer);
   if (!normalizer) {
     out += "null";
@@ -230,7 +230,7 @@ inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& toke
         .append(split);
   };
   if (!normalizer) {
-    append_metaspace(prefix == SpacePrefix::first_part ? "first" : "always");
+    append_metaspace(prefix == SpacePrefix::no_part ? "never" : prefix == SpacePrefix::first_part ? "first" : "always");
   } else if (tokenizer.split_at_spaces()) {
     append_metaspace("never");
   } else {
@@ -241,7 +241,7 @@ inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& toke
   out +=
       ",\n  \"decoder\": {\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": "
       "\"\xE2\x96\x81\"}, \"content\": \" \"}, {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"}";
-  if (prefix != SpacePrefix::none) out += R"(, {"type": "Strip", "content": " ", "start": 1, "stop": 0})";
+  if (adds_space(prefix)) out += R"(, {"type": "Strip", "content": " ", "start": 1, "stop": 0})";
   out += "]},\n  \"model\": ";
   std::string flags = R"("unk_token": )";
   if (tokenizer.unknown()) {

@@ -127,12 +127,12 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
     throw InvalidArgument("tokenizer byte_fallback: expected true, as SentencePiece's models have it, found false");
   }
   SentencePieceForm form;
-  const bool plain_prefix =
-      tokenizer.space_prefix() == SpacePrefix::none || tokenizer.space_prefix() == SpacePrefix::each_part;
+  // Without added tokens that strip spaces, no_part is none.
+  const bool plain_prefix = is_normalizer(tokenizer.space_prefix()) || tokenizer.space_prefix() == SpacePrefix::no_part;
   SentencePieceModel& model = form.model;
   model.kind = SentencePieceModel::Kind::byte_pair;
   model.remove_extra_whitespaces = false;
-  model.add_dummy_prefix = tokenizer.space_prefix() != SpacePrefix::none;
+  model.add_dummy_prefix = adds_space(tokenizer.space_prefix());
   model.byte_fallback = true;
   model.bos = tokenizer.bos();
   model.eos = tokenizer.eos();
