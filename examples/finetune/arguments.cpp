@@ -38,14 +38,18 @@ void add_model(CLI::App& command, ModelOptions& options) {
   add_adapter(command, options.adapter);
 }
 
+void add_threads(CLI::App& command, unsigned& threads) {
+  command.add_option("--threads", threads, "threads to compute with; default all")
+      ->type_name("N")
+      ->transform(whole_number<unsigned>(1, 4096));
+}
+
 void add_compute(CLI::App& command, ComputeOptions& options) {
   add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
              "what the transformer runs on: code of zeroth's own, or Eigen");
   add_choice(command, "--dtype", options.dtype, std::array{DataType::f32, DataType::bf16, DataType::f16},
              "how matrices are held in memory");
-  command.add_option("--threads", options.threads, "threads to compute with; default all")
-      ->type_name("N")
-      ->transform(whole_number<unsigned>(1, 4096));
+  add_threads(command, options.threads);
 }
 
 void add_task(CLI::App& command, TaskOptions& options) {
@@ -179,6 +183,36 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(0));
   add_seed(command, options, "seed of the noise, the batches and the choice of training examples and shots");
+  return command;
+}
+
+CLI::App& add_replay(CLI::App& app, ReplayModelOptions& options) {
+  CLI::App& command = *app.add_subcommand("replay", "Make the tuned model of its base and the journal of a run");
+  command.group("Commands");
+  command.footer(
+      "Does the steps of the run again, to the bit and without a forward pass.\n"
+      "Example:\n"
+      "  zeroth replay --model model.gguf --journal OUT/journal --output model-at-300 --until 300");
+  add_model(command, options);
+  command.add_option("--journal", options.journal, "journal of the run: DIR/journal")->required()->type_name("FILE");
+  command.add_option("--output", options.output, "folder of the tuned model, or adapter, to write")
+      ->required()
+      ->type_name("DIR");
+  command.add_option("--until", options.until, "how many steps to do; default all")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0));
+  add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
+             "form of the tuned model");
+  add_threads(command, options.threads);
+  command.add_flag("--overwrite", options.overwrite, "replace what is there");
+  return command;
+}
+
+CLI::App& add_journal(CLI::App& app, JournalOptions& options) {
+  CLI::App& command = *app.add_subcommand("journal", "Show what a run started from and what each step did");
+  command.group("Commands");
+  command.add_option("journal", options.journal, "journal of the run: DIR/journal")->required()->type_name("FILE");
+  command.add_flag("--json", options.json, "print JSON");
   return command;
 }
 
@@ -329,6 +363,8 @@ Command parse_arguments(int argc, char const* const* argv) {
   app.require_subcommand(1);
 
   FinetuneOptions finetune;
+  ReplayModelOptions replay;
+  JournalOptions journal;
   EvalOptions eval;
   ScoreOptions score;
   GenerateOptions generate;
@@ -338,6 +374,8 @@ Command parse_arguments(int argc, char const* const* argv) {
   TasksOptions tasks;
   Shell shell{};
   CLI::App const& finetune_command = add_finetune(app, finetune);
+  CLI::App const& replay_command = add_replay(app, replay);
+  CLI::App const& journal_command = add_journal(app, journal);
   CLI::App const& eval_command = add_eval(app, eval);
   CLI::App const& score_command = add_score(app, score);
   CLI::App const& generate_command = add_generate(app, generate);
@@ -374,6 +412,8 @@ Command parse_arguments(int argc, char const* const* argv) {
     check_task_option(finetune.task);
     return finetune;
   }
+  if (replay_command.parsed()) return replay;
+  if (journal_command.parsed()) return journal;
   if (eval_command.parsed()) {
     check_task_option(eval.task);
     return eval;

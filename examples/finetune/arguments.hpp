@@ -12,8 +12,8 @@ struct HelpText {
   std::string text;
 };
 
-using Command = std::variant<HelpText, FinetuneOptions, EvalOptions, ScoreOptions, GenerateOptions, TokenizeOptions,
-                             ExportOptions, InspectOptions, TasksOptions>;
+using Command = std::variant<HelpText, FinetuneOptions, ReplayModelOptions, JournalOptions, EvalOptions, ScoreOptions,
+                             GenerateOptions, TokenizeOptions, ExportOptions, InspectOptions, TasksOptions>;
 
 /// Reads the command line and checks each value for itself.
 /// @throws InvalidArgument naming the option, what was expected and what was found.

@@ -69,7 +69,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, Lang
 
 std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
   std::vector<JournalField> notes = option_notes(options_);
-  notes.push_back({"form of the model", model.source.format()});
+  notes.push_back(form_note(model));
   notes.push_back({"training examples", hexadecimal(hash_of(examples_.train))});
   notes.push_back({"held-out examples", hexadecimal(hash_of(examples_.held_out))});
   return notes;

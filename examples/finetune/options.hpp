@@ -103,6 +103,22 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
 };
 
+/// `zeroth replay`.
+struct ReplayModelOptions : ModelOptions {
+  std::filesystem::path journal;
+  std::filesystem::path output;
+  std::optional<std::uint64_t> until;  ///< how many steps; default all
+  SaveFormat save = SaveFormat::safetensors;
+  unsigned threads = 0;  ///< 0: all that the machine offers
+  bool overwrite = false;
+};
+
+/// `zeroth journal`.
+struct JournalOptions {
+  std::filesystem::path journal;
+  bool json = false;
+};
+
 /// `zeroth eval`.
 struct EvalOptions : TaskOptions {
   std::filesystem::path output;

@@ -61,4 +61,8 @@ void RunLog::write(EvaluationMetrics const& evaluation, Metric const& metric) {
                                    .examples = evaluation.examples});
 }
 
+JournalField form_note(LanguageModel const& model) {
+  return {"form of the model", model.source.format()};
+}
+
 }  // namespace zeroth::cli

@@ -8,6 +8,7 @@
 #include <zeroth/journal_file.hpp>
 #include <zeroth/step_report.hpp>
 
+#include "language_model.hpp"
 #include "metrics.hpp"
 #include "output.hpp"
 #include "tasks/task.hpp"
@@ -39,5 +40,8 @@ class RunLog {
   std::vector<MetricsLine> found_;
   MetricsFile metrics_;
 };
+
+/// The note of a journal about the order of its model's rows: that of GGUF, or of a Hugging Face folder.
+[[nodiscard]] JournalField form_note(LanguageModel const& model);
 
 }  // namespace zeroth::cli

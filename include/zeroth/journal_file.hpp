@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -126,7 +127,8 @@ class JournalFile {
   /// @param optimizer before its first step, over the base weights
   /// @throws InvalidFile naming the file, and what differs if it is of another run; nothing is written then
   template <class Optimizer>
-  JournalFile(std::string path, Optimizer& optimizer, JournalFileOptions const& options = {})
+  requires(!std::same_as<Optimizer, JournalHeader>)  //
+      JournalFile(std::string path, Optimizer& optimizer, JournalFileOptions const& options = {})
       : JournalFile(std::move(path), begun_header(optimizer, options.notes), options.sync_every) {
     detail::replay_steps(journal_, optimizer, journal_.steps());
   }

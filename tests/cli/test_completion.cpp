@@ -59,7 +59,8 @@ bool has(Lines const& lines, std::string const& line) {
   return std::find(lines.begin(), lines.end(), line) != lines.end();
 }
 
-Lines const commands{"finetune", "eval", "score", "generate", "tokenize", "export", "inspect", "tasks", "completion"};
+Lines const commands{"finetune", "replay", "journal", "eval",  "score",     "generate",
+                     "tokenize", "export", "inspect", "tasks", "completion"};
 
 }  // namespace
 

@@ -125,7 +125,7 @@ TEST_CASE("notes are kept and compared") {
   CHECK(open({{"data", "mine"}}) == notes);
   CHECK_THROWS_WITH(open({{"data", "yours"}}), contains_text(path + ": data: expected yours"));
   CHECK_THROWS_WITH(open({{"more", "x"}}),
-                    contains_text(path + ": more: expected x, as the optimizer has it, found none"));
+                    contains_text(path + ": more: expected x, found none in the notes of the run"));
 }
 
 TEST_CASE("on a full disk the journal ends with its last whole record") {

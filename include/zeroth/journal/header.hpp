@@ -109,7 +109,10 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
     require(name + "noise stream", std::to_string(want.stream), std::to_string(met.stream));
     require(name + "offset", std::to_string(want.offset), std::to_string(met.offset));
   }
-  for (JournalField const& note : expected.notes) require(note.name, note.value, value_of(found.notes, note.name));
+  for (JournalField const& note : expected.notes)
+    if (std::string const met = value_of(found.notes, note.name); met != note.value)
+      throw InvalidFile(source + ": " + note.name + ": expected " + note.value + ", found " + met +
+                        " in the notes of the run");
   if (found.base_hash != expected.base_hash)
     throw InvalidFile(source + ": base weights: expected those with hash " + hexadecimal(found.base_hash) +
                       ", which the run began with, found " + hexadecimal(expected.base_hash));

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/error.hpp>
+#include <zeroth/journal_file.hpp>
+#include <zeroth/number_text.hpp>
+
+#include "commands.hpp"
+#include "text.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(std::vector<JournalField> const& fields) {
+  Json json = Json::object();
+  for (JournalField const& field : fields) json[field.name] = field.value;
+  return json;
+}
+
+Json to_json(JournalTensor const& tensor) {
+  return {{"name", tensor.name},
+          {"role", to_string(tensor.role)},
+          {"dtype", to_string(tensor.dtype)},
+          {"shape", {tensor.shape.rows, tensor.shape.columns}},
+          {"stream", tensor.stream},
+          {"offset", tensor.offset}};
+}
+
+/// Steps count from 1, as in metrics.jsonl.
+Json to_json(StepRecord const& record) {
+  return {{"type", "step"},
+          {"step", record.step + 1},
+          {"loss", record.loss},
+          {"learning_rate", record.step_size},
+          {"decay", record.decay},
+          {"coefficients", record.coefficients},
+          {"active_weights", record.active_weights},
+          {"skipped", record.skipped() ? Json(to_string(record.skip_reason)) : Json(nullptr)},
+          {"arithmetic", to_string(record.arithmetic)},
+          {"abandoned", record.abandoned}};
+}
+
+Json to_json(EvaluationRecord const& record) {
+  return {{"type", record.set == EvaluationSet::held_out ? "evaluation" : "validation"},
+          {"step", record.step},
+          {"score", record.score},
+          {"loss", record.loss},
+          {"examples", record.examples}};
+}
+
+Json to_json(Journal const& journal) {
+  JournalHeader const& header = journal.header();
+  Json json{{"noise_version", header.noise_version},
+            {"base_hash", hexadecimal(header.base_hash)},
+            {"samples", header.samples},
+            {"fields", to_json(header.fields)},
+            {"notes", to_json(header.notes)},
+            {"tensors", Json::array()},
+            {"steps", journal.steps()},
+            {"bytes", journal.size()},
+            {"records", Json::array()}};
+  for (JournalTensor const& tensor : header.tensors) json["tensors"].push_back(to_json(tensor));
+  for (JournalEntry const& entry : journal.entries())
+    json["records"].push_back(std::visit([](auto const& record) { return to_json(record); }, entry));
+  return json;
+}
+
+void print_fact(std::string const& name, std::string const& value) {
+  std::printf("%-24s%s\n", name.c_str(), value.c_str());
+}
+
+void print_header(Journal const& journal) {
+  JournalHeader const& header = journal.header();
+  std::uint64_t weights = 0;
+  for (JournalTensor const& tensor : header.tensors) weights += tensor.shape.size();
+  print_fact("base weights", hexadecimal(header.base_hash));
+  print_fact("noise", "version " + std::to_string(header.noise_version));
+  print_fact("tensors", std::to_string(header.tensors.size()) + ", " + std::to_string(weights) + " weights");
+  print_fact("samples", std::to_string(header.samples));
+  for (auto const* fields : {&header.fields, &header.notes})
+    for (JournalField const& field : *fields) print_fact(field.name, field.value);
+  print_fact("records", std::to_string(journal.steps()) + " steps, " +
+                            std::to_string(journal.entries().size() - journal.steps()) + " evaluations, " +
+                            human_bytes(journal.size()));
+  if (auto const best = best_validation(journal))
+    print_fact("best validation", "step " + std::to_string(best->step) + ", score " + number_text(best->score) +
+                                      ", loss " + number_text(best->loss));
+}
+
+void print(StepRecord const& record) {
+  std::printf("%8llu  %-10s  %12.6g  %12.6g ", static_cast<unsigned long long>(record.step + 1), "step", record.loss,
+              static_cast<double>(record.step_size));
+  if (record.skipped()) std::printf("  skipped: %s", std::string(to_string(record.skip_reason)).c_str());
+  for (float coefficient : record.coefficients) std::printf(" %13.6g", static_cast<double>(coefficient));
+  std::printf("\n");
+}
+
+void print(EvaluationRecord const& record) {
+  std::printf("%8llu  %-10s  %12.6g  %12s   score %.6g on %llu examples\n",
+              static_cast<unsigned long long>(record.step), std::string(to_string(record.set)).c_str(), record.loss, "",
+              record.score, static_cast<unsigned long long>(record.examples));
+}
+
+}  // namespace
+
+int run(JournalOptions const& options) {
+  Journal const journal = read_journal(options.journal.string());
+  if (options.json) {
+    std::printf("%s\n", to_json(journal).dump(2).c_str());
+  } else {
+    print_header(journal);
+    std::printf("\n%8s  %-10s  %12s  %12s  %13s\n", "step", "record", "loss", "rate", "coefficients");
+    for (JournalEntry const& entry : journal.entries()) std::visit([](auto const& record) { print(record); }, entry);
+  }
+  if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
+  return 0;
+}
+
+}  // namespace zeroth::cli

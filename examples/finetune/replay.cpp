@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <zeroth/error.hpp>
+#include <zeroth/executor/openmp.hpp>
+#include <zeroth/journal_file.hpp>
+
+#include "adapter.hpp"
+#include "any_optimizer.hpp"
+#include "commands.hpp"
+#include "language_model.hpp"
+#include "options_json.hpp"
+#include "run_log.hpp"
+#include "save.hpp"
+
+namespace zeroth::cli {
+
+int run(ReplayModelOptions const& given) {
+  if (std::filesystem::exists(given.output) && !given.overwrite)
+    throw InvalidArgument("--output: " + given.output.string() + " exists; --overwrite replaces it");
+  std::string const source = given.journal.string();
+  Journal const journal = read_journal(source);
+  FinetuneOptions options = options_of(journal.header(), source);
+  static_cast<ModelOptions&>(options) = given;
+  OpenMpExecutor executor{given.threads};
+  options.threads = executor.concurrency();
+  if (bool const wants_adapter = goes_on_with_an_adapter(journal.header()); wants_adapter == given.adapter.empty())
+    throw InvalidArgument(wants_adapter ? "--adapter: expected the adapter that the run of " + source + " began with"
+                                        : "--adapter: expected none, as the run of " + source + " began with none");
+
+  LanguageModel model(options, options.dtype);
+  make_adapter(model, options);
+  std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor);
+  optimizer->replay(journal, {.until = given.until, .notes = {form_note(model)}, .source = source});
+  if (model.adapter)
+    save_adapter(model, given.output);
+  else
+    save_model(model, given.save, std::nullopt, given.output);
+  std::fprintf(stderr, "%llu of the %llu steps of %s\n", static_cast<unsigned long long>(optimizer->steps()),
+               static_cast<unsigned long long>(journal.steps()), source.c_str());
+  std::printf("%s\n", given.output.c_str());
+  return 0;
+}
+
+}  // namespace zeroth::cli

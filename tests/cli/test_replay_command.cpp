@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// The tuned model from its base and a journal (zeroth replay), and a journal for people and programs (zeroth journal).
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/reference.hpp>
+#include <zeroth/journal_file.hpp>
+#include <zeroth/zeroth.hpp>
+
+#include "../../examples/finetune/language_model.hpp"
+#include "catch.hpp"
+#include "files.hpp"
+#include "program.hpp"
+#include "run_fixture.hpp"
+
+using namespace zeroth_test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A run of four steps, and models made of its journal.
+struct RecordedRun {
+  Fixture fixture;
+  std::string journal = fixture.out + "/journal";
+  std::string output = (fixture.directory.path() / "replayed").string();
+
+  explicit RecordedRun(Words const& more = {}, std::string const& steps = "4") {
+    Words words = fixture.finetune({"--learning-rate", "1e-3", "--eval-every", "2"});
+    *std::find(words.begin(), words.end(), "4") = steps;
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome const outcome = run_program(words);
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+  }
+
+  [[nodiscard]] Words replay(Words const& more = {}) const {
+    Words words{"replay", "--model", fixture.model, "--journal", journal, "--output", output, "--overwrite"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  /// The bytes of the weights that a replay writes.
+  [[nodiscard]] std::string replayed(Words const& more = {}, std::string const& file = "model.safetensors") const {
+    Outcome const outcome = run_program(replay(more));
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    CHECK(outcome.out == output + "\n");
+    return read_file(output + "/" + file);
+  }
+};
+
+/// The hash of the weights after another optimizer than the program's has replayed a journal.
+template <class Backend>
+std::uint64_t hash_after_replay(RecordedRun const& run, Backend const& backend, zeroth::Options options) {
+  zeroth::cli::ModelOptions model_options;
+  model_options.model = run.fixture.model;
+  zeroth::cli::LanguageModel const model(model_options);
+  options.learning_rate = 1e-3;
+  zeroth::ZerothOrderOptimizer optimizer(model.tuned(), zeroth::Gaussian{}, zeroth::SmallestMagnitude{}, backend,
+                                         zeroth::Sgd{}, zeroth::CentralDifference{}, options);
+  zeroth::replay(zeroth::read_journal(run.journal), optimizer);
+  return zeroth::hash_weights(model.tuned(), backend);
+}
+
+}  // namespace
+
+TEST_CASE("replay makes the model of a run from its base and journal, with any number of threads") {
+  std::vector<Words> const kinds = {
+      {},
+      {"--dtype", "bf16"},
+      {"--dtype", "f16", "--rounding", "stochastic"},
+      {"--update", "momentum", "--beta1", "0.7"},
+      {"--update", "adam", "--dtype", "bf16", "--weight-decay", "0.01"},
+      {"--update", "sign-sgd", "--method", "r-mezo", "--samples", "3", "--sampler", "uniform"},
+      {"--estimator", "one-sided", "--method", "mezo", "--epsilon", "0.002"},
+      {"--save", "both"},
+  };
+  for (Words const& kind : kinds) {
+    INFO((kind.empty() ? "" : kind[1]));
+    RecordedRun const run(kind);
+    std::string const expected = read_file(run.fixture.out + "/model/model.safetensors");
+    CHECK(run.replayed({"--threads", "1"}) == expected);
+    CHECK(run.replayed({"--threads", "2"}) == expected);
+    if (!kind.empty() && kind[0] == "--save")
+      CHECK(run.replayed({"--save", "gguf"}, "model.gguf") == read_file(run.fixture.out + "/model/model.gguf"));
+  }
+}
+
+TEST_CASE("replay makes an adapter, new or gone on with") {
+  RecordedRun const first({"--lora-rank", "2"});
+  std::string const file = "adapter_model.safetensors";
+  std::string const adapter = first.fixture.out + "/adapter";
+  CHECK(first.replayed({}, file) == read_file(adapter + "/" + file));
+  RecordedRun const second({"--adapter", adapter});
+  CHECK(second.replayed({"--adapter", adapter}, file) == read_file(second.fixture.out + "/adapter/" + file));
+  check_refused_at_once(second.replay(), "--adapter: expected the adapter that the run of " + second.journal);
+  check_refused_at_once(first.replay({"--adapter", adapter}), "--adapter: expected none");
+}
+
+TEST_CASE("replay up to a step makes the model of that step") {
+  RecordedRun const run;
+  // Without a decaying learning rate a shorter run is the beginning of a longer one.
+  RecordedRun const four({"--schedule", "constant"});
+  RecordedRun const two({"--schedule", "constant"}, "2");
+  CHECK(four.replayed({"--until", "2"}) == read_file(two.fixture.out + "/model/model.safetensors"));
+  CHECK(four.replayed({"--until", "4"}) == read_file(four.fixture.out + "/model/model.safetensors"));
+  Outcome const exported =
+      run_program({"export", "--model", four.fixture.model, "--output", four.output, "--overwrite"});
+  REQUIRE(exported.exit_code == 0);
+  std::string const base = read_file(four.output + "/model.safetensors");
+  CHECK(four.replayed({"--until", "0"}) == base);
+  check_refused_at_once(four.replay({"--until", "5"}), four.journal + ": expected at least 5 steps, found 4");
+}
+
+TEST_CASE("every backend, fused or in place, has the weights of the program's run after a replay") {
+  RecordedRun const run;
+  zeroth::cli::ModelOptions tuned;
+  tuned.model = run.fixture.out + "/model";
+  // As GGUF, whose rows lie as in the base.
+  RecordedRun const same({"--save", "gguf"});
+  tuned.model = same.fixture.out + "/model";
+  zeroth::cli::LanguageModel const expected(tuned);
+  std::uint64_t const hash = zeroth::hash_weights(expected.tuned(), zeroth::ReferenceBackend{});
+  CHECK(hash_after_replay(run, zeroth::ReferenceBackend{}, {}) == hash);
+  CHECK(hash_after_replay(run, zeroth::CpuBackend{}, {}) == hash);
+  CHECK(hash_after_replay(run, zeroth::CpuBackend{}, {.restore = zeroth::Restore::exact}) == hash);
+}
+
+TEST_CASE("replay refuses what does not belong together, by name") {
+  RecordedRun const run;
+  Words words = run.replay();
+  std::replace(words.begin(), words.end(), run.fixture.model, golden("mha_tied.gguf"));
+  check_refused_at_once(words, run.journal + ": ");
+  words = run.replay();
+  std::replace(words.begin(), words.end(), run.fixture.model, run.fixture.out + "/model");
+  check_refused_at_once(words, run.journal + ": ");
+  std::string bytes = read_file(run.journal);
+  bytes[bytes.size() - 100] ^= 1;
+  write_file(run.fixture.directory, "out/journal", bytes);
+  check_refused_at_once(run.replay(), "is damaged: its checksum does not fit its content");
+  check_refused_at_once({"journal", run.journal}, "is damaged");
+  write_file(run.fixture.directory, "out/journal", "no journal");
+  check_refused_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
+
+  // One that another program made of the same library.
+  fs::remove(run.journal);
+  zeroth::JournalHeader header;
+  zeroth::JournalFile(run.journal, header).synchronize();
+  check_refused_at_once(run.replay(), run.journal + ": expected a journal that zeroth finetune wrote");
+  fs::create_directory(run.output);
+  words = run.replay();
+  words.erase(std::find(words.begin(), words.end(), "--overwrite"));
+  check_refused_at_once(words, "--output: " + run.output + " exists");
+}
+
+TEST_CASE("journal shows what the metrics show, as a table and as JSON") {
+  RecordedRun const run;
+  Outcome const outcome = run_program({"journal", run.journal, "--json"});
+  REQUIRE(outcome.exit_code == 0);
+  json const shown = json::parse(outcome.out);
+  CHECK(shown.at("fields").at("seed") == "0");
+  CHECK(shown.at("notes").at("option steps") == "4");
+  CHECK(shown.at("steps") == 4);
+  CHECK(shown.at("bytes") == fs::file_size(run.journal));
+  std::uint64_t weights = 0;
+  for (json const& tensor : shown.at("tensors"))
+    weights += tensor.at("shape").at(0).get<std::uint64_t>() * tensor.at("shape").at(1).get<std::uint64_t>();
+  CHECK(weights == run.fixture.summary().at("weights"));
+  std::vector<json> const metrics = run.fixture.metrics();
+  REQUIRE(shown.at("records").size() == metrics.size());
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    json const& record = shown.at("records").at(i);
+    for (char const* key : {"type", "step", "loss"}) CHECK(record.at(key) == metrics[i].at(key));
+    if (record.at("type") == "step") {
+      CHECK(record.at("active_weights") == metrics[i].at("active_weights"));
+      CHECK(record.at("learning_rate").get<float>() == metrics[i].at("learning_rate").get<float>());
+    } else {
+      CHECK(record.at("score") == metrics[i].at("metric"));
+    }
+  }
+
+  std::string const table = run_program({"journal", run.journal}).out;
+  for (char const* text : {"base weights            0x", "mask  ", "option batch_size       2",
+                           "4 steps, 3 evaluations", "    step  record  ", "       4  held-out  "})
+    CHECK_THAT(table, contains_text(text));
+  CHECK(run_program({"journal", run.fixture.out + "/none"}).exit_code == 2);
+}
