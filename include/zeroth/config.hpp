@@ -14,6 +14,14 @@
 #define ZEROTH_HOST_DEVICE
 #endif
 
+/// Before a function that is marked so and calls what a user brings, which may be for the host alone: nvcc then does
+/// not warn where only the host calls it.
+#if defined(__CUDACC__)
+#define ZEROTH_CALLS_USERS_CODE _Pragma("nv_exec_check_disable")
+#else
+#define ZEROTH_CALLS_USERS_CODE
+#endif
+
 namespace zeroth {
 
 inline constexpr int version_major = 0;

@@ -78,8 +78,8 @@ TEST_CASE("the concept StatefulUpdate accepts what it documents and nothing less
 
 TEST_CASE("momentum is a sum that fades") {
   zeroth::MomentumRule const rule = Momentum{.beta = 0.5}.rule(0.25F, 1);
-  std::array<float, 1> m = {8};
-  CHECK(rule(2, 1, std::span<float, 1>(m)) == 2 - 0.25F * 5);
+  zeroth::Array<float, 1> m = {8};
+  CHECK(rule(2, 1, m) == 2 - 0.25F * 5);
   CHECK(m[0] == 5);
 }
 
@@ -89,8 +89,8 @@ TEST_CASE("Adam is what its paper says, in doubles, within the roundings of f32"
   double largest = 0;
   double theta[2] = {0.5, 0.5};
   float weight[2] = {0.5F, 0.5F};
-  std::array<float, 2> state{};
-  std::array<float, 3> state_mm{};
+  zeroth::Array<float, 2> state{};
+  zeroth::Array<float, 3> state_mm{};
   for (std::uint64_t t = 1; t <= 200; ++t) {
     double const g = std::sin(static_cast<double>(t)) * (t % 7 == 0 ? 100 : 1);
     m = 0.9 * m + 0.1 * g;
@@ -99,8 +99,8 @@ TEST_CASE("Adam is what its paper says, in doubles, within the roundings of f32"
     double const n = static_cast<double>(t);
     theta[0] -= 0.01 * (m / (1 - std::pow(0.9, n))) / (std::sqrt(v / (1 - std::pow(0.999, n))) + 1e-8);
     theta[1] -= 0.01 * m / (std::sqrt(largest) + 1e-8);
-    weight[0] = Adam{}.rule(0.01F, t)(weight[0], static_cast<float>(g), std::span<float, 2>(state));
-    weight[1] = AdaMm{}.rule(0.01F, t)(weight[1], static_cast<float>(g), std::span<float, 3>(state_mm));
+    weight[0] = Adam{}.rule(0.01F, t)(weight[0], static_cast<float>(g), state);
+    weight[1] = AdaMm{}.rule(0.01F, t)(weight[1], static_cast<float>(g), state_mm);
     for (int k = 0; k < 2; ++k) CHECK(std::abs(double{weight[k]} - theta[k]) < 1e-5);  // 200 roundings of about 2^-24
     CHECK(double{state_mm[2]} == Approx(largest).epsilon(1e-4));
   }
@@ -166,9 +166,8 @@ TEMPLATE_TEST_CASE("the first step of an update with state is its rule on the es
       float direction = 0;
       for (std::uint32_t s = 0; s < 2; ++s)
         direction = std::fma(report.coefficients[s], noise.value(p.stream, s, i), direction);
-      std::array<float, TestType::state_floats> state{};
-      expected.push_back(
-          TestType{}.rule(report.step_size, 1)(before[at], direction, std::span<float, TestType::state_floats>(state)));
+      zeroth::Array<float, TestType::state_floats> state{};
+      expected.push_back(TestType{}.rule(report.step_size, 1)(before[at], direction, state));
     }
   CHECK(fixture.bits() == bits(expected));
   CHECK(optimizer.bytes() == 4 * TestType::state_floats * fixture.parameters().weights());

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroth/array.hpp>
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
@@ -58,9 +58,9 @@ struct ReferenceBackend {
                         NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
     constexpr std::size_t floats = state_floats<R>;
     return run(tensor, source, mask, noise, pass, [&](float t, std::uint64_t i) {
-      std::array<float, floats> values;
+      Array<float, floats> values;
       for (std::size_t k = 0; k < floats; ++k) values[k] = state[k * tensor.size() + i];
-      t = rule(t, direction_of(tensor, noise, pass, i), std::span<float, floats>(values));
+      t = rule(t, direction_of(tensor, noise, pass, i), values);
       for (std::size_t k = 0; k < floats; ++k) state[k * tensor.size() + i] = values[k];
       return t;
     });

@@ -24,7 +24,8 @@ struct CombinedRule {
   TensorMask<A> first;
   TensorMask<B> second;
 
-  [[nodiscard]] bool operator()(float theta, std::uint64_t element) const {
+  ZEROTH_CALLS_USERS_CODE
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool operator()(float theta, std::uint64_t element) const {
     return how == Combination::both ? first(theta, element) && second(theta, element)
                                     : first(theta, element) || second(theta, element);
   }

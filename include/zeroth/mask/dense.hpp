@@ -13,7 +13,10 @@ namespace zeroth {
 struct Dense {
   struct Rule {
     static constexpr bool depends_on_weights = false;
-    [[nodiscard]] constexpr bool operator()(float /*theta*/, std::uint64_t /*element*/) const noexcept { return true; }
+    [[nodiscard]] ZEROTH_HOST_DEVICE constexpr bool operator()(float /*theta*/,
+                                                               std::uint64_t /*element*/) const noexcept {
+      return true;
+    }
   };
   struct State {
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t /*index*/, std::uint32_t /*step*/) const noexcept {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <zeroth/config.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/tile.hpp>
 
@@ -44,6 +45,7 @@ enum class Coverage : std::uint8_t { none, some, all };
 ///    in-place form then needs no stored mask. Absent means true.
 /// 3. `rule` may be asked about any element of a tile that a slice touches, outside the slice too; what it says of
 ///    those is ignored.
+/// 4. A rule for device code is marked ZEROTH_HOST_DEVICE and trivially copyable.
 template <class T>
 concept MaskRule = std::semiregular<T> && requires(T const& rule, float theta, std::uint64_t element) {
   { rule(theta, element) } -> std::same_as<bool>;
@@ -63,7 +65,8 @@ struct TensorMask {
   Coverage coverage = Coverage::some;
   Rule rule{};
 
-  [[nodiscard]] bool operator()(float theta, std::uint64_t element) const {
+  ZEROTH_CALLS_USERS_CODE
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool operator()(float theta, std::uint64_t element) const {
     return coverage == Coverage::all || (coverage == Coverage::some && rule(theta, element));
   }
 };

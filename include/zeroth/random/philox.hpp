@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 
 namespace zeroth {
 
 /// 128 random bits: one block of Philox4x32, or a counter for it.
-using RandomBlock = std::array<std::uint32_t, 4>;
+using RandomBlock = Array<std::uint32_t, 4>;
 
 /// Philox4x32: a keyed bijection on 128-bit counters that serves as a random function without state.
 ///

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/random/philox.hpp>
 
@@ -11,8 +11,8 @@ namespace zeroth {
 
 /// z ~ N(0, 1), as in the paper. 16 random bits a value; see normal_pair for the map and its moments.
 struct Gaussian {
-  [[nodiscard]] ZEROTH_HOST_DEVICE std::array<float, 8> operator()(RandomBlock const& block) const noexcept {
-    std::array<float, 8> values{};
+  [[nodiscard]] ZEROTH_HOST_DEVICE Array<float, 8> operator()(RandomBlock const& block) const noexcept {
+    Array<float, 8> values;
     for (unsigned word = 0; word < 4; ++word) {
       NormalPair const pair = normal_pair(block[word]);
       values[2 * word] = pair.first;

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/random/philox.hpp>
 
 namespace zeroth {
 
 /// z = +1 or -1 with equal odds: the cheapest direction, one random bit a value (1 in a bit means -1).
 struct Rademacher {
-  [[nodiscard]] ZEROTH_HOST_DEVICE std::array<float, 128> operator()(RandomBlock const& block) const noexcept {
-    std::array<float, 128> values{};
-    for (unsigned i = 0; i < 128; ++i) values[i] = (block[i / 32] >> (i % 32) & 1U) != 0 ? -1.0F : 1.0F;
+  [[nodiscard]] ZEROTH_HOST_DEVICE Array<float, 128> operator()(RandomBlock const& block) const noexcept {
+    Array<float, 128> values;
+    for (unsigned i = 0; i < 128; ++i) values[i] = value(block, i);
     return values;
+  }
+
+  /// The i-th of them alone.
+  [[nodiscard]] ZEROTH_HOST_DEVICE static float value(RandomBlock const& block, unsigned i) noexcept {
+    return (block[i / 32] >> (i % 32) & 1U) != 0 ? -1.0F : 1.0F;
   }
 
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "rademacher"; }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/random/philox.hpp>
 
 namespace zeroth {
@@ -17,8 +17,8 @@ struct Uniform {
     return static_cast<float>(static_cast<std::int32_t>(2 * bits_16) - 65535) * unit;
   }
 
-  [[nodiscard]] ZEROTH_HOST_DEVICE std::array<float, 8> operator()(RandomBlock const& block) const noexcept {
-    std::array<float, 8> values{};
+  [[nodiscard]] ZEROTH_HOST_DEVICE Array<float, 8> operator()(RandomBlock const& block) const noexcept {
+    Array<float, 8> values;
     for (unsigned word = 0; word < 4; ++word) {
       values[2 * word] = value(block[word] & 0xffffU);
       values[2 * word + 1] = value(block[word] >> 16);

@@ -22,15 +22,24 @@ struct BesideWeights {
 
   /// Whether element `e` of tile `tile` (counted from the first that the tensor touches) has a place. `places` not
   /// null.
-  [[nodiscard]] bool has_place(std::uint64_t tile, unsigned e) const noexcept {
+  [[nodiscard]] ZEROTH_HOST_DEVICE bool has_place(std::uint64_t tile, unsigned e) const noexcept {
     return (places[tile * 2 + e / 64] >> (e % 64) & 1U) != 0;
   }
 
   /// The index of its place.
-  [[nodiscard]] std::uint64_t place(std::uint64_t tile, unsigned e) const noexcept {
+  [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t place(std::uint64_t tile, unsigned e) const noexcept {
     std::uint64_t const below = places[tile * 2 + e / 64] & ((std::uint64_t{1} << (e % 64)) - 1);
-    auto const before = e < 64 ? 0 : std::popcount(places[tile * 2]);
-    return first_place[tile] + static_cast<std::uint64_t>(before + std::popcount(below));
+    unsigned const before = e < 64 ? 0 : count_bits(places[tile * 2]);
+    return first_place[tile] + before + count_bits(below);
+  }
+
+ private:
+  [[nodiscard]] ZEROTH_HOST_DEVICE static unsigned count_bits(std::uint64_t word) noexcept {
+#if defined(__CUDA_ARCH__)
+    return static_cast<unsigned>(__popcll(word));
+#else
+    return static_cast<unsigned>(std::popcount(word));
+#endif
   }
 };
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <zeroth/config.hpp>
+
 namespace zeroth {
 
 /// How a weight is stored. Arithmetic is always in f32.
@@ -23,7 +25,7 @@ enum class DataType : std::uint8_t { f32, bf16, f16 };
 }
 
 /// Bytes an element takes.
-[[nodiscard]] constexpr std::size_t size_of(DataType dtype) noexcept {
+[[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::size_t size_of(DataType dtype) noexcept {
   return dtype == DataType::f32 ? 4 : 2;
 }
 

@@ -44,7 +44,7 @@ enum class Rounding : std::uint8_t {
 }
 
 /// Bytes that a rounding keeps beside each weight of 16 bits.
-[[nodiscard]] constexpr std::size_t bytes_beside(Rounding rounding) noexcept {
+[[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::size_t bytes_beside(Rounding rounding) noexcept {
   return rounding == Rounding::compensated ? 2 : rounding == Rounding::extra_byte ? 1 : 0;
 }
 

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
@@ -34,7 +34,7 @@ struct AdamRule {
   float step_size = 0;
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
-                                                    std::span<float, 2> state) const noexcept {
+                                                    Array<float, 2>& state) const noexcept {
     state[0] = fused_multiply_add(beta_1, state[0], one_minus_beta_1 * direction);
     state[1] = fused_multiply_add(beta_2, state[1], one_minus_beta_2 * direction * direction);
     float const size = std::sqrt(state[1] * scale_v) + epsilon;
@@ -47,7 +47,7 @@ struct AdaMmRule {
   AdamRule adam;
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
-                                                    std::span<float, 3> state) const noexcept {
+                                                    Array<float, 3>& state) const noexcept {
     state[0] = fused_multiply_add(adam.beta_1, state[0], adam.one_minus_beta_1 * direction);
     state[1] = fused_multiply_add(adam.beta_2, state[1], adam.one_minus_beta_2 * direction * direction);
     state[2] = state[1] > state[2] ? state[1] : state[2];

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
@@ -21,8 +21,7 @@ struct MomentumRule {
   float beta = 0;
   float step_size = 0;
 
-  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction,
-                                                    std::span<float, 1> m) const noexcept {
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float theta, float direction, Array<float, 1>& m) const noexcept {
     m[0] = fused_multiply_add(beta, m[0], direction);
     return fused_multiply_add(-step_size, m[0], theta);
   }

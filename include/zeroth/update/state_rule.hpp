@@ -3,18 +3,20 @@
 
 #include <concepts>
 #include <cstddef>
-#include <span>
+
+#include <zeroth/array.hpp>
 
 namespace zeroth {
 
 /// What an update with state does to one weight: what a kernel receives, so a small value that is cheap to copy.
 ///
 /// `rule(theta, direction, state)` is pure and returns what becomes of theta; `state` are the weight's own values,
-/// which it may change, and `direction` the estimate of the gradient. Its bits are the same on every machine only if
-/// each multiply-add in it is an explicit std::fma or cannot be contracted.
+/// which it may change (an Array<float, floats>&, or a std::span<float, floats> if it is for the host alone), and
+/// `direction` the estimate of the gradient. Its bits are the same on every machine only if each multiply-add in it is
+/// an explicit std::fma or cannot be contracted.
 template <class T, std::size_t floats>
 concept StateRule = std::semiregular<T> &&
-    requires(T const& rule, float theta, float direction, std::span<float, floats> state) {
+    requires(T const& rule, float theta, float direction, Array<float, floats>& state) {
   { rule(theta, direction, state) } -> std::same_as<float>;
 };
 
