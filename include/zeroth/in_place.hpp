@@ -3,15 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
+#include <zeroth/backend/memory.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
+#include <zeroth/random/tile.hpp>
 #include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
 
@@ -65,8 +68,11 @@ class InPlaceWeights {
       // What is kept beside the weights stays as it is until the step is taken.
       ElementwisePass trial = rounded(update, index);
       std::span<std::byte const> const beside = rounding_.memory(index);
-      trial_.assign(beside.begin(), beside.end());
-      if (trial.beside.data != nullptr) trial.beside.data = trial_.data();
+      if (trial.beside.data != nullptr) {
+        if (trial_bytes_ < beside.size()) trial_ = allocate_for(backend_, trial_bytes_ = beside.size());
+        transfer_for(backend_, trial_.get(), beside.data(), beside.size());
+        trial.beside.data = trial_.get();
+      }
       return backend_.apply(parameters_[index], source, mask, noise_, trial);
     });
   }
@@ -91,37 +97,50 @@ class InPlaceWeights {
   /// Bytes held beside the weights.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
     std::uint64_t total = 0;
-    for (Bitmap const& bitmap : bitmaps_) total += bitmap.words().size() * sizeof(std::uint64_t);
-    for (std::vector<std::byte> const& weights : saved_) total += weights.size();
+    for (Kept const& kept : masks_kept_) total += kept.bytes;
+    for (Kept const& kept : saved_) total += kept.bytes;
     return total;
   }
 
  private:
   static constexpr bool stores_mask = depends_on_weights<MaskRuleOf<State>>;
 
+  /// Memory that the backend's passes reach.
+  struct Kept {
+    std::shared_ptr<std::byte> memory;
+    std::size_t bytes = 0;
+  };
+  [[nodiscard]] Kept keep(std::size_t bytes) const { return {allocate_for(backend_, bytes), bytes}; }
+
   [[nodiscard]] NoiseTerm undo() const noexcept { return {at_.sample, -static_cast<float>(at_.sign) * epsilon_}; }
 
   /// The pass as an update of that tensor.
   [[nodiscard]] ElementwisePass rounded(ElementwisePass const& pass, std::size_t index) {
     Parameter unperturbed = parameters_[index];
-    if (restore_ == Restore::exact) unperturbed.data = saved_[index].data();
+    if (restore_ == Restore::exact) unperturbed.data = saved_[index].memory.get();
     return rounding_.update(pass, index, unperturbed, masks_.tensor(index, noise_.step), is_fixed_mask(masks_),
                             backend_);
   }
 
   void save_weights() {
     if (saved_.empty())
-      for (Parameter const& p : parameters_) saved_.emplace_back(p.bytes());
-    for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.copy(parameters_[i], saved_[i]);
+      for (Parameter const& p : parameters_) saved_.push_back(keep(static_cast<std::size_t>(p.bytes())));
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      backend_.copy(parameters_[i], {saved_[i].memory.get(), saved_[i].bytes});
   }
 
   void save_masks() {
-    bitmaps_.resize(parameters_.size());
+    masks_kept_.resize(parameters_.size());
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (coverage(i) != Coverage::some) continue;
-      if (bitmaps_[i].words().empty()) bitmaps_[i] = Bitmap(parameters_[i]);
-      backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), bitmaps_[i].words());
+      if (masks_kept_[i].memory == nullptr) masks_kept_[i] = keep(Bitmap::words_of(parameters_[i]) * 8);
+      backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), words(i));
     }
+  }
+
+  /// The mask that is stored for the step.
+  [[nodiscard]] std::span<std::uint64_t> words(std::size_t i) const {
+    return {reinterpret_cast<std::uint64_t*>(masks_kept_[i].memory.get()), masks_kept_[i].bytes / 8};
   }
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
@@ -129,17 +148,20 @@ class InPlaceWeights {
   /// Sums apply(index, source of the weights, mask) over the tensors that are touched.
   template <class Apply>
   std::uint64_t run(Apply const& apply) const {
-    std::uint64_t active = 0;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (coverage(i) == Coverage::none) continue;
-      if (restore_ == Restore::exact)
-        active += apply(i, saved_[i].data(), masks_.tensor(i, noise_.step));
-      else if constexpr (stores_mask)
-        active += apply(i, nullptr, TensorMask<BitmapRule>{coverage(i), bitmaps_[i].rule()});
-      else
-        active += apply(i, nullptr, masks_.tensor(i, noise_.step));
-    }
-    return active;
+    return count_active(backend_, [&] {
+      std::uint64_t active = 0;
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if (coverage(i) == Coverage::none) continue;
+        if (restore_ == Restore::exact)
+          active += apply(i, saved_[i].memory.get(), masks_.tensor(i, noise_.step));
+        else if constexpr (stores_mask)
+          active += apply(i, nullptr,
+                          TensorMask<BitmapRule>{coverage(i), {words(i).data(), parameters_[i].offset / tile_size}});
+        else
+          active += apply(i, nullptr, masks_.tensor(i, noise_.step));
+      }
+      return active;
+    });
   }
 
   ParameterSet const& parameters_;
@@ -150,9 +172,10 @@ class InPlaceWeights {
   NoiseField<S> noise_{};
   float epsilon_ = 0;
   Lane at_{};
-  std::vector<Bitmap> bitmaps_;
-  std::vector<std::vector<std::byte>> saved_;
-  std::vector<std::byte> trial_;  // what is beside one tensor, for a point that may not become the step
+  std::vector<Kept> masks_kept_;
+  std::vector<Kept> saved_;
+  std::size_t trial_bytes_ = 0;
+  std::shared_ptr<std::byte> trial_;  // what is beside one tensor, for a point that may not become the step
 };
 
 }  // namespace zeroth

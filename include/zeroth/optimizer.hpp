@@ -328,14 +328,16 @@ class ZerothOrderOptimizer {
 
   /// The fused form's only write to the weights; returns how many it touched.
   std::uint64_t apply(StepRecord const& record) {
-    std::uint64_t active = 0;
-    if (record.skipped()) return active;
+    if (record.skipped()) return 0;
     std::vector<NoiseTerm> const terms = terms_of(record);
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      auto const mask = masks_.tensor(i, noise().step);
-      if (is_touched(i)) active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
-    }
-    return active;
+    return count_active(backend_, [&] {
+      std::uint64_t active = 0;
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        auto const mask = masks_.tensor(i, noise().step);
+        if (is_touched(i)) active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
+      }
+      return active;
+    });
   }
 
   /// Puts the weights back from where they are and updates them; returns how many the update touched.
@@ -358,7 +360,7 @@ class ZerothOrderOptimizer {
     Parameter const& p = parameters_[parameter];
     if constexpr (StatefulUpdate<U>)
       return backend_.advance(p, source, mask, noise(), pass, update_.rule(record.step_size, updates_ + 1),
-                              state_.tensor(parameter, p));
+                              state_.tensor(parameter, p, backend_));
     std::uint64_t const active = backend_.apply(p, source, mask, noise(), pass);
     if constexpr (WindowedUpdate<U>) {
       std::uint32_t age = 0;

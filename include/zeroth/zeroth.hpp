@@ -7,6 +7,7 @@
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/memory.hpp>
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>

@@ -16,12 +16,13 @@
 
 #include "catch.hpp"
 #include "executors.hpp"
+#include "host_stream.hpp"
 #include "tensors.hpp"
 
 namespace zeroth_test {
 
-/// Calls body(backend, description) for each instruction set that this machine runs, each kind of executor, and the
-/// Eigen backend. All must do what ReferenceBackend does.
+/// Calls body(backend, description) for each instruction set that this machine runs, each kind of executor, the Eigen
+/// backend, and the CUDA backend's kernels run on the host. All must do what ReferenceBackend does.
 template <class Body>
 void for_each_backend(Body&& body) {
   ShuffledExecutor shuffled;
@@ -32,6 +33,7 @@ void for_each_backend(Body&& body) {
   body(zeroth::CpuBackend{zeroth::AnyExecutor(shuffled)}, std::string("shuffled order"));
   body(zeroth::CpuBackend{zeroth::AnyExecutor(threads)}, std::string("threads"));
   body(zeroth::EigenBackend{}, std::string("eigen"));
+  body(EmulatedCudaBackend{HostStream{}}, std::string("cuda, its kernels on the host"));
 }
 
 /// A user's sampler of one value a block, and one of four.

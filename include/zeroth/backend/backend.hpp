@@ -64,7 +64,12 @@ struct ElementwisePass {
 /// 7. `read(tensor, first, out)` copies weights to f32 on the host.
 /// 8. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
 /// 9. `supports(dtype)` says which element types 1 to 8 take; `name()` identifies the backend in logs.
-/// 10. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
+/// 10. Where the host's memory is not the backend's, it is a BackendWithMemory. State, what is beside the weights and a
+///    rule's pointers then refer to its memory; `words` and `bytes` may lie in either.
+/// 11. `count_later()` and `counted()`, if present: between the two, `apply` and `advance` may return 0 before their
+/// work
+///    is done, and `counted` returns the sum of what they would have returned.
+/// 12. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
 template <class T>
 concept Backend = std::copyable<T> &&
     requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,
@@ -84,5 +89,17 @@ concept Backend = std::copyable<T> &&
   { backend.supports(DataType::f32) } -> std::convertible_to<bool>;
   { backend.name() } -> std::convertible_to<std::string_view>;
 };
+
+/// The sum of what `apply` and `advance` return within body(), which adds them up and returns the sum.
+template <class B, class Body>
+[[nodiscard]] std::uint64_t count_active(B const& backend, Body const& body) {
+  if constexpr (requires { backend.count_later(); }) {
+    backend.count_later();
+    body();
+    return backend.counted();
+  } else {
+    return body();
+  }
+}
 
 }  // namespace zeroth

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <zeroth/backend/memory.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/tile.hpp>
@@ -83,6 +84,12 @@ class WeightReader {
         }),
         read_([](void const* self, Parameter const& tensor, std::uint64_t first, std::span<float> out) {
           static_cast<Backend const*>(self)->read(tensor, first, out);
+        }),
+        keep_([](void const* self, std::span<std::byte const> values) {
+          auto const& owner = *static_cast<Backend const*>(self);
+          std::shared_ptr<std::byte> copy = allocate_for(owner, values.size());
+          transfer_for(owner, copy.get(), values.data(), values.size());
+          return copy;
         }) {}
 
   /// The k-th smallest |theta| (k counts from 1) over those tensors together, exactly.
@@ -95,10 +102,16 @@ class WeightReader {
     read_(backend_, tensor, first, out);
   }
 
+  /// A copy of what a rule looks at, such as a bitmap, where the backend's passes reach it.
+  [[nodiscard]] std::shared_ptr<std::byte> keep(std::span<std::byte const> values) const {
+    return keep_(backend_, values);
+  }
+
  private:
   void const* backend_;
   float (*kth_magnitude_)(void const*, std::span<Parameter const* const>, std::uint64_t);
   void (*read_)(void const*, Parameter const&, std::uint64_t, std::span<float>);
+  std::shared_ptr<std::byte> (*keep_)(void const*, std::span<std::byte const>);
 };
 
 namespace detail {

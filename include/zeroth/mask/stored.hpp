@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <zeroth/describe.hpp>
@@ -40,9 +41,14 @@ struct BitmapRule {
 class Bitmap {
  public:
   Bitmap() = default;
-  explicit Bitmap(Parameter const& tensor)
-      : first_tile_(tensor.offset / tile_size),
-        words_(((tensor.offset + tensor.size() + tile_size - 1) / tile_size - first_tile_) * 2, 0) {}
+  explicit Bitmap(Parameter const& tensor) : first_tile_(tensor.offset / tile_size), words_(words_of(tensor), 0) {}
+
+  /// How many words a tensor takes.
+  [[nodiscard]] static std::size_t words_of(Parameter const& tensor) noexcept {
+    return static_cast<std::size_t>((tensor.offset + tensor.size() + tile_size - 1) / tile_size -
+                                    tensor.offset / tile_size) *
+           2;
+  }
 
   void set(std::uint64_t element) noexcept {
     std::uint64_t const bit = element - first_tile_ * tile_size;
@@ -73,18 +79,24 @@ struct StoredMask {
   using Rule = BitmapRule;
 
   struct State {
-    std::vector<Bitmap> bitmaps;
+    /// One tensor's words, where the backend's passes reach them.
+    struct Bits {
+      std::shared_ptr<std::byte> words;
+      std::uint64_t first_tile = 0;
+    };
+    std::vector<Bits> bits;
     std::vector<Coverage> coverage;
 
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t /*step*/) const noexcept {
-      return {coverage[index], bitmaps[index].rule()};
+      return {coverage[index],
+              {reinterpret_cast<std::uint64_t const*>(bits[index].words.get()), bits[index].first_tile}};
     }
     [[nodiscard]] static constexpr bool is_fixed() noexcept { return true; }
   };
 
   /// @throws InvalidArgument if an entry names no parameter, names one twice, or has the wrong number of words
-  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
-    State state{std::vector<Bitmap>(parameters.size()), std::vector<Coverage>(parameters.size(), Coverage::none)};
+  [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
+    State state{std::vector<State::Bits>(parameters.size()), std::vector<Coverage>(parameters.size(), Coverage::none)};
     for (Entry const& entry : entries) {
       std::size_t const index = parameters.index_of(entry.tensor);
       Parameter const& p = parameters[index];
@@ -96,7 +108,7 @@ struct StoredMask {
       Bitmap bitmap(p);
       for (std::uint64_t i = 0; i < p.size(); ++i)
         if ((entry.words[i / 64] >> (i % 64) & 1U) != 0) bitmap.set(p.offset + i);
-      state.bitmaps[index] = std::move(bitmap);
+      state.bits[index] = {weights.keep(std::as_bytes(std::span(bitmap.words()))), p.offset / tile_size};
       state.coverage[index] = Coverage::some;
     }
     return state;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
+#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
@@ -22,12 +24,12 @@ namespace normal_map {
 // discrete radius, 0.9999947, to 1.
 
 /// q in log(1 + f) = f + f^2 q(f), f in [-1/4, 1/2)
-inline constexpr float log_q[] = {-0.06700897F, 0.14147066F, -0.17343926F, 0.2009749F,
-                                  -0.24978776F, 0.333306F,   -0.5000018F};
+inline constexpr Array<float, 7> log_q = {-0.06700897F, 0.14147066F, -0.17343926F, 0.2009749F,
+                                          -0.24978776F, 0.333306F,   -0.5000018F};
 /// sin(y) / y in y^2, y in [-pi/4, pi/4]
-inline constexpr float sin_p[] = {-0.00019495688F, 0.008332001F, -0.16666695F, 1.0000026F};
+inline constexpr Array<float, 4> sin_p = {-0.00019495688F, 0.008332001F, -0.16666695F, 1.0000026F};
 /// cos(y) in y^2, y in [-pi/4, pi/4]
-inline constexpr float cos_p[] = {-0.0013597859F, 0.041656405F, -0.5000003F, 1.0000026F};
+inline constexpr Array<float, 4> cos_p = {-0.0013597859F, 0.041656405F, -0.5000003F, 1.0000026F};
 /// log(2)
 inline constexpr float ln_2 = 0.69314718F;
 /// pi / 2^16
@@ -43,21 +45,25 @@ inline constexpr float angle_unit = 0x1.921fb6p-15F;
 ///
 /// Mean 0, variance 1 within 1e-7, kurtosis 2.9998; |z| <= 4.855.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline NormalPair normal_pair(std::uint32_t bits) noexcept {
-  using namespace normal_map;
+  // Copies, because device code reads no constants of the host but by their values.
+  constexpr Array<float, 7> log_q = normal_map::log_q;
+  constexpr Array<float, 4> sin_p = normal_map::sin_p;
+  constexpr Array<float, 4> cos_p = normal_map::cos_p;
   std::uint32_t const n = bits_of(static_cast<float>(2 * (bits >> 16) + 1));
   std::uint32_t const exponent = (n - 0x3f400000U) >> 23;  // n = m 2^exponent with m in [3/4, 3/2)
   float const f = float_of(n - (exponent << 23)) - 1.0F;
   float q = log_q[0];
-  for (int i = 1; i < 7; ++i) q = fused_multiply_add(q, f, log_q[i]);
+  for (std::size_t i = 1; i < 7; ++i) q = fused_multiply_add(q, f, log_q[i]);
   float const log_m = fused_multiply_add(f * f, q, f);
-  float const radius = std::sqrt(fused_multiply_add(static_cast<float>(17 - static_cast<int>(exponent)), ln_2, -log_m));
+  float const radius =
+      std::sqrt(fused_multiply_add(static_cast<float>(17 - static_cast<int>(exponent)), normal_map::ln_2, -log_m));
 
   auto const step = static_cast<std::int32_t>(2 * (bits & 0x3fffU) + 1) - 16384;
-  float const y = static_cast<float>(step) * angle_unit;
+  float const y = static_cast<float>(step) * normal_map::angle_unit;
   float const y2 = y * y;
   float s = sin_p[0];
   float c = cos_p[0];
-  for (int i = 1; i < 4; ++i) {
+  for (std::size_t i = 1; i < 4; ++i) {
     s = fused_multiply_add(s, y2, sin_p[i]);
     c = fused_multiply_add(c, y2, cos_p[i]);
   }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <zeroth/array.hpp>
+#include <zeroth/backend/cuda/kernel.hpp>
+#include <zeroth/backend/cuda/tile_share.hpp>
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/sampler/sampler.hpp>
+
+namespace zeroth::cuda {
+
+/// A lane as the kernel receives it.
+struct PanelLane {
+  void* panel = nullptr;
+  float coefficient = 0;  ///< sign times epsilon
+  std::uint32_t sample = 0;
+  bool moves = false;  ///< sign is not 0
+};
+
+/// Theta read once, the noise of each direction made once, a panel of every lane written. Grid: a thread for each
+/// TileShare.
+template <Sampler S, MaskRule Rule>
+struct ExpandKernel {
+  using Shared = NothingShared;
+  static constexpr unsigned phases = 1;
+  static constexpr std::size_t max_lanes = 8;
+
+  void const* weights;  ///< the range's first
+  DataType dtype;
+  DataType panel_dtype;  ///< of the panels; f32 is exact, the others are rounded to the nearest
+  std::uint64_t first;   ///< element of the whole tensor
+  std::uint64_t count;
+  std::uint32_t stream;
+  TensorMask<Rule> mask;
+  NoiseField<S> noise;
+  unsigned lanes;
+  Array<PanelLane, max_lanes> lane;
+
+  template <unsigned phase>
+  ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
+    using Share = TileShare<S>;
+    Share const share(first, count, at.global());
+    typename Share::Floats const theta = Share::values(dtype, share.load(dtype, weights));
+    bool active[Share::size];
+    for (std::size_t j = 0; j < Share::size; ++j) active[j] = share.has(j) && mask(theta[j], share.element(j));
+    typename Share::Floats z{};
+    bool made = false;
+    std::uint32_t sample = 0;
+    for (unsigned k = 0; k < lanes; ++k) {
+      PanelLane const& to = lane[k];
+      typename Share::Floats panel = theta;
+      if (to.moves) {
+        if (!made || sample != to.sample) z = share.noise(noise, stream, to.sample);
+        made = true;
+        sample = to.sample;
+        for (std::size_t j = 0; j < Share::size; ++j)
+          if (active[j]) panel[j] = std::fma(to.coefficient, z[j], theta[j]);
+      }
+      share.store(panel_dtype, panel, to.panel);
+    }
+  }
+};
+
+}  // namespace zeroth::cuda

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <zeroth/backend/cuda/basic_backend.hpp>
+
+namespace zeroth_test {
+
+/// Runs CUDA's kernels on the host: block by block, phase by phase, thread by thread.
+class HostStream {
+ public:
+  template <class Kernel>
+  void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& /*what*/) const {
+    for (std::uint64_t block = 0; block < blocks; ++block) {
+      typename Kernel::Shared shared;
+      std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
+      run_phases(kernel, block, blocks, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
+    }
+  }
+
+  [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& /*what*/) const {
+    std::byte* const memory = new std::byte[bytes]();
+    (*owned_)[memory] = bytes;
+    return {memory, [owned = owned_](std::byte* p) {
+              owned->erase(p);
+              delete[] p;
+            }};
+  }
+
+  static void zero(void* memory, std::size_t bytes, std::string const& /*what*/) { std::memset(memory, 0, bytes); }
+  static void transfer(void* to, void const* from, std::size_t bytes, std::string const& /*what*/) {
+    std::memcpy(to, from, bytes);
+  }
+
+  /// Whether it was allocated here: other memory is as good, but a device would not reach it.
+  [[nodiscard]] bool reaches(void const* memory) const {
+    auto const* const p = static_cast<std::byte const*>(memory);
+    return std::any_of(owned_->begin(), owned_->end(), [&](auto const& block) {
+      return std::greater_equal<>()(p, block.first) && std::less<>()(p, block.first + block.second);
+    });
+  }
+  [[nodiscard]] static std::uint64_t blocks_at_once() { return 3; }
+  static void synchronize(std::string const& /*what*/) {}
+
+ private:
+  template <class Kernel, unsigned... phases>
+  static void run_phases(Kernel const& kernel, std::uint64_t block, std::uint64_t blocks,
+                         typename Kernel::Shared& shared, std::integer_sequence<unsigned, phases...> /*all*/) {
+    (run_phase<phases>(kernel, block, blocks, shared), ...);
+  }
+  template <unsigned phase, class Kernel>
+  static void run_phase(Kernel const& kernel, std::uint64_t block, std::uint64_t blocks,
+                        typename Kernel::Shared& shared) {
+    for (unsigned thread = 0; thread < zeroth::cuda::block_threads; ++thread)
+      kernel.template run<phase>({thread, block, blocks}, shared);
+  }
+
+  std::shared_ptr<std::map<std::byte*, std::size_t>> owned_ = std::make_shared<std::map<std::byte*, std::size_t>>();
+};
+
+/// The CUDA backend's own code, all but the launches.
+using EmulatedCudaBackend = zeroth::cuda::BasicBackend<HostStream>;
+static_assert(zeroth::Backend<EmulatedCudaBackend>);
+static_assert(zeroth::BackendWithMemory<EmulatedCudaBackend>);
+
+}  // namespace zeroth_test
