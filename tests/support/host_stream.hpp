@@ -37,7 +37,8 @@ class HostStream {
   }
 
   static void zero(void* memory, std::size_t bytes, std::string const& /*what*/) { std::memset(memory, 0, bytes); }
-  static void transfer(void* to, void const* from, std::size_t bytes, std::string const& /*what*/) {
+  // Or g++ sees sizes of types that a caller does not have.
+  [[gnu::noinline]] static void transfer(void* to, void const* from, std::size_t bytes, std::string const& /*what*/) {
     std::memcpy(to, from, bytes);
   }
 
