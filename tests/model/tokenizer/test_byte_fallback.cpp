@@ -47,6 +47,16 @@ std::string refusal(const ByteFallbackData& data) {
   return "accepted";
 }
 
+TEST_CASE("a tokenizer.json is refused that could not tell the unknown token from a later one of the same text") {
+  ByteFallbackData data = small_data();
+  CHECK_NOTHROW(hugging_face_tokenizer_json(ByteFallbackTokenizer(data)));
+  data.tokens[5] = "<unk>";
+  data.merges.erase(data.merges.begin());  // of a and b
+  CHECK_THROWS_WITH(
+      hugging_face_tokenizer_json(ByteFallbackTokenizer(data)),
+      contains_text("expected one token with the text of the unknown token, \"<unk>\", found tokens 0 and 5"));
+}
+
 TEST_CASE("byte fallback tokenizer puts a space where its rule says") {
   ByteFallbackData data = small_data();
   const auto ids = [&](SpacePrefix prefix, std::string_view text) {

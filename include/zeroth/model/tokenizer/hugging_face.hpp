@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
@@ -206,8 +207,17 @@ inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenize
   return out + "\n}\n";
 }
 
-/// The same of a tokenizer with byte fallback.
+/// The same of a tokenizer with byte fallback. Throws InvalidArgument if a later token has the unknown token's text:
+/// the file names that one by its text alone.
 inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& tokenizer) {
+  if (const auto unknown = tokenizer.unknown()) {
+    const std::string_view text = tokenizer.token_text(*unknown);
+    if (const auto found = tokenizer.find_token(text); found != unknown) {
+      throw InvalidArgument("tokenizer.json: expected one token with the text of the unknown token, " +
+                            detail::quoted_token(text) + ", found tokens " + std::to_string(*unknown) + " and " +
+                            std::to_string(*found));
+    }
+  }
   constexpr std::string_view replace =
       "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\xE2\x96\x81\"}";
   constexpr std::string_view prepend = "{\"type\": \"Prepend\", \"prepend\": \"\xE2\x96\x81\"}";
