@@ -16,6 +16,7 @@ namespace zeroth::cuda {
 /// a step of radix selection. Reads 16 bytes at a time. Grid: as many blocks as the device runs at once.
 struct HistogramKernel {
   static constexpr unsigned max_bins = 2048;
+  /// A count for each bin, of the block.
   struct Shared {
     std::uint32_t bins[max_bins];
   };
