@@ -192,7 +192,7 @@ CLI::App& add_replay(CLI::App& app, ReplayModelOptions& options) {
   command.footer(
       "Does the steps of the run again, to the bit and without a forward pass.\n"
       "Example:\n"
-      "  zeroth replay --model model.gguf --journal OUT/journal --output model-at-300 --until 300");
+      "  zeroth replay --model BASE --journal OUT/journal --output DIR --until 300");
   add_model(command, options);
   command.add_option("--journal", options.journal, "journal of the run: DIR/journal")->required()->type_name("FILE");
   command.add_option("--output", options.output, "folder of the tuned model, or adapter, to write")

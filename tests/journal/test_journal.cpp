@@ -186,7 +186,7 @@ TEST_CASE("a journal is refused for an optimizer that differs, and the differenc
   refused(Gaussian{}, mask, sgd, central, {.samples = 2, .seed = 9},
           "seed: expected 9, as the optimizer has it, found 8");
   refused(Gaussian{}, mask, sgd, central, {.samples = 1, .seed = 8}, "samples: expected 1");
-  refused(Gaussian{}, mask, sgd, central, same, "row_order: expected theirs, as the optimizer has it, found mine",
+  refused(Gaussian{}, mask, sgd, central, same, "row_order: expected theirs, found mine in the notes of the run",
           "theirs");
 }
 
