@@ -17,16 +17,17 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 # Ours alone: options of a folder do not pass on to the projects that link the library.
 # g++ 12 takes the undefined vectors of its own AVX-512 headers for uninitialised ones (GCC bug 105593), and the copies
 # within its own std::string for overlapping ones (GCC bug 105651).
-add_compile_options(
-  -Wall
-  -Wextra
-  -Wpedantic
-  -Wconversion
-  -Wshadow
-  $<$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>:-Werror>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+set(warnings
+    -Wall
+    -Wextra
+    -Wpedantic
+    -Wconversion
+    -Wshadow
+    $<$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>:-Werror>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
 
 # Everything in a build with fuzz targets, so that they see into the libraries that they link.
 if(ZEROTH_BUILD_FUZZERS)

@@ -29,7 +29,7 @@ std::vector<ElementwisePass> passes() {
 /// A user's rule of four values.
 struct Four {
   float scale = 0;
-  float operator()(float theta, float direction, std::span<float, 4> state) const {
+  ZEROTH_HOST_DEVICE float operator()(float theta, float direction, zeroth::Array<float, 4>& state) const {
     for (std::size_t k = 3; k > 0; --k) state[k] = state[k - 1];
     state[0] = direction;
     return std::fma(scale, state[3] + state[2], theta);

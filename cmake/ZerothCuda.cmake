@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# Whether our own CUDA tests are built: ZEROTH_BUILDS_CUDA. The component zeroth::cuda is headers and needs no say here.
+# A build without a device compiles and links all of it, and its tests are skipped.
+set(ZEROTH_CUDA
+    OFF
+    CACHE STRING "Build our own CUDA tests: AUTO (where nvcc is found), ON or OFF")
+set_property(CACHE ZEROTH_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(ZEROTH_BUILDS_CUDA OFF)
+if(NOT ZEROTH_CUDA STREQUAL "AUTO" AND NOT ZEROTH_CUDA)
+  return()
+endif()
+
+# Machine code for each, and PTX of the last for what comes after.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 100)
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  if(ZEROTH_CUDA STREQUAL "AUTO")
+    message(STATUS "CUDA: nvcc was not found, its tests are left out")
+    return()
+  endif()
+  message(FATAL_ERROR "ZEROTH_CUDA=${ZEROTH_CUDA} needs nvcc: put it into PATH or set CMAKE_CUDA_COMPILER")
+endif()
+if(ZEROTH_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${ZEROTH_CCACHE})
+endif()
+enable_language(CUDA)
+find_package(CUDAToolkit REQUIRED)
+set(ZEROTH_BUILDS_CUDA ON)
+
+# zeroth_cuda_options(TARGET): how we compile our own .cu files.
+function(zeroth_cuda_options target)
+  target_compile_options(
+    ${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>
+                      $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>>:-Werror=all-warnings>)
+endfunction()

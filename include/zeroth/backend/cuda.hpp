@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <zeroth/backend/cuda/basic_backend.hpp>
+#include <zeroth/backend/cuda/runtime.hpp>
+
+#if !defined(__CUDACC__)
+#error "zeroth/backend/cuda.hpp has kernels in it: compile the file that includes it with nvcc (as a .cu file)"
+#endif
+
+namespace zeroth {
+
+/// Weights in the memory of a GPU, as the caller's raw pointers have them; the same bits as ReferenceBackend, but for
+/// the payload of a NaN, of which a GPU has one.
+///
+/// Work is queued on a stream, the caller's or one of its own. `expand` and `preview` return at once, what gives a
+/// number or writes to the host waits. State, what is beside the weights and stored masks live in the device's memory.
+/// One thread at a time may use a backend and its copies.
+class CudaBackend : public cuda::BasicBackend<cuda::CudaStream> {
+ public:
+  /// @throws CudaError if there is no such device, or it is older than compute capability 8.0
+  explicit CudaBackend(int device = 0) : BasicBackend(cuda::CudaStream(device)) {}
+
+  /// @param stream of that device; must outlive the backend and its copies
+  CudaBackend(int device, cudaStream_t stream) : BasicBackend(cuda::CudaStream(device, stream)) {}
+
+  [[nodiscard]] cudaStream_t stream() const noexcept { return device().stream(); }
+};
+
+static_assert(Backend<CudaBackend>);
+static_assert(BackendWithMemory<CudaBackend>);
+
+}  // namespace zeroth

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <cuda_runtime.h>
+
+#include <zeroth/backend/cuda/kernel.hpp>
+#include <zeroth/error.hpp>
+
+namespace zeroth {
+
+/// A call of CUDA's that failed. The message names the call, what it was for, and CUDA's own name and number of the
+/// error.
+class CudaError : public Error {
+ public:
+  using Error::Error;
+};
+
+namespace cuda {
+
+/// The least compute capability that zeroth's kernels run on, as major * 10 + minor.
+inline constexpr int least_capability = 80;
+
+/// @throws CudaError if the code is not cudaSuccess
+inline void check(cudaError_t code, char const* call, std::string const& what) {
+  if (code == cudaSuccess) return;
+  cudaGetLastError();  // or a later call would report it again
+  throw CudaError(std::string(call) + " (" + what + "): " + cudaGetErrorString(code) + " (" + cudaGetErrorName(code) +
+                  ", " + std::to_string(static_cast<int>(code)) + ")");
+}
+
+/// Why that device cannot be used; empty if it can.
+[[nodiscard]] inline std::string why_unusable(int device) {
+  int devices = 0;
+  cudaError_t const code = cudaGetDeviceCount(&devices);
+  if (code != cudaSuccess) {
+    cudaGetLastError();
+    return std::string("there is no CUDA device: cudaGetDeviceCount says ") + cudaGetErrorString(code) + " (" +
+           cudaGetErrorName(code) + ", " + std::to_string(static_cast<int>(code)) + ")";
+  }
+  if (device < 0 || device >= devices)
+    return "there is no CUDA device " + std::to_string(device) + ", only " + std::to_string(devices) +
+           ", counted from 0";
+  int major = 0;
+  int minor = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute",
+        "compute capability");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "cudaDeviceGetAttribute",
+        "compute capability");
+  if (major * 10 + minor < least_capability)
+    return "CUDA device " + std::to_string(device) + " has compute capability " + std::to_string(major) + "." +
+           std::to_string(minor) + ", expected " + std::to_string(least_capability / 10) + "." +
+           std::to_string(least_capability % 10) + " or more";
+  return {};
+}
+
+/// Makes a device the calling thread's while it lives.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device) {
+    check(cudaGetDevice(&before_), "cudaGetDevice", "device " + std::to_string(device));
+    check(cudaSetDevice(device), "cudaSetDevice", "device " + std::to_string(device));
+  }
+  ~DeviceScope() { cudaSetDevice(before_); }
+  DeviceScope(DeviceScope const&) = delete;
+  DeviceScope& operator=(DeviceScope const&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
+/// Memory of a device, freed with its last owner; what is in it is not set.
+/// @throws CudaError; out of memory, it says how much was asked for and how much was free
+[[nodiscard]] inline std::shared_ptr<std::byte> allocate_device(int device, std::size_t bytes,
+                                                                std::string const& what) {
+  DeviceScope const scope(device);
+  void* memory = nullptr;
+  cudaError_t const code = cudaMalloc(&memory, bytes == 0 ? 1 : bytes);
+  if (code == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    std::size_t free = 0;
+    std::size_t total = 0;
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo", what);
+    throw CudaError("cudaMalloc (" + what + "): out of memory on device " + std::to_string(device) + ": asked for " +
+                    std::to_string(bytes) + " bytes, " + std::to_string(free) + " of " + std::to_string(total) +
+                    " are free");
+  }
+  check(code, "cudaMalloc", what);
+  return {static_cast<std::byte*>(memory), [device](std::byte* p) {
+            // Neither may throw here; after an error that took the context away, the memory is gone too.
+            int before = 0;
+            cudaGetDevice(&before);
+            cudaSetDevice(device);
+            cudaFree(p);
+            cudaSetDevice(before);
+          }};
+}
+
+/// A point in a stream's work, and the time between two.
+class Event {
+ public:
+  Event() { check(cudaEventCreate(&event_), "cudaEventCreate", "event"); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(Event const&) = delete;
+  Event& operator=(Event const&) = delete;
+
+  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord", "event"); }
+
+  /// Milliseconds from an earlier event's point to this one's, which is waited for.
+  [[nodiscard]] float milliseconds_since(Event const& earlier) const {
+    check(cudaEventSynchronize(event_), "cudaEventSynchronize", "event");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, earlier.event_, event_), "cudaEventElapsedTime", "event");
+    return milliseconds;
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+#if defined(__CUDACC__)
+
+namespace detail {
+
+template <unsigned phase, class Kernel>
+__device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shared& shared) {
+  kernel.template run<phase>(at, shared);
+  if constexpr (phase + 1 < Kernel::phases) {
+    __syncthreads();
+    run_phases<phase + 1>(kernel, at, shared);
+  }
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(block_threads) run_kernel(Kernel const kernel) {
+  __shared__ typename Kernel::Shared shared;
+  run_phases<0>(kernel, Place{threadIdx.x, blockIdx.x, gridDim.x}, shared);
+}
+
+}  // namespace detail
+
+#endif
+
+/// A device and a stream of its, the caller's or one of its own; copies share it. What BasicBackend runs on.
+class CudaStream {
+ public:
+  /// A stream of its own.
+  /// @throws CudaError if the device is not there or is too old
+  explicit CudaStream(int device) : device_(device) {
+    open();
+    DeviceScope const scope(device_);
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", "stream");
+    owner_ = std::shared_ptr<void>(nullptr, [stream = stream_](void*) { cudaStreamDestroy(stream); });
+  }
+
+  /// The caller's stream, which must outlive this object and its copies.
+  CudaStream(int device, cudaStream_t stream) : device_(device), stream_(stream) { open(); }
+
+#if defined(__CUDACC__)
+  template <class Kernel>
+  void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
+    static_assert(sizeof(Kernel) <= 4096, "a kernel's arguments take at most 4 KiB");
+    if (blocks > 0x7fffffffU) throw CudaError("launch (" + what + "): a grid of " + std::to_string(blocks) + " blocks");
+    DeviceScope const scope(device_);
+    detail::run_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, stream_>>>(kernel);
+    check(cudaGetLastError(), "kernel launch", what);
+  }
+#endif
+
+  [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& what) const {
+    std::shared_ptr<std::byte> memory = allocate_device(device_, bytes, what);
+    zero(memory.get(), bytes, what);
+    return memory;
+  }
+
+  void zero(void* memory, std::size_t bytes, std::string const& what) const {
+    DeviceScope const scope(device_);
+    check(cudaMemsetAsync(memory, 0, bytes, stream_), "cudaMemsetAsync", what);
+  }
+
+  /// Waits for the copy, and so for all that was queued before.
+  void transfer(void* to, void const* from, std::size_t bytes, std::string const& what) const {
+    transfer_async(to, from, bytes, what);
+    synchronize(what);
+  }
+  /// The host's memory must stay as it is until the stream is synchronised.
+  void transfer_async(void* to, void const* from, std::size_t bytes, std::string const& what) const {
+    DeviceScope const scope(device_);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync", what);
+  }
+
+  [[nodiscard]] static bool reaches(void const* memory) {
+    cudaPointerAttributes attributes{};
+    if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
+      cudaGetLastError();
+      return false;
+    }
+    return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  }
+
+  [[nodiscard]] std::uint64_t blocks_at_once() const noexcept {
+    return blocks_at_once_;
+  }
+
+  /// @throws CudaError also for what a kernel did wrong that ran before
+  void synchronize(std::string const& what) const {
+    DeviceScope const scope(device_);
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize", what);
+  }
+
+  [[nodiscard]] int device() const noexcept {
+    return device_;
+  }
+  [[nodiscard]] cudaStream_t stream() const noexcept {
+    return stream_;
+  }
+
+ private:
+  void open() {
+    std::string const why = why_unusable(device_);
+    if (!why.empty()) throw CudaError(why);
+    int processors = 0;
+    int threads = 0;
+    check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device_), "cudaDeviceGetAttribute",
+          "processors");
+    check(cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, device_), "cudaDeviceGetAttribute",
+          "threads");
+    blocks_at_once_ = static_cast<std::uint64_t>(processors) * (static_cast<std::uint64_t>(threads) / block_threads);
+  }
+
+  int device_;
+  cudaStream_t stream_ = nullptr;
+  std::shared_ptr<void> owner_;
+  std::uint64_t blocks_at_once_ = 0;
+};
+
+}  // namespace cuda
+}  // namespace zeroth
