@@ -98,7 +98,7 @@ void print_header(Journal const& journal) {
 }
 
 void print(StepRecord const& record) {
-  std::printf("%8llu  %-10s  %12.6g  %12.6g ", static_cast<unsigned long long>(record.step + 1), "step", record.loss,
+  std::printf("%8llu  %-10s  %12.6g  %12.6g ", static_cast<unsigned long long>(record.step) + 1, "step", record.loss,
               static_cast<double>(record.step_size));
   if (record.skipped()) std::printf("  skipped: %s", std::string(to_string(record.skip_reason)).c_str());
   for (float coefficient : record.coefficients) std::printf(" %13.6g", static_cast<double>(coefficient));
