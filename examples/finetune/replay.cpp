@@ -23,7 +23,8 @@ int run(ReplayModelOptions const& given) {
   std::string const source = given.journal.string();
   Journal const journal = read_journal(source);
   FinetuneOptions options = options_of(journal.header(), source);
-  static_cast<ModelOptions&>(options) = given;
+  options.model = given.model;
+  options.adapter = given.adapter;
   OpenMpExecutor executor{given.threads};
   options.threads = executor.concurrency();
   if (bool const wants_adapter = goes_on_with_an_adapter(journal.header()); wants_adapter == given.adapter.empty())
