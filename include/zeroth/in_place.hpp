@@ -69,9 +69,9 @@ class InPlaceWeights {
       ElementwisePass trial = rounded(update, index);
       std::span<std::byte const> const beside = rounding_.memory(index);
       if (trial.beside.data != nullptr) {
-        if (trial_bytes_ < beside.size()) trial_ = allocate_for(backend_, trial_bytes_ = beside.size());
-        transfer_for(backend_, trial_.get(), beside.data(), beside.size());
-        trial.beside.data = trial_.get();
+        if (trial_.bytes < beside.size()) trial_ = keep(beside.size());
+        transfer_for(backend_, trial_.memory.get(), beside.data(), beside.size());
+        trial.beside.data = trial_.memory.get();
       }
       return backend_.apply(parameters_[index], source, mask, noise_, trial);
     });
@@ -174,8 +174,7 @@ class InPlaceWeights {
   Lane at_{};
   std::vector<Kept> masks_kept_;
   std::vector<Kept> saved_;
-  std::size_t trial_bytes_ = 0;
-  std::shared_ptr<std::byte> trial_;  // what is beside one tensor, for a point that may not become the step
+  Kept trial_;  // what is beside one tensor, for a point that may not become the step
 };
 
 }  // namespace zeroth
