@@ -15,6 +15,7 @@
 #include <zeroth/sampler/rademacher.hpp>
 
 #include "catch.hpp"
+#include "matrix_and_norm.hpp"
 #include "objectives.hpp"
 #include "tensors.hpp"
 
@@ -45,15 +46,7 @@ Options options(double learning_rate, std::uint32_t samples = 1) {
   return {.epsilon = 1e-3, .learning_rate = learning_rate, .samples = samples, .seed = 3, .restore = Restore::exact};
 }
 
-struct Fixture {
-  zeroth_test::Tensors tensors;
-  Fixture() {
-    tensors.add("w", zeroth_test::normal_weights(300, 1));
-    tensors.add("norm", zeroth::Role::vector, zeroth_test::normal_weights(9, 2, 1.0F));
-  }
-  [[nodiscard]] zeroth::ParameterSet const& parameters() const { return tensors.parameters; }
-  [[nodiscard]] std::vector<std::uint32_t> bits() const { return zeroth_test::bits(tensors.all()); }
-};
+using Fixture = zeroth_test::MatrixAndNorm;
 
 TEST_CASE("ConservativeSgd is an update that only descends") {
   STATIC_REQUIRE(zeroth::Update<ConservativeSgd>);

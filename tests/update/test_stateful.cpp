@@ -17,6 +17,7 @@
 #include <zeroth/update/momentum.hpp>
 
 #include "catch.hpp"
+#include "matrix_and_norm.hpp"
 #include "objectives.hpp"
 #include "tensors.hpp"
 
@@ -129,15 +130,7 @@ TEST_CASE("a field out of range is refused by name") {
 
 using zeroth_test::loss;
 
-struct Fixture {
-  zeroth_test::Tensors tensors;
-  Fixture() {
-    tensors.add("w", zeroth_test::normal_weights(300, 1));
-    tensors.add("norm", zeroth::Role::vector, zeroth_test::normal_weights(9, 2, 1.0F));
-  }
-  [[nodiscard]] zeroth::ParameterSet const& parameters() const { return tensors.parameters; }
-  [[nodiscard]] std::vector<std::uint32_t> bits() const { return zeroth_test::bits(tensors.all()); }
-};
+using Fixture = zeroth_test::MatrixAndNorm;
 
 Options options(Restore restore = Restore::exact) {
   return {.epsilon = 1e-3,

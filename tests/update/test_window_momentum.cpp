@@ -10,6 +10,7 @@
 #include <zeroth/zeroth.hpp>
 
 #include "catch.hpp"
+#include "matrix_and_norm.hpp"
 #include "objectives.hpp"
 #include "tensors.hpp"
 
@@ -27,15 +28,7 @@ using zeroth_test::loss;
 
 constexpr int steps = 30;
 
-struct Fixture {
-  zeroth_test::Tensors tensors;
-  Fixture() {
-    tensors.add("w", zeroth_test::normal_weights(300, 1));
-    tensors.add("norm", zeroth::Role::vector, zeroth_test::normal_weights(9, 2, 1.0F));
-  }
-  [[nodiscard]] zeroth::ParameterSet const& parameters() const { return tensors.parameters; }
-  [[nodiscard]] std::vector<std::uint32_t> bits() const { return zeroth_test::bits(tensors.all()); }
-};
+using Fixture = zeroth_test::MatrixAndNorm;
 
 Options options(Restore restore = Restore::exact) {
   return {.epsilon = 1e-3,
