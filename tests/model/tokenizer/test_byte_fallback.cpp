@@ -55,6 +55,10 @@ TEST_CASE("a tokenizer.json is refused that could not tell the unknown token fro
   CHECK_THROWS_WITH(
       hugging_face_tokenizer_json(ByteFallbackTokenizer(data)),
       contains_text("expected one token with the text of the unknown token, \"<unk>\", found tokens 0 and 5"));
+  data = small_data();
+  data.tokens[0] = "";
+  CHECK_THROWS_WITH(hugging_face_tokenizer_json(ByteFallbackTokenizer(data)),
+                    contains_text("expected an unknown token with a text, found none in token 0"));
 }
 
 TEST_CASE("byte fallback tokenizer puts a space where its rule says") {

@@ -112,6 +112,8 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   CHECK_THAT(refusal(message(number(3, 4))), contains_text("model_type: expected 1 (unigram) or 2 (BPE), found 4"));
   CHECK_THAT(refusal(message("", number(5, 0))), contains_text("escape_whitespaces: expected true"));
   CHECK_THAT(refusal("\x0A\x02\x18\x07"), contains_text("pieces.type: expected 1 to 6, found 7"));
+  // One of type 2 and of no text; SentencePiece takes none either.
+  CHECK_THAT(refusal("\x0A\x02\x18\x02"), contains_text("pieces[0].piece: expected a text, found none"));
   CHECK_THAT(refusal("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), contains_text("truncated bytes"));
   CHECK_THAT(refusal("\x0A\xFF\xFF\xFF\xFF\x0F"), contains_text("truncated bytes"));
   const GoldenSentencePiece golden;

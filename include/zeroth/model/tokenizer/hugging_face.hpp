@@ -207,11 +207,15 @@ inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenize
   return out + "\n}\n";
 }
 
-/// The same of a tokenizer with byte fallback. Throws InvalidArgument if a later token has the unknown token's text:
-/// the file names that one by its text alone.
+/// The same of a tokenizer with byte fallback. Throws InvalidArgument if the unknown token has no text or a later token
+/// has the same: the file names it by its text alone.
 inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& tokenizer) {
   if (const auto unknown = tokenizer.unknown()) {
     const std::string_view text = tokenizer.token_text(*unknown);
+    if (text.empty()) {
+      throw InvalidArgument("tokenizer.json: expected an unknown token with a text, found none in token " +
+                            std::to_string(*unknown));
+    }
     if (const auto found = tokenizer.find_token(text); found != unknown) {
       throw InvalidArgument("tokenizer.json: expected one token with the text of the unknown token, " +
                             detail::quoted_token(text) + ", found tokens " + std::to_string(*unknown) + " and " +

@@ -221,7 +221,13 @@ inline SentencePieceModel parse_sentencepiece_model(std::string_view bytes, cons
   try {
     detail::ProtoReader reader(bytes);
     while (reader.next()) {
-      if (reader.field == 1) model.pieces.push_back(detail::parse_sentencepiece(reader.text));
+      if (reader.field == 1) {
+        model.pieces.push_back(detail::parse_sentencepiece(reader.text));
+        if (model.pieces.back().text.empty()) {
+          throw InvalidFile("pieces[" + std::to_string(model.pieces.size() - 1) +
+                            "].piece: expected a text, found none");
+        }
+      }
       if (reader.field == 2) detail::parse_sentencepiece_trainer(reader.text, model, bos, eos, padding);
       if (reader.field == 3) detail::parse_sentencepiece_normalizer(reader.text, model);
     }
