@@ -76,6 +76,14 @@ TEST_CASE("unused pieces of a unigram model stay out of a tokenizer.json, or are
   model.padding.reset();
   model.pieces.push_back({"low", 0, TokenType::normal});
   CHECK_THROWS_WITH(hugging_face_tokenizer_json(SentencePieceTokenizer(model)), contains_text(refused));
+
+  model.pieces = {{"<unk>", 0, TokenType::unknown}, {"The", 0, TokenType::unused}};
+  model.byte_fallback = false;
+  model.bos.reset();
+  model.eos.reset();
+  CHECK_THROWS_WITH(
+      hugging_face_tokenizer_json(SentencePieceTokenizer(model)),
+      contains_text("expected a unigram model with a piece of the type normal or user-defined, found none"));
 }
 
 TEST_CASE("sentencepiece tokenizer tells what it is made of and decodes") {

@@ -3,6 +3,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -178,7 +179,8 @@ inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& mode
 }
 
 /// The pieces that a tokenizer.json of a unigram model has: all but unused ones at the end, such as the names of rows
-/// that pad a model. Throws InvalidArgument for another unused piece, which Hugging Face would find in a text.
+/// that pad a model. Throws InvalidArgument for another unused piece, which Hugging Face would find in a text, and if
+/// no piece is left that a text can have.
 inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& model) {
   std::size_t count = model.pieces.size();
   const auto is_special = [&](std::size_t i) {
@@ -191,14 +193,21 @@ inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& mode
     throw InvalidArgument("tokenizer.json: expected a unigram model without pieces of the type unused, found pieces[" +
                           std::to_string(i) + "], " + quoted_token(model.pieces[i].text));
   }
-  return std::span(model.pieces).first(count);
+  const std::span<const SentencePiece> used = std::span(model.pieces).first(count);
+  if (std::none_of(used.begin(), used.end(), [](const SentencePiece& piece) {
+        return piece.type == TokenType::normal || piece.type == TokenType::user_defined;
+      })) {
+    throw InvalidArgument(
+        "tokenizer.json: expected a unigram model with a piece of the type normal or user-defined, found none");
+  }
+  return used;
 }
 
 }  // namespace detail
 
 /// Text of the `tokenizer.json` from which Hugging Face makes a like tokenizer. Its normalisation works on grapheme
 /// clusters, the library's on code points; texts in which that matters are rare. Throws InvalidArgument for what it
-/// cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others after it.
+/// cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others after it or none beside it.
 inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tokenizer) {
   const SentencePieceModel& model = tokenizer.model();
   if (model.whitespace_as_suffix) {
