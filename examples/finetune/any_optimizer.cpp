@@ -97,6 +97,7 @@ class BuiltOptimizer final : public AnyOptimizer {
   [[nodiscard]] JournalHeader journal_header(std::vector<JournalField> notes) const override {
     return make_journal_header(optimizer_, std::move(notes));
   }
+  void replay(StepRecord const& record) override { optimizer_.replay(record); }
   void replay(Journal const& journal, ReplayOptions const& options) override {
     zeroth::replay(journal, optimizer_, options);
   }

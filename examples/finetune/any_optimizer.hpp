@@ -36,6 +36,9 @@ class AnyOptimizer {
   /// See make_journal_header.
   [[nodiscard]] virtual JournalHeader journal_header(std::vector<JournalField> notes) const = 0;
 
+  /// Does a step again.
+  virtual void replay(StepRecord const& record) = 0;
+
   /// See zeroth::replay.
   virtual void replay(Journal const& journal, ReplayOptions const& options) = 0;
 };

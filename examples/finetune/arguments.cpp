@@ -142,6 +142,8 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   command.add_flag("--overwrite", options.overwrite, "replace an earlier run in DIR");
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
              "form of the tuned model; default safetensors, or no model beside an adapter");
+  add_choice(command, "--save-step", options.save_step, std::array{SaveStep::last, SaveStep::best},
+             "which step's model or adapter is saved: the last, or the best on the --validation-examples");
 
   add_method(command, options);
   add_lora(command, options);
@@ -178,11 +180,19 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
       ->transform(whole_number<std::uint64_t>(1))
       ->capture_default_str();
   command
+      .add_option("--validation-examples", options.validation_examples,
+                  "examples that are taken from the training examples, by the seed, to find the best step with; they "
+                  "are evaluated as often as the held-out ones")
+      ->type_name("N")
+      ->transform(whole_number<std::uint64_t>(0))
+      ->capture_default_str();
+  command
       .add_option("--eval-every", options.evaluate_every,
                   "steps between evaluations; 0: before and after alone; default a tenth of the steps, at least 100")
       ->type_name("N")
       ->transform(whole_number<std::uint64_t>(0));
-  add_seed(command, options, "seed of the noise, the batches and the choice of training examples and shots");
+  add_seed(command, options,
+           "seed of the noise, the batches and the choice of training and validation examples and shots");
   return command;
 }
 
@@ -338,6 +348,8 @@ void check(FinetuneOptions const& options) {
   if (options.batch_size % options.micro_batches != 0)
     throw InvalidArgument("--micro-batches: expected a divisor of the batch size, " +
                           std::to_string(options.batch_size) + ", found " + std::to_string(options.micro_batches));
+  if (options.save_step == SaveStep::best && options.validation_examples == 0)
+    throw InvalidArgument("--save-step best: expected --validation-examples beside it, found none");
 }
 
 /// What is wrong with the words that CLI11 could not use: a word that it does not know comes before what is missing.

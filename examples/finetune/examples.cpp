@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include <zeroth/error.hpp>
@@ -46,11 +47,25 @@ std::uint32_t longest_sequence(TaskOptions const& options, LanguageModel const& 
   return options.max_tokens.value_or(std::min(usual, context));
 }
 
-std::vector<TextExample> choose_training_examples(TaskData const& data, std::uint64_t count, std::uint64_t seed) {
+TrainingChoice choose_training_examples(TaskData const& data, std::uint64_t count, std::uint64_t validation,
+                                        std::uint64_t seed) {
   std::vector<std::uint32_t> const order =
       permutation(seed, training_epoch, static_cast<std::uint32_t>(data.train.size()));
-  std::vector<TextExample> chosen;
-  for (std::size_t i = 0; i < std::min<std::uint64_t>(count, order.size()); ++i) chosen.push_back(data.train[order[i]]);
+  if (validation != 0 && validation >= order.size())
+    throw InvalidArgument("--validation-examples: expected fewer than there are training examples, " +
+                          std::to_string(order.size()) + ", found " + std::to_string(validation));
+  // From the end of the order, so that those to train on are the ones of a run without validation.
+  auto const [others, last] =
+      std::pair(std::span(order).first(order.size() - validation), std::span(order).last(validation));
+  TrainingChoice chosen;
+  std::unordered_set<std::string> left_out;
+  for (std::uint32_t i : last) {
+    chosen.validation.push_back(data.train[i]);
+    left_out.insert(identity_of(data.train[i]));
+  }
+  for (std::uint32_t i : others)
+    if (chosen.train.size() < count && !left_out.contains(identity_of(data.train[i])))
+      chosen.train.push_back(data.train[i]);
   return chosen;
 }
 

@@ -17,9 +17,25 @@ namespace zeroth::cli {
 /// @throws InvalidArgument if --max-tokens is beyond the model's context.
 [[nodiscard]] std::uint32_t longest_sequence(TaskOptions const& options, LanguageModel const& model);
 
-/// `count` of the training examples, or all if there are fewer; which ones and in which order depends on the seed.
-[[nodiscard]] std::vector<TextExample> choose_training_examples(TaskData const& data, std::uint64_t count,
-                                                                std::uint64_t seed);
+/// The examples of a run as tokens.
+struct RunExamples {
+  EncodedExamples train;
+  EncodedExamples validation;  ///< for choosing the best step; may be none
+  EncodedExamples held_out;
+};
+
+/// What of the training examples a run trains on, and what it chooses its best step by.
+struct TrainingChoice {
+  std::vector<TextExample> train;
+  std::vector<TextExample> validation;
+};
+
+/// Chooses `validation` examples and, of the others, `count` to train on, or all if there are fewer; which ones and in
+/// which order depends on the seed. An example with prompt and candidates of a validation one is not trained on. Where
+/// there are enough others, those trained on are the same for any `validation`.
+/// @throws InvalidArgument if so many for validation leave none to train on.
+[[nodiscard]] TrainingChoice choose_training_examples(TaskData const& data, std::uint64_t count,
+                                                      std::uint64_t validation, std::uint64_t seed);
 
 /// The first `count` held-out examples, or all if there are fewer: the same ones for every run.
 [[nodiscard]] std::span<TextExample const> choose_held_out_examples(TaskData const& data, std::uint64_t count);

@@ -10,9 +10,11 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
+#include <zeroth/journal_file.hpp>
 #include <zeroth/model/format/json_file.hpp>
 
 #include "adapter.hpp"
+#include "any_optimizer.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "examples.hpp"
@@ -65,13 +67,44 @@ bool is_finished(RunDirectory const& out) {
 
 RunExamples encode_task(Task const& task, TaskData& data, FinetuneOptions const& options, LanguageModel const& model) {
   std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);
-  std::vector<TextExample> const train = choose_training_examples(data, options.train_examples, options.seed);
-  if (train.empty())
+  TrainingChoice const chosen =
+      choose_training_examples(data, options.train_examples, options.validation_examples, options.seed);
+  if (chosen.train.empty())
     throw InvalidFile(options.data.string() + ": expected at least one training example that is not held out" +
                       (options.shots > 0 ? " or shown" : "") + ", found none");
   EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), *options.max_tokens);
-  return {encode(train, rules, model.tokenizer),
-          encode(choose_held_out_examples(data, options.evaluation_examples), rules, model.tokenizer)};
+  RunExamples examples;
+  examples.train = encode(chosen.train, rules, model.tokenizer);
+  if (!chosen.validation.empty()) examples.validation = encode(chosen.validation, rules, model.tokenizer);
+  examples.held_out = encode(choose_held_out_examples(data, options.evaluation_examples), rules, model.tokenizer);
+  return examples;
+}
+
+/// "10 training, 5 validation and 3 held-out examples".
+std::string counts_of(RunExamples const& examples) {
+  std::string const validation = examples.validation.examples.empty()
+                                     ? ""
+                                     : ", " + std::to_string(examples.validation.examples.size()) + " validation";
+  return std::to_string(examples.train.examples.size()) + " training" + validation + " and " +
+         std::to_string(examples.held_out.examples.size()) + " held-out examples";
+}
+
+/// Makes the model that of an earlier step: the journal's steps on the base weights, which are read anew, so that no
+/// second model is in memory.
+void go_back(std::optional<LanguageModel>& model, std::uint64_t step, FinetuneOptions& options,
+             std::string const& journal) {
+  model.reset();
+  make_adapter(model.emplace(options, options.dtype), options);
+  OpenMpExecutor executor(options.threads);
+  make_optimizer(options, model->tuned(), executor)->replay(read_journal(journal), {.until = step, .source = journal});
+}
+
+/// Saves what was tuned.
+void save(LanguageModel const& model, FinetuneOptions const& options, RunDirectory const& out) {
+  if (model.adapter)
+    save_adapter(model, out.adapter());
+  else
+    save_model(model, *options.save, std::nullopt, out.model());
 }
 
 }  // namespace
@@ -88,55 +121,62 @@ int run(FinetuneOptions const& given) {
     return 0;
   }
   TaskData data = load_task(task, options.data);
-  LanguageModel model(options, options.dtype);
-  make_adapter(model, options);
-  options.max_tokens = longest_sequence(options, model);
-  RunExamples const examples = encode_task(task, data, options, model);
-  out.check_space(model.adapter_bytes() + (options.save ? saved_bytes(model, *options.save) : 0));
+  std::optional<LanguageModel> model(std::in_place, options, options.dtype);
+  make_adapter(*model, options);
+  options.max_tokens = longest_sequence(options, *model);
+  RunExamples const examples = encode_task(task, data, options, *model);
+  out.check_space(model->adapter_bytes() + (options.save ? saved_bytes(*model, *options.save) : 0));
 
   catch_interrupts();
   if (!goes_on) {
     out.begin();
     write_options(out.options(), options);
   }
-  FinetuneRun run(options, out, model, task, examples);
+  Progress progress(*options.steps);
+  std::optional<FinetuneRun> run(std::in_place, options, out, *model, task, examples, progress);
   if (goes_on) {
     out.begin();
     out.remove_parts();
   }
-  run.progress().message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
-                         std::string(to_string(options.method)) + ": " +
-                         std::to_string(examples.train.examples.size()) + " training and " +
-                         std::to_string(examples.held_out.examples.size()) + " held-out examples, " +
-                         std::to_string(*options.steps) + " steps");
-  if (model.adapter) run.progress().message(adapter_summary(model));
-  if (!data.split.empty()) run.progress().message(data.split);
-  if (!run.evaluate_before()) {
-    run.progress().message("interrupted before the first step: nothing is saved");
+  progress.message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
+                   std::string(to_string(options.method)) + ": " + counts_of(examples) + ", " +
+                   std::to_string(*options.steps) + " steps");
+  if (model->adapter) progress.message(adapter_summary(*model));
+  if (!data.split.empty()) progress.message(data.split);
+  if (!run->evaluate_before()) {
+    progress.message("interrupted before the first step: nothing is saved");
     return interrupted_exit_code;
   }
-  run.train();
-  RunResult const& result = run.result();
-  if (result.interrupted)
-    run.progress().message("interrupted after step " + std::to_string(result.steps) +
-                           ": saving and evaluating the model; a second Ctrl-C aborts");
+  run->train();
+  bool const saves_best = options.save_step == SaveStep::best;
+  if (run->result().interrupted)
+    progress.message("interrupted after step " + std::to_string(run->result().steps) + ": " +
+                     (saves_best ? "evaluating and saving" : "saving and evaluating") +
+                     " the model; a second Ctrl-C aborts");
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
-  bool const adapted = model.adapter.has_value();
-  if (adapted)
-    save_adapter(model, out.adapter());
-  else
-    save_model(model, *options.save, std::nullopt, out.model());
-  run.evaluate_after();
+  if (!saves_best) save(*model, options, out);
+  run->evaluate_after();
+  RunResult const result = run->result();
+  run.reset();
+  if (result.best)
+    progress.message("best on the validation examples: step " + std::to_string(result.best->validation.step) + ", " +
+                     summary_of(result.best->validation, task.metric));
+  if (saves_best) {
+    if (saved_step(options, result) != result.steps)
+      go_back(model, saved_step(options, result), options, out.journal().string());
+    save(*model, options, out);
+  }
+  bool const adapted = model->adapter.has_value();
   if (adapted && options.save) {
-    model.merge_adapter();
-    save_model(model, *options.save, std::nullopt, out.model());
+    model->merge_adapter();
+    save_model(*model, *options.save, std::nullopt, out.model());
   }
   if (!adapted) RunDirectory::remove_stale(out.adapter());
   if (!options.save) RunDirectory::remove_stale(out.model());
-  write_summary(out.summary(), options, task, data.split, model, examples.train, examples.held_out, result);
-  run.progress().message("saved in " + (adapted ? out.adapter() : out.model()).string() +
-                         (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
-  std::printf("%s\n", summary_of(*result.before, *result.after, task.metric).c_str());
+  write_summary(out.summary(), options, task, data.split, *model, examples, result);
+  progress.message("saved in " + (adapted ? out.adapter() : out.model()).string() +
+                   (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
+  std::printf("%s\n", summary_of(*result.before, evaluation_of_saved(options, result), task.metric).c_str());
   return result.interrupted ? interrupted_exit_code : 0;
 }
 

@@ -52,7 +52,7 @@ StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, do
 }  // namespace
 
 FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model,
-                         Task const& task, RunExamples const& examples)
+                         Task const& task, RunExamples const& examples, Progress& progress)
     : options_(options),
       task_(task),
       examples_(examples),
@@ -61,7 +61,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, Lang
       scorer_(decoder_, task.scoring),
       optimizer_(make_optimizer(options, model.tuned(), executor_)),
       log_(out, optimizer_->journal_header(notes(model))),
-      progress_(*options.steps) {
+      progress_(progress) {
   result_.tuned_weights = model.tuned().weights();
   result_.adapter_bytes = model.adapter_bytes();
   if (!log_.found().empty()) go_on();
@@ -71,6 +71,8 @@ std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
   std::vector<JournalField> notes = option_notes(options_);
   notes.push_back(form_note(model));
   notes.push_back({"training examples", hexadecimal(hash_of(examples_.train))});
+  if (!examples_.validation.examples.empty())
+    notes.push_back({"validation examples", hexadecimal(hash_of(examples_.validation))});
   notes.push_back({"held-out examples", hexadecimal(hash_of(examples_.held_out))});
   return notes;
 }
@@ -80,26 +82,24 @@ void FinetuneRun::go_on() {
   std::vector<JournalEntry> const& entries = log_.journal().entries();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (auto const* const step = std::get_if<StepRecord>(&entries[i])) {
+      optimizer_->replay(*step);
       count(*step, std::get<StepMetrics>(log_.found()[i].metrics).seconds);
     } else {
-      auto const& evaluation = std::get<EvaluationMetrics>(log_.found()[i].metrics);
-      (result_.before ? result_.after : result_.before) = evaluation;
-      evaluated_step_ = evaluation.step;
+      note(std::get<EvaluationMetrics>(log_.found()[i].metrics));
     }
   }
-  optimizer_->replay(log_.journal(), {.source = options_.out.string() + "/journal"});
   result_.optimizer_bytes = optimizer_->bytes();
   progress_.message("going on after step " + std::to_string(result_.steps) + ", to which the journal led in " +
                     human_duration(seconds_since(start)));
 }
 
 bool FinetuneRun::evaluate_before() {
-  return result_.before || evaluate_now(/*interruptible=*/true);
+  return result_.steps != 0 || evaluate_now(/*interruptible=*/true);
 }
 
 void FinetuneRun::train() {
   for (;;) {
-    if (is_due() && evaluated_step_ != result_.steps) evaluate_now(/*interruptible=*/result_.steps != *options_.steps);
+    if (is_due()) evaluate_now(/*interruptible=*/result_.steps != *options_.steps);
     if (result_.steps == *options_.steps || interrupted()) break;
     Clock::time_point const start = Clock::now();
     StepReport const report =
@@ -110,7 +110,7 @@ void FinetuneRun::train() {
 }
 
 void FinetuneRun::evaluate_after() {
-  if (evaluated_step_ != result_.steps) evaluate_now(/*interruptible=*/false);
+  evaluate_now(/*interruptible=*/false);
   if (!result_.after) result_.after = result_.before;
 }
 
@@ -149,24 +149,39 @@ bool FinetuneRun::is_due() const {
   return result_.steps != 0 && *options_.evaluate_every != 0 && result_.steps % *options_.evaluate_every == 0;
 }
 
-/// Returns whether the evaluation came to its end.
+/// Evaluates on all sets, unless that was done at this step. Returns whether that came to its end.
 bool FinetuneRun::evaluate_now(bool interruptible) {
+  // Held-out examples come first: note() goes by it.
+  return evaluate_on(EvaluationSet::held_out, interruptible) &&
+         (examples_.validation.examples.empty() || evaluate_on(EvaluationSet::validation, interruptible));
+}
+
+bool FinetuneRun::evaluate_on(EvaluationSet set, bool interruptible) {
+  if (evaluated_step_[static_cast<std::size_t>(set)] == result_.steps) return true;
   Clock::time_point const start = Clock::now();
-  EncodedExamples const& examples = examples_.held_out;
+  EncodedExamples const& examples = set == EvaluationSet::held_out ? examples_.held_out : examples_.validation;
   std::optional<EvaluationResult> const evaluation = evaluate(decoder_, examples, task_, [&](std::size_t done) {
     progress_.evaluation(done, examples.examples.size());
     return !interruptible || !interrupted();
   });
   if (!evaluation) return false;
-  EvaluationMetrics const metrics{result_.steps, evaluation->accuracy, evaluation->metric, evaluation->loss,
-                                  examples.examples.size()};
-  (result_.before ? result_.after : result_.before) = metrics;
-  evaluated_step_ = metrics.step;
+  EvaluationMetrics const metrics{result_.steps,    evaluation->accuracy,     evaluation->metric,
+                                  evaluation->loss, examples.examples.size(), set};
   log_.write(metrics, task_.metric);
+  note(metrics);
   progress_.message("step " + std::to_string(metrics.step) + ": " + summary_of(metrics, task_.metric) + " on " +
-                    std::to_string(metrics.examples) + " held-out examples (" + human_duration(seconds_since(start)) +
-                    ")");
+                    std::to_string(metrics.examples) + " " + std::string(to_string(set)) + " examples (" +
+                    human_duration(seconds_since(start)) + ")");
   return true;
+}
+
+/// Takes in an evaluation that the journal has.
+void FinetuneRun::note(EvaluationMetrics const& evaluation) {
+  evaluated_step_[static_cast<std::size_t>(evaluation.set)] = evaluation.step;
+  if (evaluation.set == EvaluationSet::held_out)
+    (result_.before ? result_.after : result_.before) = evaluation;
+  else if (best_validation(log_.journal())->step == evaluation.step)
+    result_.best = {evaluation, result_.after ? *result_.after : *result_.before};
 }
 
 }  // namespace zeroth::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,7 +15,7 @@
 #include <zeroth/step_report.hpp>
 
 #include "any_optimizer.hpp"
-#include "encoding.hpp"
+#include "examples.hpp"
 #include "language_model.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
@@ -26,12 +27,6 @@
 
 namespace zeroth::cli {
 
-/// The examples of a run as tokens.
-struct RunExamples {
-  EncodedExamples train;
-  EncodedExamples held_out;
-};
-
 /// One run: what is the same for all methods, and the loop over the steps.
 class FinetuneRun {
  public:
@@ -39,9 +34,10 @@ class FinetuneRun {
   /// @param options complete: no default left open
   /// @throws InvalidFile if the log is of another run, model or data
   FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model, Task const& task,
-              RunExamples const& examples);
+              RunExamples const& examples, Progress& progress);
 
-  /// Evaluates before the first step, unless that was done already. Returns whether the run is to go on.
+  /// Evaluates before the first step, unless that was done already or is long past. Returns whether the run is to go
+  /// on.
   bool evaluate_before();
 
   /// Takes the steps that are left, or those until an interrupt.
@@ -51,7 +47,6 @@ class FinetuneRun {
   void evaluate_after();
 
   [[nodiscard]] RunResult const& result() const noexcept { return result_; }
-  Progress& progress() { return progress_; }
 
  private:
   [[nodiscard]] std::vector<JournalField> notes(LanguageModel const& model) const;
@@ -61,6 +56,8 @@ class FinetuneRun {
   void count(StepRecord const& record, double seconds);
   [[nodiscard]] bool is_due() const;
   bool evaluate_now(bool interruptible);
+  bool evaluate_on(EvaluationSet set, bool interruptible);
+  void note(EvaluationMetrics const& evaluation);
 
   FinetuneOptions const& options_;
   Task const& task_;
@@ -72,8 +69,8 @@ class FinetuneRun {
   std::vector<model::Example> batch_;
   RunResult result_;
   RunLog log_;
-  Progress progress_;
-  std::optional<std::uint64_t> evaluated_step_;
+  Progress& progress_;
+  std::array<std::optional<std::uint64_t>, 2> evaluated_step_;  ///< of each EvaluationSet
 };
 
 }  // namespace zeroth::cli

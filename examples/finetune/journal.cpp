@@ -14,6 +14,7 @@
 #include <zeroth/number_text.hpp>
 
 #include "commands.hpp"
+#include "metrics.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -51,7 +52,7 @@ Json to_json(StepRecord const& record) {
 }
 
 Json to_json(EvaluationRecord const& record) {
-  return {{"type", record.set == EvaluationSet::held_out ? "evaluation" : "validation"},
+  return {{"type", type_of(record.set)},
           {"step", record.step},
           {"score", record.score},
           {"loss", record.loss},

@@ -34,9 +34,15 @@ std::variant<StepMetrics, EvaluationMetrics> read_line(model::JsonValue const& l
     metrics.seconds = line.get<double>("seconds");
     return metrics;
   }
-  if (!line.has("type", "evaluation")) throw line.mismatch("a step or an evaluation");
-  return EvaluationMetrics{step, line.find<double>("accuracy"), number_or_nan(line, "metric"),
-                           number_or_nan(line, "loss"), line.get<std::uint64_t>("examples")};
+  for (EvaluationSet set : {EvaluationSet::held_out, EvaluationSet::validation})
+    if (line.has("type", type_of(set)))
+      return EvaluationMetrics{step,
+                               line.find<double>("accuracy"),
+                               number_or_nan(line, "metric"),
+                               number_or_nan(line, "loss"),
+                               line.get<std::uint64_t>("examples"),
+                               set};
+  throw line.mismatch("a step, an evaluation or a validation");
 }
 
 }  // namespace
@@ -73,7 +79,7 @@ void MetricsFile::write(StepMetrics const& metrics) {
 }
 
 void MetricsFile::write(EvaluationMetrics const& metrics) {
-  file_.append(Json{{"type", "evaluation"},
+  file_.append(Json{{"type", type_of(metrics.set)},
                     {"step", metrics.step},
                     {"accuracy", or_null(metrics.accuracy)},
                     {"metric", metrics.metric},

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include <zeroth/journal/evaluation_record.hpp>
+
 #include "output.hpp"
 
 namespace zeroth::cli {
@@ -27,6 +29,11 @@ struct StepMetrics {
   std::string_view skipped;  ///< why the weights were not updated; empty: they were
 };
 
+/// What metrics.jsonl and `zeroth journal --json` call an evaluation on these examples.
+[[nodiscard]] constexpr std::string_view type_of(EvaluationSet set) noexcept {
+  return set == EvaluationSet::held_out ? "evaluation" : "validation";
+}
+
 /// One evaluation.
 struct EvaluationMetrics {
   std::uint64_t step = 0;          ///< how many steps were done before
@@ -34,6 +41,7 @@ struct EvaluationMetrics {
   double metric = 0;               ///< what the task is judged by
   double loss = 0;
   std::uint64_t examples = 0;
+  EvaluationSet set = EvaluationSet::held_out;
 };
 
 /// Writes metrics.jsonl, a JSON object a line, as the run goes.

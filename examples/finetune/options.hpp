@@ -20,6 +20,9 @@ namespace zeroth::cli {
 /// Form of the tuned model on disk.
 enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
 
+/// Of which step the model is that a run saves.
+enum class SaveStep : std::uint8_t { last, best };
+
 /// Which operations the transformer runs on: vector code of zeroth's own, or Eigen.
 enum class DecoderBackend : std::uint8_t { cpu, eigen };
 
@@ -41,6 +44,16 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
       return "gguf";
     case SaveFormat::both:
       return "both";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(SaveStep step) noexcept {
+  switch (step) {
+    case SaveStep::last:
+      return "last";
+    case SaveStep::best:
+      return "best";
   }
   return "unknown";
 }
@@ -94,8 +107,10 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::uint32_t batch_size = 16;
   std::uint32_t micro_batches = 1;
   std::uint64_t train_examples = 1000;
+  std::uint64_t validation_examples = 0;  ///< of the training split, for choosing the best step; 0: it is not chosen
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
   std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
+  SaveStep save_step = SaveStep::last;          ///< best: needs validation examples
   bool overwrite = false;
   std::filesystem::path resume;  ///< folder of the run to go on with; empty: a new run
 

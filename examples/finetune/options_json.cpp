@@ -52,6 +52,7 @@ void for_each_option(Options& options, Field const& field) {
   field("batch_size", options.batch_size, steps);
   field("micro_batches", options.micro_batches, steps);
   field("train_examples", options.train_examples, steps);
+  field("validation_examples", options.validation_examples, steps);
   field("eval_every", options.evaluate_every, steps);
   field("eval_examples", options.evaluation_examples, steps);
   field("shots", options.shots, steps);
@@ -74,6 +75,7 @@ void for_each_option(Options& options, Field const& field) {
   field("lora_alpha", options.lora_alpha, steps);
   field("lora_targets", options.lora_targets, steps);
   field("save", options.save, around);
+  field("save_step", options.save_step, around);
 }
 
 template <class T>

@@ -19,7 +19,8 @@ bool belong_together(MetricsLine const& line, JournalEntry const& entry) {
     return record != nullptr && step->step == record->step + 1;
   }
   auto const* const record = std::get_if<EvaluationRecord>(&entry);
-  return record != nullptr && std::get<EvaluationMetrics>(line.metrics).step == record->step;
+  auto const& evaluation = std::get<EvaluationMetrics>(line.metrics);
+  return record != nullptr && evaluation.step == record->step && evaluation.set == record->set;
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ void RunLog::write(EvaluationMetrics const& evaluation, Metric const& metric) {
   metrics_.write(evaluation);
   bool const lower_is_better = metric.kind == Metric::Kind::loss;
   journal_.append(EvaluationRecord{.step = evaluation.step,
-                                   .set = EvaluationSet::held_out,
+                                   .set = evaluation.set,
                                    .score = lower_is_better ? -evaluation.metric : evaluation.metric,
                                    .loss = evaluation.loss,
                                    .examples = evaluation.examples});

@@ -59,6 +59,17 @@ Json mean(double value, std::uint64_t count) {
   return count == 0 ? Json(nullptr) : Json(value / static_cast<double>(count));
 }
 
+Json to_json(std::optional<BestStep> const& best) {
+  if (!best) return nullptr;
+  return {{"step", best->validation.step},
+          {"validation_accuracy", or_null(best->validation.accuracy)},
+          {"validation_metric", best->validation.metric},
+          {"validation_loss", best->validation.loss},
+          {"accuracy", or_null(best->held_out.accuracy)},
+          {"metric", best->held_out.metric},
+          {"loss", best->held_out.loss}};
+}
+
 std::uint64_t stored_bytes(ModelSource const& source) {
   std::uint64_t bytes = 0;
   for (StoredTensor const& tensor : source.tensors()) bytes += tensor.bytes;
@@ -67,9 +78,17 @@ std::uint64_t stored_bytes(ModelSource const& source) {
 
 }  // namespace
 
+std::uint64_t saved_step(FinetuneOptions const& options, RunResult const& result) {
+  return evaluation_of_saved(options, result).step;
+}
+
+EvaluationMetrics const& evaluation_of_saved(FinetuneOptions const& options, RunResult const& result) {
+  return options.save_step == SaveStep::best ? result.best->held_out : *result.after;
+}
+
 void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, Task const& task,
-                   std::string const& split, LanguageModel const& model, EncodedExamples const& train,
-                   EncodedExamples const& held_out, RunResult const& result) {
+                   std::string const& split, LanguageModel const& model, RunExamples const& examples,
+                   RunResult const& result) {
   ParameterSet const& parameters = model.weights.parameters();
   Json const summary{
       {"accuracy_before", or_null(result.before->accuracy)},
@@ -91,9 +110,12 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"adapter_bytes", options.tunes_adapter() ? Json(result.adapter_bytes) : Json(nullptr)},
       {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(result.tuned_weights),
                             result.steps - result.skipped_steps)},
-      {"train_examples", train.examples.size()},
-      {"evaluation_examples", held_out.examples.size()},
-      {"examples_truncated", train.truncated + held_out.truncated},
+      {"best", to_json(result.best)},
+      {"saved_step", saved_step(options, result)},
+      {"train_examples", examples.train.examples.size()},
+      {"validation_examples", examples.validation.examples.size()},
+      {"evaluation_examples", examples.held_out.examples.size()},
+      {"examples_truncated", examples.train.truncated + examples.validation.truncated + examples.held_out.truncated},
       {"split", split.empty() ? Json(nullptr) : Json(split)},
       {"model", {{"path", model.source.path()}, {"bytes", stored_bytes(model.source)}}},
       {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},

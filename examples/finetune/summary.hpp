@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "encoding.hpp"
+#include "examples.hpp"
 #include "language_model.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
@@ -14,10 +14,17 @@
 
 namespace zeroth::cli {
 
+/// The step that did best on the validation examples, see best_validation.
+struct BestStep {
+  EvaluationMetrics validation;
+  EvaluationMetrics held_out;
+};
+
 /// What a run came to.
 struct RunResult {
   std::optional<EvaluationMetrics> before;
-  std::optional<EvaluationMetrics> after;  ///< the last evaluation
+  std::optional<EvaluationMetrics> after;  ///< the last evaluation on held-out examples
+  std::optional<BestStep> best;            ///< so far; none without validation examples
   std::uint64_t steps = 0;                 ///< done, the skipped ones included
   std::uint64_t skipped_steps = 0;
   std::uint64_t tuned_weights = 0;    ///< of the model, or of its adapter
@@ -28,11 +35,17 @@ struct RunResult {
   bool interrupted = false;
 };
 
+/// The step whose model is saved.
+[[nodiscard]] std::uint64_t saved_step(FinetuneOptions const& options, RunResult const& result);
+
+/// The model that is saved, on held-out examples.
+[[nodiscard]] EvaluationMetrics const& evaluation_of_saved(FinetuneOptions const& options, RunResult const& result);
+
 /// Writes summary.json. The options must be complete: no default left open.
 /// @param split TaskData::split
 /// @throws InvalidFile if it cannot be written.
 void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, Task const& task,
-                   std::string const& split, LanguageModel const& model, EncodedExamples const& train,
-                   EncodedExamples const& held_out, RunResult const& result);
+                   std::string const& split, LanguageModel const& model, RunExamples const& examples,
+                   RunResult const& result);
 
 }  // namespace zeroth::cli

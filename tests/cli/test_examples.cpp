@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <zeroth/error.hpp>
 
@@ -76,4 +77,49 @@ TEST_CASE("a shot with candidates of its own shows its own") {
   TaskData data;
   data.train.push_back({"because", 1, {" a", " b"}});
   CHECK(take_demonstrations(find_task("copa"), data, 1, 0) == "because b\n\n");
+}
+
+TEST_CASE("validation examples are none of those trained on, which are the same with and without them") {
+  TaskData const data = unbalanced();
+  auto prompts = [](std::vector<TextExample> const& examples) {
+    std::vector<std::string> texts;
+    for (TextExample const& example : examples) texts.push_back(example.prompt);
+    return texts;
+  };
+  TrainingChoice const without = choose_training_examples(data, 15, 0, 1);
+  TrainingChoice const with = choose_training_examples(data, 15, 8, 1);
+  CHECK(without.validation.empty());
+  CHECK(prompts(with.train) == prompts(without.train));
+  std::set<std::string> all;
+  for (auto const* part : {&with.train, &with.validation})
+    for (TextExample const& example : *part) all.insert(example.prompt);
+  CHECK(all.size() == 23);
+  CHECK(prompts(choose_training_examples(data, 15, 8, 1).validation) == prompts(with.validation));
+  CHECK(prompts(choose_training_examples(data, 15, 8, 2).validation) != prompts(with.validation));
+  // Those for validation come first: what is left is trained on.
+  CHECK(choose_training_examples(data, 1000, 22, 1).train.size() == 1);
+  CHECK(choose_training_examples(data, 1000, 22, 1).validation.size() == 22);
+  CHECK_THROWS_WITH(choose_training_examples(data, 1, 23, 1),
+                    "--validation-examples: expected fewer than there are training examples, 23, found 23");
+}
+
+TEST_CASE("an example like one for validation is not trained on") {
+  TaskData data = unbalanced();
+  std::vector<TextExample> const once = data.train;
+  data.train.insert(data.train.end(), once.begin(), once.end());
+  TrainingChoice const chosen = choose_training_examples(data, 1000, 4, 3);
+  std::set<std::string> validation;
+  for (TextExample const& example : chosen.validation) validation.insert(example.prompt);
+  CHECK(chosen.validation.size() == 4);
+  CHECK(chosen.train.size() == 46 - 2 * validation.size());
+  for (TextExample const& example : chosen.train) CHECK(validation.count(example.prompt) == 0);
+  // Candidates of their own make another example of the same prompt.
+  data.train[0].candidates = {" so"};
+  std::size_t trained = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    TrainingChoice const other = choose_training_examples(data, 1000, 1, seed);
+    if (other.validation[0].prompt == data.train[0].prompt) trained += other.train.size();
+  }
+  CHECK(trained > 0);
+  CHECK(trained % 45 == 0);
 }

@@ -212,20 +212,19 @@ fs::path find_file(fs::path const& directory, std::string const& folder, std::st
   throw InvalidFile(directory.string() + ": expected " + file + " or " + folder + "/" + file + ", found neither");
 }
 
-/// What two examples have in common that are the same question.
-std::string identity(TextExample const& example) {
+void drop_held_out_examples(TaskData& data) {
+  std::unordered_set<std::string> held_out;
+  for (TextExample const& example : data.held_out) held_out.insert(identity_of(example));
+  std::erase_if(data.train, [&](TextExample const& example) { return held_out.contains(identity_of(example)); });
+}
+
+}  // namespace
+
+std::string identity_of(TextExample const& example) {
   std::string text = example.prompt;
   for (std::string const& candidate : example.candidates) text += '\0' + candidate;
   return text;
 }
-
-void drop_held_out_examples(TaskData& data) {
-  std::unordered_set<std::string> held_out;
-  for (TextExample const& example : data.held_out) held_out.insert(identity(example));
-  std::erase_if(data.train, [&](TextExample const& example) { return held_out.contains(identity(example)); });
-}
-
-}  // namespace
 
 TaskData load_task(Task const& task, fs::path const& directory) {
   ExampleMaker const maker(task);

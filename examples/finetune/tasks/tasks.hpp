@@ -35,6 +35,9 @@ struct TaskData {
   return example.candidates.empty() ? data.candidates : example.candidates;
 }
 
+/// What two examples have in common that are the same question: prompt and candidates.
+[[nodiscard]] std::string identity_of(TextExample const& example);
+
 /// Reads a task's files from `directory`, or from the folder of the task's own name within it; `directory` may be the
 /// file itself where the task has but one.
 ///
