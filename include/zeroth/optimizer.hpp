@@ -330,7 +330,7 @@ class ZerothOrderOptimizer {
   std::uint64_t apply(StepRecord const& record) {
     if (record.skipped()) return 0;
     std::vector<NoiseTerm> const terms = terms_of(record);
-    return count_active(backend_, [&] {
+    std::uint64_t const touched = count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         auto const mask = masks_.tensor(i, noise().step);
@@ -338,6 +338,8 @@ class ZerothOrderOptimizer {
       }
       return active;
     });
+    apply_past_updates(record);
+    return touched;
   }
 
   /// Puts the weights back from where they are and updates them; returns how many the update touched.
@@ -350,7 +352,9 @@ class ZerothOrderOptimizer {
     auto change = [&](std::size_t i, void const* source, auto const& mask, ElementwisePass const& pass) {
       return update(i, source, mask, pass, record);
     };
-    return in_place_->finish(update_pass(record, terms), change);
+    std::uint64_t const touched = in_place_->finish(update_pass(record, terms), change);
+    apply_past_updates(record);
+    return touched;
   }
 
   /// Updates one tensor.
@@ -361,16 +365,26 @@ class ZerothOrderOptimizer {
     if constexpr (StatefulUpdate<U>)
       return backend_.advance(p, source, mask, noise(), pass, update_.rule(record.step_size, updates_ + 1),
                               state_.tensor(parameter, p, backend_));
-    std::uint64_t const active = backend_.apply(p, source, mask, noise(), pass);
+    return backend_.apply(p, source, mask, noise(), pass);
+  }
+
+  /// The passes of a WindowedUpdate over the noise of older updates. They touch the weights that were counted already.
+  void apply_past_updates([[maybe_unused]] StepRecord const& record) {
     if constexpr (WindowedUpdate<U>) {
-      std::uint32_t age = 0;
-      for (PastUpdate const& past : window_.updates()) {
-        std::vector<NoiseTerm> const terms = terms_of(past.directions, record.step_size, ++age);
-        NoiseField<S> const then{sampler_, options_.seed, past.step};
-        backend_.apply(p, nullptr, mask, then, ElementwisePass{.terms = terms});
-      }
+      (void)count_active(backend_, [&] {
+        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+          if (!is_touched(i)) continue;
+          std::uint32_t age = 0;
+          for (PastUpdate const& past : window_.updates()) {
+            std::vector<NoiseTerm> const terms = terms_of(past.directions, record.step_size, ++age);
+            NoiseField<S> const then{sampler_, options_.seed, past.step};
+            backend_.apply(parameters_[i], nullptr, masks_.tensor(i, noise().step), then,
+                           ElementwisePass{.terms = terms});
+          }
+        }
+        return std::uint64_t{0};
+      });
     }
-    return active;
   }
 
   /// What an update of that age adds, if its step size is that of now.

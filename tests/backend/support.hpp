@@ -32,7 +32,7 @@
 #include <zeroth/backend/eigen.hpp>
 
 #include "executors.hpp"
-#include "host_stream.hpp"
+#include "guarded_stream.hpp"
 #endif
 
 namespace zeroth_test {
@@ -55,7 +55,7 @@ void for_each_backend(Body&& body) {
   body(zeroth::CpuBackend{zeroth::AnyExecutor(shuffled)}, std::string("shuffled order"));
   body(zeroth::CpuBackend{zeroth::AnyExecutor(threads)}, std::string("threads"));
   body(zeroth::EigenBackend{}, std::string("eigen"));
-  body(OnDevice(EmulatedCudaBackend{HostStream{}}), std::string("cuda, its kernels on the host"));
+  body(OnDevice(GuardedCudaBackend{GuardedStream{}}), std::string("cuda, its kernels on the host"));
 }
 #endif
 
