@@ -7,6 +7,8 @@
 #include <memory>
 #include <span>
 
+#include <zeroth/storage/data_type.hpp>
+
 namespace zeroth {
 
 /// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
@@ -20,6 +22,16 @@ struct Lane {
   bool operator==(Lane const&) const = default;
 };
 
+/// Which panels a caller of `expand_to` wants, and of what type: those of `expand`, or those of many pieces of a tensor
+/// at once, such as rows of an embedding.
+struct PanelRequest {
+  std::uint64_t first = 0;                ///< as of `expand`
+  std::uint64_t count = 0;                ///< elements of a piece
+  DataType dtype = DataType::f32;         ///< of the panels; those of 16 bits are f32's rounded to the nearest
+  std::uint64_t const* pieces = nullptr;  ///< piece i begins at first + pieces[i] * count; null: one, at `first`
+  std::uint64_t piece_count = 1;          ///< they follow each other in each lane's panel
+};
+
 /// What a model asks for while it evaluates K perturbed copies of itself at once, without theta being written.
 ///
 /// 1. `lanes()` are the K points, in the order in which the objective writes its K losses.
@@ -29,6 +41,9 @@ struct Lane {
 /// 3. `expand` is const, safe to call from many threads at once, allocates nothing, and gives the same bits however the
 ///    tensor is cut into panels.
 /// 4. `step()` and `micro_batch()` say which evaluation this is, so that an objective can pick its batch.
+/// 5. `expand_to(parameter, request, panels)`, if present, is `expand` as a PanelRequest says, for models that live
+/// where
+///    the backend's memory is; it returns false, and does nothing, where that backend or this evaluation has no such.
 template <class T>
 concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                          std::span<float* const> panels) {
@@ -51,6 +66,13 @@ class AnyProbe {
         expand_([](void const* object, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                    std::span<float* const> panels) {
           static_cast<P const*>(object)->expand(parameter, first, count, panels);
+        }),
+        expand_to_([]([[maybe_unused]] void const* object, [[maybe_unused]] std::size_t parameter,
+                      [[maybe_unused]] PanelRequest const& request, [[maybe_unused]] std::span<void* const> panels) {
+          if constexpr (requires(P const& p) { p.expand_to(parameter, request, panels); })
+            return static_cast<P const*>(object)->expand_to(parameter, request, panels);
+          else
+            return false;
         }) {}
 
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
@@ -61,6 +83,10 @@ class AnyProbe {
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
     expand_(object_, parameter, first, count, panels);
   }
+  [[nodiscard]] bool expand_to(std::size_t parameter, PanelRequest const& request,
+                               std::span<void* const> panels) const {
+    return expand_to_(object_, parameter, request, panels);
+  }
 
  private:
   void const* object_;
@@ -68,6 +94,7 @@ class AnyProbe {
   std::uint64_t step_;
   std::uint32_t micro_batch_;
   void (*expand_)(void const*, std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>);
+  bool (*expand_to_)(void const*, std::size_t, PanelRequest const&, std::span<void* const>);
 };
 
 }  // namespace zeroth

@@ -29,7 +29,9 @@ namespace zeroth::cuda {
 /// 3. `transfer(to, from, bytes, what)` copies between host and device, either way, and waits.
 /// 4. `reaches(memory)` says whether kernels can use a pointer; `blocks_at_once()` is how many blocks keep it busy.
 /// 5. `synchronize(what)` waits for all that was asked.
-/// 6. Errors name `what` was being done.
+/// 6. `upload(to, from, bytes, what)`, if present, copies from the host, whose memory may change once it returns, and
+///    need not wait.
+/// 7. Errors name `what` was being done.
 template <class T>
 concept Stream = requires(T const& stream, void* to, void const* from, std::size_t bytes, std::string const& what) {
   { stream.allocate(bytes, what) } -> std::convertible_to<std::shared_ptr<std::byte>>;
@@ -55,34 +57,16 @@ class BasicBackend {
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
-    expand_as(DataType::f32, tensor, mask, noise, lanes, epsilon, first, count,
-              [&](std::size_t k) -> void* { return panels[k]; });
+    expand_each(tensor, mask, noise, lanes, epsilon, {.first = first, .count = count},
+                [&](std::size_t k) -> void* { return panels[k]; });
   }
 
-  /// `expand` into panels of any type, for products in 16 bits: the f32 value, rounded to the nearest.
-  /// @param panel called as panel(lane), for where that lane's begins
-  template <Sampler S, MaskRule Rule, class Panel>
-  void expand_as(DataType panel_dtype, Parameter const& tensor, TensorMask<Rule> const& mask,
-                 NoiseField<S> const& noise, std::span<Lane const> lanes, float epsilon, std::uint64_t first,
-                 std::uint64_t count, Panel const& panel) const {
-    check_aligned(tensor, tensor.data);
-    using Kernel = ExpandKernel<S, Rule>;
-    for (std::size_t begin = 0; begin < lanes.size(); begin += Kernel::max_lanes) {
-      Kernel kernel{address(tensor.data, tensor.dtype, first),
-                    tensor.dtype,
-                    panel_dtype,
-                    tensor.offset + first,
-                    count,
-                    tensor.stream,
-                    mask,
-                    noise,
-                    0,
-                    {}};
-      for (std::size_t k = begin; k < std::min(lanes.size(), begin + Kernel::max_lanes); ++k)
-        kernel.lane[kernel.lanes++] = {panel(k), static_cast<float>(lanes[k].sign) * epsilon, lanes[k].sample,
-                                       lanes[k].sign != 0};
-      launch(kernel, TileShare<S>::threads_of(tensor.offset + first, count), "expand", tensor);
-    }
+  /// See PanelRequest.
+  template <Sampler S, MaskRule Rule>
+  void expand_to(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
+                 std::span<Lane const> lanes, float epsilon, PanelRequest const& request,
+                 std::span<void* const> panels) const {
+    expand_each(tensor, mask, noise, lanes, epsilon, request, [&](std::size_t k) { return panels[k]; });
   }
 
   template <Sampler S, MaskRule Rule>
@@ -239,6 +223,37 @@ class BasicBackend {
   void launch(Kernel const& kernel, std::uint64_t threads, char const* operation, Parameter const& tensor) const {
     if (threads == 0) return;
     device_.launch(kernel, (threads + block_threads - 1) / block_threads, what(operation, tensor));
+  }
+
+  /// What expand and expand_to do. @param panel called as panel(lane), for where that lane's begins
+  template <Sampler S, MaskRule Rule, class Panel>
+  void expand_each(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
+                   std::span<Lane const> lanes, float epsilon, PanelRequest const& request, Panel const& panel) const {
+    check_aligned(tensor, tensor.data);
+    using Kernel = ExpandKernel<S, Rule>;
+    std::uint64_t const first = tensor.offset + request.first;
+    std::uint64_t const piece_threads = TileShare<S>::most_threads_of(request.count);
+    for (std::size_t begin = 0; begin < lanes.size(); begin += Kernel::max_lanes) {
+      Kernel kernel{address(tensor.data, tensor.dtype, request.first),
+                    tensor.dtype,
+                    request.dtype,
+                    first,
+                    request.count,
+                    tensor.stream,
+                    mask,
+                    noise,
+                    0,
+                    {},
+                    request.pieces,
+                    request.pieces == nullptr ? 1 : request.piece_count,
+                    piece_threads};
+      for (std::size_t k = begin; k < std::min(lanes.size(), begin + Kernel::max_lanes); ++k)
+        kernel.lane[kernel.lanes++] = {panel(k), static_cast<float>(lanes[k].sign) * epsilon, lanes[k].sample,
+                                       lanes[k].sign != 0};
+      std::uint64_t const threads = request.pieces == nullptr ? TileShare<S>::threads_of(first, request.count)
+                                                              : request.piece_count * piece_threads;
+      launch(kernel, threads, "expand", tensor);
+    }
   }
 
   /// Terms where a kernel reaches them.

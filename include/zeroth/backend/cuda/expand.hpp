@@ -22,7 +22,7 @@ struct PanelLane {
 };
 
 /// Theta read once, the noise of each direction made once, a panel of every lane written. Grid: a thread for each
-/// TileShare.
+/// TileShare; with `pieces`, piece_threads for each of them.
 template <Sampler S, MaskRule Rule>
 struct ExpandKernel {
   using Shared = NothingShared;
@@ -39,12 +39,20 @@ struct ExpandKernel {
   NoiseField<S> noise;
   unsigned lanes;
   Array<PanelLane, max_lanes> lane;
+  std::uint64_t const* pieces =
+      nullptr;  ///< piece i is the range moved on by pieces[i] of its lengths; null: it is one
+  std::uint64_t piece_count = 1;
+  std::uint64_t piece_threads = 0;
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
     using Share = TileShare<S>;
-    Share const share(first, count, at.global());
-    typename Share::Floats const theta = Share::values(dtype, share.load(dtype, weights));
+    std::uint64_t const piece = pieces == nullptr ? 0 : at.global() / piece_threads;
+    if (piece >= piece_count) return;
+    std::uint64_t const moved = pieces == nullptr ? 0 : pieces[piece] * count;
+    Share const share(first + moved, count, at.global() - piece * piece_threads);
+    auto const* const from = static_cast<char const*>(weights) + moved * size_of(dtype);
+    typename Share::Floats const theta = Share::values(dtype, share.load(dtype, from));
     bool active[Share::size];
     for (std::size_t j = 0; j < Share::size; ++j) active[j] = share.has(j) && mask(theta[j], share.element(j));
     typename Share::Floats z{};
@@ -60,7 +68,7 @@ struct ExpandKernel {
         for (std::size_t j = 0; j < Share::size; ++j)
           if (active[j]) panel[j] = std::fma(to.coefficient, z[j], theta[j]);
       }
-      share.store(panel_dtype, panel, to.panel);
+      share.store(panel_dtype, panel, static_cast<char*>(to.panel) + piece * count * size_of(panel_dtype));
     }
   }
 };

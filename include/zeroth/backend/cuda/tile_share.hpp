@@ -43,6 +43,11 @@ struct TileShare {
     return (first_element % tile_size + elements + tile_size - 1) / tile_size * threads;
   }
 
+  /// Threads that any range of that length takes at most.
+  [[nodiscard]] static std::uint64_t most_threads_of(std::uint64_t elements) noexcept {
+    return threads_of(tile_size - 1, elements);
+  }
+
   /// The thread's j-th element: within its tile, of the whole tensor, and counted from `first`.
   [[nodiscard]] ZEROTH_HOST_DEVICE unsigned within(std::size_t j) const noexcept {
     return thread + threads * static_cast<unsigned>(j);
