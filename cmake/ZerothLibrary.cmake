@@ -9,7 +9,14 @@ find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 find_package(SentencePiece QUIET GLOBAL)
 
-set(zeroth_components zeroth eigen openmp model sentencepiece cuda)
+set(zeroth_components
+    zeroth
+    eigen
+    openmp
+    model
+    sentencepiece
+    cuda
+    model_cuda)
 
 # zeroth_headers(VARIABLE PATTERN...): the headers under include/zeroth that match.
 function(zeroth_headers variable)
@@ -25,8 +32,10 @@ zeroth_headers(zeroth_openmp_headers executor/openmp.hpp)
 # What needs CUDA's own headers; the rest of backend/cuda is code for the host too.
 zeroth_headers(zeroth_cuda_headers backend/cuda.hpp backend/cuda/runtime.hpp)
 zeroth_headers(zeroth_model_headers model/*.hpp)
+# Likewise of model/cuda.
+zeroth_headers(zeroth_model_cuda_headers model/ops_cuda.hpp model/cuda/cublas.hpp)
 zeroth_headers(zeroth_sentencepiece_headers model/tokenizer/sentencepiece.hpp)
-list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers})
+list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers} ${zeroth_model_cuda_headers})
 zeroth_headers(zeroth_zeroth_headers *.hpp)
 zeroth_headers(zeroth_fragments *.inc)
 list(
@@ -36,7 +45,8 @@ list(
   ${zeroth_openmp_headers}
   ${zeroth_model_headers}
   ${zeroth_sentencepiece_headers}
-  ${zeroth_cuda_headers})
+  ${zeroth_cuda_headers}
+  ${zeroth_model_cuda_headers})
 
 # zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME with the headers of that component.
 function(zeroth_component name)
@@ -61,7 +71,8 @@ zeroth_component(sentencepiece zeroth_model SentencePiece::SentencePiece)
 # The backend's header is compiled by nvcc alone. CMake before 3.25.2 does not know how nvcc 13 is asked for C++20.
 zeroth_component(cuda zeroth CUDA::cudart)
 target_compile_options(zeroth_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
-set_target_properties(zeroth_cuda PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+zeroth_component(model_cuda zeroth_model zeroth_cuda CUDA::cublas)
+set_target_properties(zeroth_cuda zeroth_model_cuda PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 # What a program asks that goes without the component where the library is missing.
 target_compile_definitions(zeroth_sentencepiece INTERFACE ZEROTH_SENTENCEPIECE=1)
 if(NOT TARGET SentencePiece::SentencePiece)

@@ -23,7 +23,11 @@ class HostStream {
     for (std::uint64_t block = 0; block < blocks; ++block) {
       typename Kernel::Shared shared;
       std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
-      run_phases(kernel, block, blocks, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
+      zeroth::cuda::Place at{0, block, blocks};
+      unsigned rounds = 1;
+      if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
+      for (; at.round != rounds; ++at.round)
+        run_phases(kernel, at, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
     }
   }
 
@@ -42,6 +46,10 @@ class HostStream {
     std::memcpy(to, from, bytes);
   }
 
+  static void upload(void* to, void const* from, std::size_t bytes, std::string const& what) {
+    transfer(to, from, bytes, what);
+  }
+
   /// Whether it was allocated here: other memory is as good, but a device would not reach it.
   [[nodiscard]] bool reaches(void const* memory) const {
     auto const* const p = static_cast<std::byte const*>(memory);
@@ -54,15 +62,13 @@ class HostStream {
 
  private:
   template <class Kernel, unsigned... phases>
-  static void run_phases(Kernel const& kernel, std::uint64_t block, std::uint64_t blocks,
-                         typename Kernel::Shared& shared, std::integer_sequence<unsigned, phases...> /*all*/) {
-    (run_phase<phases>(kernel, block, blocks, shared), ...);
+  static void run_phases(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared,
+                         std::integer_sequence<unsigned, phases...> /*all*/) {
+    (run_phase<phases>(kernel, at, shared), ...);
   }
   template <unsigned phase, class Kernel>
-  static void run_phase(Kernel const& kernel, std::uint64_t block, std::uint64_t blocks,
-                        typename Kernel::Shared& shared) {
-    for (unsigned thread = 0; thread < zeroth::cuda::block_threads; ++thread)
-      kernel.template run<phase>({thread, block, blocks}, shared);
+  static void run_phase(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared) {
+    for (at.thread = 0; at.thread < zeroth::cuda::block_threads; ++at.thread) kernel.template run<phase>(at, shared);
   }
 
   std::shared_ptr<std::map<std::byte*, std::size_t>> owned_ = std::make_shared<std::map<std::byte*, std::size_t>>();

@@ -14,7 +14,11 @@
 //       ZEROTH_HOST_DEVICE void run(cuda::Place at, Shared& shared) const;
 //     };
 //
-// A grid's blocks have cuda::block_threads threads, and every thread runs every phase to its end.
+// A grid's blocks have cuda::block_threads threads, and every thread runs every phase to its end. A kernel that has
+//
+//       ZEROTH_HOST_DEVICE unsigned rounds(cuda::Place at) const;
+//
+// runs all its phases that often, at.round counting from 0; it says the same for all threads of a block.
 
 namespace zeroth::cuda {
 
@@ -26,6 +30,7 @@ struct Place {
   unsigned thread;       ///< of the block
   std::uint64_t block;   ///< of the grid
   std::uint64_t blocks;  ///< in the grid
+  unsigned round = 0;    ///< of a kernel that has rounds()
 
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t global() const noexcept { return block * block_threads + thread; }
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t threads() const noexcept { return blocks * block_threads; }

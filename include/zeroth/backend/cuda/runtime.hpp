@@ -139,7 +139,15 @@ __device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shar
 template <class Kernel>
 __global__ void __launch_bounds__(block_threads) run_kernel(Kernel const kernel) {
   __shared__ typename Kernel::Shared shared;
-  run_phases<0>(kernel, Place{threadIdx.x, blockIdx.x, gridDim.x}, shared);
+  Place at{threadIdx.x, blockIdx.x, gridDim.x};
+  if constexpr (requires { kernel.rounds(at); }) {
+    for (unsigned const rounds = kernel.rounds(at); at.round != rounds; ++at.round) {
+      run_phases<0>(kernel, at, shared);
+      __syncthreads();
+    }
+  } else {
+    run_phases<0>(kernel, at, shared);
+  }
 }
 
 }  // namespace detail
@@ -192,6 +200,12 @@ class CudaStream {
   void transfer_async(void* to, void const* from, std::size_t bytes, std::string const& what) const {
     DeviceScope const scope(device_);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync", what);
+  }
+
+  /// Copies from the host, whose memory may change once this returns, and does not wait for the copy.
+  void upload(void* to, void const* from, std::size_t bytes, std::string const& what) const {
+    // Memory that is not page-locked has been copied away when cudaMemcpyAsync returns.
+    transfer_async(to, from, bytes, what);
   }
 
   [[nodiscard]] static bool reaches(void const* memory) {

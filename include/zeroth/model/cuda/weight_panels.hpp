@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/cuda/basic_backend.hpp>
+#include <zeroth/model/cuda/copy_rows.hpp>
+#include <zeroth/model/cuda/device_memory.hpp>
+#include <zeroth/model/cuda/values.hpp>
+#include <zeroth/model/decoder_ops.hpp>
+
+namespace zeroth::model::cuda {
+
+/// Weights on a device as all lanes see them, in the type of the products.
+///
+/// Theta that has that type already is read where it lies. Else, and for the lanes of a probe, rows are written to a
+/// workspace: a panel at a time, which is read by the product while the second-level cache still holds it.
+template <zeroth::cuda::Stream Device>
+class WeightPanels {
+ public:
+  /// @param dtype of the panels
+  /// @param bytes of the workspace for the panels of all lanes together; it grows if a single row is larger
+  WeightPanels(Device device, DataType dtype, std::size_t bytes)
+      : device_(std::move(device)), dtype_(dtype), panel_bytes_(bytes) {}
+
+  /// Rows of a matrix that are taken at once.
+  [[nodiscard]] std::uint64_t height(WeightView const& weights, std::size_t parameter) const noexcept {
+    Parameter const& p = weights.parameters[parameter];
+    if (in_place(weights, p)) return p.shape.rows;
+    std::uint64_t const copies = weights.probe == nullptr ? 1 : weights.lanes();
+    std::uint64_t const fitting = panel_bytes_ / (copies * p.shape.columns * size_of(dtype_));
+    // A multiple of what products like, in parts that are as good as equal.
+    constexpr std::uint64_t unit = 128;
+    std::uint64_t const most = std::max<std::uint64_t>(fitting / unit * unit, std::min<std::uint64_t>(fitting, unit));
+    if (most == 0) return 1;
+    std::uint64_t const parts = (p.shape.rows + most - 1) / most;
+    std::uint64_t const even = (p.shape.rows + parts - 1) / parts;
+    return std::min<std::uint64_t>(most, (even + unit - 1) / unit * unit);
+  }
+
+  /// Rows [first, first + rows) of a matrix. Valid until the next rows() is asked for, and for the work queued before.
+  [[nodiscard]] LaneWeights rows(WeightView const& weights, std::size_t parameter, std::uint64_t first,
+                                 std::uint64_t rows) {
+    Parameter const& p = weights.parameters[parameter];
+    std::uint64_t const size = rows * p.shape.columns;
+    if (in_place(weights, p)) return {advanced(dtype_, p.data, first * p.shape.columns), dtype_, 0};
+    bool const same = weights.probe == nullptr;
+    void* const panels = reserve_panels((same ? 1 : weights.lanes()) * size);
+    LaneRows const to{panels, dtype_, same ? 1 : weights.lanes(), rows, p.shape.columns};
+    if (same)
+      copy(p, nullptr, first, to, size, /*adds=*/false);
+    else
+      expand(weights, parameter, first * p.shape.columns, size, nullptr, {}, to);
+    return {panels, dtype_, same ? 0 : size};
+  }
+
+  /// Rows of a matrix that need not follow each other, one after the other; valid as above.
+  [[nodiscard]] LaneWeights gathered(WeightView const& weights, std::size_t parameter,
+                                     std::span<std::uint64_t const> rows) {
+    Parameter const& p = weights.parameters[parameter];
+    std::uint64_t const size = rows.size() * p.shape.columns;
+    bool const same = weights.probe == nullptr;
+    std::uint64_t const copies = same ? 1 : weights.lanes();
+    LaneRows const to{reserve_panels(copies * size), dtype_, copies, rows.size(), p.shape.columns};
+    gather(weights, parameter, rows, to, /*adds=*/false);
+    return {to.data, dtype_, same ? 0 : size};
+  }
+
+  /// Rows of a table to the rows of activations, or added to them.
+  void gather(WeightView const& weights, std::size_t parameter, std::span<std::uint64_t const> rows, LaneRows const& to,
+              bool adds) {
+    Parameter const& p = weights.parameters[parameter];
+    if (weights.probe == nullptr) return copy(p, lists_.get(device_, rows), 0, to, rows.size() * p.shape.columns, adds);
+    if (!adds) return expand(weights, parameter, 0, p.shape.columns, lists_.get(device_, rows), rows, to);
+    std::uint64_t const size = to.lanes * to.rows * to.features;
+    LaneRows moved = to;
+    moved.data = added_.reserve(device_, static_cast<std::size_t>(size) * size_of(to.dtype), "rows to add");
+    expand(weights, parameter, 0, p.shape.columns, lists_.get(device_, rows), rows, moved);
+    add_rows(p, moved, to);
+  }
+
+  /// A vector of weights. Two are valid at a time: `slot` 0 and 1.
+  [[nodiscard]] LaneWeights vector(WeightView const& weights, std::size_t parameter, std::size_t slot) {
+    Parameter const& p = weights.parameters[parameter];
+    if (weights.probe == nullptr) return {p.data, p.dtype, 0};
+    std::size_t const bytes = weights.lanes() * static_cast<std::size_t>(p.size()) * sizeof(float);
+    auto* const values = reinterpret_cast<float*>(vectors_[slot].reserve(device_, bytes, "vectors"));
+    expand_floats(weights, parameter, 0, p.size(), values, p.size());
+    return {values, DataType::f32, p.size()};
+  }
+
+  /// Lists that kernels read.
+  [[nodiscard]] UploadedLists& lists() noexcept { return lists_; }
+
+  [[nodiscard]] DataType dtype() const noexcept { return dtype_; }
+
+ private:
+  [[nodiscard]] bool in_place(WeightView const& weights, Parameter const& p) const noexcept {
+    return weights.probe == nullptr && p.dtype == dtype_;
+  }
+
+  void* reserve_panels(std::uint64_t elements) {
+    std::size_t const bytes = static_cast<std::size_t>(elements) * size_of(dtype_);
+    return panels_.reserve(device_, std::max(bytes, panel_bytes_), "panels of weights");
+  }
+
+  static std::string what(char const* operation, Parameter const& p) {
+    return std::string(operation) + " of '" + p.name + "'";
+  }
+
+  void launch(CopyRowsKernel const& kernel, std::string const& what) {
+    device_.launch(kernel, (kernel.to.size() + block_threads - 1) / block_threads, what);
+  }
+
+  /// Theta's rows, for all lanes of `to`.
+  void copy(Parameter const& p, std::uint64_t const* rows, std::uint64_t first, LaneRows const& to,
+            std::uint64_t lane_stride, bool adds) {
+    launch({{p.data, p.dtype, 0}, p.shape.columns, rows, first, to, lane_stride, to.features, adds}, what("rows", p));
+  }
+
+  void add_rows(Parameter const& p, LaneRows const& from, LaneRows const& to) {
+    std::uint64_t const lane = from.rows * from.features;
+    launch({{from.data, from.dtype, lane}, from.features, nullptr, 0, to, lane, to.features, true}, what("rows", p));
+  }
+
+  /// Pieces of `count` elements for all lanes of a probe, one after the other to each lane of `to`.
+  /// @param pieces on the device, and on the host; null: one, at `first`
+  void expand(WeightView const& weights, std::size_t parameter, std::uint64_t first, std::uint64_t count,
+              std::uint64_t const* pieces, std::span<std::uint64_t const> host_pieces, LaneRows const& to) {
+    std::uint64_t const lane_size = to.rows * to.features;
+    PanelRequest const request{first, count, to.dtype, pieces, pieces == nullptr ? 1 : host_pieces.size()};
+    targets_.clear();
+    for (std::uint64_t lane = 0; lane < to.lanes; ++lane)
+      targets_.push_back(advanced(to.dtype, to.data, lane * lane_size));
+    if (weights.probe->expand_to(parameter, request, targets_)) return;
+    // By way of f32, a piece at a time.
+    std::size_t const bytes = static_cast<std::size_t>(to.size()) * sizeof(float);
+    auto* const floats = to.dtype == DataType::f32
+                             ? static_cast<float*>(to.data)
+                             : reinterpret_cast<float*>(floats_.reserve(device_, bytes, "panels in f32"));
+    for (std::uint64_t i = 0; i < request.piece_count; ++i)
+      expand_floats(weights, parameter, first + (pieces == nullptr ? 0 : host_pieces[i] * count), count,
+                    floats + i * count, lane_size);
+    if (to.dtype != DataType::f32)
+      launch({{floats, DataType::f32, lane_size}, to.features, nullptr, 0, to, lane_size, to.features, false},
+             what("panels", weights.parameters[parameter]));
+  }
+
+  void expand_floats(WeightView const& weights, std::size_t parameter, std::uint64_t first, std::uint64_t count,
+                     float* out, std::uint64_t lane_stride) {
+    pointers_.clear();
+    for (std::size_t lane = 0; lane < weights.lanes(); ++lane) pointers_.push_back(out + lane * lane_stride);
+    weights.probe->expand(parameter, first, count, pointers_);
+  }
+
+  Device device_;
+  DataType dtype_;
+  std::size_t panel_bytes_;
+  DeviceMemory panels_;
+  DeviceMemory floats_;
+  DeviceMemory added_;
+  std::array<DeviceMemory, 2> vectors_;
+  UploadedLists lists_;
+  std::vector<void*> targets_;
+  std::vector<float*> pointers_;
+};
+
+}  // namespace zeroth::model::cuda

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <zeroth/backend/cuda.hpp>
+#include <zeroth/model/cuda/basic_ops.hpp>
+#include <zeroth/model/cuda/cublas.hpp>
+#include <zeroth/model/decoder_ops.hpp>
+
+namespace zeroth::model {
+
+/// How CudaOps computes, and the workspaces that it takes.
+struct CudaOpsOptions : cuda::OpsOptions {
+  cuda::Tf32 tf32 = cuda::Tf32::no;  ///< for products of f32
+};
+
+/// DecoderOps on a GPU: products by cuBLAS, the rest by kernels of zeroth's own.
+///
+/// Weights lie in the GPU's memory. A probe is one of an optimizer over the same backend, or a copy of it. The same
+/// inputs give the same bits on the same GPU with the same cuBLAS; unlike with the other sets, a lane of a probe agrees
+/// with plain inference on its weights to rounding alone, since cuBLAS may cut larger products otherwise.
+class CudaOps : public cuda::BasicOps<zeroth::cuda::CudaStream, cuda::CublasProducts> {
+ public:
+  /// @throws CudaError
+  explicit CudaOps(CudaBackend const& backend, CudaOpsOptions const& options = {})
+      : BasicOps(backend.device(), cuda::CublasProducts(backend.device(), options.tf32), options) {}
+};
+
+static_assert(DecoderOps<CudaOps>);
+
+}  // namespace zeroth::model

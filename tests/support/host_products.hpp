@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <zeroth/model/cuda/basic_ops.hpp>
+#include <zeroth/model/cuda/products.hpp>
+
+#include "host_stream.hpp"
+
+namespace zeroth_test {
+
+/// The products of the transformer on CUDA as plain loops on the host, in place of cuBLAS.
+struct HostProducts {
+  static void run(zeroth::model::cuda::Product const& p, std::string const& /*what*/) {
+    using zeroth::model::cuda::load;
+    using zeroth::model::cuda::store;
+    for (std::uint64_t b = 0; b < p.batch; ++b) {
+      for (std::uint64_t r = 0; r < p.rows; ++r) {
+        for (std::uint64_t o = 0; o < p.outputs; ++o) {
+          float sum = 0;
+          for (std::uint64_t c = 0; c < p.columns; ++c)
+            sum += load(p.dtype, p.in, b * p.in_stride + r * p.columns + c) *
+                   load(p.dtype, p.weights, b * p.weights_stride + o * p.columns + c);
+          std::uint64_t const to = b * p.out_stride + r * p.out_row + o;
+          float const before = p.beta == 0 ? 0.0F : p.beta * load(p.out_dtype, p.out, to);
+          store(p.out_dtype, p.out, to, p.alpha * sum + before);
+        }
+      }
+    }
+  }
+};
+
+/// The operations of the transformer on CUDA, all but launches and cuBLAS.
+using EmulatedCudaOps = zeroth::model::cuda::BasicOps<HostStream, HostProducts>;
+static_assert(zeroth::model::DecoderOps<EmulatedCudaOps>);
+
+}  // namespace zeroth_test
