@@ -5,6 +5,8 @@
 
 #include <zeroth/zeroth.hpp>
 
+#include "method_arguments.hpp"
+
 namespace zeroth::cli {
 namespace {
 
@@ -24,8 +26,8 @@ AnyEstimator estimator_of(FinetuneOptions const& options) {
   return {};
 }
 
-/// Calls `body` with the update: one type for all that keep nothing for each weight.
-template <class Body>
+/// Calls `body` with the update, for masks of the policy `Mask`: one type for all that keep nothing.
+template <class Mask, class Body>
 auto with_update_of(FinetuneOptions const& options, Body const& body) {
   Adam const adam{options.beta_1, options.beta_2, options.adam_epsilon, options.weight_decay};
   switch (options.update) {
@@ -37,6 +39,11 @@ auto with_update_of(FinetuneOptions const& options, Body const& body) {
       return body(AnyUpdate(ConservativeSgd{{options.weight_decay}}));
     case UpdateName::momentum:
       return body(Momentum{options.beta_1, options.weight_decay});
+    case UpdateName::window_momentum:
+      if constexpr (depends_on_weights<MaskRuleOf<MaskState<Mask>>>)
+        throw update_refusal(options);
+      else
+        return body(WindowMomentum{options.beta_1, options.window, options.weight_decay});
     case UpdateName::adam:
       return body(adam);
     case UpdateName::adamm:
@@ -112,7 +119,7 @@ std::unique_ptr<AnyOptimizer> make_optimizer(FinetuneOptions const& options, Par
                                              AnyExecutor executor) {
   return with_sampler_of(options, [&](auto sampler) {
     return with_mask_of(options, [&](auto mask) {
-      return with_update_of(options, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
+      return with_update_of<decltype(mask)>(options, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
         using Built = BuiltOptimizer<decltype(sampler), decltype(mask), decltype(update)>;
         return std::make_unique<Built>(options, parameters, sampler, mask, update, executor);
       });

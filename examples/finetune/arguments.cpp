@@ -151,7 +151,8 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   command
       .add_option("--learning-rate", options.learning_rate,
                   "learning rate; " + per_method([](MethodDefaults d) { return d.learning_rate; }) +
-                      "; ten times it for an adapter; a hundredth of it with fzoo, a tenth with momentum; a guess for "
+                      "; ten times it for an adapter; a hundredth of it with fzoo, 1 - beta1 times it with momentum; a "
+                      "guess for "
                       "every update but sgd")
       ->type_name("X")
       ->check(real_number(Bounds::positive));
@@ -341,6 +342,9 @@ CLI::App& add_completion(CLI::App& app, Shell& shell) {
 void check(FinetuneOptions const& options) {
   check_method(options);
   check_lora(options);
+  if (options.update == UpdateName::window_momentum && options.dtype != DataType::f32 && !options.tunes_adapter())
+    throw InvalidArgument("--update window-momentum: expected --dtype f32, or an adapter to tune, found " +
+                          std::string(to_string(options.dtype)));
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
     throw InvalidArgument("--warmup-steps: expected less than the number of steps, " + std::to_string(steps) +

@@ -45,12 +45,19 @@ void add_method(CLI::App& command, MethodOptions& options) {
       ->check(real_number(Bounds::positive));
   add_choice(command, "--update", options.update,
              std::array{UpdateName::sgd, UpdateName::sign_sgd, UpdateName::conservative_sgd, UpdateName::momentum,
-                        UpdateName::adam, UpdateName::adamm},
+                        UpdateName::window_momentum, UpdateName::adam, UpdateName::adamm},
              "how projected gradients change the weights");
   command
-      .add_option("--beta1", options.beta_1, "how the running mean or sum of gradients fades (momentum, adam, adamm)")
+      .add_option("--beta1", options.beta_1,
+                  "how the running mean or sum of gradients fades (momentum, window-momentum, adam, adamm)")
       ->type_name("X")
       ->check(real_number(Bounds::share))
+      ->capture_default_str();
+  command
+      .add_option("--window", options.window,
+                  "how many updates the running sum is over; each is made again at every step (window-momentum)")
+      ->type_name("N")
+      ->transform(whole_number<std::uint32_t>(1, 65536))
       ->capture_default_str();
   command.add_option("--beta2", options.beta_2, "how the running mean of squares fades (adam, adamm)")
       ->type_name("X")
@@ -69,7 +76,14 @@ void add_method(CLI::App& command, MethodOptions& options) {
              "how an updated weight is rounded into 16 bits");
 }
 
+InvalidArgument update_refusal(MethodOptions const& options) {
+  return InvalidArgument("--update " + std::string(to_string(options.update)) +
+                         ": expected a method whose mask does not look at the weights, mezo or r-mezo, found " +
+                         std::string(to_string(options.method)));
+}
+
 void check_method(MethodOptions const& options) {
+  if (options.update == UpdateName::window_momentum && options.method == Method::s_mezo) throw update_refusal(options);
   std::uint32_t const samples = *resolved(options).samples;
   if (options.estimator == EstimatorName::fzoo && samples < Fzoo::least_samples)
     throw InvalidArgument("--samples: expected at least " + std::to_string(Fzoo::least_samples) +

@@ -7,6 +7,7 @@
 
 #include <zeroth/options.hpp>
 #include <zeroth/storage/rounding.hpp>
+#include <zeroth/update/window_momentum.hpp>
 
 namespace zeroth::cli {
 
@@ -20,7 +21,7 @@ enum class SamplerName : std::uint8_t { gaussian, rademacher, uniform };
 enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
 
 /// How projected gradients become a change of the weights.
-enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum, adam, adamm };
+enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum, window_momentum, adam, adamm };
 
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
   switch (method) {
@@ -68,6 +69,8 @@ enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum
       return "conservative-sgd";
     case UpdateName::momentum:
       return "momentum";
+    case UpdateName::window_momentum:
+      return "window-momentum";
     case UpdateName::adam:
       return "adam";
     case UpdateName::adamm:
@@ -107,10 +110,11 @@ struct MethodOptions {
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;
   UpdateName update = UpdateName::sgd;
-  double beta_1 = 0.9;                     ///< of momentum, adam and adamm
-  double beta_2 = 0.999;                   ///< of adam and adamm
-  double adam_epsilon = 1e-8;              ///< of adam and adamm
-  Rounding rounding = Options{}.rounding;  ///< of weights that are held in 16 bits
+  double beta_1 = 0.9;                             ///< of momentum, window-momentum, adam and adamm
+  std::uint32_t window = WindowMomentum{}.window;  ///< of window-momentum
+  double beta_2 = 0.999;                           ///< of adam and adamm
+  double adam_epsilon = 1e-8;                      ///< of adam and adamm
+  Rounding rounding = Options{}.rounding;          ///< of weights that are held in 16 bits
   double weight_decay = 0;
 };
 
@@ -124,6 +128,7 @@ struct MethodOptions {
     case UpdateName::conservative_sgd:
       return rate;
     case UpdateName::momentum:
+    case UpdateName::window_momentum:
       return rate * (1 - options.beta_1);  // in the long run a step counts 1 / (1 - beta) times
     case UpdateName::adam:
     case UpdateName::adamm:

@@ -63,6 +63,7 @@ void for_each_option(Options& options, Field const& field) {
   field("threads", options.threads, around);
   field("update", options.update, steps);
   field("beta_1", options.beta_1, steps);
+  field("window", options.window, steps);
   field("beta_2", options.beta_2, steps);
   field("adam_epsilon", options.adam_epsilon, steps);
   field("weight_decay", options.weight_decay, steps);

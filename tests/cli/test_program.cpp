@@ -232,6 +232,43 @@ TEST_CASE("each update runs, and a conservative one skips the steps that would r
     }
 }
 
+TEST_CASE("momentum over a window keeps nothing, and is that of all updates where the window has them") {
+  auto losses = [](Words const& more) {
+    Fixture const fixture;
+    Words words = fixture.finetune({"--method", "mezo", "--learning-rate", "1e-3", "--beta1", "0.8"});
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome const outcome = run_program(words);
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    json const summary = fixture.summary();
+    bool const has_window = summary.at("options").at("update") == "window-momentum";
+    CHECK(summary.at("options").at("window").is_null() != has_window);
+    if (has_window) CHECK(summary.at("optimizer_bytes") == 0);
+    std::vector<double> found;
+    for (json const& record : fixture.metrics())
+      if (record.at("type") == "evaluation") found.push_back(record.at("loss"));
+    return found;
+  };
+  std::vector<double> const all = losses({"--update", "momentum"});
+  std::vector<double> const four = losses({"--update", "window-momentum", "--window", "4"});
+  std::vector<double> const two = losses({"--update", "window-momentum", "--window", "2"});
+  // The same sum in another order: f32's rounding apart.
+  CHECK(four.back() == Approx(all.back()).epsilon(1e-5));
+  CHECK(losses({"--update", "window-momentum"}) == four);
+  CHECK(std::abs(two.back() - all.back()) > 100 * std::abs(four.back() - all.back()));
+  // An adapter is f32 whatever the model is held in.
+  CHECK_FALSE(losses({"--update", "window-momentum", "--lora-rank", "2", "--dtype", "bf16"}).empty());
+
+  Fixture const fixture;
+  check_refused_at_once(fixture.finetune({"--update", "window-momentum"}),
+                        "--update window-momentum: expected a method whose mask does not look at the weights, mezo or "
+                        "r-mezo, found s-mezo");
+  check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--method", "mezo", "--dtype", "bf16"}),
+                        "--update window-momentum: expected --dtype f32, or an adapter to tune, found bf16");
+  check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--window", "0"}),
+                        "--window: expected a whole number from 1");
+}
+
 TEST_CASE("an interrupt lets the step end, saves, evaluates and says so") {
   Fixture const fixture;
   Words words = fixture.finetune();
@@ -292,7 +329,8 @@ TEST_CASE("options out of range are refused before anything is read or written")
            {{"--estimator", "spsa"}, "--estimator: expected one of central, one-sided, fzoo, found \"spsa\""},
            {{"--estimator", "fzoo", "--samples", "1"}, "--samples: expected at least 2 with --estimator fzoo, found 1"},
            {{"--update", "lion"},
-            "--update: expected one of sgd, sign-sgd, conservative-sgd, momentum, adam, adamm, found \"lion\""},
+            "--update: expected one of sgd, sign-sgd, conservative-sgd, momentum, window-momentum, adam, adamm, found "
+            "\"lion\""},
            {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
            {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
            {{"--no-such-option"}, "--no-such-option"}}) {

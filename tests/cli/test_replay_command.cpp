@@ -78,6 +78,7 @@ TEST_CASE("replay makes the model of a run from its base and journal, with any n
       {"--dtype", "f16", "--rounding", "stochastic"},
       {"--update", "momentum", "--beta1", "0.7"},
       {"--update", "adam", "--dtype", "bf16", "--weight-decay", "0.01"},
+      {"--update", "window-momentum", "--window", "2", "--method", "r-mezo"},
       {"--update", "sign-sgd", "--method", "r-mezo", "--samples", "3", "--sampler", "uniform"},
       {"--estimator", "one-sided", "--method", "mezo", "--epsilon", "0.002"},
       {"--save", "both"},

@@ -128,6 +128,7 @@ TEST_CASE("a run with state, 16-bit weights or an adapter goes on to the same bi
       {"--update", "momentum", "--beta1", "0.7"},
       {"--update", "adam", "--beta2", "0.9", "--clip", "3"},
       {"--update", "adamm", "--method", "mezo"},
+      {"--update", "window-momentum", "--window", "3", "--method", "mezo"},
       {"--update", "conservative-sgd", "--method", "r-mezo"},
       {"--dtype", "bf16"},
       {"--dtype", "f16", "--rounding", "stochastic", "--samples", "3"},
@@ -270,6 +271,7 @@ TEST_CASE("a run does not go on over another model, other data or a damaged jour
   };
   with_option("batch_size", 3, journal + ": option batch_size: expected 3");
   with_option("sparsity", 0.5, journal + ": mask: expected ");
+  with_option("update", "window-momentum", "--update window-momentum: expected a method whose mask");
   with_option("update", "adam", journal + ": update: expected ");
   with_option("sampler", "gauss", "options.json: key 'sampler': expected one of gaussian, rademacher, uniform");
   with_option("steps", "8", "options.json: key 'steps': expected an unsigned integer");
