@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compares zeroth's tokenizers with Hugging Face's and SentencePiece's, a family after the other.
 
-    python scripts/parity_tokenizers.py [--data FOLDER] [--program PATH]
+    python scripts/parity_tokenizers.py [--data FOLDER] [--program PATH] [--only NAME]
 
 Trains small tokenizers on the project's own documents and headers, writes each in the forms in which users bring it
 (tokenizer.json, GGUF, tokenizer.model), lets the program read it and encode, and counts texts whose ids differ from those
@@ -369,6 +369,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--limit", type=int, default=10**9, help="texts of each data file")
     parser.add_argument("--program", type=pathlib.Path)
+    parser.add_argument("--only", default="", help="the rows whose name contains this")
     arguments = parser.parse_args()
 
     failures = 0
@@ -382,6 +383,8 @@ def main():
         print(f"{'family, form':62} {'tokens':>9} {'differ':>7} {'ties':>5} {'not decoded':>12} {'references differ':>18}")
         for rows in [byte_level_rows, sentencepiece_rows]:
             for title, model, reference, hugging_face in rows(folder, program, text):
+                if arguments.only not in title:
+                    continue
                 ours, not_decoded = program.encode(model, texts)
                 theirs = (reference.encode(texts) if isinstance(reference, sentencepiece.SentencePieceProcessor)
                           else encode_with_tokenizers(reference, texts))
