@@ -59,6 +59,8 @@ class ScratchPool {
   /// The memory of one task; each part grows as it is asked to and keeps its contents for no one.
   struct Piece {
     AlignedFloats panels;          ///< expanded weights
+    AlignedFloats narrowed;        ///< the same in 16 bits, where products take them so
+    AlignedFloats workspace;       ///< what a library asks for
     AlignedFloats values;          ///< what the task computes
     std::vector<float*> pointers;  ///< one a lane
   };

@@ -12,7 +12,6 @@
 #include <zeroth/executor.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
-#include <zeroth/model/eigen/panel.hpp>
 
 namespace zeroth::model {
 
@@ -20,8 +19,10 @@ namespace zeroth::model {
 class EigenHead {
  public:
   /// Logits of the requested tokens; only their rows of the head are expanded. out[lane * requests + i].
-  void logits(AnyExecutor executor, ScratchPool& pool, WeightView const& weights, std::size_t parameter,
+  template <class Gemm>
+  void logits(AnyExecutor executor, Gemm& gemm, ScratchPool& pool, WeightView const& weights, std::size_t parameter,
               LaneMatrix const& in, std::span<ScoreRequest const> requests, std::span<double> out) {
+    gemm.begin(executor, in);
     sort_by_token(requests);
     starts_.clear();
     for (std::size_t i = 0; i < order_.size(); ++i)
@@ -30,20 +31,23 @@ class EigenHead {
     executor.parallel_for(starts_.size() - 1, [&](std::size_t run) {
       ScratchPool::Lease scratch(pool);
       auto const token = static_cast<std::size_t>(requests[order_[starts_[run]]].token);
-      WeightPanel const panel(weights, parameter, token, 1, *scratch);
+      auto const panel = gemm.panel(weights, parameter, token, 1, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
         for (std::size_t i = starts_[run]; i < starts_[run + 1]; ++i)
           out[lane * requests.size() + order_[i]] =
-              static_cast<double>(in.block(lane, requests[order_[i]].row, 1).row(0).dot(panel.lane(lane).row(0)));
+              static_cast<double>(gemm.dot(in, lane, requests[order_[i]].row, panel));
     });
   }
 
   /// Logits minus the logarithm of the sum of all tokens' exponentials. out[lane * requests + i].
-  void log_probabilities(AnyExecutor executor, ScratchPool& pool, WeightView const& weights, std::size_t parameter,
-                         LaneMatrix const& in, std::span<ScoreRequest const> requests, std::span<double> out) {
+  template <class Gemm>
+  void log_probabilities(AnyExecutor executor, Gemm& gemm, ScratchPool& pool, WeightView const& weights,
+                         std::size_t parameter, LaneMatrix const& in, std::span<ScoreRequest const> requests,
+                         std::span<double> out) {
+    gemm.begin(executor, in);
     sort_by_token(requests);
     auto const vocabulary = static_cast<std::size_t>(weights.parameters[parameter].shape.rows);
-    std::size_t const height = eigen_panel_rows(vocabulary, in.features());
+    std::size_t const height = gemm.panel_rows(vocabulary, in.features());
     std::size_t const panels = (vocabulary + height - 1) / height;
     std::size_t const stripes = std::min(panels, most_stripes);
     std::size_t const slots = in.lanes() * in.rows();
@@ -54,13 +58,13 @@ class EigenHead {
       for (std::size_t p = stripe * panels / stripes; p < (stripe + 1) * panels / stripes; ++p) {
         std::size_t const first = p * height;
         std::size_t const rows = std::min(height, vocabulary - first);
-        WeightPanel const panel(weights, parameter, first, rows, *scratch);
+        auto const panel = gemm.panel(weights, parameter, first, rows, *scratch);
         for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
           for (std::size_t row = 0; row < in.rows(); row += rows_at_once) {
             std::size_t const count = std::min(rows_at_once, in.rows() - row);
             MatrixMap logits(scratch->values.reserve(rows_at_once * height), static_cast<Eigen::Index>(count),
                              static_cast<Eigen::Index>(rows));
-            logits.noalias() = in.block(lane, row, count) * panel.lane(lane).transpose();
+            gemm.multiply(in, lane, row, count, panel, *scratch, logits);
             accumulate(logits, stripe * slots + lane * in.rows() + row);
             pick(requests, first, row, logits, out.subspan(lane * requests.size(), requests.size()));
           }
