@@ -32,5 +32,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/zerothConfigVersion.cmake
                                                                                                ARCH_INDEPENDENT)
 
 install(FILES ${PROJECT_BINARY_DIR}/zerothConfig.cmake ${PROJECT_BINARY_DIR}/zerothConfigVersion.cmake
-              cmake/FindSentencePiece.cmake DESTINATION ${zeroth_package_directory})
+              cmake/FindOneDNN.cmake cmake/FindSentencePiece.cmake DESTINATION ${zeroth_package_directory})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -7,6 +7,7 @@ find_package(Eigen3 3.4 QUIET GLOBAL)
 find_package(nlohmann_json 3.11 QUIET GLOBAL)
 find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+find_package(OneDNN QUIET GLOBAL)
 find_package(SentencePiece QUIET GLOBAL)
 
 set(zeroth_components
@@ -14,6 +15,7 @@ set(zeroth_components
     eigen
     openmp
     model
+    onednn
     sentencepiece
     cuda
     model_cuda)
@@ -35,7 +37,9 @@ zeroth_headers(zeroth_model_headers model/*.hpp)
 # Likewise of model/cuda.
 zeroth_headers(zeroth_model_cuda_headers model/ops_cuda.hpp model/cuda/cublas.hpp)
 zeroth_headers(zeroth_sentencepiece_headers model/tokenizer/sentencepiece.hpp)
-list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers} ${zeroth_model_cuda_headers})
+zeroth_headers(zeroth_onednn_headers model/ops_onednn.hpp model/onednn/*.hpp)
+list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers} ${zeroth_model_cuda_headers}
+     ${zeroth_onednn_headers})
 zeroth_headers(zeroth_zeroth_headers *.hpp)
 zeroth_headers(zeroth_fragments *.inc)
 list(
@@ -44,6 +48,7 @@ list(
   ${zeroth_eigen_headers}
   ${zeroth_openmp_headers}
   ${zeroth_model_headers}
+  ${zeroth_onednn_headers}
   ${zeroth_sentencepiece_headers}
   ${zeroth_cuda_headers}
   ${zeroth_model_cuda_headers})
@@ -67,6 +72,8 @@ zeroth_component(zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
 zeroth_component(model zeroth_eigen nlohmann_json::nlohmann_json)
+# Debian's oneDNN runs on OpenMP; its header is told to take one thread.
+zeroth_component(onednn zeroth_model OneDNN::OneDNN OpenMP::OpenMP_CXX)
 zeroth_component(sentencepiece zeroth_model SentencePiece::SentencePiece)
 # The backend's header is compiled by nvcc alone. CMake before 3.25.2 does not know how nvcc 13 is asked for C++20.
 zeroth_component(cuda zeroth CUDA::cudart)
@@ -75,8 +82,12 @@ zeroth_component(model_cuda zeroth_model zeroth_cuda CUDA::cublas)
 set_target_properties(zeroth_cuda zeroth_model_cuda PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 # What a program asks that goes without the component where the library is missing.
 target_compile_definitions(zeroth_sentencepiece INTERFACE ZEROTH_SENTENCEPIECE=1)
+target_compile_definitions(zeroth_onednn INTERFACE ZEROTH_ONEDNN=1)
 if(NOT TARGET SentencePiece::SentencePiece)
   set_target_properties(zeroth_sentencepiece PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()
+if(NOT TARGET OneDNN::OneDNN)
+  set_target_properties(zeroth_onednn PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 endif()
 
 # Pieces that a header includes several times: installed like headers, but not to be compiled alone.

@@ -4,10 +4,14 @@
 #include <cstddef>
 #include <vector>
 
+#include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/ops_eigen.hpp>
+#ifdef ZEROTH_ONEDNN
+#include <zeroth/model/ops_onednn.hpp>
+#endif
 
 #include "case.hpp"
 
@@ -15,8 +19,14 @@ namespace zeroth_bench {
 
 /// A decoder on those operations.
 [[nodiscard]] inline zeroth::model::AnyDecoder make_decoder(zeroth::model::DecoderWeights const& weights,
-                                                            Operations operations, zeroth::AnyExecutor executor) {
+                                                            Operations operations, zeroth::AnyExecutor executor,
+                                                            zeroth::DataType compute = zeroth::DataType::f32) {
   using namespace zeroth::model;
+#ifdef ZEROTH_ONEDNN
+  if (operations == Operations::onednn) return AnyDecoder(Decoder(weights, OneDnnOps(executor, compute)));
+#endif
+  if (operations == Operations::onednn || compute != zeroth::DataType::f32)
+    throw zeroth::InvalidArgument("this build has no such products");
   if (operations == Operations::eigen) return AnyDecoder(Decoder(weights, EigenOps(executor)));
   return AnyDecoder(Decoder(weights, CpuOps(executor)));
 }

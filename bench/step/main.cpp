@@ -25,7 +25,14 @@ namespace zeroth_bench {
 std::string Case::name() const {
   return std::string(method == Method::mezo ? "mezo" : "s_mezo") +
          (noise == Noise::gaussian ? "_gaussian" : "_rademacher") + "_" + std::string(to_string(dtype)) + "_" +
-         std::to_string(tokens) + (operations == Operations::eigen ? "_eigen" : "");
+         std::to_string(tokens) + suffix(operations, compute);
+}
+
+std::string suffix(Operations operations, zeroth::DataType compute) {
+  return std::string(operations == Operations::eigen    ? "_eigen"
+                     : operations == Operations::onednn ? "_onednn"
+                                                        : "") +
+         (compute == zeroth::DataType::bf16 ? "_bf16_products" : "");
 }
 
 namespace {
@@ -51,6 +58,23 @@ std::vector<Job> all_jobs(Settings const& settings) {
   add(zeroth::DataType::bf16, 512);
   add(zeroth::DataType::f32, 2048);
   cases.push_back({.operations = Operations::eigen});
+  // Other products, and steps on them.
+  auto const others = [] {
+    std::vector<std::pair<Operations, zeroth::DataType>> result;
+    if (has(Operations::onednn))
+      for (auto compute : {zeroth::DataType::f32, zeroth::DataType::bf16})
+        result.emplace_back(Operations::onednn, compute);
+    return result;
+  }();
+  for (auto const& [operations, compute] : others) {
+    for (std::size_t tokens : {512U, 2048U}) {
+      std::string const name = "products_" + std::to_string(tokens) + suffix(operations, compute);
+      jobs.push_back({name, [=, operations = operations, compute = compute] {
+                        return measure_products(tokens, operations, compute, settings);
+                      }});
+    }
+    cases.push_back({.operations = operations, .compute = compute});
+  }
   for (Case const& what : cases) jobs.push_back({what.name(), [=] { return measure_step(what, settings); }});
   return jobs;
 }
@@ -92,7 +116,8 @@ int run(int argc, char** argv) {
     nlohmann::json const figures = in_child(job.measure);
     for (char const* name :
          {"step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "two_forwards_seconds",
-          "peak_over_weights", "peak_over_f32_weights", "forward_over_eigen_products", "forward_share_of_peak"})
+          "peak_over_weights", "peak_over_f32_weights", "forward_over_eigen_products", "forward_share_of_peak",
+          "forward_over_f32_forward", "loss_difference"})
       print(figures, name, "%.3f");
     for (char const* name : {"forward_flops", "eigen_products_flops", "peak_flops"})
       print(figures, name, "%.0f G", 1e9);

@@ -29,7 +29,7 @@ struct Times {
 template <class Sampler, class Mask>
 Times alternate(Sampler const& sampler, Mask const& mask, Case const& what, DecoderWeights const& weights,
                 zeroth::AnyExecutor executor, int rounds) {
-  AnyDecoder decoder = make_decoder(weights, what.operations, executor);
+  AnyDecoder decoder = make_decoder(weights, what.operations, executor, what.compute);
   CandidateScorer scorer(decoder);
   auto const batch = random_batch(what.tokens, weights.config().vocabulary);
   // A learning rate so small that no weight changes: every round is then the same work.

@@ -45,10 +45,13 @@ void add_threads(CLI::App& command, unsigned& threads) {
 }
 
 void add_compute(CLI::App& command, ComputeOptions& options) {
-  add_choice(command, "--backend", options.backend, std::array{DecoderBackend::cpu, DecoderBackend::eigen},
-             "what the transformer runs on: code of zeroth's own, or Eigen");
+  add_choice(command, "--backend", options.backend,
+             std::array{DecoderBackend::cpu, DecoderBackend::eigen, DecoderBackend::onednn},
+             "what the transformer runs on: code of zeroth's own, Eigen, or Eigen with oneDNN's products");
   add_choice(command, "--dtype", options.dtype, std::array{DataType::f32, DataType::bf16, DataType::f16},
              "how matrices are held in memory");
+  add_choice(command, "--compute-dtype", options.compute_dtype, std::array{DataType::f32, DataType::bf16},
+             "what products with weights take, their sums being f32");
   add_threads(command, options.threads);
 }
 

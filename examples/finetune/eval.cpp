@@ -54,7 +54,7 @@ int run(EvalOptions const& options) {
   EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), longest_sequence(options, model));
   EncodedExamples const examples = encode(texts, rules, model.tokenizer);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options, executor);
 
   std::optional<EvaluationResult> result;
   {

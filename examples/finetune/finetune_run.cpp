@@ -57,7 +57,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, Lang
       task_(task),
       examples_(examples),
       executor_(options.threads),
-      decoder_(make_decoder(model, options.backend, executor_)),
+      decoder_(make_decoder(model, options, executor_)),
       scorer_(decoder_, task.scoring),
       optimizer_(make_optimizer(options, model.tuned(), executor_)),
       log_(out, optimizer_->journal_header(notes(model))),

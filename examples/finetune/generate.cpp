@@ -65,7 +65,7 @@ int run(GenerateOptions const& options) {
   catch_interrupts();
   LanguageModel const model(options, options.dtype);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options, executor);
   Tokens tokens = encode_prompt(options, model);
 
   std::vector<double> logits(model.weights.config().vocabulary);

@@ -9,6 +9,9 @@
 #include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/ops_eigen.hpp>
 #include <zeroth/model/tokenizer/load_tokenizer.hpp>
+#ifdef ZEROTH_ONEDNN
+#include <zeroth/model/ops_onednn.hpp>
+#endif
 #ifdef ZEROTH_SENTENCEPIECE
 #include <zeroth/model/tokenizer/sentencepiece.hpp>
 #endif
@@ -41,12 +44,23 @@ void LanguageModel::merge_adapter() {
   adapter.reset();
 }
 
-model::AnyDecoder make_decoder(LanguageModel const& model, DecoderBackend backend, AnyExecutor executor) {
+model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const& options, AnyExecutor executor) {
   auto of = [&](auto ops) {
     if (model.adapter) return model::AnyDecoder(model::Decoder(model.weights, *model.adapter, std::move(ops)));
     return model::AnyDecoder(model::Decoder(model.weights, std::move(ops)));
   };
-  if (backend == DecoderBackend::eigen) return of(model::EigenOps(executor));
+  DataType const compute = options.compute_dtype.value_or(DataType::f32);
+  if (options.backend == DecoderBackend::onednn) {
+#ifdef ZEROTH_ONEDNN
+    return of(model::OneDnnOps(executor, compute));
+#else
+    throw InvalidArgument("--backend onednn: this program was built without oneDNN (cmake -DZEROTH_ONEDNN=ON)");
+#endif
+  }
+  if (compute != DataType::f32)
+    throw InvalidArgument("--compute-dtype " + std::string(to_string(compute)) + ": expected --backend onednn, got " +
+                          std::string(to_string(options.backend)));
+  if (options.backend == DecoderBackend::eigen) return of(model::EigenOps(executor));
   return of(model::CpuOps(executor));
 }
 

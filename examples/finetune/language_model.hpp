@@ -48,6 +48,8 @@ struct LanguageModel {
 };
 
 /// A decoder over the model, its adapter included, on that backend. Refers to the model.
-[[nodiscard]] model::AnyDecoder make_decoder(LanguageModel const& model, DecoderBackend backend, AnyExecutor executor);
+/// @throws InvalidArgument naming the option, if the backend is not in this build or has no such products.
+[[nodiscard]] model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const& options,
+                                             AnyExecutor executor);
 
 }  // namespace zeroth::cli

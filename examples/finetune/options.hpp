@@ -23,8 +23,8 @@ enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
 /// Of which step the model is that a run saves.
 enum class SaveStep : std::uint8_t { last, best };
 
-/// Which operations the transformer runs on: vector code of zeroth's own, or Eigen.
-enum class DecoderBackend : std::uint8_t { cpu, eigen };
+/// Which operations the transformer runs on: vector code of zeroth's own, Eigen, or Eigen with oneDNN's products.
+enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
 
 [[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
   switch (backend) {
@@ -32,6 +32,8 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
       return "cpu";
     case DecoderBackend::eigen:
       return "eigen";
+    case DecoderBackend::onednn:
+      return "onednn";
   }
   return "unknown";
 }
@@ -67,6 +69,7 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen };
 struct ComputeOptions {
   DataType dtype = DataType::f32;  ///< how the matrices are held
   DecoderBackend backend = DecoderBackend::cpu;
+  std::optional<DataType> compute_dtype;  ///< what products with weights take; default f32
   unsigned threads = 0;  ///< 0: all that the machine offers
 };
 

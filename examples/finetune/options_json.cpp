@@ -69,6 +69,7 @@ void for_each_option(Options& options, Field const& field) {
   field("weight_decay", options.weight_decay, steps);
   field("clip", options.clip, steps);
   field("dtype", options.dtype, steps);
+  field("compute_dtype", options.compute_dtype, steps);
   field("rounding", options.rounding, steps);
   field("max_tokens", options.max_tokens, steps);
   field("adapter", options.adapter, around);

@@ -68,7 +68,7 @@ int run(ScoreOptions const& options) {
   std::vector<std::string> const lines = read_lines(options.input);
   LanguageModel const model(options, options.dtype);
   OpenMpExecutor executor{options.threads};
-  model::AnyDecoder decoder = make_decoder(model, options.backend, executor);
+  model::AnyDecoder decoder = make_decoder(model, options, executor);
 
   OutputFile output(options.output);
   LineScorer scorer(decoder, output);

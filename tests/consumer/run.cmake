@@ -25,8 +25,10 @@ if(WAY STREQUAL copied_headers)
 endif()
 
 # The core must be usable where no dependency can be found.
-set(options -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
-            -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON -DCMAKE_DISABLE_FIND_PACKAGE_SentencePiece=ON)
+set(options
+    -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
+    -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON -DCMAKE_DISABLE_FIND_PACKAGE_SentencePiece=ON
+    -DCMAKE_DISABLE_FIND_PACKAGE_OneDNN=ON)
 if(WAY STREQUAL add_subdirectory)
   list(APPEND options -DZEROTH_SOURCE=${SOURCE})
 else()

@@ -96,15 +96,15 @@ class OneDnnGemm {
     void const* const x = row(in, lane, r);
     return compute_ == DataType::f32
                ? dot(static_cast<float const*>(x), static_cast<float const*>(panel.lanes[lane]), panel.columns)
-               : dot(static_cast<std::uint16_t const*>(x),
-                     reinterpret_cast<std::uint16_t const*>(panel.lanes[lane]), panel.columns);
+               : dot(static_cast<std::uint16_t const*>(x), reinterpret_cast<std::uint16_t const*>(panel.lanes[lane]),
+                     panel.columns);
   }
 
  private:
-  static constexpr std::size_t group = 32;            // rows that a task of begin() takes
-  static constexpr std::size_t line = 16;             // floats of a cache line
-  static constexpr std::size_t panel_floats = 8192;   // of all lanes together: a first-level cache
-  static constexpr std::size_t rows_at_once = 128;    // whose products add() holds
+  static constexpr std::size_t group = 32;           // rows that a task of begin() takes
+  static constexpr std::size_t line = 16;            // floats of a cache line
+  static constexpr std::size_t panel_floats = 8192;  // of all lanes together: a first-level cache
+  static constexpr std::size_t rows_at_once = 128;   // whose products add() holds
 
   [[nodiscard]] static float number(float value) noexcept { return value; }
   [[nodiscard]] static float number(std::uint16_t bits) noexcept { return bfloat16_to_float(bits); }

@@ -27,8 +27,12 @@ namespace zeroth::model::onednn {
 class OneThread {
  public:
 #if DNNL_CPU_RUNTIME == DNNL_RUNTIME_OMP
-  OneThread() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(threads_); }
+  OneThread() : threads_(omp_get_max_threads()) {
+    omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    omp_set_num_threads(threads_);
+  }
 
  private:
   int threads_;
