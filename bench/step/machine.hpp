@@ -25,10 +25,10 @@ namespace zeroth_bench {
 #ifdef ZEROTH_ONEDNN
   if (operations == Operations::onednn) return AnyDecoder(Decoder(weights, OneDnnOps(executor, compute)));
 #endif
-  if (operations == Operations::onednn || compute != zeroth::DataType::f32)
+  if (operations == Operations::onednn || (operations == Operations::eigen && compute != zeroth::DataType::f32))
     throw zeroth::InvalidArgument("this build has no such products");
   if (operations == Operations::eigen) return AnyDecoder(Decoder(weights, EigenOps(executor)));
-  return AnyDecoder(Decoder(weights, CpuOps(executor)));
+  return AnyDecoder(Decoder(weights, CpuOps(executor, zeroth::best_instruction_set(), compute)));
 }
 
 /// A product of a forward: the activations of `tokens` rows with the transpose of a weight.

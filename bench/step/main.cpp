@@ -60,7 +60,7 @@ std::vector<Job> all_jobs(Settings const& settings) {
   cases.push_back({.operations = Operations::eigen});
   // Other products, and steps on them.
   auto const others = [] {
-    std::vector<std::pair<Operations, zeroth::DataType>> result;
+    std::vector<std::pair<Operations, zeroth::DataType>> result{{Operations::cpu, zeroth::DataType::bf16}};
     if (has(Operations::onednn))
       for (auto compute : {zeroth::DataType::f32, zeroth::DataType::bf16})
         result.emplace_back(Operations::onednn, compute);

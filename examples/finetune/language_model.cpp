@@ -57,11 +57,11 @@ model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const&
     throw InvalidArgument("--backend onednn: this program was built without oneDNN (cmake -DZEROTH_ONEDNN=ON)");
 #endif
   }
+  if (options.backend == DecoderBackend::cpu) return of(model::CpuOps(executor, best_instruction_set(), compute));
   if (compute != DataType::f32)
-    throw InvalidArgument("--compute-dtype " + std::string(to_string(compute)) + ": expected --backend onednn, got " +
-                          std::string(to_string(options.backend)));
-  if (options.backend == DecoderBackend::eigen) return of(model::EigenOps(executor));
-  return of(model::CpuOps(executor));
+    throw InvalidArgument("--compute-dtype " + std::string(to_string(compute)) +
+                          ": --backend eigen multiplies in f32 alone, expected cpu or onednn");
+  return of(model::EigenOps(executor));
 }
 
 }  // namespace zeroth::cli

@@ -75,6 +75,7 @@ TEST_CASE("replay makes the model of a run from its base and journal, with any n
   std::vector<Words> const kinds = {
       {},
       {"--dtype", "bf16"},
+      {"--compute-dtype", "bf16"},
       {"--dtype", "f16", "--rounding", "stochastic"},
       {"--update", "momentum", "--beta1", "0.7"},
       {"--update", "adam", "--dtype", "bf16", "--weight-decay", "0.01"},

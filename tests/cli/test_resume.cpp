@@ -131,6 +131,7 @@ TEST_CASE("a run with state, 16-bit weights or an adapter goes on to the same bi
       {"--update", "window-momentum", "--window", "3", "--method", "mezo"},
       {"--update", "conservative-sgd", "--method", "r-mezo"},
       {"--dtype", "bf16"},
+      {"--compute-dtype", "bf16"},
       {"--dtype", "f16", "--rounding", "stochastic", "--samples", "3"},
       {"--dtype", "bf16", "--rounding", "compensated", "--update", "adam"},
       {"--lora-rank", "2", "--weight-decay", "0.01"},

@@ -88,6 +88,34 @@ TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was ev
   }
 }
 
+TEST_CASE("products in bf16 leave the weights f32 and move losses by their rounding alone") {
+  Fixture const fixture;
+  json const floats = fixture.finetune({});
+  CHECK(floats.at("options").at("compute_dtype").is_null());
+  std::vector<std::string> backends{"cpu"};
+#ifdef ZEROTH_ONEDNN
+  backends.emplace_back("onednn");
+#endif
+  for (std::string const& backend : backends) {
+    INFO(backend);
+    json const summary = fixture.finetune({"--compute-dtype", "bf16", "--backend", backend});
+    CHECK(summary.at("options").at("compute_dtype") == "bf16");
+    CHECK(summary.at("weights_bytes") == floats.at("weights_bytes"));
+    // The losses are of order 1; factors of a dozen products in a row are each off by up to 2^-9 of their size.
+    double const before = summary.at("loss_before");
+    CHECK(before == Approx(floats.at("loss_before").get<double>()).margin(0.05));
+    CHECK(before != floats.at("loss_before"));
+  }
+#ifdef ZEROTH_ONEDNN
+  CHECK(fixture.finetune({"--backend", "onednn"}).at("loss_before").get<double>() ==
+        Approx(floats.at("loss_before").get<double>()).epsilon(1e-5));
+#endif
+  Outcome const refused = run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data,
+                                       "--backend", "eigen", "--compute-dtype", "bf16"});
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.error, contains_text("--compute-dtype bf16") && contains_text("--backend eigen"));
+}
+
 TEST_CASE("each way of rounding runs, says what it holds, and gives another model") {
   Fixture const fixture;
   std::vector<double> losses;

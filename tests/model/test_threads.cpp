@@ -7,6 +7,9 @@
 
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/model/ops_eigen.hpp>
+#ifdef ZEROTH_ONEDNN
+#include <zeroth/model/ops_onednn.hpp>
+#endif
 #include <zeroth/model/scoring.hpp>
 #include <zeroth/zeroth.hpp>
 
@@ -89,6 +92,38 @@ TEST_CASE("a run on the vector code has the same bits on any number of threads")
   for (std::string model : golden_models)
     for (bool in_place : {false, true}) check_runs<CpuOps>(model, in_place);
 }
+
+namespace {
+
+struct Bf16CpuOps : CpuOps {
+  explicit Bf16CpuOps(AnyExecutor executor)
+      : CpuOps(executor, zeroth::best_instruction_set(), zeroth::DataType::bf16) {}
+};
+
+}  // namespace
+
+TEST_CASE("a run on the vector code in bf16 has the same bits on any number of threads") {
+  for (bool in_place : {false, true}) check_runs<Bf16CpuOps>("gqa_odd_tied", in_place);
+}
+
+#ifdef ZEROTH_ONEDNN
+
+namespace {
+
+struct Bf16OneDnnOps : zeroth::model::OneDnnOps {
+  explicit Bf16OneDnnOps(AnyExecutor executor) : OneDnnOps(executor, zeroth::DataType::bf16) {}
+};
+
+}  // namespace
+
+TEST_CASE("a run on oneDNN's products has the same bits on any number of threads") {
+  for (bool in_place : {false, true}) {
+    check_runs<zeroth::model::OneDnnOps>("gqa_odd_tied", in_place);
+    check_runs<Bf16OneDnnOps>("gqa_odd_tied", in_place);
+  }
+}
+
+#endif
 
 TEST_CASE("a run on Eigen has the same bits on any number of threads") {
   for (std::string model : golden_models)

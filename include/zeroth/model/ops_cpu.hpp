@@ -16,13 +16,15 @@
 #include <zeroth/model/cpu/head.hpp>
 #include <zeroth/model/cpu/kernels.hpp>
 #include <zeroth/model/cpu/panels.hpp>
+#include <zeroth/model/cpu/products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model {
 
-/// DecoderOps on the CPU, f32, without any library: products in registers over blocks of 16 tokens.
+/// DecoderOps on the CPU without any library: products in registers over blocks of 16 tokens. All is f32 but the
+/// factors of products with weights, which may be bf16; see cpu::Products.
 ///
-/// Results have the same bits under every executor, and under AVX2 and AVX-512; the portable code may round
+/// Results have the same bits under every executor, and in f32 under AVX2 and AVX-512; the portable code may round
 /// differently where the target has no fused multiply-add.
 class CpuOps {
  public:
@@ -35,9 +37,14 @@ class CpuOps {
     std::size_t pairs = 0;
   };
 
-  /// @throws InvalidArgument if this processor cannot run `set`.
-  explicit CpuOps(AnyExecutor executor = {}, InstructionSet set = best_instruction_set())
-      : executor_(executor), kernels_(cpu::kernels_for(set)), pool_(std::make_unique<ScratchPool>()) {
+  /// @param compute what products with weights take, f32 or bf16; their sums are f32
+  /// @throws InvalidArgument if this processor cannot run `set`, or if `compute` is f16.
+  explicit CpuOps(AnyExecutor executor = {}, InstructionSet set = best_instruction_set(),
+                  DataType compute = DataType::f32)
+      : executor_(executor),
+        kernels_(cpu::kernels_for(set)),
+        pool_(std::make_unique<ScratchPool>()),
+        products_(set, compute) {
     if (!is_supported(set))
       throw InvalidArgument("this processor does not support the instruction set " + std::string(to_string(set)));
   }
@@ -139,7 +146,7 @@ class CpuOps {
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     auto shape = [&](Projection<Matrix> const& p) { return weights.parameters[p.tensors.weight].shape; };
-    std::size_t const height = cpu::panel_rows(in.features(), in.lanes());
+    std::size_t const height = products_.panel_rows(in.features(), in.lanes());
     auto panels = [&](Projection<Matrix> const& p) {
       return (static_cast<std::size_t>(shape(p).rows) + height - 1) / height;
     };
@@ -148,6 +155,7 @@ class CpuOps {
       p.out.resize(in.lanes(), in.rows(), static_cast<std::size_t>(shape(p).rows));
       tasks += panels(p);
     }
+    products_.begin(executor_, in);
     executor_.parallel_for(tasks, [&](std::size_t task) {
       auto projection = projections.begin();
       while (task >= panels(*projection)) task -= panels(*projection++);
@@ -155,29 +163,28 @@ class CpuOps {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
-      cpu::Panel const panel = cpu::read_panel(weights, projection->tensors.weight, first, rows, *scratch);
+      cpu::Panel const panel = products_.panel(weights, projection->tensors.weight, first, rows, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
-        kernels_.product({rows, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
-                          in.block_size(), out.block(lane, 0) + first * tokens, out.block_size()});
+        products_.multiply(panel, rows, lane, 0, in.blocks(), out.block(lane, 0) + first * tokens, out.block_size());
       if (projection->tensors.bias != no_tensor)
         add_bias(weights, projection->tensors.bias, first, rows, *scratch, out);
     });
   }
 
   void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
-    std::size_t const height = cpu::panel_rows(in.features(), in.lanes());
+    std::size_t const height = products_.panel_rows(in.features(), in.lanes());
+    products_.begin(executor_, in);
     executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
       cpu::Panel const panel =
-          cpu::read_panel(weights, parameter, first, rows, *scratch, blocks_at_once * rows * tokens);
+          products_.panel(weights, parameter, first, rows, *scratch, blocks_at_once * rows * tokens);
       float* const products = scratch->values.data();
       for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
         for (std::size_t block = 0; block < in.blocks(); block += blocks_at_once) {
           std::size_t const blocks = std::min(blocks_at_once, in.blocks() - block);
-          kernels_.product({rows, in.features(), panel.lanes[lane], panel.stride, blocks, in.block(lane, block),
-                            in.block_size(), products, rows * tokens});
+          products_.multiply(panel, rows, lane, block, blocks, products, rows * tokens);
           for (std::size_t b = 0; b < blocks; ++b) {
             float const* const from = products + b * rows * tokens;
             float* const to = out.block(lane, block + b) + first * tokens;
@@ -266,12 +273,12 @@ class CpuOps {
 
   void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
-    head_.logits(executor_, kernels_, *pool_, weights, head, in, requests, out);
+    head_.logits(executor_, products_, *pool_, weights, head, in, requests, out);
   }
 
   void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(executor_, kernels_, *pool_, weights, head, in, requests, out);
+    head_.log_probabilities(executor_, kernels_, products_, *pool_, weights, head, in, requests, out);
   }
 
  private:
@@ -301,6 +308,7 @@ class CpuOps {
   AnyExecutor executor_;
   cpu::Kernels kernels_;
   std::unique_ptr<ScratchPool> pool_;
+  cpu::Products products_;
   cpu::Head head_;
 };
 

@@ -12,7 +12,7 @@
 #include <zeroth/executor.hpp>
 #include <zeroth/model/cpu/activations.hpp>
 #include <zeroth/model/cpu/kernels.hpp>
-#include <zeroth/model/cpu/panels.hpp>
+#include <zeroth/model/cpu/products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model::cpu {
@@ -21,9 +21,10 @@ namespace zeroth::model::cpu {
 class Head {
  public:
   /// Logits of the requested tokens; only their rows of the head are expanded. out[lane * requests + i].
-  void logits(AnyExecutor executor, Kernels const& kernels, ScratchPool& pool, WeightView const& weights,
+  void logits(AnyExecutor executor, Products& products, ScratchPool& pool, WeightView const& weights,
               std::size_t parameter, Activations const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
+    products.begin(executor, in);
     sort_by_token(requests);
     starts_.clear();
     for (std::size_t i = 0; i < order_.size(); ++i)
@@ -33,12 +34,10 @@ class Head {
       std::size_t const first = starts_[group];
       std::size_t const last = group + 1 < starts_.size() ? starts_[group + 1] : order_.size();
       auto const token = static_cast<std::size_t>(requests[order_[first]].token);
-      std::size_t const products = in.blocks() * block_tokens;
-      Panel const panel = read_panel(weights, parameter, token, 1, *scratch, products);
+      Panel const panel = products.panel(weights, parameter, token, 1, *scratch, in.blocks() * block_tokens);
       float* const result = scratch->values.data();
       for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
-        kernels.product({1, in.features(), panel.lanes[lane], panel.stride, in.blocks(), in.block(lane, 0),
-                         in.block_size(), result, block_tokens});
+        products.multiply(panel, 1, lane, 0, in.blocks(), result, block_tokens);
         for (std::size_t i = first; i < last; ++i)
           out[lane * requests.size() + order_[i]] = static_cast<double>(result[requests[order_[i]].row]);
       }
@@ -46,12 +45,13 @@ class Head {
   }
 
   /// Logits minus the logarithm of the sum of all tokens' exponentials. out[lane * requests + i].
-  void log_probabilities(AnyExecutor executor, Kernels const& kernels, ScratchPool& pool, WeightView const& weights,
-                         std::size_t parameter, Activations const& in, std::span<ScoreRequest const> requests,
-                         std::span<double> out) {
+  void log_probabilities(AnyExecutor executor, Kernels const& kernels, Products& products, ScratchPool& pool,
+                         WeightView const& weights, std::size_t parameter, Activations const& in,
+                         std::span<ScoreRequest const> requests, std::span<double> out) {
+    products.begin(executor, in);
     sort_by_token(requests);
     auto const vocabulary = static_cast<std::size_t>(weights.parameters[parameter].shape.rows);
-    std::size_t const height = panel_rows(in.features(), in.lanes());
+    std::size_t const height = products.panel_rows(in.features(), in.lanes());
     std::size_t const panels = (vocabulary + height - 1) / height;
     std::size_t const stripes = std::min(panels, stripes_most);
     std::size_t const slots = in.lanes() * in.blocks() * block_tokens;
@@ -62,14 +62,13 @@ class Head {
       for (std::size_t p = stripe * panels / stripes; p < (stripe + 1) * panels / stripes; ++p) {
         std::size_t const first = p * height;
         std::size_t const rows = std::min(height, vocabulary - first);
-        std::size_t const products = group_blocks * rows * block_tokens;
-        Panel const panel = read_panel(weights, parameter, first, rows, *scratch, products);
+        Panel const panel =
+            products.panel(weights, parameter, first, rows, *scratch, group_blocks * rows * block_tokens);
         float* const result = scratch->values.data();
         for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
           for (std::size_t block = 0; block < in.blocks(); block += group_blocks) {
             std::size_t const blocks = std::min(group_blocks, in.blocks() - block);
-            kernels.product({rows, in.features(), panel.lanes[lane], panel.stride, blocks, in.block(lane, block),
-                             in.block_size(), result, rows * block_tokens});
+            products.multiply(panel, rows, lane, block, blocks, result, rows * block_tokens);
             pick(requests, first, rows, block, blocks, result, out.subspan(lane * requests.size(), requests.size()));
             for (std::size_t b = 0; b < blocks; ++b) {
               std::size_t const slot = stripe * slots + (lane * in.blocks() + block + b) * block_tokens;

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// What every set of operations is held to.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "decoder_support.hpp"
+#include "executors.hpp"
+#include "zeroth/executor.hpp"
+#include "zeroth/model/eigen/lane_matrix.hpp"
+
+namespace zeroth_test {
+
+/// The largest relative error of a number that is rounded to bf16.
+inline constexpr double bf16_roundoff = 0x1p-9;
+
+/// How far log-probabilities and logits of the golden models may be off where factors are rounded to bf16. They are of
+/// order 1 and pass through up to a dozen products, whose factors carry relative errors of up to bf16_roundoff, of
+/// either sign: together several times that. One wrong block or lane would be off by order 1.
+inline constexpr double bf16_margin = 0.05;
+
+/// Every sequence of a golden model, and the log-probabilities that are to come out.
+struct GoldenBatch {
+  zeroth::model::PackedBatch batch;
+  std::vector<double> log_probs;
+};
+
+inline GoldenBatch golden_batch(std::string const& name) {
+  GoldenBatch golden;
+  for (GoldenSequence const& sequence : golden_sequences(name)) {
+    add_scored(golden.batch, sequence.tokens);
+    golden.log_probs.insert(golden.log_probs.end(), sequence.log_probs.begin(), sequence.log_probs.end());
+  }
+  return golden;
+}
+
+/// The golden models' log-probabilities come out, each within `margin`. `make(executor)` makes the operations, here and
+/// below.
+template <class Make>
+void check_golden(Make const& make, double margin) {
+  for (std::string name : golden_models) {
+    INFO(name);
+    zeroth::model::DecoderWeights const weights = load_golden(name);
+    zeroth::model::Decoder decoder(weights, make(zeroth::AnyExecutor{}));
+    GoldenBatch const golden = golden_batch(name);
+    auto const found = score(decoder, golden.batch);
+    REQUIRE(found.size() == golden.log_probs.size());
+    for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(golden.log_probs[i]).margin(margin));
+  }
+}
+
+/// Each lane of a probe is plain inference on perturbed weights, to the bit.
+template <class Make>
+void check_lanes(Make const& make) {
+  using zeroth::model::ScoreKind;
+  std::vector<zeroth::Lane> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
+  for (std::string name : golden_models) {
+    zeroth::model::DecoderWeights const weights = load_golden(name);
+    HashProbe const probe(weights.parameters(), lanes, 1e-2F);
+    zeroth::model::Decoder decoder(weights, make(zeroth::AnyExecutor{}));
+    GoldenBatch const golden = golden_batch(name);
+    for (ScoreKind kind : {ScoreKind::log_probability, ScoreKind::logit}) {
+      auto const found = score(decoder, golden.batch, probe, kind);
+      for (std::size_t k = 0; k < lanes.size(); ++k) {
+        INFO(name << ", lane " << k);
+        zeroth::model::DecoderWeights const moved = perturbed(weights, probe, lanes[k]);
+        zeroth::model::Decoder reference(moved, make(zeroth::AnyExecutor{}));
+        auto const expected = score(reference, golden.batch, kind);
+        CHECK(std::equal(expected.begin(), expected.end(),
+                         found.begin() + static_cast<std::ptrdiff_t>(k * expected.size())));
+      }
+    }
+  }
+}
+
+/// The same bits whatever the executor does.
+template <class Make>
+void check_executors(Make const& make) {
+  zeroth::model::DecoderWeights const weights = load_golden("gqa_separate");
+  HashProbe const probe(weights.parameters(), {{0, 1}, {0, -1}}, 1e-2F);
+  GoldenBatch const golden = golden_batch("gqa_separate");
+  ShuffledExecutor shuffled;
+  ThreadExecutor threads;
+  zeroth::model::Decoder serial(weights, make(zeroth::AnyExecutor{}));
+  zeroth::model::Decoder reordered(weights, make(zeroth::AnyExecutor(shuffled)));
+  zeroth::model::Decoder threaded(weights, make(zeroth::AnyExecutor(threads)));
+  auto const expected = score(serial, golden.batch, probe);
+  CHECK(score(reordered, golden.batch, probe) == expected);
+  CHECK(score(threaded, golden.batch, probe) == expected);
+  CHECK(score(serial, golden.batch, probe) == expected);  // the workspace keeps nothing from call to call
+}
+
+/// Agrees with the vector code in f32 on continuations of a shared prompt, within `margin`.
+template <class Make>
+void check_continuations(Make const& make, double margin) {
+  for (std::string name : golden_models) {
+    zeroth::model::DecoderWeights const weights = load_golden(name);
+    zeroth::model::PackedBatch batch;
+    batch.add_segment(Tokens{5, 6});  // so that the prompt does not begin at row 0
+    Tokens prompt;
+    for (std::int32_t i = 0; i < 70; ++i) prompt.push_back(7 * i % 250);  // longer than a group of queries
+    std::size_t const begin = batch.rows();
+    std::size_t const segment = batch.add_segment(prompt);
+    for (Tokens const& ending : {Tokens{1, 2, 3}, Tokens{200}}) {
+      std::size_t const first = batch.rows();
+      batch.add_segment(ending, segment);
+      batch.request(begin + prompt.size() - 1, ending[0]);
+      for (std::size_t i = 0; i < ending.size(); ++i) batch.request(first + i, 42);
+    }
+    zeroth::model::Decoder decoder(weights, make(zeroth::AnyExecutor{}));
+    CpuDecoder cpu(weights);
+    for (auto kind : {zeroth::model::ScoreKind::log_probability, zeroth::model::ScoreKind::logit}) {
+      auto const found = score(decoder, batch, kind);
+      auto const expected = score(cpu, batch, kind);
+      for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(margin));
+    }
+  }
+}
+
+inline float& at(zeroth::model::LaneMatrix& matrix, std::size_t row, std::size_t feature) {
+  return matrix.row(0, row)[feature];
+}
+inline float& at(zeroth::model::Activations& matrix, std::size_t row, std::size_t feature) {
+  constexpr std::size_t block = zeroth::model::cpu::block_tokens;
+  return matrix.block(0, row / block)[feature * block + row % block];
+}
+
+/// Products are as near the exact ones as their roundings let them: both factors by `roundoff`, and f32 sums.
+template <class Ops>
+void check_products(Ops ops, double roundoff) {
+  for (std::size_t columns : {1U, 7U, 64U, 577U, 1024U, 2048U}) {
+    for (std::size_t rows : {1U, 3U, 65U}) {
+      INFO(rows << " rows, " << columns << " columns");
+      constexpr std::size_t tokens = 33;
+      std::vector<float> weights(rows * columns);
+      for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::sin(0.7F * static_cast<float>(i) + 0.3F);
+      zeroth::ParameterSet parameters;
+      parameters.add({.name = "w", .shape = {rows, columns}, .data = weights.data()});
+      typename Ops::Matrix in;
+      in.resize(1, tokens, columns);
+      for (std::size_t t = 0; t < tokens; ++t)
+        for (std::size_t c = 0; c < columns; ++c)
+          at(in, t, c) = std::cos(1.1F * static_cast<float>(t * columns + c) + 0.2F);
+      typename Ops::Matrix out;
+      std::vector const projections{zeroth::model::Projection<typename Ops::Matrix>{{0}, out}};
+      ops.linear({parameters}, in, projections);
+      double const bound = 2 * roundoff + roundoff * roundoff + static_cast<double>(columns + 1) * 0x1p-24;
+      for (std::size_t t = 0; t < tokens; ++t) {
+        for (std::size_t r = 0; r < rows; ++r) {
+          double exact = 0;
+          double magnitude = 0;
+          for (std::size_t c = 0; c < columns; ++c) {
+            double const product = static_cast<double>(at(in, t, c)) * static_cast<double>(weights[r * columns + c]);
+            exact += product;
+            magnitude += std::abs(product);
+          }
+          REQUIRE(std::abs(static_cast<double>(at(out, t, r)) - exact) <= bound * magnitude);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace zeroth_test
