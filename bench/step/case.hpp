@@ -48,8 +48,8 @@ struct Settings {
 /// _eigen, _onednn, _bf16_products, or nothing for the default ones.
 [[nodiscard]] std::string suffix(Operations operations, zeroth::DataType compute);
 
-/// A plain forward on those operations and products beside the default ones in f32, alternating: the ratio of their
-/// speeds and the difference of their losses.
+/// A plain forward on those operations and products beside the default ones and Eigen's, both in f32, alternating: the
+/// ratios of their speeds and the difference of their losses.
 [[nodiscard]] nlohmann::json measure_products(std::size_t tokens, Operations operations, zeroth::DataType compute,
                                               Settings const& settings);
 

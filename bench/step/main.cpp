@@ -117,7 +117,7 @@ int run(int argc, char** argv) {
     for (char const* name :
          {"step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "two_forwards_seconds",
           "peak_over_weights", "peak_over_f32_weights", "forward_over_eigen_products", "forward_share_of_peak",
-          "forward_over_f32_forward", "loss_difference"})
+          "forward_over_f32_forward", "forward_over_eigen_f32_forward", "loss_difference"})
       print(figures, name, "%.3f");
     for (char const* name : {"forward_flops", "eigen_products_flops", "peak_flops"})
       print(figures, name, "%.0f G", 1e9);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cmath>
+#include <array>
+#include <cstddef>
 #include <vector>
 
 #include <zeroth/executor/openmp.hpp>
@@ -25,33 +26,32 @@ nlohmann::json measure_products(std::size_t tokens, Operations operations, zerot
                                 Settings const& settings) {
   zeroth::OpenMpExecutor const executor(settings.threads);
   zeroth::model::DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model));
+  auto decoder = make_decoder(weights, operations, zeroth::AnyExecutor(executor), compute);
   auto usual = make_decoder(weights, Operations::cpu, zeroth::AnyExecutor(executor));
-  auto other = make_decoder(weights, operations, zeroth::AnyExecutor(executor), compute);
-  zeroth::model::CandidateScorer usual_scorer(usual);
-  zeroth::model::CandidateScorer other_scorer(other);
+  auto eigen = make_decoder(weights, Operations::eigen, zeroth::AnyExecutor(executor));
+  std::array scorers{zeroth::model::CandidateScorer(decoder), zeroth::model::CandidateScorer(usual),
+                     zeroth::model::CandidateScorer(eigen)};
   auto const batch = random_batch(tokens, weights.config().vocabulary);
   double const work = operations_of(weights, products_of(weights, tokens));
 
-  std::vector<double> f32_forward;  // operations a second, each round
-  std::vector<double> forward;
-  double f32_loss = 0;
-  double loss = 0;
+  std::array<std::vector<double>, 3> flops;  // of each, in each round
+  std::array<double, 3> losses{};
   for (int round = -1; round < settings.rounds; ++round) {
-    auto run_usual = [&] { return work / seconds([&] { f32_loss = usual_scorer.score(batch).losses[0]; }); };
-    auto run_other = [&] { return work / seconds([&] { loss = other_scorer.score(batch).losses[0]; }); };
-    // Each goes first in every other round.
-    double const first = round % 2 == 0 ? run_usual() : run_other();
-    double const second = round % 2 == 0 ? run_other() : run_usual();
-    if (round < 0) continue;  // the first one allocates
-    f32_forward.push_back(round % 2 == 0 ? first : second);
-    forward.push_back(round % 2 == 0 ? second : first);
+    for (std::size_t turn = 0; turn < scorers.size(); ++turn) {
+      // Each goes first in every third round.
+      std::size_t const which = (turn + static_cast<std::size_t>(round + 1)) % scorers.size();
+      double const found = work / seconds([&] { losses[which] = scorers[which].score(batch).losses[0]; });
+      if (round >= 0) flops[which].push_back(found);  // the first one allocates
+    }
   }
   nlohmann::json result;
-  put(result, "forward_over_f32_forward", ratio(forward, f32_forward));
-  put(result, "forward_flops", spread(forward));
-  put(result, "f32_forward_flops", spread(f32_forward));
-  result["f32_loss"] = f32_loss;
-  result["loss_difference"] = loss - f32_loss;
+  put(result, "forward_over_f32_forward", ratio(flops[0], flops[1]));
+  put(result, "forward_over_eigen_f32_forward", ratio(flops[0], flops[2]));
+  put(result, "forward_flops", spread(flops[0]));
+  put(result, "f32_forward_flops", spread(flops[1]));
+  put(result, "eigen_f32_forward_flops", spread(flops[2]));
+  result["f32_loss"] = losses[1];
+  result["loss_difference"] = losses[0] - losses[1];
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <zeroth/model/cpu/kernels.hpp>
 
@@ -83,6 +84,22 @@ __attribute__((noinline, visibility("hidden"), target("avx512f"))) inline void p
                                _mm512_set1_epi32(static_cast<int>(0xffff0000U)));
     _mm512_store_si512(out + f / 2 * block_tokens, _mm512_or_si512(lower, upper));
   }
+}
+
+/// Rounds a row of weights; the last of an odd number is paired with 0.
+__attribute__((noinline, visibility("hidden"), target("avx512f"))) inline void pair_row(std::size_t columns,
+                                                                                        float const* in, float* out) {
+  auto* to = reinterpret_cast<__m256i*>(out);
+  std::size_t i = 0;
+  for (; i + 16 <= columns; i += 16)
+    _mm256_storeu_si256(to++, _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_to_bfloat16(_mm512_loadu_ps(in + i)), 16)));
+  if (i == columns) return;
+  alignas(64) float rest[16] = {};
+  for (std::size_t k = 0; i + k < columns; ++k) rest[k] = in[i + k];
+  alignas(32) std::int32_t pairs[8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(pairs),
+                     _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_to_bfloat16(_mm512_load_ps(rest)), 16)));
+  std::memcpy(to, pairs, (columns - i + 1) / 2 * sizeof(pairs[0]));
 }
 
 }  // namespace detail

@@ -103,9 +103,10 @@ class Products {
   }
 
   void round_row(float const* from, std::size_t columns, float* to) const {
-    if (!paired_) return round_in_f32(from, to, columns);
-    if (columns % 2 != 0) to[columns / 2] = 0;
-    narrow_values(DataType::bf16, {from, columns}, to, set_);
+#if ZEROTH_X86_DISPATCH
+    if (paired_) return detail::pair_row(columns, from, to);
+#endif
+    round_in_f32(from, to, columns);
   }
 
   void round_in_f32(float const* from, float* to, std::size_t count) const {
