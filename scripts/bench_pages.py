@@ -206,6 +206,7 @@ def write_block(file, name, text):
 
 TITLES = {
     "step": ("A step beside two plain forwards", "`scripts/bench step`", cases),
+    "products": ("Products in bf16 and by oneDNN", "`scripts/bench products`", cases),
     "micro": ("The parts of a step", "`scripts/bench micro`", micro),
     "versus": ("Beside PyTorch", "`scripts/bench versus`", generic),
 }

@@ -98,18 +98,20 @@ int run(int argc, char** argv) {
   CLI::App app("What a step costs beside two plain forwards");
   Settings settings;
   std::vector<std::string> parts;
+  std::string left_out;
   bool list = false;
   app.add_option("model", settings.model, "GGUF file")->required();
   app.add_option("--threads", settings.threads, "threads; 0: all")->capture_default_str();
   app.add_option("--rounds", settings.rounds, "rounds of each case")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--only", parts, "only cases whose names contain each of these");
+  app.add_option("--except", left_out, "no cases whose names contain this");
   app.add_flag("--list", list, "print the names of the cases");
   CLI11_PARSE(app, argc, argv);
 
   nlohmann::json results;
   for (Job const& job : all_jobs(settings)) {
     auto missing = [&](std::string const& part) { return job.name.find(part) == std::string::npos; };
-    if (std::any_of(parts.begin(), parts.end(), missing)) continue;
+    if (std::any_of(parts.begin(), parts.end(), missing) || (!left_out.empty() && !missing(left_out))) continue;
     std::printf("%s\n", job.name.c_str());
     std::fflush(stdout);
     if (list) continue;

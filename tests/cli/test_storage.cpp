@@ -101,9 +101,10 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
     json const summary = fixture.finetune({"--compute-dtype", "bf16", "--backend", backend});
     CHECK(summary.at("options").at("compute_dtype") == "bf16");
     CHECK(summary.at("weights_bytes") == floats.at("weights_bytes"));
-    // The losses are of order 1; factors of a dozen products in a row are each off by up to 2^-9 of their size.
+    // A difference of two logits of order 10, whose factors are each off by up to 2^-8 of their size in a dozen
+    // products; a wrong one would be off by several units.
     double const before = summary.at("loss_before");
-    CHECK(before == Approx(floats.at("loss_before").get<double>()).margin(0.05));
+    CHECK(before == Approx(floats.at("loss_before").get<double>()).margin(0.3));
     CHECK(before != floats.at("loss_before"));
   }
 #ifdef ZEROTH_ONEDNN
