@@ -111,8 +111,9 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
   CHECK(fixture.finetune({"--backend", "onednn"}).at("loss_before").get<double>() ==
         Approx(floats.at("loss_before").get<double>()).epsilon(1e-5));
 #endif
-  Outcome const refused = run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data,
-                                       "--backend", "eigen", "--compute-dtype", "bf16"});
+  Outcome const refused =
+      run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data, "--output",
+                   fixture.out + ".json", "--backend", "eigen", "--compute-dtype", "bf16"});
   CHECK(refused.exit_code == 2);
   CHECK_THAT(refused.error, contains_text("--compute-dtype bf16") && contains_text("--backend eigen"));
 }
