@@ -225,8 +225,11 @@ CLI::App& add_replay(CLI::App& app, ReplayModelOptions& options) {
 CLI::App& add_journal(CLI::App& app, JournalOptions& options) {
   CLI::App& command = *app.add_subcommand("journal", "Show what a run started from and what each step did");
   command.group("Commands");
+  command.footer("Example:\n  zeroth journal DIR/journal --plot run.svg");
   command.add_option("journal", options.journal, "journal of the run: DIR/journal")->required()->type_name("FILE");
   command.add_flag("--json", options.json, "print JSON");
+  command.add_option("--plot", options.plot, "draw the run as an SVG image and write it, instead of a table")
+      ->type_name("FILE");
   return command;
 }
 
@@ -432,7 +435,11 @@ Command parse_arguments(int argc, char const* const* argv) {
     return finetune;
   }
   if (replay_command.parsed()) return replay;
-  if (journal_command.parsed()) return journal;
+  if (journal_command.parsed()) {
+    if (journal.json && !journal.plot.empty())
+      throw InvalidArgument("--plot: expected no --json beside it: an image takes the place of what is printed");
+    return journal;
+  }
   if (eval_command.parsed()) {
     check_task_option(eval.task);
     return eval;

@@ -14,7 +14,9 @@
 #include <zeroth/number_text.hpp>
 
 #include "commands.hpp"
+#include "journal_plot.hpp"
 #include "metrics.hpp"
+#include "output.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -116,7 +118,13 @@ void print(EvaluationRecord const& record) {
 
 int run(JournalOptions const& options) {
   Journal const journal = read_journal(options.journal.string());
-  if (options.json) {
+  if (!options.plot.empty()) {
+    check_writable(options.plot, {options.journal});
+    OutputFile image(options.plot);
+    image.write(journal_plot(journal));
+    image.finish();
+    std::printf("%s\n", options.plot.c_str());
+  } else if (options.json) {
     std::printf("%s\n", to_json(journal).dump(2).c_str());
   } else {
     print_header(journal);

@@ -135,6 +135,7 @@ struct ReplayModelOptions : ModelOptions {
 struct JournalOptions {
   std::filesystem::path journal;
   bool json = false;
+  std::filesystem::path plot;  ///< SVG image to write; empty: none, and the journal is printed
 };
 
 /// `zeroth eval`.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The tuned model from its base and a journal (zeroth replay), and a journal for people and programs (zeroth journal).
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -193,4 +196,59 @@ TEST_CASE("journal shows what the metrics show, as a table and as JSON") {
                            "4 steps, 3 evaluations", "    step  record  ", "       4  held-out  "})
     CHECK_THAT(table, contains_text(text));
   CHECK(run_program({"journal", run.fixture.out + "/none"}).exit_code == 2);
+}
+
+TEST_CASE("journal draws the run as an image") {
+  RecordedRun const run({"--validation-examples", "2"});
+  std::string const plot = (run.fixture.directory.path() / "run.svg").string();
+  auto draw = [&] {
+    Outcome const outcome = run_program({"journal", run.journal, "--plot", plot});
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    CHECK(outcome.out == plot + "\n");
+    return read_file(plot);
+  };
+  auto count = [](std::string const& text, std::string const& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+  };
+  std::string const image = draw();
+  CHECK(image.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  CHECK(image.ends_with("</svg>\n"));
+  for (char const* text : {">Loss<", ">Score<", ">each step<", ">held-out<", ">validation<", ">step<"})
+    CHECK_THAT(image, contains_text(text));
+  // A dot for the loss and one for the score of each evaluation, on two sets at steps 0, 2 and 4.
+  CHECK(count(image, "<circle ") == 12);
+  for (char const* none : {"nan", "inf"}) CHECK(count(image, none) == 0);
+
+  // A journal without a record, with one, and with losses that no axis has a place for.
+  zeroth::JournalHeader const header = zeroth::read_journal(run.journal).header();
+  fs::remove(run.journal);
+  zeroth::JournalFile journal(run.journal, header);
+  journal.synchronize();
+  CHECK_THAT(draw(), contains_text(">Loss<"));
+  journal.append(zeroth::EvaluationRecord{.step = 0, .set = zeroth::EvaluationSet::held_out, .score = 1, .loss = 2});
+  CHECK(count(draw(), "<circle ") == 2);
+  zeroth::StepRecord step;
+  step.skip_reason = zeroth::SkipReason::non_finite_loss;
+  step.loss = std::numeric_limits<double>::quiet_NaN();
+  journal.append(step);
+  step.step = 1;
+  step.loss = std::numeric_limits<double>::infinity();
+  journal.append(step);
+  for (char const* none : {"nan", "inf"}) CHECK(count(draw(), none) == 0);
+  // A long run has no more points than can be seen.
+  for (std::uint64_t i = 2; i < 20000; ++i) {
+    step = {};
+    step.step = i;
+    step.coefficients = {0.5F};
+    step.loss = 1 + 0.5 * std::sin(static_cast<double>(i));
+    journal.append(step);
+  }
+  CHECK(draw().size() < 100000);
+
+  check_refused_at_once({"journal", run.journal, "--plot", plot, "--json"}, "--plot: expected no --json beside it");
+  check_refused_at_once({"journal", run.journal, "--plot", run.journal}, "expected a file other than the input");
+  check_refused_at_once({"journal", run.journal, "--plot", run.fixture.out}, "expected a file, found a directory");
 }
