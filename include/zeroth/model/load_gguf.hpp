@@ -184,10 +184,12 @@ class GgufDecoderKeys {
 /// another type; the file's pages do not stay in memory.
 ///
 /// @param dtype of the matrices, see DecoderWeights
+/// @param memory where they are to lie
 /// @throws InvalidFile as read_decoder_config does, and if a tensor is missing, has another shape ("FILE: tensor
 ///   'blk.3.attn_k.weight': expected 192 x 576, found 576 x 192") or a type that cannot be decoded, or if the file has
 ///   a tensor that the decoder does not know.
-[[nodiscard]] inline DecoderWeights load_gguf(GgufFile const& file, DataType dtype = DataType::f32) {
+[[nodiscard]] inline DecoderWeights load_gguf(GgufFile const& file, DataType dtype = DataType::f32,
+                                              WeightMemory memory = {}) {
   DecoderConfig config = read_decoder_config(file);
   std::vector<TensorSpec> const specs = tensor_specs(config);
   std::unordered_set<std::string_view> known{detail::rotary_factors_name};
@@ -207,7 +209,7 @@ class GgufDecoderKeys {
       throw InvalidFile(file.path() + ": tensor '" + detail::printable(tensor.name) +
                         "' is not part of a decoder of architecture '" + config.architecture + "' that is supported");
 
-  DecoderWeights weights(std::move(config), file.path(), dtype);
+  DecoderWeights weights(std::move(config), file.path(), dtype, std::move(memory));
   for (std::size_t i = 0; i < specs.size(); ++i) {
     GgufTensor const& tensor = file.tensor(specs[i].name);
     detail::load_tensor(tensor.type, file.bytes(tensor), weights, i, file.path());

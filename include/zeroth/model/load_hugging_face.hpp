@@ -42,10 +42,11 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
 ///
 /// @param json its config.json
 /// @param dtype of the matrices, see DecoderWeights
+/// @param memory where they are to lie
 /// @throws InvalidFile as read_hugging_face_config() does, and if a tensor is missing, has another shape or type, or is
 ///   not part of the architecture.
 [[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, JsonValue const& json,
-                                                      DataType dtype = DataType::f32) {
+                                                      DataType dtype = DataType::f32, WeightMemory memory = {}) {
   DecoderConfig config = read_hugging_face_config(json);
   if (config.layers > checkpoint.tensors().size())
     throw json.get("num_hidden_layers")
@@ -81,7 +82,7 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
                         "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
                         "config.json");
 
-  DecoderWeights weights(std::move(config), json.file_name(), dtype);
+  DecoderWeights weights(std::move(config), json.file_name(), dtype, std::move(memory));
   for (HuggingFaceTensor const& wanted : list) {
     SafetensorsTensor const& tensor = checkpoint.tensor(wanted.name);
     TensorType const type = tensor.dtype == "F32"   ? TensorType::f32
@@ -97,9 +98,9 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
 /// several.
 /// @throws InvalidFile as above and as SafetensorsCheckpoint does.
 [[nodiscard]] inline DecoderWeights load_hugging_face(std::filesystem::path const& folder,
-                                                      DataType dtype = DataType::f32) {
+                                                      DataType dtype = DataType::f32, WeightMemory memory = {}) {
   JsonValue const config = JsonValue::load((folder / "config.json").string());
-  return load_hugging_face(SafetensorsCheckpoint(folder), config, dtype);
+  return load_hugging_face(SafetensorsCheckpoint(folder), config, dtype, std::move(memory));
 }
 
 }  // namespace zeroth::model

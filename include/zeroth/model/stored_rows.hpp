@@ -30,7 +30,8 @@ void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRo
     }
     return;
   }
-  std::span<float const> const values = weights.values(parameter);
+  std::vector<float> values(row.size());
+  weights.read(parameter, 0, values);
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)];
   write(std::span<float const>(row));
 }
