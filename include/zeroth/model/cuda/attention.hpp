@@ -46,7 +46,7 @@ struct AttentionKernel {
   std::uint64_t const* rows;  ///< of the batch, of each query
   std::uint64_t heads;
   std::uint64_t kv_heads;
-  std::uint64_t dim;     ///< of a head
+  unsigned dim;          ///< of a head
   std::uint64_t window;  ///< see HeadShape
 
   [[nodiscard]] ZEROTH_HOST_DEVICE unsigned rounds(Place at) const noexcept {
@@ -97,16 +97,22 @@ struct AttentionKernel {
 
   ZEROTH_HOST_DEVICE void begin(unsigned thread, Shared& shared, AttentionTile const& tile, std::uint64_t lane,
                                 std::uint64_t head) const noexcept {
-    for (unsigned i = thread; i < tile.count * dim; i += block_threads) {
-      std::uint64_t const query = i / dim;
-      std::uint64_t const d = i % dim;
-      shared.q[query][d] = q.get((lane * q.rows + tile.first + query) * q.features + head * dim + d);
+    for (unsigned i = thread; i < queries * dim; i += block_threads) {
+      unsigned const query = i / dim;
+      unsigned const d = i % dim;
+      shared.q[query][d] = query < tile.count ? q.get(query_row(q, tile, lane, query) + head * dim + d) : 0.0F;
       shared.out[query][d] = 0;
     }
     if (thread < queries) {
       shared.top[thread] = minus_infinity();
       shared.sum[thread] = 0;
     }
+  }
+
+  /// The first element of a query's row.
+  [[nodiscard]] ZEROTH_HOST_DEVICE static std::uint64_t query_row(LaneRows const& x, AttentionTile const& tile,
+                                                                  std::uint64_t lane, unsigned query) noexcept {
+    return (lane * x.rows + tile.first + query) * x.features;
   }
 
   /// Keys or values of a tile, 0 behind the last.
@@ -123,17 +129,22 @@ struct AttentionKernel {
     }
   }
 
+  /// Each thread has a key, which it reads once for several queries.
   ZEROTH_HOST_DEVICE void score(unsigned thread, Shared& shared, AttentionTile const& tile,
                                 std::uint64_t first) const noexcept {
-    for (unsigned i = thread; i < queries * keys; i += block_threads) {
-      unsigned const query = i / keys;
-      std::uint64_t const key = first + i % keys;
-      float sum = minus_infinity();  // a key that is not seen
-      if (query < tile.count && key < visible(tile, query) && key >= first_seen(visible(tile, query))) {
-        sum = 0;
-        for (unsigned d = 0; d < dim; ++d) sum += shared.q[query][d] * shared.values[i % keys][d];
-      }
-      shared.scores[query][i % keys] = sum;
+    constexpr unsigned groups = block_threads / keys < queries ? block_threads / keys : queries;
+    constexpr unsigned each = queries / groups;
+    unsigned const column = thread % keys;
+    unsigned const query = thread / keys * each;
+    if (query >= queries) return;
+    float sums[each] = {};
+    for (unsigned d = 0; d < dim; ++d)
+      for (unsigned j = 0; j < each; ++j) sums[j] += shared.q[query + j][d] * shared.values[column][d];
+    std::uint64_t const key = first + column;
+    for (unsigned j = 0; j < each; ++j) {
+      bool const seen =
+          query + j < tile.count && key < visible(tile, query + j) && key >= first_seen(visible(tile, query + j));
+      shared.scores[query + j][column] = seen ? sums[j] : minus_infinity();
     }
   }
 
@@ -145,13 +156,18 @@ struct AttentionKernel {
     shared.top[query] = top;
   }
 
+  /// Each thread has an element of the values, which it reads once for several queries.
   ZEROTH_HOST_DEVICE void accumulate(unsigned thread, Shared& shared, AttentionTile const& tile) const noexcept {
-    for (unsigned i = thread; i < tile.count * dim; i += block_threads) {
-      std::uint64_t const query = i / dim;
-      std::uint64_t const d = i % dim;
-      float sum = 0;
-      for (unsigned key = 0; key < keys; ++key) sum += shared.scores[query][key] * shared.values[key][d];
-      shared.out[query][d] = shared.out[query][d] * shared.scale[query] + sum;
+    constexpr unsigned each = queries / (block_threads / most_dim);
+    unsigned const d = thread % most_dim;
+    unsigned const query = thread / most_dim * each;
+    if (d < dim) {
+      float sums[each] = {};
+      for (unsigned key = 0; key < keys; ++key)
+        for (unsigned j = 0; j < each; ++j) sums[j] += shared.scores[query + j][key] * shared.values[key][d];
+      for (unsigned j = 0; j < each; ++j)
+        if (query + j < tile.count)
+          shared.out[query + j][d] = shared.out[query + j][d] * shared.scale[query + j] + sums[j];
     }
     if (thread < tile.count) {
       float sum = 0;
@@ -162,11 +178,11 @@ struct AttentionKernel {
 
   ZEROTH_HOST_DEVICE void finish(unsigned thread, Shared& shared, AttentionTile const& tile, std::uint64_t lane,
                                  std::uint64_t head) const noexcept {
-    for (unsigned i = thread; i < tile.count * dim; i += block_threads) {
-      std::uint64_t const query = i / dim;
-      std::uint64_t const d = i % dim;
-      out.set((lane * out.rows + tile.first + query) * out.features + head * dim + d,
-              shared.out[query][d] / shared.sum[query]);
+    for (unsigned i = thread; i < queries * dim; i += block_threads) {
+      unsigned const query = i / dim;
+      if (query < tile.count)
+        out.set(query_row(out, tile, lane, query) + head * dim + i % dim,
+                shared.out[query][i % dim] / shared.sum[query]);
     }
   }
 };

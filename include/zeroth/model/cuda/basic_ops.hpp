@@ -241,7 +241,7 @@ class BasicOps {
                         rows_on_device(queries.rows),
                         shape.heads,
                         shape.kv_heads,
-                        shape.head_dim,
+                        static_cast<unsigned>(shape.head_dim),
                         shape.window};
     device_.launch(kernel, q.view().lanes * shape.heads * tiles_.size(), "attention");
   }
