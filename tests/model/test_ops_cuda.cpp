@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "guarded_stream.hpp"
 #include "host_products.hpp"
 #include "lora_support.hpp"
 #include "tensors.hpp"
@@ -25,6 +26,25 @@ using CudaDecoder = Decoder<EmulatedCudaOps>;
 namespace {
 
 constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate", "opt", "opt_odd"};
+
+/// HostProducts in a guarded stream's memory.
+struct GuardedProducts {
+  GuardedStream stream;
+
+  /// A product as a kernel of one thread.
+  struct Kernel {
+    using Shared = zeroth::cuda::NothingShared;
+    static constexpr unsigned phases = 1;
+    zeroth::model::cuda::Product product;
+    template <unsigned phase>
+    void run(zeroth::cuda::Place at, Shared& /*shared*/) const {
+      if (at.global() == 0) HostProducts::run(product, "");
+    }
+  };
+  void run(zeroth::model::cuda::Product const& product, std::string const& what) const {
+    stream.launch(Kernel{product}, 1, what);
+  }
+};
 
 EmulatedCudaOps ops(OpsOptions const& options = {}) {
   return {HostStream{}, HostProducts{}, options};
@@ -313,6 +333,47 @@ TEST_CASE("an adapter's probe through CUDA's set is near the vector code's") {
     CpuDecoder cpu(model.weights, adapter);
     check_close(score(cuda, model.batch, probe), score(cpu, model.batch, probe), 1e-4);
     check_close(score(cuda, model.batch), score(cpu, model.batch), 1e-4);
+  }
+}
+
+TEST_CASE("CUDA's set runs over memory that the host does not reach, to the bits of memory that it does") {
+  // Kernels and products of the one and the other; what the host touches in between ends the test.
+  using GuardedOps = zeroth::model::cuda::BasicOps<GuardedStream, GuardedProducts>;
+  GuardedStream const stream;
+  GuardedCudaBackend const backend(stream);
+  for (DataType dtype : {DataType::f32, DataType::bf16}) {
+    for (char const* name : {"llama3", "opt"}) {
+      INFO(name << " in " << to_string(dtype));
+      Golden const model = family(name, dtype);
+      DecoderWeights const weights =
+          zeroth::model::load_hugging_face(std::filesystem::path(golden_file("families/" + std::string(name))), dtype,
+                                           zeroth::model::WeightMemory::of(backend));
+      OpsOptions const sizes{.dtype = dtype, .panel_bytes = 20000, .logits_bytes = 5000};
+      Decoder<GuardedOps> guarded(weights, GuardedOps(stream, GuardedProducts{stream}, sizes));
+      CudaDecoder reached(model.weights, ops(sizes));
+      CHECK(score(guarded, model.batch) == score(reached, model.batch));
+      CHECK(score(guarded, model.batch, ScoreKind::logit) == score(reached, model.batch, ScoreKind::logit));
+      zeroth::Options const options{.epsilon = 1e-2F, .learning_rate = 1e-3};
+      auto step = [&](auto const& parameters, auto const& on, auto& decoder) {
+        zeroth::ZerothOrderOptimizer optimizer(parameters, zeroth::Gaussian{}, zeroth::SmallestMagnitude{0.75}, on,
+                                               zeroth::Sgd{}, zeroth::CentralDifference{}, options);
+        std::vector<double> scores;
+        optimizer.step([&](zeroth::AnyProbe const& probe, std::span<double> losses) {
+          scores = score(decoder, model.batch, probe);
+          for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k);
+        });
+        return scores;
+      };
+      CHECK(step(weights.parameters(), backend, guarded) ==
+            step(model.weights.parameters(), EmulatedCudaBackend(HostStream{}), reached));
+      std::vector<double> logits(weights.config().vocabulary);
+      std::vector<double> expected(weights.config().vocabulary);
+      for (Tokens const& tokens : {Tokens{1, 2, 3}, Tokens{4}, Tokens{5}}) {
+        guarded.next(tokens, logits);
+        reached.next(tokens, expected);
+        CHECK(logits == expected);
+      }
+    }
   }
 }
 
