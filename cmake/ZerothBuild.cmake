@@ -46,6 +46,7 @@ function(zeroth_native target)
   endif()
   check_cxx_compiler_flag(-march=native ZEROTH_HAS_MARCH_NATIVE)
   if(ZEROTH_HAS_MARCH_NATIVE)
-    target_compile_options(${target} PUBLIC -march=native)
+    target_compile_options(${target} PUBLIC $<$<COMPILE_LANGUAGE:CXX>:-march=native>
+                                            $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-march=native>)
   endif()
 endfunction()

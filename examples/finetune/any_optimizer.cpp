@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "any_optimizer.hpp"
 
-#include <utility>
-
 #include <zeroth/zeroth.hpp>
 
+#include "built_optimizer.hpp"
+#include "gpu.hpp"
 #include "method_arguments.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-Schedule schedule_of(FinetuneOptions const& options) {
-  return {.shape = options.schedule, .total_steps = *options.steps, .warmup_steps = options.warmup_steps};
-}
-
-AnyEstimator estimator_of(FinetuneOptions const& options) {
-  switch (options.estimator) {
-    case EstimatorName::central:
-      return AnyEstimator(CentralDifference{});
-    case EstimatorName::one_sided:
-      return AnyEstimator(OneSided{});
-    case EstimatorName::fzoo:
-      return AnyEstimator(Fzoo{});
-  }
-  return {};
-}
 
 /// Calls `body` with the update, for masks of the policy `Mask`: one type for all that keep nothing.
 template <class Mask, class Body>
@@ -32,11 +16,9 @@ auto with_update_of(FinetuneOptions const& options, Body const& body) {
   Adam const adam{options.beta_1, options.beta_2, options.adam_epsilon, options.weight_decay};
   switch (options.update) {
     case UpdateName::sgd:
-      return body(AnyUpdate(Sgd{options.weight_decay}));
     case UpdateName::sign_sgd:
-      return body(AnyUpdate(SignSgd{options.weight_decay}));
     case UpdateName::conservative_sgd:
-      return body(AnyUpdate(ConservativeSgd{{options.weight_decay}}));
+      return body(plain_update_of(options));
     case UpdateName::momentum:
       return body(Momentum{options.beta_1, options.weight_decay});
     case UpdateName::window_momentum:
@@ -52,78 +34,13 @@ auto with_update_of(FinetuneOptions const& options, Body const& body) {
   return body(AdaMm{adam});
 }
 
-/// Calls `body` with the mask policy of the method.
-template <class Body>
-auto with_mask_of(FinetuneOptions const& options, Body const& body) {
-  switch (options.method) {
-    case Method::s_mezo:
-      return body(SmallestMagnitude{.sparsity = options.sparsity});
-    case Method::mezo:
-      return body(Dense{});
-    case Method::r_mezo:
-      break;
-  }
-  return body(RandomMask{.sparsity = options.sparsity, .seed = options.seed});
-}
-
-/// Calls `body` with the sampler.
-template <class Body>
-auto with_sampler_of(FinetuneOptions const& options, Body const& body) {
-  switch (*options.sampler) {
-    case SamplerName::gaussian:
-      return body(Gaussian{});
-    case SamplerName::rademacher:
-      return body(Rademacher{});
-    case SamplerName::uniform:
-      break;
-  }
-  return body(Uniform{});
-}
-
-template <class S, class M, class U>
-class BuiltOptimizer final : public AnyOptimizer {
- public:
-  BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask, U update,
-                 AnyExecutor executor)
-      : optimizer_(parameters, std::move(sampler), std::move(mask), CpuBackend{executor}, std::move(update),
-                   estimator_of(options),
-                   Options{.epsilon = options.epsilon,
-                           .learning_rate = *options.learning_rate,
-                           .schedule = schedule_of(options),
-                           .samples = *options.samples,
-                           .samples_per_probe = options.samples_per_probe,
-                           .micro_batches = options.micro_batches,
-                           .seed = options.seed,
-                           .clip = options.clip,
-                           .rounding = options.rounding}) {}
-
-  StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
-  [[nodiscard]] std::uint64_t steps() const override { return optimizer_.steps(); }
-  [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
-  [[nodiscard]] std::uint64_t bytes() const override { return optimizer_.bytes(); }
-  [[nodiscard]] JournalHeader journal_header(std::vector<JournalField> notes) const override {
-    return make_journal_header(optimizer_, std::move(notes));
-  }
-  void replay(StepRecord const& record) override { optimizer_.replay(record); }
-  void replay(Journal const& journal, ReplayOptions const& options) override {
-    zeroth::replay(journal, optimizer_, options);
-  }
-
- private:
-  ZerothOrderOptimizer<S, M, CpuBackend, U, AnyEstimator> optimizer_;
-};
-
 }  // namespace
 
 std::unique_ptr<AnyOptimizer> make_optimizer(FinetuneOptions const& options, ParameterSet const& parameters,
-                                             AnyExecutor executor) {
-  return with_sampler_of(options, [&](auto sampler) {
-    return with_mask_of(options, [&](auto mask) {
-      return with_update_of<decltype(mask)>(options, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
-        using Built = BuiltOptimizer<decltype(sampler), decltype(mask), decltype(update)>;
-        return std::make_unique<Built>(options, parameters, sampler, mask, update, executor);
-      });
-    });
+                                             AnyExecutor executor, Gpu const* gpu) {
+  if (gpu != nullptr) return gpu->optimizer(options, parameters);
+  return build_optimizer(options, parameters, CpuBackend{executor}, [&]<class Mask>(Mask const&, auto const& body) {
+    return with_update_of<Mask>(options, body);
   });
 }
 

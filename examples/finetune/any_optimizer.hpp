@@ -43,10 +43,14 @@ class AnyOptimizer {
   virtual void replay(Journal const& journal, ReplayOptions const& options) = 0;
 };
 
+class Gpu;
+
 /// @param options complete: no default left open
 /// @param executor borrowed
+/// @param gpu where the parameters lie; null: in the host's memory
 /// @throws InvalidArgument what the optimizer's constructor throws
 [[nodiscard]] std::unique_ptr<AnyOptimizer> make_optimizer(FinetuneOptions const& options,
-                                                           ParameterSet const& parameters, AnyExecutor executor);
+                                                           ParameterSet const& parameters, AnyExecutor executor,
+                                                           Gpu const* gpu);
 
 }  // namespace zeroth::cli

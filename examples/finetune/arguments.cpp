@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
+#include <zeroth/model/published_models.hpp>
 
 #include "completion.hpp"
 #include "help.hpp"
@@ -38,13 +40,41 @@ void add_model(CLI::App& command, ModelOptions& options) {
   add_adapter(command, options.adapter);
 }
 
+std::string published_model_names() {
+  std::string names;
+  for (std::string_view name : model::published_models) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
+}
+
 void add_threads(CLI::App& command, unsigned& threads) {
   command.add_option("--threads", threads, "threads to compute with; default all")
       ->type_name("N")
       ->transform(whole_number<unsigned>(1, 4096));
 }
 
+/// "cpu", "cuda" or "cuda:N".
+void add_device(CLI::App& command, std::optional<std::uint32_t>& cuda_device) {
+  auto const assign = [&cuda_device](std::string const& text) {
+    constexpr std::string_view prefix = "cuda:";
+    std::uint32_t number = 0;
+    bool const numbered = text.starts_with(prefix) && parse_number(text.substr(prefix.size()), number);
+    if (text == "cpu")
+      cuda_device.reset();
+    else if (text == "cuda" || (numbered && number < 1024))
+      cuda_device = number;
+    else
+      throw CLI::ValidationError("--device", "expected cpu, cuda or cuda:N" + found(text));
+  };
+  command
+      .add_option_function<std::string>("--device", assign,
+                                        "what holds the weights and computes: the CPU, or a GPU by "
+                                        "its number, in a program that is built with CUDA")
+      ->type_name("cpu|cuda[:N]")
+      ->default_str("cpu");
+}
+
 void add_compute(CLI::App& command, ComputeOptions& options) {
+  add_device(command, options.cuda_device);
   add_choice(command, "--backend", options.backend,
              std::array{DecoderBackend::cpu, DecoderBackend::eigen, DecoderBackend::onednn},
              "what the transformer runs on: code of zeroth's own, Eigen, or Eigen with oneDNN's products");
@@ -148,6 +178,12 @@ CLI::App& add_finetune(CLI::App& app, FinetuneOptions& options) {
   add_choice(command, "--save-step", options.save_step, std::array{SaveStep::last, SaveStep::best},
              "which step's model or adapter is saved: the last, or the best on the --validation-examples");
 
+  command
+      .add_option("--random-model", options.random_model,
+                  "for measurements: generated weights in the shape of a published model (" + published_model_names() +
+                      "); --model gives the tokenizer, and nothing is saved")
+      ->type_name("NAME");
+
   add_method(command, options);
   add_lora(command, options);
   command.option_defaults()->group("Training");
@@ -217,6 +253,7 @@ CLI::App& add_replay(CLI::App& app, ReplayModelOptions& options) {
       ->transform(whole_number<std::uint64_t>(0));
   add_choice(command, "--save", options.save, std::array{SaveFormat::safetensors, SaveFormat::gguf, SaveFormat::both},
              "form of the tuned model");
+  add_device(command, options.cuda_device);
   add_threads(command, options.threads);
   command.add_flag("--overwrite", options.overwrite, "replace what is there");
   return command;
@@ -345,12 +382,30 @@ CLI::App& add_completion(CLI::App& app, Shell& shell) {
   return command;
 }
 
+void check_device(std::optional<std::uint32_t> cuda_device, bool has_adapter) {
+  if (cuda_device && has_adapter) throw InvalidArgument("--device: adapters run on the CPU alone");
+}
+
+void check_random_model(FinetuneOptions const& options) {
+  if (!options.random_model) return;
+  try {
+    static_cast<void>(model::published_model(*options.random_model));
+  } catch (InvalidArgument const& error) {
+    throw InvalidArgument(std::string("--random-model: ") + error.what());
+  }
+  if (options.tunes_adapter()) throw InvalidArgument("--random-model: expected no adapter beside it");
+  if (options.save)
+    throw InvalidArgument("--random-model: expected no --save beside it, a generated model is not saved");
+}
+
 void check(FinetuneOptions const& options) {
   check_method(options);
   check_lora(options);
   if (options.update == UpdateName::window_momentum && options.dtype != DataType::f32 && !options.tunes_adapter())
     throw InvalidArgument("--update window-momentum: expected --dtype f32, or an adapter to tune, found " +
                           std::string(to_string(options.dtype)));
+  check_device(options.cuda_device, options.tunes_adapter());
+  check_random_model(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
     throw InvalidArgument("--warmup-steps: expected less than the number of steps, " + std::to_string(steps) +
@@ -434,18 +489,28 @@ Command parse_arguments(int argc, char const* const* argv) {
     check_task_option(finetune.task);
     return finetune;
   }
-  if (replay_command.parsed()) return replay;
+  if (replay_command.parsed()) {
+    check_device(replay.cuda_device, !replay.adapter.empty());
+    return replay;
+  }
   if (journal_command.parsed()) {
     if (journal.json && !journal.plot.empty())
       throw InvalidArgument("--plot: expected no --json beside it: an image takes the place of what is printed");
     return journal;
   }
   if (eval_command.parsed()) {
+    check_device(eval.cuda_device, !eval.adapter.empty());
     check_task_option(eval.task);
     return eval;
   }
-  if (score_command.parsed()) return score;
-  if (generate_command.parsed()) return generate;
+  if (score_command.parsed()) {
+    check_device(score.cuda_device, !score.adapter.empty());
+    return score;
+  }
+  if (generate_command.parsed()) {
+    check_device(generate.cuda_device, !generate.adapter.empty());
+    return generate;
+  }
   if (tokenize_command.parsed()) return tokenize;
   if (export_command.parsed()) return exported;
   if (tasks_command.parsed()) return tasks;

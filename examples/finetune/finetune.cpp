@@ -34,7 +34,7 @@ FinetuneOptions resolved(FinetuneOptions options) {
   MethodDefaults const defaults = defaults_of(options.method);
   if (!options.learning_rate)
     options.learning_rate = default_learning_rate(options) * (options.tunes_adapter() ? adapter_rate_factor : 1);
-  if (!options.save && !options.tunes_adapter()) options.save = SaveFormat::safetensors;
+  if (!options.save && !options.tunes_adapter() && !options.random_model) options.save = SaveFormat::safetensors;
   if (!options.steps) options.steps = defaults.steps;
   options.threads = OpenMpExecutor(options.threads).concurrency();
   // An evaluation takes as long as some dozen steps.
@@ -94,16 +94,17 @@ std::string counts_of(RunExamples const& examples) {
 void go_back(std::optional<LanguageModel>& model, std::uint64_t step, FinetuneOptions& options,
              std::string const& journal) {
   model.reset();
-  make_adapter(model.emplace(options, options.dtype), options);
+  make_adapter(model.emplace(options), options);
   OpenMpExecutor executor(options.threads);
-  make_optimizer(options, model->tuned(), executor)->replay(read_journal(journal), {.until = step, .source = journal});
+  make_optimizer(options, model->tuned(), executor, model->gpu.get())
+      ->replay(read_journal(journal), {.until = step, .source = journal});
 }
 
-/// Saves what was tuned.
+/// Saves what was tuned, if it is to be saved.
 void save(LanguageModel const& model, FinetuneOptions const& options, RunDirectory const& out) {
   if (model.adapter)
     save_adapter(model, out.adapter());
-  else
+  else if (options.save)
     save_model(model, *options.save, std::nullopt, out.model());
 }
 
@@ -121,7 +122,7 @@ int run(FinetuneOptions const& given) {
     return 0;
   }
   TaskData data = load_task(task, options.data);
-  std::optional<LanguageModel> model(std::in_place, options, options.dtype);
+  std::optional<LanguageModel> model(std::in_place, options);
   make_adapter(*model, options);
   options.max_tokens = longest_sequence(options, *model);
   RunExamples const examples = encode_task(task, data, options, *model);
@@ -174,8 +175,9 @@ int run(FinetuneOptions const& given) {
   if (!adapted) RunDirectory::remove_stale(out.adapter());
   if (!options.save) RunDirectory::remove_stale(out.model());
   write_summary(out.summary(), options, task, data.split, *model, examples, result);
-  progress.message("saved in " + (adapted ? out.adapter() : out.model()).string() +
-                   (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
+  if (adapted || options.save)
+    progress.message("saved in " + (adapted ? out.adapter() : out.model()).string() +
+                     (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
   std::printf("%s\n", summary_of(*result.before, evaluation_of_saved(options, result), task.metric).c_str());
   return result.interrupted ? interrupted_exit_code : 0;
 }

@@ -59,7 +59,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, Lang
       executor_(options.threads),
       decoder_(make_decoder(model, options, executor_)),
       scorer_(decoder_, task.scoring),
-      optimizer_(make_optimizer(options, model.tuned(), executor_)),
+      optimizer_(make_optimizer(options, model.tuned(), executor_, model.gpu.get())),
       log_(out, optimizer_->journal_header(notes(model))),
       progress_(progress) {
   result_.tuned_weights = model.tuned().weights();

@@ -63,7 +63,7 @@ Tokens encode_prompt(GenerateOptions const& options, LanguageModel const& model)
 int run(GenerateOptions const& options) {
   options.sampling.check();
   catch_interrupts();
-  LanguageModel const model(options, options.dtype);
+  LanguageModel const model(options, options.dtype, options.cuda_device);
   OpenMpExecutor executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
   Tokens tokens = encode_prompt(options, model);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include <zeroth/model/lora.hpp>
 #include <zeroth/parameters.hpp>
 
+#include "gpu.hpp"
 #include "model_source.hpp"
 #include "options.hpp"
 #include "tokenizer.hpp"
@@ -24,6 +26,7 @@ namespace zeroth::cli {
 
 /// A model in memory, and where it came from, mapped, for what a saved model takes over from it.
 struct LanguageModel {
+  std::shared_ptr<Gpu const> gpu;  ///< where the weights lie; null: in the host's memory
   ModelSource source;
   Tokenizer tokenizer;
   model::DecoderWeights weights;
@@ -31,9 +34,16 @@ struct LanguageModel {
   std::string base_model;  ///< what a loaded adapter calls the model that it is one of; may be empty
 
   /// @param dtype of the matrices, see model::DecoderWeights; an adapter is f32
+  /// @param cuda_device see open_gpu
   /// @throws InvalidFile naming file, field or tensor, if the files are not a model that can be run or not an adapter
-  ///   of it.
-  explicit LanguageModel(ModelOptions const& options, DataType dtype = DataType::f32);
+  ///   of it; and as open_gpu does
+  explicit LanguageModel(ModelOptions const& options, DataType dtype = DataType::f32,
+                         std::optional<std::uint32_t> cuda_device = {});
+
+  /// The model that a run begins with; with `random_model`, one of that shape with generated weights, that reads texts
+  /// as `model` does.
+  /// @throws InvalidArgument if there is no such shape, and as above
+  explicit LanguageModel(FinetuneOptions const& options);
 
   /// What is there to tune: the adapter if there is one, else all weights.
   [[nodiscard]] ParameterSet const& tuned() const noexcept {
@@ -45,6 +55,12 @@ struct LanguageModel {
 
   /// Makes the adapter a part of the weights, for a model that is to be saved. The decoders over it are done.
   void merge_adapter();
+
+ private:
+  [[nodiscard]] static LanguageModel random(FinetuneOptions const& options);
+  void check_vocabulary() const;
+
+  LanguageModel(ModelSource opened, std::shared_ptr<Gpu const> device, model::DecoderWeights loaded);
 };
 
 /// A decoder over the model, its adapter included, on that backend. Refers to the model.

@@ -57,9 +57,9 @@ std::vector<StoredTensor> ModelSource::tensors() const {
   return list;
 }
 
-model::DecoderWeights ModelSource::load(DataType dtype) const {
-  if (gguf() != nullptr) return model::load_gguf(*gguf(), dtype);
-  return model::load_hugging_face(folder()->checkpoint, folder()->config, dtype);
+model::DecoderWeights ModelSource::load(DataType dtype, model::WeightMemory memory) const {
+  if (gguf() != nullptr) return model::load_gguf(*gguf(), dtype, std::move(memory));
+  return model::load_hugging_face(folder()->checkpoint, folder()->config, dtype, std::move(memory));
 }
 
 }  // namespace zeroth::cli

@@ -47,8 +47,8 @@ class ModelSource {
 
   [[nodiscard]] std::vector<StoredTensor> tensors() const;
 
-  /// The weights, matrices as `dtype`.
-  [[nodiscard]] model::DecoderWeights load(DataType dtype) const;
+  /// The weights, matrices as `dtype`, in that memory.
+  [[nodiscard]] model::DecoderWeights load(DataType dtype, model::WeightMemory memory) const;
 
   /// The file, or null if the model is a Hugging Face folder.
   [[nodiscard]] model::GgufFile const* gguf() const noexcept { return std::get_if<model::GgufFile>(&source_); }

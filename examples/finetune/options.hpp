@@ -69,8 +69,9 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
 struct ComputeOptions {
   DataType dtype = DataType::f32;  ///< how the matrices are held
   DecoderBackend backend = DecoderBackend::cpu;
-  std::optional<DataType> compute_dtype;  ///< what products with weights take; default f32
-  unsigned threads = 0;  ///< 0: all that the machine offers
+  std::optional<DataType> compute_dtype;     ///< what products with weights take; default f32
+  unsigned threads = 0;                      ///< 0: all that the machine offers
+  std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
 };
 
 /// A model, and what may adapt it.
@@ -115,7 +116,8 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
   SaveStep save_step = SaveStep::last;          ///< best: needs validation examples
   bool overwrite = false;
-  std::filesystem::path resume;  ///< folder of the run to go on with; empty: a new run
+  std::optional<std::string> random_model;  ///< shape of a model of generated weights; none: `model` as it is
+  std::filesystem::path resume;             ///< folder of the run to go on with; empty: a new run
 
   /// Whether an adapter is tuned, and not the model's own weights.
   [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
@@ -127,7 +129,8 @@ struct ReplayModelOptions : ModelOptions {
   std::filesystem::path output;
   std::optional<std::uint64_t> until;  ///< how many steps; default all
   SaveFormat save = SaveFormat::safetensors;
-  unsigned threads = 0;  ///< 0: all that the machine offers
+  unsigned threads = 0;                      ///< 0: all that the machine offers
+  std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
   bool overwrite = false;
 };
 

@@ -61,6 +61,8 @@ void for_each_option(Options& options, Field const& field) {
   field("seed", options.seed, steps);
   field("backend", options.backend, steps);
   field("threads", options.threads, around);
+  field("cuda_device", options.cuda_device, around);
+  field("random_model", options.random_model, around);
   field("update", options.update, steps);
   field("beta_1", options.beta_1, steps);
   field("window", options.window, steps);

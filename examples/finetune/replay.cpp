@@ -25,15 +25,16 @@ int run(ReplayModelOptions const& given) {
   FinetuneOptions options = options_of(journal.header(), source);
   options.model = given.model;
   options.adapter = given.adapter;
+  options.cuda_device = given.cuda_device;
   OpenMpExecutor executor{given.threads};
   options.threads = executor.concurrency();
   if (bool const wants_adapter = goes_on_with_an_adapter(journal.header()); wants_adapter == given.adapter.empty())
     throw InvalidArgument(wants_adapter ? "--adapter: expected the adapter that the run of " + source + " began with"
                                         : "--adapter: expected none, as the run of " + source + " began with none");
 
-  LanguageModel model(options, options.dtype);
+  LanguageModel model(options, options.dtype, options.cuda_device);
   make_adapter(model, options);
-  std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor);
+  std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor, model.gpu.get());
   optimizer->replay(journal, {.until = given.until, .notes = {form_note(model)}, .source = source});
   if (model.adapter)
     save_adapter(model, given.output);

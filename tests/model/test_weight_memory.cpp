@@ -136,11 +136,12 @@ TEST_CASE("published models have as many weights as their papers say") {
     for (auto const& spec : zeroth::model::tensor_specs(config)) weights += spec.shape.size();
     return weights;
   };
+  CHECK(weights_of("smollm2-135m") == 134515008);
   CHECK(weights_of("llama-7b") == 6738415616);
   CHECK(weights_of("llama-13b") == 13015864320);
   CHECK(weights_of("llama-30b") == 32528943616);
   CHECK(weights_of("mistral-7b") == 7241732096);
   CHECK(weights_of("opt-13b") == 12853473280);
   CHECK_THROWS_WITH(zeroth::model::published_model("llama-8b"),
-                    contains_text("one of llama-7b, llama-13b, llama-30b, mistral-7b, opt-13b, found 'llama-8b'"));
+                    contains_text("one of smollm2-135m, llama-7b, llama-13b, llama-30b, mistral-7b, opt-13b, found 'llama-8b'"));
 }

@@ -12,8 +12,8 @@
 namespace zeroth::model {
 
 /// Models whose shape published_model() knows.
-inline constexpr std::array<std::string_view, 5> published_models{"llama-7b", "llama-13b", "llama-30b", "mistral-7b",
-                                                                  "opt-13b"};
+inline constexpr std::array<std::string_view, 6> published_models{"smollm2-135m", "llama-7b",   "llama-13b",
+                                                                  "llama-30b",    "mistral-7b", "opt-13b"};
 
 /// The configuration of a published model, for measurements on weights that are made.
 /// @throws InvalidArgument with the list of those known, if there is no such name
@@ -32,6 +32,16 @@ inline constexpr std::array<std::string_view, 5> published_models{"llama-7b", "l
     config.pairing = RotaryPairing::halves;
     return config;
   };
+  if (name == "smollm2-135m") {
+    DecoderConfig config = llama(30, 576, 1536, 9);
+    config.kv_heads = 3;
+    config.vocabulary = 49152;
+    config.context_length = 8192;
+    config.rope_theta = 100000;
+    config.norm_epsilon = 1e-5F;
+    config.tied_head = true;
+    return config;
+  }
   if (name == "llama-7b") return llama(32, 4096, 11008, 32);
   if (name == "llama-13b") return llama(40, 5120, 13824, 40);
   if (name == "llama-30b") return llama(60, 6656, 17920, 52);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <zeroth/zeroth.hpp>
+
+#include "any_optimizer.hpp"
+
+namespace zeroth::cli {
+
+[[nodiscard]] inline Schedule schedule_of(FinetuneOptions const& options) {
+  return {.shape = options.schedule, .total_steps = *options.steps, .warmup_steps = options.warmup_steps};
+}
+
+[[nodiscard]] inline AnyEstimator estimator_of(FinetuneOptions const& options) {
+  switch (options.estimator) {
+    case EstimatorName::central:
+      return AnyEstimator(CentralDifference{});
+    case EstimatorName::one_sided:
+      return AnyEstimator(OneSided{});
+    case EstimatorName::fzoo:
+      return AnyEstimator(Fzoo{});
+  }
+  return {};
+}
+
+/// Whether an update keeps nothing, neither for weights nor of past steps: AnyUpdate is one type for all of those.
+[[nodiscard]] constexpr bool keeps_nothing(UpdateName update) noexcept {
+  return update == UpdateName::sgd || update == UpdateName::sign_sgd || update == UpdateName::conservative_sgd;
+}
+
+/// The update of the run, if it keeps nothing.
+[[nodiscard]] inline AnyUpdate plain_update_of(FinetuneOptions const& options) {
+  if (options.update == UpdateName::sign_sgd) return AnyUpdate(SignSgd{options.weight_decay});
+  if (options.update == UpdateName::conservative_sgd) return AnyUpdate(ConservativeSgd{{options.weight_decay}});
+  return AnyUpdate(Sgd{options.weight_decay});
+}
+
+/// Calls `body` with the mask policy of the method.
+template <class Body>
+auto with_mask_of(FinetuneOptions const& options, Body const& body) {
+  switch (options.method) {
+    case Method::s_mezo:
+      return body(SmallestMagnitude{.sparsity = options.sparsity});
+    case Method::mezo:
+      return body(Dense{});
+    case Method::r_mezo:
+      break;
+  }
+  return body(RandomMask{.sparsity = options.sparsity, .seed = options.seed});
+}
+
+/// Calls `body` with the sampler.
+template <class Body>
+auto with_sampler_of(FinetuneOptions const& options, Body const& body) {
+  switch (*options.sampler) {
+    case SamplerName::gaussian:
+      return body(Gaussian{});
+    case SamplerName::rademacher:
+      return body(Rademacher{});
+    case SamplerName::uniform:
+      break;
+  }
+  return body(Uniform{});
+}
+
+/// An optimizer on any backend.
+template <class S, class M, class B, class U>
+class BuiltOptimizer final : public AnyOptimizer {
+ public:
+  BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask, B backend, U update)
+      : optimizer_(parameters, std::move(sampler), std::move(mask), std::move(backend), std::move(update),
+                   estimator_of(options),
+                   Options{.epsilon = options.epsilon,
+                           .learning_rate = *options.learning_rate,
+                           .schedule = schedule_of(options),
+                           .samples = *options.samples,
+                           .samples_per_probe = options.samples_per_probe,
+                           .micro_batches = options.micro_batches,
+                           .seed = options.seed,
+                           .clip = options.clip,
+                           .rounding = options.rounding}) {}
+
+  StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
+  [[nodiscard]] std::uint64_t steps() const override { return optimizer_.steps(); }
+  [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
+  [[nodiscard]] std::uint64_t bytes() const override { return optimizer_.bytes(); }
+  [[nodiscard]] JournalHeader journal_header(std::vector<JournalField> notes) const override {
+    return make_journal_header(optimizer_, std::move(notes));
+  }
+  void replay(StepRecord const& record) override { optimizer_.replay(record); }
+  void replay(Journal const& journal, ReplayOptions const& options) override {
+    zeroth::replay(journal, optimizer_, options);
+  }
+
+ private:
+  ZerothOrderOptimizer<S, M, B, U, AnyEstimator> optimizer_;
+};
+
+/// An optimizer with the sampler and the mask of the options, on that backend.
+/// @param with_update called as with_update(mask, body), to call body with the update
+template <class B, class WithUpdate>
+[[nodiscard]] std::unique_ptr<AnyOptimizer> build_optimizer(FinetuneOptions const& options,
+                                                            ParameterSet const& parameters, B const& backend,
+                                                            WithUpdate const& with_update) {
+  return with_sampler_of(options, [&](auto sampler) {
+    return with_mask_of(options, [&](auto mask) {
+      return with_update(mask, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
+        using Built = BuiltOptimizer<decltype(sampler), decltype(mask), B, decltype(update)>;
+        return std::make_unique<Built>(options, parameters, sampler, mask, backend, update);
+      });
+    });
+  });
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The model on a GPU. In one file, since nvcc alone compiles it and takes long.
+#include "gpu.hpp"
+
+#include <memory>
+
+#include <zeroth/backend/cuda.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/model/ops_cuda.hpp>
+#include <zeroth/model/random_weights.hpp>
+
+#include "built_optimizer.hpp"
+
+namespace zeroth::cli {
+namespace {
+
+class CudaGpu final : public Gpu {
+ public:
+  explicit CudaGpu(std::uint32_t device) : backend_(static_cast<int>(device)) {}
+
+  [[nodiscard]] model::WeightMemory memory() const override { return model::WeightMemory::of(backend_); }
+
+  void fill_random(model::DecoderWeights& weights, std::uint64_t seed) const override {
+    model::fill_random(weights, backend_, seed);
+  }
+
+  [[nodiscard]] model::AnyDecoder decoder(model::DecoderWeights const& weights) const override {
+    model::CudaOpsOptions options;
+    options.dtype = weights.dtype();
+    return model::AnyDecoder(model::Decoder(weights, model::CudaOps(backend_, options)));
+  }
+
+  [[nodiscard]] std::unique_ptr<AnyOptimizer> optimizer(FinetuneOptions const& options,
+                                                        ParameterSet const& parameters) const override {
+    // Each of the others would add as many kernels again to what nvcc has to compile.
+    if (!keeps_nothing(options.update))
+      throw InvalidArgument("--update: expected sgd, sign-sgd or conservative-sgd with --device cuda, found " +
+                            std::string(to_string(options.update)));
+    return build_optimizer(options, parameters, backend_,
+                           [&](auto const& /*mask*/, auto const& body) { return body(plain_update_of(options)); });
+  }
+
+ private:
+  CudaBackend backend_;
+};
+
+}  // namespace
+
+std::shared_ptr<Gpu const> open_cuda(std::uint32_t device) {
+  return std::make_shared<CudaGpu>(device);
+}
+
+}  // namespace zeroth::cli
