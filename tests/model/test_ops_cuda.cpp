@@ -156,6 +156,13 @@ TEST_CASE("CUDA's set gives logits of any tokens, next to each other or not") {
     for (std::size_t lane = 0; lane < 2; ++lane)
       for (std::size_t i = 0; i < tokens.size(); ++i)
         CHECK(found[lane * tokens.size() + i] == logits[lane * all.requests().size() + tokens[i]]);
+    // More lists of rows than are kept on the device.
+    CudaDecoder small(model.weights, ops({.panel_bytes = 1500}));
+    PackedBatch scattered;
+    scattered.add_segment(Tokens{1, 2, 3, 4, 5});
+    for (std::int32_t t = 248; t >= 0; t -= 2) scattered.request(4, t);
+    auto const of_each = score(small, scattered, probe, ScoreKind::logit);
+    for (std::size_t i = 0; i < 125; ++i) CHECK(of_each[i] == logits[248 - 2 * i]);
     // The normaliser is the logarithm of the sum of all their exponentials.
     auto const log_probabilities = score(decoder, all, probe);
     double sum = 0;

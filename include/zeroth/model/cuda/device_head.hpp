@@ -39,7 +39,7 @@ class DeviceHead {
     }
     Work const work{device,
                     products,
-                    panels.lists().get(device, std::span<HeadRequest const>(requests_)),
+                    request_lists_.get(device, std::span<HeadRequest const>(requests_)),
                     reserve_picked(device, in, requests.size()),
                     in,
                     name(weights, parameter)};
@@ -66,7 +66,7 @@ class DeviceHead {
       requests_.push_back({request.row, static_cast<std::uint64_t>(request.token)});
     Work const work{device,
                     products,
-                    panels.lists().get(device, std::span<HeadRequest const>(requests_)),
+                    request_lists_.get(device, std::span<HeadRequest const>(requests_)),
                     reserve_picked(device, in, requests.size()),
                     in,
                     name(weights, parameter)};
@@ -149,6 +149,7 @@ class DeviceHead {
   DeviceMemory picked_;
   std::vector<std::uint64_t> tokens_;
   std::vector<HeadRequest> requests_;
+  UploadedLists request_lists_;  // of its own, lest the parts' lists take its place
 };
 
 }  // namespace zeroth::model::cuda

@@ -46,9 +46,9 @@ struct ElementwiseKernel {
     std::uint64_t const first = at.global() * size;
     if (first + size <= x.size()) {
       if (x.dtype == DataType::f32)
-        whole<Packet<float>>(at.global());
+        whole<float>(at.global());
       else
-        whole<Packet<std::uint16_t>>(at.global());
+        whole<std::uint16_t>(at.global());
     } else {
       for (std::uint64_t i = first; i < x.size(); ++i)
         x.set(i, operation(x.get(i), Operation::reads_two ? load(x.dtype, y, i) : 0.0F));
@@ -61,15 +61,19 @@ struct ElementwiseKernel {
     Word words[size];
   };
 
-  template <class P>
+  template <class Word>
   ZEROTH_HOST_DEVICE void whole(std::uint64_t i) const noexcept {
-    P a = static_cast<P const*>(x.data)[i];
-    P b{};
-    if constexpr (Operation::reads_two) b = static_cast<P const*>(y)[i];
-    for (std::uint64_t j = 0; j < size; ++j)
-      store(x.dtype, a.words, j, operation(load(x.dtype, a.words, j), load(x.dtype, b.words, j)));
-    static_cast<P*>(x.data)[i] = a;
+    Packet<Word> a = static_cast<Packet<Word> const*>(x.data)[i];
+    Packet<Word> b{};
+    if constexpr (Operation::reads_two) b = static_cast<Packet<Word> const*>(y)[i];
+    for (std::uint64_t j = 0; j < size; ++j) set(a.words[j], operation(get(a.words[j]), get(b.words[j])));
+    static_cast<Packet<Word>*>(x.data)[i] = a;
   }
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE float get(float word) const noexcept { return word; }
+  [[nodiscard]] ZEROTH_HOST_DEVICE float get(std::uint16_t word) const noexcept { return widen(x.dtype, word); }
+  ZEROTH_HOST_DEVICE void set(float& word, float value) const noexcept { word = value; }
+  ZEROTH_HOST_DEVICE void set(std::uint16_t& word, float value) const noexcept { word = narrow(x.dtype, value); }
 };
 
 }  // namespace zeroth::model::cuda
