@@ -3,6 +3,8 @@
 // streams is compiled by nvcc, and run where there is a GPU: tests/cuda.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,16 @@ struct GuardedProducts {
   };
   void run(zeroth::model::cuda::Product const& product, std::string const& what) const {
     stream.launch(Kernel{product}, 1, what);
+  }
+};
+
+/// A HostStream that counts what is allocated.
+struct CountingStream : HostStream {
+  std::shared_ptr<std::size_t> allocations = std::make_shared<std::size_t>(0);
+
+  [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& what) const {
+    ++*allocations;
+    return HostStream::allocate(bytes, what);
   }
 };
 
@@ -381,6 +393,29 @@ TEST_CASE("CUDA's set runs over memory that the host does not reach, to the bits
         CHECK(logits == expected);
       }
     }
+  }
+}
+
+TEST_CASE("CUDA's set allocates nothing once it has seen its largest batch") {
+  for (char const* name : {"llama3", "opt"}) {
+    INFO(name);
+    Golden const model = family(name);
+    HashProbe const probe(model.weights.parameters(), {{0, 1}, {0, -1}}, 1e-2F);
+    CountingStream const stream;
+    Decoder decoder(model.weights, zeroth::model::cuda::BasicOps(stream, HostProducts{}));
+    PackedBatch small;
+    add_scored(small, Tokens{1, 2, 3});
+    auto score_all = [&] {
+      for (PackedBatch const* batch : {&model.batch, static_cast<PackedBatch const*>(&small)})
+        for (ScoreKind kind : {ScoreKind::log_probability, ScoreKind::logit})
+          static_cast<void>(score(decoder, *batch, probe, kind));
+    };
+    // Matrices take each other's place in the last layer, and lists come and go: a few rounds until all have grown.
+    for (int round = 0; round < 12; ++round) score_all();
+    std::size_t const before = *stream.allocations;
+    CHECK(before > 0);
+    for (int round = 0; round < 3; ++round) score_all();
+    CHECK(*stream.allocations == before);
   }
 }
 
