@@ -385,6 +385,11 @@ CLI::App& add_completion(CLI::App& app, Shell& shell) {
 void check_device(std::optional<std::uint32_t> cuda_device, bool has_adapter) {
   if (cuda_device && has_adapter) throw InvalidArgument("--device: adapters run on the CPU alone");
 }
+void check_device(ComputeOptions const& options, bool has_adapter) {
+  check_device(options.cuda_device, has_adapter);
+  if (options.cuda_device && options.compute_dtype)
+    throw InvalidArgument("--compute-dtype: with --device cuda, products take the type that --dtype says");
+}
 
 void check_random_model(FinetuneOptions const& options) {
   if (!options.random_model) return;
@@ -404,7 +409,7 @@ void check(FinetuneOptions const& options) {
   if (options.update == UpdateName::window_momentum && options.dtype != DataType::f32 && !options.tunes_adapter())
     throw InvalidArgument("--update window-momentum: expected --dtype f32, or an adapter to tune, found " +
                           std::string(to_string(options.dtype)));
-  check_device(options.cuda_device, options.tunes_adapter());
+  check_device(options, options.tunes_adapter());
   check_random_model(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
@@ -499,16 +504,16 @@ Command parse_arguments(int argc, char const* const* argv) {
     return journal;
   }
   if (eval_command.parsed()) {
-    check_device(eval.cuda_device, !eval.adapter.empty());
+    check_device(eval, !eval.adapter.empty());
     check_task_option(eval.task);
     return eval;
   }
   if (score_command.parsed()) {
-    check_device(score.cuda_device, !score.adapter.empty());
+    check_device(score, !score.adapter.empty());
     return score;
   }
   if (generate_command.parsed()) {
-    check_device(generate.cuda_device, !generate.adapter.empty());
+    check_device(generate, !generate.adapter.empty());
     return generate;
   }
   if (tokenize_command.parsed()) return tokenize;

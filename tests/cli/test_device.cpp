@@ -77,6 +77,8 @@ TEST_CASE("a --device that is none, or an adapter on a GPU, is refused") {
   }
   CHECK_THAT(fixture.finetune({"--device", "cuda", "--lora-rank", "4"}).error,
              contains_text("--device: adapters run on the CPU alone"));
+  CHECK_THAT(fixture.finetune({"--device", "cuda", "--compute-dtype", "bf16"}).error,
+             contains_text("--compute-dtype: with --device cuda"));
 }
 
 TEST_CASE("a generated model of a published shape is tuned, the same each time, and not saved") {
