@@ -22,6 +22,14 @@
 #define ZEROTH_CALLS_USERS_CODE
 #endif
 
+/// Before a loop over a thread's elements, whose trips are known: where device code keeps it a loop, what it indexes
+/// lies in memory instead of registers.
+#if defined(__CUDA_ARCH__)
+#define ZEROTH_UNROLL _Pragma("unroll")
+#else
+#define ZEROTH_UNROLL
+#endif
+
 namespace zeroth {
 
 inline constexpr int version_major = 0;

@@ -137,7 +137,7 @@ __device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shar
 }
 
 template <class Kernel>
-__global__ void __launch_bounds__(block_threads) run_kernel(Kernel const kernel) {
+__global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kernel) {
   __shared__ typename Kernel::Shared shared;
   Place at{threadIdx.x, blockIdx.x, gridDim.x};
   if constexpr (requires { kernel.rounds(at); }) {
