@@ -15,6 +15,14 @@ if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 100)
 endif()
 include(CheckLanguage)
+# Where NVIDIA's packages put it, if it is not in PATH.
+find_program(ZEROTH_NVCC nvcc PATHS /usr/local/cuda/bin)
+mark_as_advanced(ZEROTH_NVCC)
+if(ZEROTH_NVCC
+   AND NOT CMAKE_CUDA_COMPILER
+   AND NOT DEFINED ENV{CUDACXX})
+  set(CMAKE_CUDA_COMPILER ${ZEROTH_NVCC})
+endif()
 check_language(CUDA)
 if(NOT CMAKE_CUDA_COMPILER)
   if(ZEROTH_CUDA STREQUAL "AUTO")
@@ -30,9 +38,10 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 set(ZEROTH_BUILDS_CUDA ON)
 
-# zeroth_cuda_options(TARGET): how we compile our own .cu files.
+# zeroth_cuda_options(TARGET): how we compile our own .cu files. The host's part of them waits for the device, and -O1
+# compiles in a fraction of -O3's time.
 function(zeroth_cuda_options target)
   target_compile_options(
-    ${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>
+    ${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-O1,-Wall,-Wextra>
                       $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>>:-Werror=all-warnings>)
 endfunction()

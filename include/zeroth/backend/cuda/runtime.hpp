@@ -12,6 +12,11 @@
 #include <zeroth/backend/cuda/kernel.hpp>
 #include <zeroth/error.hpp>
 
+#if defined(__CUDACC__)
+/// NVVM's: which of nvcc's flags hold.
+extern "C" __device__ int __nvvm_reflect(char const* name);  // NOLINT: its name
+#endif
+
 namespace zeroth {
 
 /// A call of CUDA's that failed. The message names the call, what it was for, and CUDA's own name and number of the
@@ -127,6 +132,14 @@ class Event {
 
 namespace detail {
 
+/// Ends the compilation where a flag would change results: nvcc has no macro that tells of one. What is reflected is
+/// known to its optimizer, which leaves the line for the assembler to refuse, or nothing.
+__device__ inline void refuse_inexact_arithmetic() {
+  if (__nvvm_reflect("__CUDA_FTZ") != 0 || __nvvm_reflect("__CUDA_PREC_SQRT") == 0 ||
+      __nvvm_reflect("__CUDA_PREC_DIV") == 0)
+    asm volatile("zeroth_refuses_use_fast_math_ftz_and_inexact_division_or_root;");
+}
+
 template <unsigned phase, class Kernel>
 __device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shared& shared) {
   kernel.template run<phase>(at, shared);
@@ -138,6 +151,7 @@ __device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shar
 
 template <class Kernel>
 __global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kernel) {
+  refuse_inexact_arithmetic();
   __shared__ typename Kernel::Shared shared;
   Place at{threadIdx.x, blockIdx.x, gridDim.x};
   if constexpr (requires { kernel.rounds(at); }) {

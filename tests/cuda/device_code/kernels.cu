@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// The kernels of the policies that come with the library, for check.py to look at their machine code.
+#include <zeroth/backend/cuda.hpp>
+#include <zeroth/mask/combine.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/mask/magnitude.hpp>
+#include <zeroth/mask/random_mask.hpp>
+#include <zeroth/mask/stored.hpp>
+#include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/sampler/uniform.hpp>
+#include <zeroth/update/adam.hpp>
+#include <zeroth/update/momentum.hpp>
+
+namespace zeroth::cuda::detail {
+
+using Smallest = MagnitudeRule<true>;
+using Random = RandomMask::Rule;
+using Stored = BitmapRule;
+
+#define KERNEL(...) template __global__ void run_kernel<__VA_ARGS__>(__VA_ARGS__ const);
+
+KERNEL(ExpandKernel<Gaussian, Smallest>)
+KERNEL(ExpandKernel<Rademacher, Smallest>)
+KERNEL(ExpandKernel<Uniform, Dense::Rule>)
+KERNEL(ExpandKernel<Gaussian, Random>)
+KERNEL(ApplyKernel<Gaussian, Smallest, PlainChange>)
+KERNEL(ApplyKernel<Gaussian, Stored, PlainChange>)
+KERNEL(ApplyKernel<Rademacher, Smallest, PlainChange>)
+KERNEL(ApplyKernel<Uniform, Random, PlainChange>)
+KERNEL(ApplyKernel<Gaussian, Smallest, RuleChange<MomentumRule>>)
+KERNEL(ApplyKernel<Gaussian, Smallest, RuleChange<AdaMmRule>>)
+KERNEL(ApplyKernel<Gaussian, Dense::Rule, RuleChange<AdamRule>>)
+KERNEL(MaskWordsKernel<Smallest>)
+KERNEL(MaskWordsKernel<Random>)
+KERNEL(HistogramKernel)
+
+}  // namespace zeroth::cuda::detail

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// What flags are tried on: a kernel with a square root and a division.
+#include <zeroth/backend/cuda.hpp>
+#include <zeroth/mask/dense.hpp>
+#include <zeroth/update/adam.hpp>
+
+using Kernel =
+    zeroth::cuda::ApplyKernel<zeroth::Gaussian, zeroth::Dense::Rule, zeroth::cuda::RuleChange<zeroth::AdamRule>>;
+template __global__ void zeroth::cuda::detail::run_kernel<Kernel>(Kernel const);
