@@ -39,9 +39,10 @@ find_package(CUDAToolkit REQUIRED)
 set(ZEROTH_BUILDS_CUDA ON)
 
 # zeroth_cuda_options(TARGET): how we compile our own .cu files. The host's part of them waits for the device, and -O1
-# compiles in a fraction of -O3's time.
+# compiles in a fraction of -O3's time. What C++ needs is linked in, for machines with another library (scripts/gpu).
 function(zeroth_cuda_options target)
   target_compile_options(
     ${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-O1,-Wall,-Wextra>
                       $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${ZEROTH_WARNINGS_AS_ERRORS}>>:-Werror=all-warnings>)
+  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
 endfunction()
