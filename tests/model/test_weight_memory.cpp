@@ -142,6 +142,7 @@ TEST_CASE("published models have as many weights as their papers say") {
   CHECK(weights_of("llama-30b") == 32528943616);
   CHECK(weights_of("mistral-7b") == 7241732096);
   CHECK(weights_of("opt-13b") == 12853473280);
-  CHECK_THROWS_WITH(zeroth::model::published_model("llama-8b"),
-                    contains_text("one of smollm2-135m, llama-7b, llama-13b, llama-30b, mistral-7b, opt-13b, found 'llama-8b'"));
+  CHECK_THROWS_WITH(
+      zeroth::model::published_model("llama-8b"),
+      contains_text("one of smollm2-135m, llama-7b, llama-13b, llama-30b, mistral-7b, opt-13b, found 'llama-8b'"));
 }
