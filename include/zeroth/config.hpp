@@ -25,9 +25,9 @@
 /// Before a loop over a thread's elements, whose trips are known: where device code keeps it a loop, what it indexes
 /// lies in memory instead of registers.
 #if defined(__CUDA_ARCH__)
-#define ZEROTH_UNROLL _Pragma("unroll")
+#define ZEROTH_DEVICE_UNROLL _Pragma("unroll")
 #else
-#define ZEROTH_UNROLL
+#define ZEROTH_DEVICE_UNROLL
 #endif
 
 namespace zeroth {

@@ -88,7 +88,7 @@ struct ApplyKernel {
     Floats t = theta;
     bool moves[Share::size];
     unsigned actives = 0;
-    ZEROTH_UNROLL
+    ZEROTH_DEVICE_UNROLL
     for (std::size_t j = 0; j < Share::size; ++j) {
       moves[j] = share.has(j) && mask(theta[j], share.element(j));
       if (!moves[j]) continue;
@@ -98,7 +98,7 @@ struct ApplyKernel {
     if (actives != 0) {
       chain(share, restore, t);
       if (decay != 0) {
-        ZEROTH_UNROLL
+        ZEROTH_DEVICE_UNROLL
         for (std::size_t j = 0; j < Share::size; ++j) t[j] = std::fma(-decay, t[j], t[j]);
       }
       move(share, moves, t);
@@ -118,7 +118,7 @@ struct ApplyKernel {
     for (unsigned i = 0; i < list.count; ++i) {
       NoiseTerm const term = list[i];
       Floats const z = share.noise(noise, stream, term.sample);
-      ZEROTH_UNROLL
+      ZEROTH_DEVICE_UNROLL
       for (std::size_t j = 0; j < Share::size; ++j) t[j] = std::fma(term.coefficient, z[j], t[j]);
     }
   }
@@ -127,13 +127,13 @@ struct ApplyKernel {
     if constexpr (Change::has_state) {
       Floats direction{};
       chain(share, terms, direction);
-      ZEROTH_UNROLL
+      ZEROTH_DEVICE_UNROLL
       for (std::size_t j = 0; j < Share::size; ++j)
         if (moves[j]) t[j] = change(t[j], direction[j], first + share.position(j));
     } else if (change.takes_sign) {
       Floats direction{};
       chain(share, terms, direction);
-      ZEROTH_UNROLL
+      ZEROTH_DEVICE_UNROLL
       for (std::size_t j = 0; j < Share::size; ++j) {
         if (direction[j] > 0) t[j] += change.sign_step;
         if (direction[j] < 0) t[j] -= change.sign_step;
@@ -202,7 +202,7 @@ struct ApplyKernel {
   ZEROTH_HOST_DEVICE void preview(Share const& share, bool const* moves, Floats const& theta,
                                   Floats const& t) const noexcept {
     RandomBlock const bits = rounding_block(share);
-    ZEROTH_UNROLL
+    ZEROTH_DEVICE_UNROLL
     for (std::size_t j = 0; j < Share::size; ++j) {
       if (!share.has(j)) continue;
       float value = theta[j];
@@ -219,7 +219,7 @@ struct ApplyKernel {
   ZEROTH_HOST_DEVICE void store(Share const& share, bool const* moves, typename Share::Words const& words,
                                 Floats const& t) const noexcept {
     RandomBlock const bits = rounding_block(share);
-    ZEROTH_UNROLL
+    ZEROTH_DEVICE_UNROLL
     for (std::size_t j = 0; j < Share::size; ++j) {
       if (!share.has(j) || (!moves[j] && source == data)) continue;
       std::uint64_t const index = first + share.position(j);
