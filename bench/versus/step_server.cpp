@@ -2,16 +2,18 @@
 // Steps and forwards on demand, so that another program can time its own between them: bench_step_server MODEL.gguf
 //
 // Reads requests and writes answers, one line of JSON each:
-//   {"do": "forwards" | "mezo" | "s_mezo", "operations": "cpu" | "eigen",
+//   {"do": "forwards" | "mezo" | "s_mezo", "operations": "cpu" | "eigen" | "onednn",
 //    "examples": [{"prompt": [1, 2], "candidates": [[5], [9]], "label": 0}]}
 //   {"seconds": 0.5, "losses": [1.25], "rows": 512, "products": 1e11}
 // Two plain forwards, or a step; its losses are those at theta, or at the two points of the step. `products` are the
-// multiplications and additions of one forward's matrix products. The first line says how many a token takes.
+// multiplications and additions of one forward's matrix products. The first line says how many a token takes, and which
+// operations this build has.
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -117,13 +119,21 @@ int run(int argc, char** argv) {
 
   zeroth::OpenMpExecutor const executor(threads);
   DecoderWeights weights = zeroth::model::load_gguf(zeroth::model::GgufFile(model));
-  Runner on_cpu(weights, Operations::cpu, zeroth::AnyExecutor(executor));
-  Runner on_eigen(weights, Operations::eigen, zeroth::AnyExecutor(executor));
-  std::cout << work_of_a_token(weights) << std::endl;
+  std::map<std::string, Runner> runners;
+  auto add = [&](char const* name, Operations operations) {
+    runners.try_emplace(name, weights, operations, zeroth::AnyExecutor(executor));
+  };
+  add("cpu", Operations::cpu);
+  add("eigen", Operations::eigen);
+#ifdef ZEROTH_ONEDNN
+  add("onednn", Operations::onednn);
+#endif
+  nlohmann::json greeting = work_of_a_token(weights);
+  for (auto const& [name, runner] : runners) greeting["operations"].push_back(name);
+  std::cout << greeting << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     auto const request = nlohmann::json::parse(line);
-    Runner& runner = request.at("operations") == "eigen" ? on_eigen : on_cpu;
-    std::cout << runner.answer(request.at("do"), examples_of(request)) << std::endl;
+    std::cout << runners.at(request.at("operations")).answer(request.at("do"), examples_of(request)) << std::endl;
   }
   return 0;
 }

@@ -122,13 +122,15 @@ class Texts:
 def compare(name, server, loop, batches, rounds):
     """Figures of one comparison. Every round times each thing once, and the sides take turns to go first."""
     rows = []
+    others = [operations for operations in server.work["operations"] if operations != "cpu"]
     for number in range(-1, rounds):  # the first one warms up
         ours, loss, positions, heads = batches.draw(max(number, 0))
         row = {"positions": positions}
 
         def run_ours():
             row["ours"] = {what: server.ask(what, ours) for what in ("forwards", "mezo", "s_mezo")}
-            row["eigen"] = {what: server.ask(what, ours, "eigen") for what in ("forwards", "s_mezo")}
+            for other in others:
+                row[other] = {what: server.ask(what, ours, other) for what in ("forwards", "s_mezo")}
 
         def run_peer():
             forwards, losses = timed(lambda: (loss(), loss()))
@@ -142,7 +144,7 @@ def compare(name, server, loop, batches, rounds):
             run()
         row["work"] = (positions * server.work["layers"] + heads * server.work["head"]) / row["ours"]["forwards"]["products"]
         here, there = row["ours"]["forwards"]["losses"][0], row["peer"]["forwards"]["losses"][0]
-        row["difference"] = max(abs(here - there), abs(row["eigen"]["forwards"]["losses"][0] - there))
+        row["difference"] = max(abs(row[side]["forwards"]["losses"][0] - there) for side in ("ours", *others))
         if row["difference"] > TOLERANCE:
             raise SystemExit(f"versus: {name}: the losses differ, {here:.6f} here and {there:.6f} in PyTorch")
         for what in ("mezo", "s_mezo"):
@@ -164,8 +166,9 @@ def compare(name, server, loop, batches, rounds):
     figures = {}
     for what in ("forwards", "mezo", "s_mezo"):
         put(figures, f"{what}_speedup", [seconds(r, "peer", what) / seconds(r, "ours", what) for r in rows])
-    for what in ("forwards", "s_mezo"):
-        put(figures, f"{what}_speedup_eigen", [seconds(r, "peer", what) / seconds(r, "eigen", what) for r in rows])
+    for other in others:
+        for what in ("forwards", "s_mezo"):
+            put(figures, f"{what}_speedup_{other}", [seconds(r, "peer", what) / seconds(r, other, what) for r in rows])
     put(figures, "work", [r["work"] for r in rows])
     put(figures, "speed", [seconds(r, "peer", "forwards") / seconds(r, "ours", "forwards") / r["work"] for r in rows])
     for what in ("mezo", "s_mezo"):
@@ -251,11 +254,12 @@ def main():
     for key, part, figure in (
         ("s_mezo_speedup", "identical", "s_mezo_speedup"),
         ("s_mezo_speedup_eigen", "identical", "s_mezo_speedup_eigen"),
+        ("s_mezo_speedup_onednn", "identical", "s_mezo_speedup_onednn"),
         ("mezo_speedup", "identical", "mezo_speedup"),
         ("s_mezo_speedup_in_place", "in_place", "s_mezo_speedup"),
         ("s_mezo_speedup_published_loop", "published_loop", "s_mezo_speedup"),
     ):
-        if part in results:
+        if figure in results.get(part, {}):
             summary[key] = results[part][figure]
             summary[key + "_spread"] = results[part][figure + "_spread"]
     print(json.dumps(summary | results))
