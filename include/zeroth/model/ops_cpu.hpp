@@ -146,7 +146,7 @@ class CpuOps {
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     auto shape = [&](Projection<Matrix> const& p) { return weights.parameters[p.tensors.weight].shape; };
-    std::size_t const height = products_.panel_rows(in.features(), in.lanes());
+    std::size_t const height = products_.panel_rows(in.features());
     auto panels = [&](Projection<Matrix> const& p) {
       return (static_cast<std::size_t>(shape(p).rows) + height - 1) / height;
     };
@@ -172,7 +172,7 @@ class CpuOps {
   }
 
   void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
-    std::size_t const height = products_.panel_rows(in.features(), in.lanes());
+    std::size_t const height = products_.panel_rows(in.features());
     products_.begin(executor_, in);
     executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
       std::size_t const first = task * height;

@@ -12,15 +12,17 @@
 
 namespace zeroth::model::cpu {
 
-/// Rows of a matrix that one task expands and multiplies: enough to share the noise's set-up, few enough for all lanes
-/// to stay in the second-level cache beside a tile of activations, and for the tasks to divide well among threads.
-inline constexpr std::size_t panel_bytes = 384 * 1024;  ///< of all lanes together; half of a common 1 MiB
+/// Rows of a matrix that one task expands and multiplies: enough to share the noise's set-up and the reading of the
+/// activations, few enough for a lane to stay in the second-level cache beside a tile of activations, and for the tasks
+/// to divide well among threads. Each lane's rows are used for all of its tokens before the next lane's, so that those
+/// may wait in a farther cache.
+inline constexpr std::size_t panel_bytes = 512 * 1024;  ///< of one lane; half of a common 1 MiB
 inline constexpr std::size_t panel_rows_most = 48;      ///< a multiple of 12, the height of the largest register tile
 inline constexpr std::size_t panel_rows_least = 12;     ///< one such tile
 
-/// Rows of a panel, from the width of the matrix and the number of lanes.
-[[nodiscard]] constexpr std::size_t panel_rows(std::size_t columns, std::size_t lanes) noexcept {
-  std::size_t const fitting = panel_bytes / (columns * lanes * sizeof(float));
+/// Rows of a panel, from the width of the matrix.
+[[nodiscard]] constexpr std::size_t panel_rows(std::size_t columns) noexcept {
+  std::size_t const fitting = panel_bytes / (columns * sizeof(float));
   return std::clamp(fitting / panel_rows_least * panel_rows_least, panel_rows_least, panel_rows_most);
 }
 

@@ -35,8 +35,8 @@ class Products {
   }
 
   /// Rows of a panel; see cpu::panel_rows.
-  [[nodiscard]] std::size_t panel_rows(std::size_t columns, std::size_t lanes) const noexcept {
-    return cpu::panel_rows(slots(columns), lanes);
+  [[nodiscard]] std::size_t panel_rows(std::size_t columns) const noexcept {
+    return cpu::panel_rows(slots(columns));
   }
 
   /// Makes `in` the right factor of every product until the next begin().
