@@ -276,7 +276,9 @@ TEST_CASE("tokenizer refuses data that contradict themselves") {
   data.bos.reset();
   data.add_bos = true;
   CHECK_THAT(refusal(data), contains_text("add_bos"));
-  CHECK_THAT(refusal(TokenizerData{}), contains_text("found \"\""));
+  data = good;
+  data.pre_tokenizer = "";
+  CHECK_THAT(refusal(data), contains_text("found \"\""));
   data = TokenizerData{};
   data.pre_tokenizer = "gpt-2";
   CHECK_THAT(refusal(data), contains_text("tokens: expected at least one"));

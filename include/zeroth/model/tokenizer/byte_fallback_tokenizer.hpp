@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/added_tokens.hpp>
 #include <zeroth/model/tokenizer/merge_table.hpp>
+#include <zeroth/model/tokenizer/merging_tokenizer.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
@@ -55,18 +55,17 @@ struct ByteFallbackData : TokenTableData {
 /// ids of Hugging Face `tokenizers`: what tokenizer.json holds for LLaMA-2, Mistral and Gemma.
 ///
 /// Immutable after construction and safe to use from several threads.
-class ByteFallbackTokenizer {
+class ByteFallbackTokenizer : public MergingTokenizer {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if a token is not UTF-8, a merge
   /// is not two tokens that make a third, a byte has no token though there is byte fallback, or an id is outside the
   /// vocabulary.
   explicit ByteFallbackTokenizer(const ByteFallbackData& data)
-      : space_prefix_(data.space_prefix),
+      : MergingTokenizer(data, data.merges),
+        space_prefix_(data.space_prefix),
         split_at_spaces_(data.split_at_spaces),
         byte_fallback_(data.byte_fallback),
         fuse_unknown_(data.fuse_unknown),
-        table_(data),
-        merges_(detail::resolve_merges(table_, data.merges)),
         raw_added_(table_.added_tokens(false, [](std::string_view text) { return std::string(text); })),
         normalized_added_(table_.added_tokens(true, [&](std::string_view text) { return normalized(text); })) {
     for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
@@ -149,41 +148,10 @@ class ByteFallbackTokenizer {
     return with_read_spaces(text);
   }
 
-  std::size_t vocabulary_size() const { return table_.size(); }
-
-  /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
-  std::string_view token_text(std::int32_t id) const { return table_.text(id); }
-
-  /// Throws InvalidArgument for an id outside the vocabulary.
-  TokenType token_type(std::int32_t id) const { return table_.type(id); }
-
-  /// How a control or user-defined token is found in a text.
-  AddedTokenRule added_token_rule(std::int32_t id) const { return table_.rule(id); }
-
-  /// The id of the token with exactly this text in the vocabulary (U+2581 for a space), if any.
-  std::optional<std::int32_t> find_token(std::string_view text) const {
-    const std::int32_t id = table_.find(text);
-    return id == Vocabulary::absent ? std::nullopt : std::optional(id);
-  }
-
-  std::optional<std::int32_t> bos() const { return table_.bos(); }
-  std::optional<std::int32_t> eos() const { return table_.eos(); }
-  std::optional<std::int32_t> unknown() const { return table_.unknown(); }
-  std::optional<std::int32_t> padding() const { return table_.padding(); }
-
-  /// Whether the model wants bos() before each text.
-  bool add_bos() const { return table_.add_bos(); }
-
-  /// Whether the model wants eos() after each text.
-  bool add_eos() const { return table_.add_eos(); }
-
   SpacePrefix space_prefix() const { return space_prefix_; }
   bool split_at_spaces() const { return split_at_spaces_; }
   bool byte_fallback() const { return byte_fallback_; }
   bool fuse_unknown() const { return fuse_unknown_; }
-
-  /// The merges in order of rank.
-  std::span<const MergeTable::Merge> merges() const { return merges_.merges(); }
 
  private:
   std::string normalized(std::string_view part) const {
@@ -214,8 +182,6 @@ class ByteFallbackTokenizer {
   bool split_at_spaces_;
   bool byte_fallback_;
   bool fuse_unknown_;
-  TokenTable table_;
-  MergeTable merges_;
   AddedTokens raw_added_;         ///< looked for in the text as it is
   AddedTokens normalized_added_;  ///< looked for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};

@@ -16,6 +16,7 @@
 #include <zeroth/model/tokenizer/added_tokens.hpp>
 #include <zeroth/model/tokenizer/byte_alphabet.hpp>
 #include <zeroth/model/tokenizer/merge_table.hpp>
+#include <zeroth/model/tokenizer/merging_tokenizer.hpp>
 #include <zeroth/model/tokenizer/normalization.hpp>
 #include <zeroth/model/tokenizer/pre_tokenizer.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
@@ -39,16 +40,15 @@ struct TokenizerData : TokenTableData {
 ///
 /// Immutable after construction and safe to use from several threads. Memory for SmolLM2's 49152 tokens and 48900
 /// merges: about 2.3 MB.
-class BytePairTokenizer {
+class BytePairTokenizer : public MergingTokenizer {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if the pre-tokenizer is unknown, a
   /// token is not UTF-8, a merge is not two tokens that make a third, or an id is outside the vocabulary.
   explicit BytePairTokenizer(const TokenizerData& data)
-      : pre_tokenizer_(parse_pre_tokenizer(data.pre_tokenizer)),
+      : MergingTokenizer(data, detail::split_merges(data.merges)),
+        pre_tokenizer_(parse_pre_tokenizer(data.pre_tokenizer)),
         normalization_(data.normalization),
         ignore_merges_(data.ignore_merges),
-        table_(data),
-        merges_(detail::resolve_merges(table_, detail::split_merges(data.merges))),
         raw_added_(table_.added_tokens(false, [](std::string_view text) { return std::string(text); })),
         normalized_added_(table_.added_tokens(true, [&](std::string_view text) { return normalized(text); })) {
     for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
@@ -119,40 +119,9 @@ class BytePairTokenizer {
     return bytes ? *std::move(bytes) : std::string(text);
   }
 
-  std::size_t vocabulary_size() const { return table_.size(); }
-
-  /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
-  std::string_view token_text(std::int32_t id) const { return table_.text(id); }
-
-  /// Throws InvalidArgument for an id outside the vocabulary.
-  TokenType token_type(std::int32_t id) const { return table_.type(id); }
-
-  /// How a control or user-defined token is found in a text.
-  AddedTokenRule added_token_rule(std::int32_t id) const { return table_.rule(id); }
-
-  /// The id of the token with exactly this text in the vocabulary (GPT-2's byte alphabet for normal tokens), if any.
-  std::optional<std::int32_t> find_token(std::string_view text) const {
-    const std::int32_t id = table_.find(text);
-    return id == Vocabulary::absent ? std::nullopt : std::optional(id);
-  }
-
-  std::optional<std::int32_t> bos() const { return table_.bos(); }
-  std::optional<std::int32_t> eos() const { return table_.eos(); }
-  std::optional<std::int32_t> unknown() const { return table_.unknown(); }
-  std::optional<std::int32_t> padding() const { return table_.padding(); }
-
-  /// Whether the model wants bos() before each text.
-  bool add_bos() const { return table_.add_bos(); }
-
-  /// Whether the model wants eos() after each text.
-  bool add_eos() const { return table_.add_eos(); }
-
   PreTokenizer pre_tokenizer() const { return pre_tokenizer_; }
   Normalization normalization() const { return normalization_; }
   bool ignore_merges() const { return ignore_merges_; }
-
-  /// The merges in order of rank.
-  std::span<const MergeTable::Merge> merges() const { return merges_.merges(); }
 
  private:
   std::string normalized(std::string_view text) const {
@@ -170,8 +139,6 @@ class BytePairTokenizer {
   PreTokenizer pre_tokenizer_;
   Normalization normalization_;
   bool ignore_merges_;
-  TokenTable table_;
-  MergeTable merges_;
   AddedTokens raw_added_;         ///< looked for in the text as it is
   AddedTokens normalized_added_;  ///< looked for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};
