@@ -6,20 +6,17 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/executor/openmp.hpp>
 
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "examples.hpp"
+#include "json.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// What became of each example, and where it came from.
 Json to_json(EvaluationResult const& result, EncodedExamples const& examples, std::span<TextExample const> texts,

@@ -5,20 +5,17 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/gguf.hpp>
 
 #include "commands.hpp"
+#include "json.hpp"
 #include "model_source.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::uint64_t parameters_of(model::DecoderConfig const& config) {
   std::uint64_t count = 0;

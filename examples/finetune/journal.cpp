@@ -7,22 +7,19 @@
 #include <string>
 #include <variant>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/error.hpp>
 #include <zeroth/journal_file.hpp>
 #include <zeroth/number_text.hpp>
 
 #include "commands.hpp"
 #include "journal_plot.hpp"
+#include "json.hpp"
 #include "metrics.hpp"
 #include "output.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json to_json(std::vector<JournalField> const& fields) {
   Json json = Json::object();

@@ -5,12 +5,13 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <limits>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "format.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -35,13 +36,6 @@ constexpr double left = 70;
 constexpr double right = 20;
 constexpr double top = 40;
 constexpr double bottom = 50;
-
-template <class... T>
-std::string format(char const* pattern, T... values) {
-  std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), pattern, values...);
-  return text.data();
-}
 
 /// From the least to the greatest value; a range of some width in any case.
 struct Range {

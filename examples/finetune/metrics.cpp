@@ -4,22 +4,14 @@
 #include <cstddef>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/json_file.hpp>
 
+#include "json.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
-
-using Json = nlohmann::ordered_json;
-
 namespace {
-
-Json or_null(std::optional<double> const& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 double number_or_nan(model::JsonValue const& line, char const* key) {
   return line.find<double>(key).value_or(std::numeric_limits<double>::quiet_NaN());

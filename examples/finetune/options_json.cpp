@@ -13,13 +13,13 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/json_file.hpp>
 
+#include "json.hpp"
 #include "output.hpp"
 
 namespace zeroth::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 template <class T>
 inline constexpr bool is_optional = false;

@@ -2,7 +2,6 @@
 #include "progress.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +9,8 @@
 
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "format.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -29,13 +30,6 @@ std::size_t terminal_width() {
 bool is_terminal() {
   char const* const kind = std::getenv("TERM");
   return isatty(STDERR_FILENO) != 0 && !(kind != nullptr && std::string_view(kind) == "dumb");
-}
-
-template <class... T>
-std::string format(char const* pattern, T... values) {
-  std::array<char, 160> text{};
-  std::snprintf(text.data(), text.size(), pattern, values...);
-  return text.data();
 }
 
 std::string bar(std::uint64_t done, std::uint64_t total, std::size_t width) {

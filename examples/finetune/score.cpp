@@ -5,13 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/model/packed_batch.hpp>
 
 #include "commands.hpp"
+#include "json.hpp"
 #include "language_model.hpp"
 #include "output.hpp"
 #include "text.hpp"
@@ -19,11 +18,10 @@
 namespace zeroth::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Tokens = std::vector<std::int32_t>;
 
 // Lines are scored together up to about this many tokens: enough to keep a processor busy, little to hold.
-constexpr std::size_t tokens_together = 512;
+constexpr std::size_t scored_together = 512;
 
 /// Scores lines, several at a time, and writes a JSON object a line.
 class LineScorer {
@@ -37,7 +35,7 @@ class LineScorer {
       for (std::size_t i = 1; i < line.size(); ++i) batch_.request(first + i - 1, line[i]);
     }
     lines_.push_back(std::move(line));
-    if (batch_.rows() >= tokens_together) flush();
+    if (batch_.rows() >= scored_together) flush();
   }
 
   void flush() {

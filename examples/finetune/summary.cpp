@@ -4,18 +4,16 @@
 #include <string>
 
 #include <Eigen/Core>
-#include <nlohmann/json.hpp>
 
 #include <zeroth/config.hpp>
 
+#include "json.hpp"
 #include "memory.hpp"
 #include "options_json.hpp"
 #include "output.hpp"
 
 namespace zeroth::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string compiler() {
 #if defined(__clang__)
@@ -30,10 +28,6 @@ std::string compiler() {
 std::string eigen() {
   return std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
          std::to_string(EIGEN_MINOR_VERSION);
-}
-
-Json or_null(std::optional<double> const& value) {
-  return value ? Json(*value) : Json(nullptr);
 }
 
 bool uses_beta_2(UpdateName update) {

@@ -3,11 +3,10 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "commands.hpp"
+#include "json.hpp"
 #include "language_model.hpp"
 #include "output.hpp"
 #include "text.hpp"
@@ -15,7 +14,6 @@
 namespace zeroth::cli {
 
 int run(TokenizeOptions const& options) {
-  using Json = nlohmann::ordered_json;
   check_writable(options.output, {options.input, options.model});
   ModelSource const source(options.model);
   Tokenizer const tokenizer = tokenizer_of(source);
