@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -128,10 +129,10 @@ class SafetensorsCheckpoint {
     }
   }
 
-  /// Whether `name` can only be a file of the folder itself.
+  /// Whether `name` can only be a file of the folder itself, and can be printed in a message.
   static bool is_plain_file_name(std::string_view name) {
-    return !name.empty() && name != "." && name != ".." &&
-           name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+    auto const has_no_place = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
+    return !name.empty() && name != "." && name != ".." && std::ranges::none_of(name, has_no_place);
   }
 
   [[noreturn]] void fail_without_weights(const std::filesystem::path& folder) const {
