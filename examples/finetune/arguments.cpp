@@ -18,6 +18,7 @@
 #include <zeroth/model/published_models.hpp>
 
 #include "completion.hpp"
+#include "compute_arguments.hpp"
 #include "help.hpp"
 #include "lora_arguments.hpp"
 #include "method_arguments.hpp"
@@ -44,45 +45,6 @@ std::string published_model_names() {
   std::string names;
   for (std::string_view name : model::published_models) names += (names.empty() ? "" : ", ") + std::string(name);
   return names;
-}
-
-void add_threads(CLI::App& command, unsigned& threads) {
-  command.add_option("--threads", threads, "threads to compute with; default all")
-      ->type_name("N")
-      ->transform(whole_number<unsigned>(1, 4096));
-}
-
-/// "cpu", "cuda" or "cuda:N".
-void add_device(CLI::App& command, std::optional<std::uint32_t>& cuda_device) {
-  auto const assign = [&cuda_device](std::string const& text) {
-    constexpr std::string_view prefix = "cuda:";
-    std::uint32_t number = 0;
-    bool const numbered = text.starts_with(prefix) && parse_number(text.substr(prefix.size()), number);
-    if (text == "cpu")
-      cuda_device.reset();
-    else if (text == "cuda" || (numbered && number < 1024))
-      cuda_device = number;
-    else
-      throw CLI::ValidationError("--device", "expected cpu, cuda or cuda:N" + found(text));
-  };
-  command
-      .add_option_function<std::string>("--device", assign,
-                                        "what holds the weights and computes: the CPU, or a GPU by "
-                                        "its number, in a program that is built with CUDA")
-      ->type_name("cpu|cuda[:N]")
-      ->default_str("cpu");
-}
-
-void add_compute(CLI::App& command, ComputeOptions& options) {
-  add_device(command, options.cuda_device);
-  add_choice(command, "--backend", options.backend,
-             std::array{DecoderBackend::cpu, DecoderBackend::eigen, DecoderBackend::onednn},
-             "what the transformer runs on: code of zeroth's own, Eigen, or Eigen with oneDNN's products");
-  add_choice(command, "--dtype", options.dtype, std::array{DataType::f32, DataType::bf16, DataType::f16},
-             "how matrices are held in memory");
-  add_choice(command, "--compute-dtype", options.compute_dtype, std::array{DataType::f32, DataType::bf16},
-             "what products with weights take, their sums being f32");
-  add_threads(command, options.threads);
 }
 
 void add_task(CLI::App& command, TaskOptions& options) {
@@ -382,15 +344,6 @@ CLI::App& add_completion(CLI::App& app, Shell& shell) {
   return command;
 }
 
-void check_device(std::optional<std::uint32_t> cuda_device, bool has_adapter) {
-  if (cuda_device && has_adapter) throw InvalidArgument("--device: adapters run on the CPU alone");
-}
-void check_device(ComputeOptions const& options, bool has_adapter) {
-  check_device(options.cuda_device, has_adapter);
-  if (options.cuda_device && options.compute_dtype)
-    throw InvalidArgument("--compute-dtype: with --device cuda, products take the type that --dtype says");
-}
-
 void check_random_model(FinetuneOptions const& options) {
   if (!options.random_model) return;
   try {
@@ -403,13 +356,13 @@ void check_random_model(FinetuneOptions const& options) {
     throw InvalidArgument("--random-model: expected no --save beside it, a generated model is not saved");
 }
 
-void check(FinetuneOptions const& options) {
+void check(CLI::App const& command, FinetuneOptions const& options) {
   check_method(options);
   check_lora(options);
   if (options.update == UpdateName::window_momentum && options.dtype != DataType::f32 && !options.tunes_adapter())
     throw InvalidArgument("--update window-momentum: expected --dtype f32, or an adapter to tune, found " +
                           std::string(to_string(options.dtype)));
-  check_device(options, options.tunes_adapter());
+  check_device(command, options.cuda_device, options.tunes_adapter());
   check_random_model(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
@@ -490,12 +443,12 @@ Command parse_arguments(int argc, char const* const* argv) {
       check_resume(finetune_command);
       return finetune;
     }
-    check(finetune);
+    check(finetune_command, finetune);
     check_task_option(finetune.task);
     return finetune;
   }
   if (replay_command.parsed()) {
-    check_device(replay.cuda_device, !replay.adapter.empty());
+    check_device(replay_command, replay.cuda_device, !replay.adapter.empty());
     return replay;
   }
   if (journal_command.parsed()) {
@@ -504,16 +457,16 @@ Command parse_arguments(int argc, char const* const* argv) {
     return journal;
   }
   if (eval_command.parsed()) {
-    check_device(eval, !eval.adapter.empty());
+    check_device(eval_command, eval.cuda_device, !eval.adapter.empty());
     check_task_option(eval.task);
     return eval;
   }
   if (score_command.parsed()) {
-    check_device(score, !score.adapter.empty());
+    check_device(score_command, score.cuda_device, !score.adapter.empty());
     return score;
   }
   if (generate_command.parsed()) {
-    check_device(generate, !generate.adapter.empty());
+    check_device(generate_command, generate.cuda_device, !generate.adapter.empty());
     return generate;
   }
   if (tokenize_command.parsed()) return tokenize;

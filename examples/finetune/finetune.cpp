@@ -55,6 +55,9 @@ FinetuneOptions resumed(FinetuneOptions const& given) {
   if (!given.model.empty()) options.model = given.model;
   if (!given.data.empty()) options.data = given.data;
   if (!given.adapter.empty()) options.adapter = given.adapter;
+  if (given.threads != 0 && options.cuda_device)
+    throw InvalidArgument("--threads: expected none, as the run in " + given.resume.string() +
+                          " is one with --device cuda");
   if (given.threads != 0) options.threads = given.threads;
   return options;
 }

@@ -8,37 +8,26 @@
 
 #include "catch.hpp"
 #include "files.hpp"
-#include "paths.hpp"
 #include "program.hpp"
-#include "temporary_directory.hpp"
+#include "run_fixture.hpp"
 
 using namespace zeroth_test;
 using nlohmann::json;
 
 namespace {
 
-using Words = std::vector<std::string>;
+/// The shortest run that there is, with the threads that the program takes by itself.
+Outcome finetune(Fixture const& fixture, Words const& more) {
+  Words words{"finetune",  "--model",     fixture.model,  "--task", "sst2",    "--data", fixture.data,      "--out",
+              fixture.out, "--overwrite", "--batch-size", "1",      "--steps", "1",      "--eval-examples", "1"};
+  words.insert(words.end(), more.begin(), more.end());
+  return run_program(words);
+}
 
-/// A small sst2 in a folder of its own, and where to put results.
-struct Fixture {
-  TemporaryDirectory directory;
-  std::string model = (tests_directory() / "golden" / "gqa_odd_tied.gguf").string();
-  std::string out = (directory.path() / "out").string();
-
-  Fixture() {
-    write_file(directory, "SST-2/train.tsv", "label\tsentence\n1\ta fine film\n0\tdull and slow\n");
-    write_file(directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\n0\tbad\n");
-    write_file(directory, "lines.txt", "a fine film\n");
-  }
-
-  [[nodiscard]] Outcome finetune(Words const& more) const {
-    Words words{
-        "finetune", "--model",     model,          "--task", "sst2",    "--data", directory.path().string(), "--out",
-        out,        "--overwrite", "--batch-size", "1",      "--steps", "1",      "--eval-examples",         "1"};
-    words.insert(words.end(), more.begin(), more.end());
-    return run_program(words);
-  }
-};
+/// A file with a line to score.
+std::string line_to_score(Fixture const& fixture) {
+  return write_file(fixture.directory, "lines.txt", "a fine film\n").string();
+}
 
 /// Either this build has no CUDA, or this machine no GPU; on one that has, the program runs.
 void check_runs_or_says_why_not(Outcome const& outcome) {
@@ -54,14 +43,14 @@ void check_runs_or_says_why_not(Outcome const& outcome) {
 
 TEST_CASE("without a GPU or without CUDA, --device cuda is refused with the reason") {
   Fixture const fixture;
-  std::string const lines = (fixture.directory.path() / "lines.txt").string();
+  std::string const lines = line_to_score(fixture);
   std::string const scores = (fixture.directory.path() / "scores.jsonl").string();
-  check_runs_or_says_why_not(fixture.finetune({"--device", "cuda", "--learning-rate", "1e-3"}));
+  check_runs_or_says_why_not(finetune(fixture, {"--device", "cuda", "--learning-rate", "1e-3"}));
   check_runs_or_says_why_not(run_program({"score", "--model", fixture.model, "--input", lines, "--output", scores,
                                           "--device", "cuda:0", "--dtype", "bf16"}));
   check_runs_or_says_why_not(run_program({"generate", "--model", fixture.model, "--prompt", "a", "--device", "cuda"}));
-  check_runs_or_says_why_not(run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data",
-                                          fixture.directory.path().string(), "--output", scores, "--device", "cuda"}));
+  check_runs_or_says_why_not(run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data,
+                                          "--output", scores, "--device", "cuda"}));
   Outcome const on_cpu =
       run_program({"score", "--model", fixture.model, "--input", lines, "--output", scores, "--device", "cpu"});
   INFO(on_cpu.error);
@@ -71,24 +60,59 @@ TEST_CASE("without a GPU or without CUDA, --device cuda is refused with the reas
 TEST_CASE("a --device that is none, or an adapter on a GPU, is refused") {
   Fixture const fixture;
   for (std::string device : {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1024"}) {
-    Outcome const outcome = fixture.finetune({"--device", device});
+    Outcome const outcome = finetune(fixture, {"--device", device});
     CHECK(outcome.exit_code == 2);
     CHECK_THAT(outcome.error, contains_text("--device: expected cpu, cuda or cuda:N, found \"" + device + '"'));
   }
-  CHECK_THAT(fixture.finetune({"--device", "cuda", "--lora-rank", "4"}).error,
+  CHECK_THAT(finetune(fixture, {"--device", "cuda", "--lora-rank", "4"}).error,
              contains_text("--device: adapters run on the CPU alone"));
-  CHECK_THAT(fixture.finetune({"--device", "cuda", "--compute-dtype", "bf16"}).error,
-             contains_text("--compute-dtype: with --device cuda"));
+}
+
+TEST_CASE("options that a GPU has no use for are refused beside --device cuda, whatever the command") {
+  Fixture const fixture;
+  std::string const lines = line_to_score(fixture);
+  std::vector<Words> const commands{
+      {"finetune", "--model", fixture.model, "--task", "sst2", "--data", fixture.data, "--out", fixture.out},
+      {"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data, "--output", fixture.out},
+      {"score", "--model", fixture.model, "--input", lines, "--output", fixture.out},
+      {"generate", "--model", fixture.model, "--prompt", "a"}};
+  std::vector<Words> const options{{"--backend", "eigen"},
+                                   {"--backend", "cpu"},  // its default, but not what a GPU runs
+                                   {"--compute-dtype", "bf16"},
+                                   {"--threads", "1"}};
+  auto check_refuses = [&](Words words, Words const& option) {
+    INFO(words[0]);
+    words.insert(words.end(), {"--device", "cuda"});
+    words.insert(words.end(), option.begin(), option.end());
+    Outcome const outcome = run_program(words);
+    CHECK(outcome.exit_code == 2);
+    CHECK_THAT(outcome.error, contains_text("zeroth: error: " + option[0] + ": ") && contains_text("--device cuda"));
+    CHECK_FALSE(std::filesystem::exists(fixture.out));
+  };
+  for (Words const& command : commands)
+    for (Words const& option : options) check_refuses(command, option);
+  check_refuses({"replay", "--model", fixture.model, "--journal", lines, "--output", fixture.out}, {"--threads", "1"});
+}
+
+TEST_CASE("a run on a GPU that goes on is refused --threads") {
+  Fixture const fixture;
+  REQUIRE(finetune(fixture, {}).exit_code == 0);
+  json options = json::parse(read_file(fixture.out + "/options.json"));
+  options["cuda_device"] = 0;
+  write_file(fixture.directory, "out/options.json", options.dump());
+  Outcome const outcome = run_program({"finetune", "--resume", fixture.out, "--threads", "1"});
+  CHECK(outcome.exit_code == 2);
+  CHECK_THAT(outcome.error, contains_text("--threads: expected none") && contains_text("--device cuda"));
 }
 
 TEST_CASE("a generated model of a published shape is tuned, the same each time, and not saved") {
   Fixture const fixture;
   auto run = [&] {
-    Outcome const outcome = fixture.finetune({"--random-model", "smollm2-135m", "--dtype", "bf16"});
+    Outcome const outcome = finetune(fixture, {"--random-model", "smollm2-135m", "--dtype", "bf16"});
     INFO(outcome.error);
     REQUIRE(outcome.exit_code == 0);
     CHECK_FALSE(std::filesystem::exists(fixture.out + "/model"));
-    return json::parse(read_file(fixture.out + "/summary.json"));
+    return fixture.summary();
   };
   json const summary = run();
   CHECK(summary.at("options").at("random_model") == "smollm2-135m");
@@ -100,12 +124,12 @@ TEST_CASE("a generated model of a published shape is tuned, the same each time, 
 
 TEST_CASE("a generated model of an unknown shape, or one that is to be saved, is refused") {
   Fixture const fixture;
-  Outcome const unknown = fixture.finetune({"--random-model", "llama-8b"});
+  Outcome const unknown = finetune(fixture, {"--random-model", "llama-8b"});
   CHECK(unknown.exit_code == 2);
   CHECK_THAT(unknown.error, contains_text("--random-model: expected the name of a published model"));
   CHECK_THAT(unknown.error, contains_text("found 'llama-8b'"));
-  CHECK_THAT(fixture.finetune({"--random-model", "smollm2-135m", "--save", "gguf"}).error,
+  CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--save", "gguf"}).error,
              contains_text("--random-model: expected no --save beside it"));
-  CHECK_THAT(fixture.finetune({"--random-model", "smollm2-135m", "--lora-rank", "4"}).error,
+  CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--lora-rank", "4"}).error,
              contains_text("--random-model: expected no adapter beside it"));
 }

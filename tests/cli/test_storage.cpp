@@ -10,87 +10,69 @@
 
 #include "catch.hpp"
 #include "files.hpp"
-#include "paths.hpp"
 #include "program.hpp"
-#include "temporary_directory.hpp"
+#include "run_fixture.hpp"
 
 using namespace zeroth_test;
 using nlohmann::json;
 
 namespace {
 
-using Words = std::vector<std::string>;
+/// A run's summary.
+json finetune(Fixture const& fixture, Words more) {
+  more.insert(more.end(), {"--learning-rate", "1e-3", "--overwrite"});
+  Outcome const outcome = run_program(fixture.finetune(more));
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  return fixture.summary();
+}
 
-/// A small sst2 in a folder of its own, and where to put results.
-struct Fixture {
-  TemporaryDirectory directory;
-  std::string model = (tests_directory() / "golden" / "gqa_odd_tied.gguf").string();
-  std::string data = directory.path().string();
-  std::string out = (directory.path() / "out").string();
-
-  Fixture() {
-    write_file(directory, "SST-2/train.tsv", "label\tsentence\n1\ta fine film\n0\tdull and slow\n1\twarm and funny\n");
-    write_file(directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\n0\tbad\n0\tweak and long\n");
-  }
-
-  /// A run's summary.
-  [[nodiscard]] json finetune(Words const& more) const {
-    Words words{"finetune", "--model", model, "--task",          "sst2", "--data",
-                data,       "--out",   out,   "--threads",       "1",    "--batch-size",
-                "2",        "--steps", "4",   "--learning-rate", "1e-3", "--overwrite"};
-    words.insert(words.end(), more.begin(), more.end());
-    Outcome const outcome = run_program(words);
-    INFO(outcome.error);
-    REQUIRE(outcome.exit_code == 0);
-    return json::parse(read_file(out + "/summary.json"));
-  }
-  /// The loss of a saved model on the held-out examples.
-  [[nodiscard]] double loss_of(std::string const& path, std::string const& dtype) const {
-    std::string const output = (directory.path() / "eval.json").string();
-    Outcome const outcome = run_program({"eval", "--model", path, "--task", "sst2", "--data", data, "--output", output,
-                                         "--threads", "1", "--dtype", dtype});
-    INFO(outcome.error);
-    REQUIRE(outcome.exit_code == 0);
-    return json::parse(read_file(output)).at("loss");
-  }
-};
+/// The loss of a saved model on the held-out examples.
+double loss_of(Fixture const& fixture, std::string const& path, std::string const& dtype) {
+  std::string const output = (fixture.directory.path() / "eval.json").string();
+  Outcome const outcome = run_program({"eval", "--model", path, "--task", "sst2", "--data", fixture.data, "--output",
+                                       output, "--threads", "1", "--dtype", dtype});
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  return json::parse(read_file(output)).at("loss");
+}
 
 }  // namespace
 
 TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was evaluated in the same type") {
   Fixture const fixture;
-  json const floats = fixture.finetune({});
+  json const floats = finetune(fixture, {});
   CHECK(floats.at("options").at("dtype") == "f32");
   CHECK(floats.at("options").at("rounding").is_null());
   CHECK(floats.at("optimizer_bytes") == 0);
   for (std::string dtype : {"bf16", "f16"}) {
     INFO(dtype);
-    json const summary = fixture.finetune({"--dtype", dtype, "--save", "gguf"});
+    json const summary = finetune(fixture, {"--dtype", dtype, "--save", "gguf"});
     CHECK(summary.at("options").at("dtype") == dtype);
     CHECK(summary.at("options").at("rounding").is_string());
     std::uint64_t const bytes = summary.at("weights_bytes");
     CHECK(bytes * 100 < floats.at("weights_bytes").get<std::uint64_t>() * 51);
     CHECK(summary.at("loss_after") != summary.at("loss_before"));
     double const loss = summary.at("loss_after");
-    CHECK(fixture.loss_of(fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-12));
+    CHECK(loss_of(fixture, fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-12));
     // Held in f32, the saved weights are the same numbers.
-    CHECK(fixture.loss_of(fixture.out + "/model", "f32") == Approx(loss).epsilon(1e-12));
+    CHECK(loss_of(fixture, fixture.out + "/model", "f32") == Approx(loss).epsilon(1e-12));
 
     json const inspected = json::parse(run_program({"inspect", "--model", fixture.out + "/model", "--json"}).out);
     for (json const& tensor : inspected.at("tensors")) {
       bool const vector = tensor.at("shape").size() == 1;
       CHECK(tensor.at("dtype") == (vector ? "F32" : dtype == "f16" ? "F16" : "BF16"));
     }
-    double const safetensors = fixture.finetune({"--dtype", dtype}).at("loss_after");
+    double const safetensors = finetune(fixture, {"--dtype", dtype}).at("loss_after");
     CHECK(safetensors == loss);
     // Rows of Q and K lie in another order there, so that sums are too.
-    CHECK(fixture.loss_of(fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-5));
+    CHECK(loss_of(fixture, fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-5));
   }
 }
 
 TEST_CASE("products in bf16 leave the weights f32 and move losses by their rounding alone") {
   Fixture const fixture;
-  json const floats = fixture.finetune({});
+  json const floats = finetune(fixture, {});
   CHECK(floats.at("options").at("compute_dtype").is_null());
   std::vector<std::string> backends{"cpu"};
 #ifdef ZEROTH_ONEDNN
@@ -98,7 +80,7 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
 #endif
   for (std::string const& backend : backends) {
     INFO(backend);
-    json const summary = fixture.finetune({"--compute-dtype", "bf16", "--backend", backend});
+    json const summary = finetune(fixture, {"--compute-dtype", "bf16", "--backend", backend});
     CHECK(summary.at("options").at("compute_dtype") == "bf16");
     CHECK(summary.at("weights_bytes") == floats.at("weights_bytes"));
     // A difference of two logits of order 10, whose factors are each off by up to 2^-8 of their size in a dozen
@@ -108,7 +90,7 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
     CHECK(before != floats.at("loss_before"));
   }
 #ifdef ZEROTH_ONEDNN
-  CHECK(fixture.finetune({"--backend", "onednn"}).at("loss_before").get<double>() ==
+  CHECK(finetune(fixture, {"--backend", "onednn"}).at("loss_before").get<double>() ==
         Approx(floats.at("loss_before").get<double>()).epsilon(1e-5));
 #endif
   Outcome const refused =
@@ -122,7 +104,7 @@ TEST_CASE("each way of rounding runs, says what it holds, and gives another mode
   Fixture const fixture;
   std::vector<double> losses;
   for (std::string rounding : {"nearest", "stochastic", "compensated", "extra-byte"}) {
-    json const summary = fixture.finetune({"--dtype", "bf16", "--rounding", rounding});
+    json const summary = finetune(fixture, {"--dtype", "bf16", "--rounding", rounding});
     CHECK(summary.at("options").at("rounding") == rounding);
     CHECK((summary.at("optimizer_bytes") > 0) == (rounding == "compensated" || rounding == "extra-byte"));
     double const loss = summary.at("loss_after");
