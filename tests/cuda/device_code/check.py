@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Looks at what nvcc makes of the kernels, which needs no device.
 
-usage: check.py same|refused NVCC KERNELS.cu INCLUDE ARCHITECTURE...
+usage: check.py kernels NVCC SOURCE.cu INCLUDE FOLDER EXACT ARCHITECTURE...
+       check.py refused NVCC SOURCE.cu INCLUDE ARCHITECTURE...
 
-same: with -fmad=true, nvcc's default, and with -fmad=false the machine code is the same to the byte, so that users need
-no flag; and no kernel keeps anything in local memory. refused: flags that change the arithmetic end the compilation.
+kernels: SOURCE has every kernel of INCLUDE/FOLDER; none spills, none has a stack frame (but for LOCAL), and none takes
+more than 128 registers (but for MANY_REGISTERS). Those whose names match the expression EXACT are the same to the byte with
+-fmad=true, nvcc's default, and with -fmad=false, so that users need no flag; which of the others differ is printed.
+refused: flags that change the arithmetic end the compilation.
 """
 
 import pathlib
@@ -16,6 +19,12 @@ import sys
 import tempfile
 
 REFUSAL = "zeroth_refuses_use_fast_math_ftz_and_inexact_division_or_root"
+# Two blocks of 256 threads on a multiprocessor, which has 65536.
+MOST_REGISTERS = 128
+# Heads above 128 elements, on compute capability 8.0: one block on a multiprocessor.
+MANY_REGISTERS = {"AttentionKernelILj256E": 160}
+# CUDA's sine and cosine of doubles reduce angles above 1e5 or so in memory.
+LOCAL = ("RotaryTableKernel",)
 INEXACT = ("--use_fast_math", "-ftz=true", "-prec-div=false", "-prec-sqrt=false")
 
 
@@ -38,7 +47,31 @@ def sections(path):
     return result
 
 
-def check_same(nvcc, source, include, architectures, directory):
+def kernels_in(folder):
+    """The names of the kernels that its headers define."""
+    return {name for path in folder.glob("*.hpp") for name in re.findall(r"struct (\w+Kernel) {", path.read_text())}
+
+
+def short(kernel):
+    """A mangled name's part that tells kernels apart: run_kernel<ITS TYPE>."""
+    return re.sub(r"^(\.text\.)?_ZN6zeroth4cuda6detail10run_kernelI|EEvT_$", "", kernel)
+
+
+def check_local(compilation, kernels):
+    """Local memory and registers of each kernel, as ptxas tells."""
+    pattern = r"Function properties for (\S*run_kernel\S*)\n\s*(.*)\n.*Used (\d+) registers"
+    found = re.findall(pattern, compilation)
+    wrong = [f"{len(found)} of {len(kernels)} kernels looked at"] if len(found) != len(kernels) else []
+    for name, uses, registers in found:
+        frame, *spills = (int(n) for n in re.findall(r"(\d+) bytes", uses))
+        framed = frame != 0 and not any(kernel in name for kernel in LOCAL)
+        most = next((n for kernel, n in MANY_REGISTERS.items() if kernel in name), MOST_REGISTERS)
+        if framed or any(spills) or int(registers) > most:
+            wrong.append(f"{short(name)}: {uses}, {registers} registers")
+    return wrong, max(int(registers) for *_, registers in found)
+
+
+def check_kernels(nvcc, source, include, folder, exact, *architectures, directory):
     for architecture in architectures:
         code = {}
         for contracts in ("true", "false"):
@@ -47,32 +80,42 @@ def check_same(nvcc, source, include, architectures, directory):
             if done.returncode != 0:
                 raise SystemExit(done.stdout)
             code[contracts] = sections(out)
-        kernels = [name for name in code["true"] if name.startswith(".text.")]
-        differing = [n for n in code["true"] if code["true"][n] != code["false"].get(n)]
-        if not kernels or differing or code["true"].keys() != code["false"].keys():
-            raise SystemExit(f"sm_{architecture}: contraction changes {differing or kernels}")
-        frames = re.findall(r"Function properties for (\S+)\n\s*(.*)", done.stdout)
-        clean = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
-        local = [f"{name}: {uses}" for name, uses in frames if uses != clean]
-        if len(frames) != len(kernels) or local:
-            raise SystemExit("\n".join([f"sm_{architecture}: {len(frames)} of {len(kernels)} kernels looked at", *local]))
-        registers = [int(n) for n in re.findall(r"Used (\d+) registers", done.stdout)]
-        print(f"sm_{architecture}: {len(kernels)} kernels alike, none in local memory, at most {max(registers)} registers")
+            kernels = [name for name in code[contracts] if name.startswith(".text.")]
+            wrong, registers = check_local(done.stdout, kernels)
+            if contracts == "true":
+                most = registers
+            missing = [k for k in kernels_in(pathlib.Path(include) / folder) if not any(k in name for name in kernels)]
+            wrong += [f"{kernel} of {folder} is not in {source}" for kernel in missing]
+            if wrong:
+                raise SystemExit("\n".join([f"sm_{architecture}, -fmad={contracts}:", *wrong]))
+        # Whatever belongs to a kernel has its name: code, constants and what the driver is told of it. What belongs to none
+        # tells of them all.
+        changed = [name for name, content in code["true"].items() if content != code["false"].get(name)]
+        differing = [kernel for kernel in kernels if any(kernel.removeprefix(".text.") in name for name in changed)]
+        promised = [kernel for kernel in kernels if re.search(exact, short(kernel))]
+        broken = [kernel for kernel in differing if kernel in promised]
+        if promised == kernels:
+            broken = changed
+        if not promised or broken or code["true"].keys() != code["false"].keys():
+            raise SystemExit(f"sm_{architecture}: contraction changes {[short(k) for k in broken] or 'which sections there are'}")
+        print(
+            f"sm_{architecture}: {len(kernels)} kernels, {len(promised)} to be the same with and without contraction, at most "
+            f"{most} registers; contraction changes {', '.join(short(k) for k in differing) or 'none'}"
+        )
 
 
-def check_refused(nvcc, source, include, architectures, directory):
+def check_refused(nvcc, source, include, architecture, directory):
     out = directory / "out.cubin"
     for flag in INEXACT:
-        done = compiled(nvcc, source, include, architectures[0], [flag], out)
+        done = compiled(nvcc, source, include, architecture, [flag], out)
         if done.returncode == 0 or REFUSAL not in done.stdout:
             raise SystemExit(f"{flag} must be refused with {REFUSAL}, but gave {done.returncode}:\n{done.stdout}")
     print(f"refused: {' '.join(INEXACT)}")
 
 
-def main(what, nvcc, source, include, *architectures):
+def main(what, *arguments):
     with tempfile.TemporaryDirectory() as name:
-        checks = {"same": check_same, "refused": check_refused}
-        checks[what](nvcc, source, include, architectures, pathlib.Path(name))
+        {"kernels": check_kernels, "refused": check_refused}[what](*arguments, directory=pathlib.Path(name))
 
 
 main(*sys.argv[1:])

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The kernels of the decoder, for check.py to look at their machine code.
+#include <zeroth/backend/cuda.hpp>
+#include <zeroth/model/cuda/attention.hpp>
+#include <zeroth/model/cuda/copy_rows.hpp>
+#include <zeroth/model/cuda/elementwise.hpp>
+#include <zeroth/model/cuda/head.hpp>
+#include <zeroth/model/cuda/norm.hpp>
+#include <zeroth/model/cuda/rotary.hpp>
+
+namespace zeroth::cuda::detail {
+
+using namespace model::cuda;
+
+#define KERNEL(...) template __global__ void run_kernel<__VA_ARGS__>(__VA_ARGS__ const);
+
+KERNEL(AttentionKernel<64>)
+KERNEL(AttentionKernel<128>)
+KERNEL(AttentionKernel<256>)
+KERNEL(CopyRowsKernel)
+KERNEL(ElementwiseKernel<Add>)
+KERNEL(ElementwiseKernel<Relu>)
+KERNEL(ElementwiseKernel<SwiGlu>)
+KERNEL(LayerNormKernel)
+KERNEL(LogSumKernel)
+KERNEL(NormaliseKernel)
+KERNEL(PickKernel)
+KERNEL(RmsNormKernel)
+KERNEL(RotaryTableKernel)
+KERNEL(RotateKernel)
+
+}  // namespace zeroth::cuda::detail
