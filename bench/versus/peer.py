@@ -59,8 +59,8 @@ class InPlace(Published):
 
     def __init__(self, model):
         super().__init__(model)
-        self.noise = torch.empty(max(p.numel() for p in self.parameters))
-        self.masks = [torch.empty(p.shape, dtype=torch.bool) if p.dim() == 2 else None for p in self.parameters]
+        self.noise = self.parameters[0].new_empty(max(p.numel() for p in self.parameters))
+        self.masks = [torch.empty_like(p, dtype=torch.bool) if p.dim() == 2 else None for p in self.parameters]
 
     def add(self, scale, seed, sparse, first=False):
         torch.manual_seed(seed)
@@ -87,7 +87,7 @@ class InPlace(Published):
 def loss_of_equal_lengths(model, ids, candidates, labels):
     """Sequences of one length whose candidates are single tokens: the head runs at the last position alone."""
     logits = model(input_ids=ids, logits_to_keep=1, use_cache=False).logits[:, -1]
-    return torch.nn.functional.cross_entropy(logits[:, candidates], labels).item()
+    return torch.nn.functional.cross_entropy(logits[:, candidates].float(), labels).item()
 
 
 def collate(sequences, pad):

@@ -23,54 +23,15 @@ import pathlib
 import random
 import subprocess
 import tempfile
-import time
 
 import torch
 import transformers
 
 import peer
+from measure import BATCH, Server, peer_round, print_figures, put, put_ratios, random_rows, single_token_examples
 
-BATCH = 16
 # A difference of losses beyond this would be other work; f32 sums in another order give about 1e-5.
 TOLERANCE = 1e-3
-
-
-class Server:
-    """bench_step_server: our side."""
-
-    def __init__(self, options):
-        command = [options.build / "bench/bench_step_server", options.model, "--threads", options.threads]
-        self.process = subprocess.Popen(
-            [str(word) for word in command], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.work = self.read()
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"versus: bench_step_server ended with {self.process.wait()}")
-        return json.loads(line)
-
-    def ask(self, what, examples, operations="cpu"):
-        print(json.dumps({"do": what, "operations": operations, "examples": examples}), file=self.process.stdin, flush=True)
-        return self.read()
-
-
-def timed(call):
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
-
-
-def spread(values):
-    values = sorted(values)
-    middle = len(values) // 2
-    median = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-    return median, [values[0], values[-1]]
-
-
-def put(figures, name, values):
-    figures[name], figures[name + "_spread"] = spread(values)
 
 
 class Random:
@@ -79,15 +40,14 @@ class Random:
     candidates = [1000, 2000]
 
     def __init__(self, model):
-        draw = random.Random(1)
-        self.rows = [[draw.randrange(model.config.vocab_size) for _ in range(32)] for _ in range(BATCH)]
+        self.rows = random_rows(model.config.vocab_size, 32)
         self.model = model
         self.ids = torch.tensor(self.rows)
         self.labels = torch.zeros(BATCH, dtype=torch.long)
 
     def draw(self, _round):
         """Our examples, PyTorch's loss, the positions it works on and those where it needs the head."""
-        ours = [{"prompt": row, "candidates": [[c] for c in self.candidates], "label": 0} for row in self.rows]
+        ours = single_token_examples(self.rows, self.candidates)
         loss = lambda: peer.loss_of_equal_lengths(self.model, self.ids, self.candidates, self.labels)  # noqa: E731
         return ours, loss, self.ids.numel(), BATCH
 
@@ -122,7 +82,7 @@ class Texts:
 def compare(name, server, loop, batches, rounds):
     """Figures of one comparison. Every round times each thing once, and the sides take turns to go first."""
     rows = []
-    others = [operations for operations in server.work["operations"] if operations != "cpu"]
+    others = [operations for operations in server.greeting["operations"] if operations != "cpu"]
     for number in range(-1, rounds):  # the first one warms up
         ours, loss, positions, heads = batches.draw(max(number, 0))
         row = {"positions": positions}
@@ -130,19 +90,14 @@ def compare(name, server, loop, batches, rounds):
         def run_ours():
             row["ours"] = {what: server.ask(what, ours) for what in ("forwards", "mezo", "s_mezo")}
             for other in others:
-                row[other] = {what: server.ask(what, ours, other) for what in ("forwards", "s_mezo")}
+                row[other] = {what: server.ask(what, ours, operations=other) for what in ("forwards", "s_mezo")}
 
         def run_peer():
-            forwards, losses = timed(lambda: (loss(), loss()))
-            row["peer"] = {"forwards": {"seconds": forwards, "losses": losses}}
-            for what in ("mezo", "s_mezo"):
-                took, losses = timed(lambda: loop.step(loss, number + 2, what == "s_mezo"))
-                row["peer"][what] = {"seconds": took, "losses": losses, "after": loss()}
-                loop.reset()
+            row["peer"] = peer_round(loop, loss, number + 2)
 
         for run in (run_ours, run_peer) if number % 2 == 0 else (run_peer, run_ours):
             run()
-        row["work"] = (positions * server.work["layers"] + heads * server.work["head"]) / row["ours"]["forwards"]["products"]
+        row["work"] = (positions * server.greeting["layers"] + heads * server.greeting["head"]) / row["ours"]["forwards"]["products"]
         here, there = row["ours"]["forwards"]["losses"][0], row["peer"]["forwards"]["losses"][0]
         row["difference"] = max(abs(row[side]["forwards"]["losses"][0] - there) for side in ("ours", *others))
         if row["difference"] > TOLERANCE:
@@ -164,30 +119,19 @@ def compare(name, server, loop, batches, rounds):
         return row[side][what]["seconds"]
 
     figures = {}
-    for what in ("forwards", "mezo", "s_mezo"):
-        put(figures, f"{what}_speedup", [seconds(r, "peer", what) / seconds(r, "ours", what) for r in rows])
+    put_ratios(figures, rows)
     for other in others:
         for what in ("forwards", "s_mezo"):
             put(figures, f"{what}_speedup_{other}", [seconds(r, "peer", what) / seconds(r, other, what) for r in rows])
     put(figures, "work", [r["work"] for r in rows])
     put(figures, "speed", [seconds(r, "peer", "forwards") / seconds(r, "ours", "forwards") / r["work"] for r in rows])
-    for what in ("mezo", "s_mezo"):
-        over = {side: [seconds(r, side, what) / seconds(r, side, "forwards") for r in rows] for side in ("ours", "peer")}
-        put(figures, f"{what}_over_two_forwards_here", over["ours"])
-        put(figures, f"{what}_over_two_forwards_in_pytorch", over["peer"])
-        put(figures, f"{what}_passes", [p / o for p, o in zip(over["peer"], over["ours"])])
-    for side, word in (("ours", "here"), ("peer", "in_pytorch")):
-        put(figures, f"s_mezo_seconds_{word}", [seconds(r, side, "s_mezo") for r in rows])
     figures["positions_in_pytorch"] = sum(r["positions"] for r in rows) / rounds
     figures["positions_here"] = sum(r["ours"]["forwards"]["rows"] for r in rows) / rounds
     for what in ("mezo", "s_mezo"):
         put(figures, f"{what}_drift_of_loss_in_pytorch", [r[what + "_drift"] for r in rows])
     figures["loss"] = rows[0]["ours"]["forwards"]["losses"][0]
     figures["largest_difference_of_losses"] = max(r["difference"] for r in rows)
-    for key, value in figures.items():
-        if not key.endswith("_spread"):
-            low_high = figures.get(key + "_spread")
-            print(f"  {key:36} {value:.4g}" + (f" ({low_high[0]:.4g} to {low_high[1]:.4g})" if low_high else ""))
+    print_figures(figures)
     return figures
 
 
@@ -233,7 +177,7 @@ def main():
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     model, tokenizer = load(options)
-    server = Server(options)
+    server = Server([options.build / "bench/bench_step_server", options.model, "--threads", options.threads])
     print(f"PyTorch {torch.__version__}, transformers {transformers.__version__}, {options.threads} threads")
 
     results = {}
