@@ -50,3 +50,25 @@ function(zeroth_native target)
                                             $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-march=native>)
   endif()
 endfunction()
+
+# zeroth_choice(NAME WANTED HELP): the cache variable NAME is AUTO, ON or OFF, and OFF unless told; the variable WANTED is
+# whether it is not OFF.
+macro(zeroth_choice name wanted help)
+  set(${name}
+      OFF
+      CACHE STRING "${help}: AUTO (where it is found), ON or OFF")
+  set_property(CACHE ${name} PROPERTY STRINGS AUTO ON OFF)
+  set(${wanted} OFF)
+  if(${name} STREQUAL "AUTO" OR ${name})
+    set(${wanted} ON)
+  endif()
+endmacro()
+
+# zeroth_choice_without(NAME NEEDED): what is done where that is not found: it is left out with AUTO, and an error with ON.
+function(zeroth_choice_without name needed)
+  if(${name} STREQUAL "AUTO")
+    message(STATUS "${name} is left out: it needs ${needed}")
+  else()
+    message(FATAL_ERROR "${name}=${${name}} needs ${needed}")
+  endif()
+endfunction()

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Whether our own CUDA tests are built: ZEROTH_BUILDS_CUDA. The component zeroth::cuda is headers and needs no say here.
 # A build without a device compiles and links all of it, and its tests are skipped.
-set(ZEROTH_CUDA
-    OFF
-    CACHE STRING "Build our own CUDA tests: AUTO (where nvcc is found), ON or OFF")
-set_property(CACHE ZEROTH_CUDA PROPERTY STRINGS AUTO ON OFF)
+zeroth_choice(ZEROTH_CUDA wanted "Build our own CUDA tests, and the program with --device cuda")
 set(ZEROTH_BUILDS_CUDA OFF)
-if(NOT ZEROTH_CUDA STREQUAL "AUTO" AND NOT ZEROTH_CUDA)
+if(NOT wanted)
   return()
 endif()
 
@@ -25,11 +22,8 @@ if(ZEROTH_NVCC
 endif()
 check_language(CUDA)
 if(NOT CMAKE_CUDA_COMPILER)
-  if(ZEROTH_CUDA STREQUAL "AUTO")
-    message(STATUS "CUDA: nvcc was not found, its tests are left out")
-    return()
-  endif()
-  message(FATAL_ERROR "ZEROTH_CUDA=${ZEROTH_CUDA} needs nvcc: put it into PATH or set CMAKE_CUDA_COMPILER")
+  zeroth_choice_without(ZEROTH_CUDA "nvcc, in PATH or in CMAKE_CUDA_COMPILER")
+  return()
 endif()
 if(ZEROTH_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${ZEROTH_CCACHE})
