@@ -26,16 +26,33 @@ namespace zeroth::cli {
   return {};
 }
 
-/// Whether an update keeps nothing, neither for weights nor of past steps: AnyUpdate is one type for all of those.
-[[nodiscard]] constexpr bool keeps_nothing(UpdateName update) noexcept {
-  return update == UpdateName::sgd || update == UpdateName::sign_sgd || update == UpdateName::conservative_sgd;
-}
-
-/// The update of the run, if it keeps nothing.
+/// The update of the run, if it keeps nothing, neither for weights nor of past steps: AnyUpdate is one type for all of
+/// those.
 [[nodiscard]] inline AnyUpdate plain_update_of(FinetuneOptions const& options) {
   if (options.update == UpdateName::sign_sgd) return AnyUpdate(SignSgd{options.weight_decay});
   if (options.update == UpdateName::conservative_sgd) return AnyUpdate(ConservativeSgd{{options.weight_decay}});
   return AnyUpdate(Sgd{options.weight_decay});
+}
+
+/// Calls `body` with the update.
+template <class Body>
+auto with_update_of(FinetuneOptions const& options, Body const& body) {
+  Adam const adam{options.beta_1, options.beta_2, options.adam_epsilon, options.weight_decay};
+  switch (options.update) {
+    case UpdateName::sgd:
+    case UpdateName::sign_sgd:
+    case UpdateName::conservative_sgd:
+      return body(plain_update_of(options));
+    case UpdateName::momentum:
+      return body(Momentum{options.beta_1, options.weight_decay});
+    case UpdateName::window_momentum:
+      return body(WindowMomentum{options.beta_1, options.window, options.weight_decay});
+    case UpdateName::adam:
+      return body(adam);
+    case UpdateName::adamm:
+      break;
+  }
+  return body(AdaMm{adam});
 }
 
 /// Calls `body` with the mask policy of the method.
@@ -99,18 +116,18 @@ class BuiltOptimizer final : public AnyOptimizer {
   ZerothOrderOptimizer<S, M, B, U, AnyEstimator> optimizer_;
 };
 
-/// An optimizer with the sampler and the mask of the options, on that backend.
-/// @param with_update called as with_update(mask, body), to call body with the update
-template <class B, class WithUpdate>
+/// An optimizer with the sampler and the mask of the options, on that backend and with that update.
+/// @throws InvalidArgument what its constructor throws, and if the update does not go with the mask
+template <class B, class U>
 [[nodiscard]] std::unique_ptr<AnyOptimizer> build_optimizer(FinetuneOptions const& options,
                                                             ParameterSet const& parameters, B const& backend,
-                                                            WithUpdate const& with_update) {
-  return with_sampler_of(options, [&](auto sampler) {
-    return with_mask_of(options, [&](auto mask) {
-      return with_update(mask, [&](auto update) -> std::unique_ptr<AnyOptimizer> {
-        using Built = BuiltOptimizer<decltype(sampler), decltype(mask), B, decltype(update)>;
-        return std::make_unique<Built>(options, parameters, sampler, mask, backend, update);
-      });
+                                                            U const& update) {
+  return with_sampler_of(options, [&]<class S>(S sampler) {
+    return with_mask_of(options, [&]<class Mask>(Mask mask) -> std::unique_ptr<AnyOptimizer> {
+      if constexpr (WindowedUpdate<U> && depends_on_weights<MaskRuleOf<MaskState<Mask>>>)
+        throw update_refusal(options);
+      else
+        return std::make_unique<BuiltOptimizer<S, Mask, B, U>>(options, parameters, sampler, mask, backend, update);
     });
   });
 }

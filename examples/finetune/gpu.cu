@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The model on a GPU. In one file, since nvcc alone compiles it and takes long.
+// The model on a GPU. The program is compiled without CUDA, but for this file and cuda_optimizer_*.cu.
 #include "gpu.hpp"
 
 #include <memory>
 
 #include <zeroth/backend/cuda.hpp>
-#include <zeroth/error.hpp>
 #include <zeroth/model/ops_cuda.hpp>
 #include <zeroth/model/random_weights.hpp>
 
 #include "built_optimizer.hpp"
+#include "cuda_optimizer.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -32,12 +32,8 @@ class CudaGpu final : public Gpu {
 
   [[nodiscard]] std::unique_ptr<AnyOptimizer> optimizer(FinetuneOptions const& options,
                                                         ParameterSet const& parameters) const override {
-    // Each of the others would add as many kernels again to what nvcc has to compile.
-    if (!keeps_nothing(options.update))
-      throw InvalidArgument("--update: expected sgd, sign-sgd or conservative-sgd with --device cuda, found " +
-                            std::string(to_string(options.update)));
-    return build_optimizer(options, parameters, backend_,
-                           [&](auto const& /*mask*/, auto const& body) { return body(plain_update_of(options)); });
+    return with_update_of(options,
+                          [&](auto const& update) { return cuda_optimizer(options, parameters, backend_, update); });
   }
 
  private:

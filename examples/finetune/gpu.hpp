@@ -32,7 +32,6 @@ class Gpu {
   [[nodiscard]] virtual model::AnyDecoder decoder(model::DecoderWeights const& weights) const = 0;
 
   /// See cli::make_optimizer.
-  /// @throws InvalidArgument also if the update is not one of those that keep nothing
   [[nodiscard]] virtual std::unique_ptr<AnyOptimizer> optimizer(FinetuneOptions const& options,
                                                                 ParameterSet const& parameters) const = 0;
 };

@@ -3,17 +3,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include <zeroth/error.hpp>
-
 #include "method_options.hpp"
 
 namespace zeroth::cli {
 
 /// Adds the options that say how a step is taken, as a group of their own.
 void add_method(CLI::App& command, MethodOptions& options);
-
-/// What is said of an update that does not go with the method, whose mask looks at the weights.
-[[nodiscard]] InvalidArgument update_refusal(MethodOptions const& options);
 
 /// @throws InvalidArgument naming the option that does not fit the others
 void check_method(MethodOptions const& options);

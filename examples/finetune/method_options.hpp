@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include <zeroth/error.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/window_momentum.hpp>
@@ -144,5 +145,8 @@ struct MethodOptions {
   if (!options.samples) options.samples = fzoo ? 8 : 1;
   return options;
 }
+
+/// What is said of an update that does not go with the method, whose mask looks at the weights.
+[[nodiscard]] InvalidArgument update_refusal(MethodOptions const& options);
 
 }  // namespace zeroth::cli

@@ -45,7 +45,9 @@ TEST_CASE("without a GPU or without CUDA, --device cuda is refused with the reas
   Fixture const fixture;
   std::string const lines = line_to_score(fixture);
   std::string const scores = (fixture.directory.path() / "scores.jsonl").string();
-  check_runs_or_says_why_not(finetune(fixture, {"--device", "cuda", "--learning-rate", "1e-3"}));
+  for (std::string update : {"sgd", "momentum", "window-momentum", "adam", "adamm"})
+    check_runs_or_says_why_not(
+        finetune(fixture, {"--device", "cuda", "--learning-rate", "1e-3", "--update", update, "--method", "mezo"}));
   check_runs_or_says_why_not(run_program({"score", "--model", fixture.model, "--input", lines, "--output", scores,
                                           "--device", "cuda:0", "--dtype", "bf16"}));
   check_runs_or_says_why_not(run_program({"generate", "--model", fixture.model, "--prompt", "a", "--device", "cuda"}));
