@@ -50,20 +50,7 @@ struct Shape {
 };
 
 Shape shape_of(std::string const& name, bool smoke) {
-  Shape shape{zeroth::model::published_model(name == "smollm2-135m" ? "llama-7b" : name), 256};
-  if (name == "smollm2-135m") {
-    shape.tokens = 32;
-    DecoderConfig& config = shape.config;
-    config.layers = 30;
-    config.hidden = 576;
-    config.feed_forward = 1536;
-    config.heads = 9;
-    config.kv_heads = 3;
-    config.head_dim = 64;
-    config.vocabulary = 49152;
-    config.rope_theta = 100000;
-    config.tied_head = true;
-  }
+  Shape shape{zeroth::model::published_model(name), name == "smollm2-135m" ? std::size_t{32} : std::size_t{256}};
   if (smoke) shape.config.layers = 2;
   return shape;
 }
