@@ -32,6 +32,25 @@ struct HostProducts {
   }
 };
 
+/// HostProducts on a stream of the tests', each as a kernel of one thread.
+template <class Stream>
+struct KernelProducts {
+  Stream stream;
+
+  struct Kernel {
+    using Shared = zeroth::cuda::NothingShared;
+    static constexpr unsigned phases = 1;
+    zeroth::model::cuda::Product product;
+    template <unsigned phase>
+    void run(zeroth::cuda::Place at, Shared& /*shared*/) const {
+      if (at.global() == 0) HostProducts::run(product, "");
+    }
+  };
+  void run(zeroth::model::cuda::Product const& product, std::string const& what) const {
+    stream.launch(Kernel{product}, 1, what);
+  }
+};
+
 /// The operations of the transformer on CUDA, all but launches and cuBLAS.
 using EmulatedCudaOps = zeroth::model::cuda::BasicOps<HostStream, HostProducts>;
 static_assert(zeroth::model::DecoderOps<EmulatedCudaOps>);

@@ -16,6 +16,9 @@ class AnyDecoder {
   template <DecoderOps Ops>
   explicit AnyDecoder(Decoder<Ops> decoder) : decoder_(std::make_unique<Holder<Ops>>(std::move(decoder))) {}
 
+  /// See Decoder::reserve.
+  void reserve(BatchLimits const& limits) { decoder_->reserve(limits); }
+
   /// See Decoder::score.
   void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { decoder_->score(batch, kind, out); }
 
@@ -33,6 +36,7 @@ class AnyDecoder {
  private:
   struct Base {
     virtual ~Base() = default;
+    virtual void reserve(BatchLimits const& limits) = 0;
     virtual void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) = 0;
     virtual void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) = 0;
     virtual void restart() = 0;
@@ -42,6 +46,7 @@ class AnyDecoder {
   template <class Ops>
   struct Holder final : Base {
     explicit Holder(Decoder<Ops> held) : decoder(std::move(held)) {}
+    void reserve(BatchLimits const& limits) override { decoder.reserve(limits); }
     void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) override {
       decoder.score(batch, kind, out);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/lora.hpp>
 #include <zeroth/model/packed_batch.hpp>
+#include <zeroth/model/pass_sizes.hpp>
 #include <zeroth/probe.hpp>
 
 namespace zeroth::model {
@@ -46,6 +48,19 @@ class Decoder {
       : Decoder(weights, std::move(ops)) {
     adapter.check(weights);
     adapter_ = &adapter;
+  }
+
+  /// Makes room for the largest batch to come, where the operations take memory ahead (CudaOps): no score within the
+  /// limits allocates from then on. Else room is made before the first pass that needs more.
+  void reserve(BatchLimits const& limits) {
+    if constexpr (sizes_ahead) {
+      PassSizes sizes = model_sizes(std::max<std::size_t>(limits.lanes, 1), limits.lanes != 0);
+      sizes.rows = limits.tokens;
+      sizes.spans = limits.segments == 0 ? limits.tokens : limits.segments;
+      sizes.requests = limits.requests;
+      sizes.scored = std::min(limits.tokens, limits.requests);
+      ops_.reserve(sizes);
+    }
   }
 
   /// Scores of batch.requests(): out[i] is that of request i.
@@ -88,6 +103,11 @@ class Decoder {
  private:
   using Matrix = typename Ops::Matrix;
 
+  static constexpr bool sizes_ahead = requires(Ops & ops, PassSizes const& sizes) {
+    ops.begin(sizes);
+    ops.reserve(sizes);
+  };
+
   /// What a forward pass reads: the decoder's own weights, and its adapter's if there is one.
   struct Views {
     WeightView weights;
@@ -111,8 +131,50 @@ class Decoder {
     forward(view, kind, out, /*keep=*/false);
   }
 
+  /// What any pass takes; that of a batch is to be added.
+  [[nodiscard]] PassSizes model_sizes(std::size_t lanes, bool has_probe) {
+    DecoderConfig const& config = weights_->config();
+    std::size_t const hidden = config.hidden;
+    std::size_t const of_queries = config.heads * config.head_dim;
+    std::size_t const of_keys = config.kv_heads * config.head_dim;
+    std::size_t const rank = adapter_ == nullptr ? 0 : adapter_->rank();
+    widths_ = {hidden, hidden, hidden, of_queries, of_keys, of_keys, config.feed_forward};
+    if (config.mlp == Mlp::gated_silu) widths_.push_back(config.feed_forward);
+    // x, h and y change places, and h takes attention's output.
+    if (of_queries > hidden) widths_.insert(widths_.end(), 2, of_queries);
+    widths_.insert(widths_.end(), low_rank_.size(), rank);
+    PassSizes sizes;
+    sizes.lanes = lanes;
+    sizes.pairs = frequencies_.size();
+    sizes.widths = widths_;
+    sizes.weight_dtype = weights_->dtype();
+    sizes.probe = has_probe;
+    sizes.by_floats = has_probe;
+    sizes.columns = std::max({hidden, of_queries, std::size_t{config.feed_forward}, rank});
+    sizes.longest_vector = sizes.columns;
+    sizes.vocabulary = config.vocabulary;
+    return sizes;
+  }
+
+  void begin(Views const& view) {
+    PassSizes sizes = model_sizes(view.weights.lanes(), view.adapter.probe != nullptr);
+    sizes.rows = plan_.tokens.size();
+    sizes.spans = plan_.spans.size();
+    sizes.scored = plan_.scored.size();
+    sizes.requests = plan_.requests.size();
+    sizes.by_floats = sizes.probe && !expands_to_any(*view.adapter.probe);
+    ops_.begin(sizes);
+  }
+
+  /// Whether panels come in types other than f32.
+  [[nodiscard]] bool expands_to_any(AnyProbe const& probe) {
+    nowhere_.assign(probe.lanes().size(), nullptr);
+    return probe.expand_to(0, {.piece_count = 0}, nowhere_);
+  }
+
   /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
   void forward(Views const& view, ScoreKind kind, std::span<double> out, bool keep) {
+    if constexpr (sizes_ahead) begin(view);
     DecoderTensors const& tensors = weights_->tensors();
     ops_.embed(view.weights, tensors.embedding, plan_.tokens, x_);
     if (weights_->config().positions == Positions::rotary) {
@@ -241,6 +303,8 @@ class Decoder {
   Matrix gate_, up_;                          // feed_forward
   std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
   std::vector<Projection<Matrix>> downward_;  // to these
+  std::vector<std::size_t> widths_;           // of all these: see PassSizes
+  std::vector<void*> nowhere_;
   typename Ops::Rotary rotary_;
   std::vector<double> frequencies_;  // rotary, one a pair
   BatchPlan plan_;

@@ -85,6 +85,8 @@ struct Queries {
 /// 13. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
 ///     inference on its weights would give.
 /// 14. Theta is read only. Once sizes have settled, no operation allocates.
+/// 15. `begin(sizes)`, if present, comes before each forward pass, with what the pass takes at most (PassSizes): what
+///     matrices hold is lost, but for what put_rows keeps. `reserve(sizes)`, with it, makes room for passes to come.
 template <class T>
 concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix const& c, typename T::Rotary& r,
                               typename T::Rotary const& cr, WeightView const& weights, std::size_t n,

@@ -21,7 +21,9 @@
 #include <zeroth/model/cuda/products.hpp>
 #include <zeroth/model/cuda/rotary.hpp>
 #include <zeroth/model/cuda/weight_panels.hpp>
+#include <zeroth/model/cuda/workspace.hpp>
 #include <zeroth/model/decoder_ops.hpp>
+#include <zeroth/model/pass_sizes.hpp>
 
 namespace zeroth::model::cuda {
 
@@ -35,8 +37,8 @@ struct OpsOptions {
 /// DecoderOps over a device's memory. All but the stream and the products is the same on a GPU and in the tests.
 ///
 /// Weights that the operations read lie in the device's memory, and so do the panels that a probe writes: its backend
-/// has to be one over the same stream. Kernels are queued; what gives scores waits for them. Memory grows in the first
-/// steps, to what the largest batch takes, and is then kept.
+/// has to be one over the same stream. Kernels are queued; what gives scores waits for them. All that a pass writes
+/// lies in one block, which `begin` makes as large as the pass takes, before it queues anything, and keeps.
 template <zeroth::cuda::Stream Device, Products P>
 class BasicOps {
  public:
@@ -44,30 +46,43 @@ class BasicOps {
 
   /// Cosines and sines: see RotaryTableKernel.
   struct Rotary {
-    DeviceMemory table;
+    Piece table;
     std::uint64_t pairs = 0;
   };
 
   BasicOps(Device device, P products, OpsOptions options = {})
       : device_(device),
         products_(std::move(products)),
-        panels_(std::move(device), options.dtype, options.panel_bytes),
-        head_(options.logits_bytes) {}
+        memory_(std::make_shared<Workspace<Device>>(std::move(device))),
+        panels_(*memory_, options.dtype, options.panel_bytes),
+        head_(*memory_, options.logits_bytes) {}
+
+  /// Makes room for passes of that size; no pass may be in hand.
+  void reserve(PassSizes const& sizes) { memory_->reserve(bytes(sizes)); }
 
   /// See DecoderOps, as for all that follows.
+  void begin(PassSizes const& sizes) {
+    reserve(sizes);
+    memory_->begin_pass();
+    panels_.begin(sizes);
+  }
+
+  /// Bytes of the device's that the workspace takes as it is.
+  [[nodiscard]] std::size_t bytes() const noexcept { return memory_->bytes(); }
+
   void prepare_rotary(std::span<std::size_t const> positions, std::span<double const> frequencies, Rotary& rotary) {
     rotary.pairs = frequencies.size();
     std::size_t const values = positions.size() * frequencies.size();
     auto* const table =
-        reinterpret_cast<float*>(rotary.table.reserve(device_, 2 * values * sizeof(float), "rotary table"));
-    launch(RotaryTableKernel{rows_on_device(positions), lists().get(device_, frequencies), positions.size(),
+        reinterpret_cast<float*>(rotary.table.reserve(*memory_, 2 * values * sizeof(float), "rotary table"));
+    launch(RotaryTableKernel{rows_on_device(positions), lists().get(*memory_, frequencies), positions.size(),
                              rotary.pairs, table},
            values, "rotary table");
   }
 
   void embed(WeightView const& weights, std::size_t parameter, std::span<std::int32_t const> tokens, Matrix& out) {
     index_.assign(tokens.begin(), tokens.end());
-    out.resize(device_, dtype(), weights.lanes(), tokens.size(), weights.parameters[parameter].shape.columns);
+    out.resize(*memory_, dtype(), weights.lanes(), tokens.size(), weights.parameters[parameter].shape.columns);
     panels_.gather(weights, parameter, index_, out.view(), /*adds=*/false);
   }
 
@@ -93,7 +108,7 @@ class BasicOps {
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     for (Projection<Matrix> const& p : projections) {
-      p.out.resize(device_, dtype(), in.view().lanes, in.view().rows, weights.parameters[p.tensors.weight].shape.rows);
+      p.out.resize(*memory_, dtype(), in.view().lanes, in.view().rows, weights.parameters[p.tensors.weight].shape.rows);
       multiply(weights, p.tensors.weight, in.view(), p.out.view(), 1, 0);
       if (p.tensors.bias == no_tensor) continue;
       LaneRows const& out = p.out.view();
@@ -131,7 +146,7 @@ class BasicOps {
 
   void gather(Matrix const& in, std::span<std::size_t const> rows, Matrix& out) {
     LaneRows const& from = in.view();
-    out.resize(device_, from.dtype, from.lanes, rows.size(), from.features);
+    out.resize(*memory_, from.dtype, from.lanes, rows.size(), from.features);
     copy_rows({{from.data, from.dtype, from.rows * from.features},
                from.features,
                rows_on_device(rows),
@@ -154,12 +169,12 @@ class BasicOps {
 
   void logits(WeightView const& weights, std::size_t head, Matrix const& in, std::span<ScoreRequest const> requests,
               std::span<double> out) {
-    head_.logits(device_, products_, panels_, weights, head, in.view(), requests, out);
+    head_.logits(products_, panels_, weights, head, in.view(), requests, out);
   }
 
   void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(device_, products_, panels_, weights, head, in.view(), requests, out);
+    head_.log_probabilities(products_, panels_, weights, head, in.view(), requests, out);
   }
 
   [[nodiscard]] DataType dtype() const noexcept { return panels_.dtype(); }
@@ -171,14 +186,29 @@ class BasicOps {
 
   [[nodiscard]] UploadedLists& lists() noexcept { return panels_.lists(); }
 
+  /// Of the workspace that a pass takes.
+  [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
+    std::size_t result = panels_.bytes(sizes) + head_.bytes(sizes);
+    auto add = [&](std::size_t piece) { result += Workspace<Device>::piece_bytes(piece); };
+    for (std::size_t width : sizes.widths) add(sizes.lanes * sizes.rows * width * size_of(dtype()));
+    add(2 * sizes.rows * sizes.pairs * sizeof(float));
+    // Lists: of all rows and of the scored ones their positions, rows and tiles; tokens, frequencies, rows of the head.
+    constexpr std::size_t least_queries = AttentionKernel<256>::queries;
+    for (std::size_t rows : {sizes.rows, sizes.scored})
+      result += rows * 3 * sizeof(std::uint64_t) + (rows / least_queries + sizes.spans) * sizeof(AttentionTile);
+    result += (sizes.rows + sizes.pairs + sizes.requests) * sizeof(std::uint64_t);
+    // A dozen lists, and those of the head's rows, each from where any may begin.
+    return result + (16 + std::min(sizes.requests, UploadedLists::kept_lists)) * Workspace<Device>::piece_bytes(1);
+  }
+
   [[nodiscard]] std::uint64_t const* rows_on_device(std::span<std::size_t const> rows) {
     index_.assign(rows.begin(), rows.end());
-    return lists().get(device_, std::span<std::uint64_t const>(index_));
+    return lists().get(*memory_, std::span<std::uint64_t const>(index_));
   }
 
   void resize_like(Matrix const& in, Matrix& out) {
     LaneRows const& x = in.view();
-    out.resize(device_, x.dtype, x.lanes, x.rows, x.features);
+    out.resize(*memory_, x.dtype, x.lanes, x.rows, x.features);
   }
 
   template <class Kernel>
@@ -236,7 +266,7 @@ class BasicOps {
                         k.view(),
                         v.view(),
                         out.view(),
-                        lists().get(device_, std::span<AttentionTile const>(tiles_)),
+                        lists().get(*memory_, std::span<AttentionTile const>(tiles_)),
                         tiles_.size(),
                         rows_on_device(queries.rows),
                         shape.heads,
@@ -248,6 +278,7 @@ class BasicOps {
 
   Device device_;
   P products_;
+  std::shared_ptr<Workspace<Device>> memory_;  // copies of the operations share it, a pass at a time
   WeightPanels<Device> panels_;
   DeviceHead<Device, P> head_;
   std::vector<std::uint64_t> index_;

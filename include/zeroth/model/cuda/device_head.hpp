@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,6 +14,8 @@
 #include <zeroth/model/cuda/head.hpp>
 #include <zeroth/model/cuda/products.hpp>
 #include <zeroth/model/cuda/weight_panels.hpp>
+#include <zeroth/model/cuda/workspace.hpp>
+#include <zeroth/model/pass_sizes.hpp>
 
 namespace zeroth::model::cuda {
 
@@ -21,13 +24,26 @@ namespace zeroth::model::cuda {
 template <zeroth::cuda::Stream Device, Products P>
 class DeviceHead {
  public:
-  /// @param bytes of the workspace for logits
-  explicit DeviceHead(std::size_t bytes) : logits_bytes_(bytes) {}
+  /// @param memory what the operations share
+  /// @param bytes of logits that are held at once; those of a single row may take more
+  DeviceHead(Workspace<Device>& memory, std::size_t bytes) : memory_(&memory), logits_bytes_(bytes) {}
+
+  /// Bytes of the workspace that a pass takes for the head.
+  [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
+    std::size_t const slots = sizes.lanes * sizes.scored;
+    std::size_t const tokens =
+        std::min(sizes.vocabulary, std::max<std::size_t>(most_tokens, std::min(sizes.requests, sizes.vocabulary)));
+    std::array<std::size_t, 5> const pieces{
+        slots * sizeof(double), slots * sizeof(float), sizes.lanes * sizes.requests * sizeof(double),
+        sizes.requests * sizeof(HeadRequest), logits_bytes(sizes.lanes, sizes.scored, tokens)};
+    std::size_t result = 0;
+    for (std::size_t piece : pieces) result += Workspace<Device>::piece_bytes(piece);
+    return result;
+  }
 
   /// Logits of the requests, out[lane * requests + i]; of the head, only the rows that are asked for are read.
-  void logits(Device const& device, P const& products, WeightPanels<Device>& panels, WeightView const& weights,
-              std::size_t parameter, LaneRows const& in, std::span<ScoreRequest const> requests,
-              std::span<double> out) {
+  void logits(P const& products, WeightPanels<Device>& panels, WeightView const& weights, std::size_t parameter,
+              LaneRows const& in, std::span<ScoreRequest const> requests, std::span<double> out) {
     tokens_.clear();
     for (ScoreRequest const& request : requests) tokens_.push_back(static_cast<std::uint64_t>(request.token));
     std::sort(tokens_.begin(), tokens_.end());
@@ -37,13 +53,15 @@ class DeviceHead {
       auto const at = std::lower_bound(tokens_.begin(), tokens_.end(), static_cast<std::uint64_t>(request.token));
       requests_.push_back({request.row, static_cast<std::uint64_t>(at - tokens_.begin())});
     }
-    Work const work{device,
+    Work const work{memory_->device(),
                     products,
-                    request_lists_.get(device, std::span<HeadRequest const>(requests_)),
-                    reserve_picked(device, in, requests.size()),
+                    request_lists_.get(*memory_, std::span<HeadRequest const>(requests_)),
+                    reserve_picked(in, requests.size()),
                     in,
                     name(weights, parameter)};
-    std::uint64_t const height = panels.height(weights, parameter);
+    bool const follow = tokens_.back() - tokens_.front() + 1 == tokens_.size();
+    std::uint64_t const height = follow ? panels.height(weights, parameter) : panels.copied_height(weights, parameter);
+    reserve_logits(in, std::min<std::uint64_t>(height, tokens_.size()));
     for (std::uint64_t first = 0; first < tokens_.size(); first += height) {
       auto const part = std::span<std::uint64_t const>(tokens_).subspan(
           first, std::min<std::uint64_t>(height, tokens_.size() - first));
@@ -54,31 +72,32 @@ class DeviceHead {
           run ? panels.rows(weights, parameter, part.front(), part.size()) : panels.gathered(weights, parameter, part),
           first, part.size(), /*sums=*/false);
     }
-    device.transfer(out.data(), work.picked, out.size_bytes(), "scores");
+    work.device.transfer(out.data(), work.picked, out.size_bytes(), "scores");
   }
 
   /// Logits minus the logarithm of the sum of all tokens' exponentials.
-  void log_probabilities(Device const& device, P const& products, WeightPanels<Device>& panels,
-                         WeightView const& weights, std::size_t parameter, LaneRows const& in,
-                         std::span<ScoreRequest const> requests, std::span<double> out) {
+  void log_probabilities(P const& products, WeightPanels<Device>& panels, WeightView const& weights,
+                         std::size_t parameter, LaneRows const& in, std::span<ScoreRequest const> requests,
+                         std::span<double> out) {
     requests_.clear();
     for (ScoreRequest const& request : requests)
       requests_.push_back({request.row, static_cast<std::uint64_t>(request.token)});
-    Work const work{device,
+    Work const work{memory_->device(),
                     products,
-                    request_lists_.get(device, std::span<HeadRequest const>(requests_)),
-                    reserve_picked(device, in, requests.size()),
+                    request_lists_.get(*memory_, std::span<HeadRequest const>(requests_)),
+                    reserve_picked(in, requests.size()),
                     in,
                     name(weights, parameter)};
     std::uint64_t const vocabulary = weights.parameters[parameter].shape.rows;
-    std::uint64_t const height = std::min(panels.height(weights, parameter), most_tokens);
+    std::uint64_t const height = std::min({panels.height(weights, parameter), most_tokens, vocabulary});
+    reserve_logits(in, height);
     for (std::uint64_t first = 0; first < vocabulary; first += height) {
       std::uint64_t const tokens = std::min(height, vocabulary - first);
       multiply(work, panels.rows(weights, parameter, first, tokens), first, tokens, /*sums=*/true);
     }
     NormaliseKernel const kernel{work.requests, requests.size(), in.lanes, in.rows, tops(), sums(), work.picked};
-    device.launch(kernel, blocks_of(in.lanes * requests.size()), work.what);
-    device.transfer(out.data(), work.picked, out.size_bytes(), "scores");
+    work.device.launch(kernel, blocks_of(in.lanes * requests.size()), work.what);
+    work.device.transfer(out.data(), work.picked, out.size_bytes(), "scores");
   }
 
  private:
@@ -101,12 +120,22 @@ class DeviceHead {
 
   static std::uint64_t blocks_of(std::uint64_t threads) { return (threads + block_threads - 1) / block_threads; }
 
-  double* reserve_picked(Device const& device, LaneRows const& in, std::size_t requests) {
+  double* reserve_picked(LaneRows const& in, std::size_t requests) {
     auto const slots = static_cast<std::size_t>(in.lanes * in.rows);
-    sums_.reserve(device, slots * sizeof(double), "sums of the head");
-    tops_.reserve(device, slots * sizeof(float), "maxima of the head");
+    sums_.reserve(*memory_, slots * sizeof(double), "sums of the head");
+    tops_.reserve(*memory_, slots * sizeof(float), "maxima of the head");
     return reinterpret_cast<double*>(
-        picked_.reserve(device, static_cast<std::size_t>(in.lanes) * requests * sizeof(double), "scores"));
+        picked_.reserve(*memory_, static_cast<std::size_t>(in.lanes) * requests * sizeof(double), "scores"));
+  }
+
+  /// Of as many rows as may be held at once, one at least.
+  [[nodiscard]] std::size_t logits_bytes(std::uint64_t lanes, std::uint64_t rows, std::uint64_t tokens) const noexcept {
+    std::uint64_t const row = lanes * tokens * sizeof(float);
+    return static_cast<std::size_t>(std::max<std::uint64_t>(row, std::min<std::uint64_t>(logits_bytes_, rows * row)));
+  }
+  /// @param tokens the most that a part has
+  void reserve_logits(LaneRows const& in, std::uint64_t tokens) {
+    logits_.reserve(*memory_, logits_bytes(in.lanes, in.rows, tokens), "logits");
   }
   [[nodiscard]] double* sums() const noexcept { return reinterpret_cast<double*>(sums_.data()); }
   [[nodiscard]] float* tops() const noexcept { return reinterpret_cast<float*>(tops_.data()); }
@@ -117,8 +146,7 @@ class DeviceHead {
     LaneRows const& in = work.in;
     std::uint64_t const row_bytes = in.lanes * tokens * sizeof(float);
     std::uint64_t const height = std::clamp<std::uint64_t>(logits_bytes_ / row_bytes, 1, in.rows);
-    auto* const logits = reinterpret_cast<float*>(logits_.reserve(
-        work.device, static_cast<std::size_t>(std::max<std::uint64_t>(height * row_bytes, logits_bytes_)), "logits"));
+    auto* const logits = reinterpret_cast<float*>(logits_.data());
     for (std::uint64_t row = 0; row < in.rows; row += height) {
       std::uint64_t const rows = std::min(height, in.rows - row);
       LogitsPart const part{logits, in.lanes, row, rows, first, tokens};
@@ -142,11 +170,12 @@ class DeviceHead {
     }
   }
 
+  Workspace<Device>* memory_;
   std::size_t logits_bytes_;
-  DeviceMemory logits_;
-  DeviceMemory sums_;  // of each lane and row
-  DeviceMemory tops_;
-  DeviceMemory picked_;
+  Piece logits_;
+  Piece sums_;  // of each lane and row
+  Piece tops_;
+  Piece picked_;
   std::vector<std::uint64_t> tokens_;
   std::vector<HeadRequest> requests_;
   UploadedLists request_lists_;  // of its own, lest the parts' lists take its place

@@ -2,65 +2,44 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/model/cuda/values.hpp>
+#include <zeroth/model/cuda/workspace.hpp>
 
 namespace zeroth::model::cuda {
 
-/// Memory of a device that grows and never shrinks; what it held is lost when it does.
-class DeviceMemory {
- public:
-  template <zeroth::cuda::Stream Device>
-  std::byte* reserve(Device const& device, std::size_t bytes, char const* what) {
-    if (bytes > bytes_) {
-      memory_.reset();
-      bytes_ = 0;
-      memory_ = device.allocate(bytes, what);
-      bytes_ = bytes;
-    }
-    return memory_.get();
-  }
-
-  [[nodiscard]] std::byte* data() const noexcept { return memory_.get(); }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::shared_ptr<std::byte> memory_;
-  std::size_t bytes_ = 0;
-};
-
-/// Activations of all lanes on a device: lanes x rows x features, row-major. Keeps its memory between uses.
+/// Activations of all lanes on a device: lanes x rows x features, row-major. What it holds is lost when a pass begins,
+/// but for what `extend` keeps.
 class DeviceMatrix {
  public:
   /// Sets type and sizes; the contents are undefined afterwards.
-  template <zeroth::cuda::Stream Device>
-  void resize(Device const& device, DataType dtype, std::uint64_t lanes, std::uint64_t rows, std::uint64_t features) {
+  template <class Device>
+  void resize(Workspace<Device>& workspace, DataType dtype, std::uint64_t lanes, std::uint64_t rows,
+              std::uint64_t features) {
     view_ = {nullptr, dtype, lanes, rows, features};
-    view_.data = memory_.reserve(device, bytes(), "activations");
+    view_.data = piece_.reserve(workspace, bytes(), "activations");
   }
 
-  /// One lane of `rows` rows, of which the first `kept` keep what they hold. Grows by half.
+  /// One lane of `rows` rows, of which the first `kept` keep what they hold, in memory of its own that grows by half.
   template <zeroth::cuda::Stream Device>
   void extend(Device const& device, DataType dtype, std::uint64_t rows, std::uint64_t kept, std::uint64_t features) {
-    view_ = {memory_.data(), dtype, 1, rows, features};
-    if (bytes() > memory_.bytes()) {
-      DeviceMemory larger;
-      larger.reserve(device, std::max(bytes(), memory_.bytes() + memory_.bytes() / 2), "keys and values");
+    view_ = {kept_.get(), dtype, 1, rows, features};
+    if (bytes() > kept_bytes_) {
+      std::size_t const size = std::max(bytes(), kept_bytes_ + kept_bytes_ / 2);
+      std::shared_ptr<std::byte> larger = device.allocate(size, "keys and values");
       std::size_t const held = static_cast<std::size_t>(kept * features) * size_of(dtype);
-      if (held != 0) device.transfer(larger.data(), memory_.data(), held, "keys and values");
-      memory_ = std::move(larger);
+      if (held != 0) device.transfer(larger.get(), kept_.get(), held, "keys and values");
+      kept_ = std::move(larger);
+      kept_bytes_ = size;
     }
-    view_.data = memory_.data();
+    view_.data = kept_.get();
   }
 
   /// What kernels receive.
@@ -71,46 +50,71 @@ class DeviceMatrix {
     return static_cast<std::size_t>(view_.size()) * size_of(view_.dtype);
   }
 
-  DeviceMemory memory_;
+  Piece piece_;
+  std::shared_ptr<std::byte> kept_;
+  std::size_t kept_bytes_ = 0;
   LaneRows view_;
 };
 
-/// Lists of the host's on a device: rows, positions, requests. One that is there already is not sent again, so that the
-/// layers of a model share theirs.
+/// Lists of the host's on a device: rows, positions, requests. One that a pass has sent already is not sent again, so
+/// that the layers of a model share theirs.
 class UploadedLists {
  public:
-  /// The list on the device, until `kept_lists` others have been asked for.
+  static constexpr std::size_t kept_lists = 64;
+
+  /// The list on the device, until the next pass, or `kept_lists` others have been asked for.
   template <class T, zeroth::cuda::Stream Device>
-  T const* get(Device const& device, std::span<T const> list) {
-    auto const bytes = std::as_bytes(list);
-    auto holds = [&](List const& l) {
-      return l.host.size() == bytes.size() && std::memcmp(l.host.data(), bytes.data(), bytes.size()) == 0;
-    };
-    auto found = std::find_if(lists_.begin(), lists_.end(), holds);
-    if (bytes.empty()) found = lists_.begin();
-    if (found == lists_.end()) {
-      found =
-          std::min_element(lists_.begin(), lists_.end(), [](List const& a, List const& b) { return a.used < b.used; });
-      found->host.assign(bytes.begin(), bytes.end());
-      found->memory.reserve(device, bytes.size(), "lists");
-      if constexpr (requires { device.upload(nullptr, nullptr, bytes.size(), "lists"); })
-        device.upload(found->memory.data(), found->host.data(), bytes.size(), "lists");
-      else
-        device.transfer(found->memory.data(), found->host.data(), bytes.size(), "lists");
+  T const* get(Workspace<Device>& workspace, std::span<T const> list) {
+    if (pass_ != workspace.pass()) {
+      pass_ = workspace.pass();
+      count_ = 0;
     }
-    found->used = ++uses_;
-    return reinterpret_cast<T const*>(found->memory.data());
+    List& found = find(std::as_bytes(list));
+    auto* const memory = found.memory.reserve(workspace, list.size_bytes(), "lists");
+    found.used = ++uses_;
+    if (!found.sent && !list.empty()) send(workspace.device(), memory, found.host);
+    found.sent = true;
+    return reinterpret_cast<T const*>(memory);
   }
 
  private:
-  static constexpr std::size_t kept_lists = 12;
   struct List {
     std::vector<std::byte> host;
-    DeviceMemory memory;
+    Piece memory;
     std::uint64_t used = 0;
+    bool sent = false;
   };
 
-  std::array<List, kept_lists> lists_;
+  /// The list of these bytes, or one that becomes it.
+  List& find(std::span<std::byte const> bytes) {
+    auto const end = lists_.begin() + static_cast<std::ptrdiff_t>(count_);
+    auto found = std::find_if(lists_.begin(), end, [&](List const& l) {
+      return l.sent && std::equal(l.host.begin(), l.host.end(), bytes.begin(), bytes.end());
+    });
+    if (found != end) return *found;
+    if (count_ < kept_lists) {
+      if (count_ == lists_.size()) lists_.emplace_back();
+      found = lists_.begin() + static_cast<std::ptrdiff_t>(count_++);
+    } else {
+      found =
+          std::min_element(lists_.begin(), lists_.end(), [](List const& a, List const& b) { return a.used < b.used; });
+    }
+    found->host.assign(bytes.begin(), bytes.end());
+    found->sent = false;
+    return *found;
+  }
+
+  template <zeroth::cuda::Stream Device>
+  static void send(Device const& device, std::byte* to, std::vector<std::byte> const& host) {
+    if constexpr (requires { device.upload(to, host.data(), host.size(), "lists"); })
+      device.upload(to, host.data(), host.size(), "lists");
+    else
+      device.transfer(to, host.data(), host.size(), "lists");
+  }
+
+  std::vector<List> lists_;
+  std::size_t count_ = 0;
+  std::uint64_t pass_ = 0;
   std::uint64_t uses_ = 0;
 };
 

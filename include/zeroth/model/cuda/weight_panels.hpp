@@ -14,7 +14,9 @@
 #include <zeroth/model/cuda/copy_rows.hpp>
 #include <zeroth/model/cuda/device_memory.hpp>
 #include <zeroth/model/cuda/values.hpp>
+#include <zeroth/model/cuda/workspace.hpp>
 #include <zeroth/model/decoder_ops.hpp>
+#include <zeroth/model/pass_sizes.hpp>
 
 namespace zeroth::model::cuda {
 
@@ -25,15 +27,33 @@ namespace zeroth::model::cuda {
 template <zeroth::cuda::Stream Device>
 class WeightPanels {
  public:
+  /// @param memory what the operations share
   /// @param dtype of the panels
-  /// @param bytes of the workspace for the panels of all lanes together; it grows if a single row is larger
-  WeightPanels(Device device, DataType dtype, std::size_t bytes)
-      : device_(std::move(device)), dtype_(dtype), panel_bytes_(bytes) {}
+  /// @param bytes of the panels of all lanes together; a single row may take more
+  WeightPanels(Workspace<Device>& memory, DataType dtype, std::size_t bytes)
+      : memory_(&memory), dtype_(dtype), panel_bytes_(bytes) {}
+
+  /// Bytes of the workspace that a pass takes for panels, vectors and rows of tables.
+  [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
+    Room const room = room_for(sizes);
+    std::size_t result = 0;
+    for (std::size_t piece : {room.panels, room.floats, room.vector, room.vector, room.added})
+      result += Workspace<Device>::piece_bytes(piece);
+    return result;
+  }
+
+  /// A pass of that size begins.
+  void begin(PassSizes const& sizes) noexcept { room_ = room_for(sizes); }
 
   /// Rows of a matrix that are taken at once.
   [[nodiscard]] std::uint64_t height(WeightView const& weights, std::size_t parameter) const noexcept {
     Parameter const& p = weights.parameters[parameter];
-    if (in_place(weights, p)) return p.shape.rows;
+    return in_place(weights, p) ? p.shape.rows : copied_height(weights, parameter);
+  }
+
+  /// The same of rows that are copied in any case.
+  [[nodiscard]] std::uint64_t copied_height(WeightView const& weights, std::size_t parameter) const noexcept {
+    Parameter const& p = weights.parameters[parameter];
     std::uint64_t const copies = weights.probe == nullptr ? 1 : weights.lanes();
     std::uint64_t const fitting = panel_bytes_ / (copies * p.shape.columns * size_of(dtype_));
     // A multiple of what products like, in parts that are as good as equal.
@@ -77,12 +97,14 @@ class WeightPanels {
   void gather(WeightView const& weights, std::size_t parameter, std::span<std::uint64_t const> rows, LaneRows const& to,
               bool adds) {
     Parameter const& p = weights.parameters[parameter];
-    if (weights.probe == nullptr) return copy(p, lists_.get(device_, rows), 0, to, rows.size() * p.shape.columns, adds);
-    if (!adds) return expand(weights, parameter, 0, p.shape.columns, lists_.get(device_, rows), rows, to);
+    if (weights.probe == nullptr)
+      return copy(p, lists_.get(*memory_, rows), 0, to, rows.size() * p.shape.columns, adds);
+    if (!adds) return expand(weights, parameter, 0, p.shape.columns, lists_.get(*memory_, rows), rows, to);
     std::uint64_t const size = to.lanes * to.rows * to.features;
     LaneRows moved = to;
-    moved.data = added_.reserve(device_, static_cast<std::size_t>(size) * size_of(to.dtype), "rows to add");
-    expand(weights, parameter, 0, p.shape.columns, lists_.get(device_, rows), rows, moved);
+    moved.data = added_.reserve(*memory_, std::max(room_.added, static_cast<std::size_t>(size) * size_of(to.dtype)),
+                                "rows to add");
+    expand(weights, parameter, 0, p.shape.columns, lists_.get(*memory_, rows), rows, moved);
     add_rows(p, moved, to);
   }
 
@@ -91,7 +113,8 @@ class WeightPanels {
     Parameter const& p = weights.parameters[parameter];
     if (weights.probe == nullptr) return {p.data, p.dtype, 0};
     std::size_t const bytes = weights.lanes() * static_cast<std::size_t>(p.size()) * sizeof(float);
-    auto* const values = reinterpret_cast<float*>(vectors_[slot].reserve(device_, bytes, "vectors"));
+    auto* const values =
+        reinterpret_cast<float*>(vectors_[slot].reserve(*memory_, std::max(bytes, room_.vector), "vectors"));
     expand_floats(weights, parameter, 0, p.size(), values, p.size());
     return {values, DataType::f32, p.size()};
   }
@@ -102,13 +125,38 @@ class WeightPanels {
   [[nodiscard]] DataType dtype() const noexcept { return dtype_; }
 
  private:
+  /// Bytes that a pass takes of each piece, so that none grows during it.
+  struct Room {
+    std::size_t panels = 0;
+    std::size_t floats = 0;
+    std::size_t vector = 0;
+    std::size_t added = 0;
+  };
+
+  [[nodiscard]] Room room_for(PassSizes const& sizes) const noexcept {
+    std::size_t const copies = sizes.probe ? sizes.lanes : 1;
+    std::size_t const row = copies * sizes.columns * size_of(dtype_);
+    std::size_t const panels = std::max(panel_bytes_, row);
+    std::size_t const activations = sizes.lanes * sizes.rows * sizes.columns;
+    Room room;
+    // Without copies, rows of the head that do not follow each other are left.
+    bool const copied = sizes.probe || sizes.weight_dtype != dtype_;
+    room.panels = copied ? panels : std::min(panels, std::min(sizes.requests, sizes.vocabulary) * row);
+    if (!sizes.probe) return room;
+    room.vector = sizes.lanes * sizes.longest_vector * sizeof(float);
+    if (sizes.pairs == 0) room.added = activations * size_of(dtype_);
+    if (sizes.by_floats && dtype_ != DataType::f32)
+      room.floats = std::max(activations, panels / size_of(dtype_)) * sizeof(float);
+    return room;
+  }
+
   [[nodiscard]] bool in_place(WeightView const& weights, Parameter const& p) const noexcept {
     return weights.probe == nullptr && p.dtype == dtype_;
   }
 
   void* reserve_panels(std::uint64_t elements) {
     std::size_t const bytes = static_cast<std::size_t>(elements) * size_of(dtype_);
-    return panels_.reserve(device_, std::max(bytes, panel_bytes_), "panels of weights");
+    return panels_.reserve(*memory_, std::max(bytes, room_.panels), "panels of weights");
   }
 
   static std::string what(char const* operation, Parameter const& p) {
@@ -116,7 +164,7 @@ class WeightPanels {
   }
 
   void launch(CopyRowsKernel const& kernel, std::string const& what) {
-    device_.launch(kernel, (kernel.to.size() + block_threads - 1) / block_threads, what);
+    memory_->device().launch(kernel, (kernel.to.size() + block_threads - 1) / block_threads, what);
   }
 
   /// Theta's rows, for all lanes of `to`.
@@ -142,9 +190,10 @@ class WeightPanels {
     if (weights.probe->expand_to(parameter, request, targets_)) return;
     // By way of f32, a piece at a time.
     std::size_t const bytes = static_cast<std::size_t>(to.size()) * sizeof(float);
-    auto* const floats = to.dtype == DataType::f32
-                             ? static_cast<float*>(to.data)
-                             : reinterpret_cast<float*>(floats_.reserve(device_, bytes, "panels in f32"));
+    auto* const floats =
+        to.dtype == DataType::f32
+            ? static_cast<float*>(to.data)
+            : reinterpret_cast<float*>(floats_.reserve(*memory_, std::max(bytes, room_.floats), "panels in f32"));
     for (std::uint64_t i = 0; i < request.piece_count; ++i)
       expand_floats(weights, parameter, first + (pieces == nullptr ? 0 : host_pieces[i] * count), count,
                     floats + i * count, lane_size);
@@ -160,13 +209,14 @@ class WeightPanels {
     weights.probe->expand(parameter, first, count, pointers_);
   }
 
-  Device device_;
+  Workspace<Device>* memory_;
   DataType dtype_;
   std::size_t panel_bytes_;
-  DeviceMemory panels_;
-  DeviceMemory floats_;
-  DeviceMemory added_;
-  std::array<DeviceMemory, 2> vectors_;
+  Room room_;
+  Piece panels_;
+  Piece floats_;
+  Piece added_;
+  std::array<Piece, 2> vectors_;
   UploadedLists lists_;
   std::vector<void*> targets_;
   std::vector<float*> pointers_;

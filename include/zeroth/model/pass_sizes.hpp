@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <zeroth/storage/data_type.hpp>
+
+namespace zeroth::model {
+
+/// The largest batch that a decoder is going to be asked to score: see Decoder::reserve.
+struct BatchLimits {
+  std::size_t tokens = 0;    ///< of all segments together
+  std::size_t segments = 0;  ///< 0: as many as tokens
+  std::size_t requests = 0;  ///< scores
+  std::size_t lanes = 2;     ///< of the probe; 0: none, theta alone is scored
+};
+
+/// What a forward pass takes at most, for sets of operations that make room ahead: see DecoderOps.
+struct PassSizes {
+  std::size_t lanes = 1;
+  std::size_t rows = 0;      ///< tokens
+  std::size_t spans = 0;     ///< of queries: segments
+  std::size_t scored = 0;    ///< rows that the head sees
+  std::size_t requests = 0;  ///< scores of each lane
+  std::size_t pairs = 0;     ///< of rotary; 0: positions are learned
+
+  /// Features of the matrices of activations that live at once; one that grows during the pass is there twice.
+  std::span<std::size_t const> widths{};
+
+  DataType weight_dtype = DataType::f32;  ///< of matrices
+  bool probe = false;                     ///< some weights are expanded for each lane
+  bool by_floats = false;                 ///< that probe expands to f32 alone: see PanelRequest
+  std::size_t columns = 0;                ///< the longest row of a matrix
+  std::size_t longest_vector = 0;
+  std::size_t vocabulary = 0;
+};
+
+}  // namespace zeroth::model
