@@ -2,6 +2,7 @@
 #pragma once
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
+#include <zeroth/backend/cuda/graph_stream.hpp>
 #include <zeroth/backend/cuda/runtime.hpp>
 
 #if !defined(__CUDACC__)
@@ -27,7 +28,23 @@ class CudaBackend : public cuda::BasicBackend<cuda::CudaStream> {
   [[nodiscard]] cudaStream_t stream() const noexcept { return device().stream(); }
 };
 
+/// CudaBackend on a stream that runs work which it has seen before as a CUDA graph (GraphStream), for models whose
+/// steps are bound by launches. Updates are collected by it, and passes of CudaGraphOps.
+class CudaGraphBackend : public cuda::BasicBackend<cuda::GraphStream<cuda::CudaStream>> {
+ public:
+  /// @throws CudaError as CudaBackend
+  explicit CudaGraphBackend(int device = 0)
+      : BasicBackend(cuda::GraphStream<cuda::CudaStream>(cuda::CudaStream(device))) {}
+
+  /// @param stream of that device, not its default one; must outlive the backend and its copies
+  CudaGraphBackend(int device, cudaStream_t stream)
+      : BasicBackend(cuda::GraphStream<cuda::CudaStream>(cuda::CudaStream(device, stream))) {}
+
+  [[nodiscard]] cudaStream_t stream() const noexcept { return device().device().stream(); }
+};
+
 static_assert(Backend<CudaBackend>);
+static_assert(Backend<CudaGraphBackend>);
 static_assert(BackendWithMemory<CudaBackend>);
 
 }  // namespace zeroth

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,6 +41,22 @@ concept Stream = requires(T const& stream, void* to, void const* from, std::size
   { stream.reaches(from) } -> std::convertible_to<bool>;
   { stream.blocks_at_once() } -> std::convertible_to<std::uint64_t>;
   stream.synchronize(what);
+};
+
+/// A Stream with a second queue beside it, for work that may run while other work does.
+///
+/// 1. While what `side()` returns lives, all that is asked of the stream and its copies goes to the side queue. Each
+///    queue has its own order, and nothing is said of the order between the two.
+/// 2. `record(event)` marks the queue's end as it is; `wait(event)` lets the queue go on only when the other has come
+///    to where the event was last marked. Events are made by `make_event()`; copies of one are the same event.
+/// 3. `cache_bytes()` is the size of the cache that all of the device shares.
+template <class T>
+concept StreamWithSide = Stream<T> && requires(T const& stream, typename T::Event const& event) {
+  stream.side();
+  stream.record(event);
+  stream.wait(event);
+  { stream.make_event() } -> std::same_as<typename T::Event>;
+  { stream.cache_bytes() } -> std::convertible_to<std::size_t>;
 };
 
 /// The passes of a Backend as kernels on a stream. All but the stream is the same on a GPU and in the tests.
@@ -165,6 +182,7 @@ class BasicBackend {
   void count_later() const {
     shared_->counts_later = true;
     device_.zero(at(active_at), sizeof(unsigned long long), "apply");
+    if constexpr (requires { device_.collect(); }) device_.collect();
   }
   [[nodiscard]] std::uint64_t counted() const {
     shared_->counts_later = false;

@@ -128,6 +128,23 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
+/// A point that a queue of a stream's comes to, for another queue to wait for. Copies are the same event.
+class QueueEvent {
+ public:
+  QueueEvent() = default;
+  explicit QueueEvent(int device) {
+    DeviceScope const scope(device);
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags", "event");
+    event_ = std::shared_ptr<CUevent_st>(event, [](cudaEvent_t e) { cudaEventDestroy(e); });
+  }
+  [[nodiscard]] cudaEvent_t get() const noexcept { return event_.get(); }
+  bool operator==(QueueEvent const&) const = default;
+
+ private:
+  std::shared_ptr<CUevent_st> event_;
+};
+
 #if defined(__CUDACC__)
 
 namespace detail {
@@ -150,9 +167,7 @@ __device__ void run_phases(Kernel const& kernel, Place at, typename Kernel::Shar
 }
 
 template <class Kernel>
-__global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kernel) {
-  refuse_inexact_arithmetic();
-  __shared__ typename Kernel::Shared shared;
+__device__ void run_rounds(Kernel const& kernel, typename Kernel::Shared& shared) {
   Place at{threadIdx.x, blockIdx.x, gridDim.x};
   if constexpr (requires { kernel.rounds(at); }) {
     for (unsigned const rounds = kernel.rounds(at); at.round != rounds; ++at.round) {
@@ -164,13 +179,32 @@ __global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kern
   }
 }
 
+template <class Kernel>
+__global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kernel) {
+  refuse_inexact_arithmetic();
+  __shared__ typename Kernel::Shared shared;
+  run_rounds(kernel, shared);
+}
+
+/// The same of a kernel that lies in the device's memory.
+template <class Kernel>
+__global__ void __launch_bounds__(block_threads, 1) run_stored_kernel(Kernel const* kernel) {
+  refuse_inexact_arithmetic();
+  __shared__ typename Kernel::Shared shared;
+  run_rounds(*kernel, shared);
+}
+
 }  // namespace detail
 
 #endif
 
-/// A device and a stream of its, the caller's or one of its own; copies share it. What BasicBackend runs on.
+/// A device and a stream of its, the caller's or one of its own, with a second stream for its side queue; copies share
+/// both. What BasicBackend runs on.
 class CudaStream {
  public:
+  using Event = QueueEvent;
+  using Graph = std::shared_ptr<CUgraphExec_st>;
+
   /// A stream of its own.
   /// @throws CudaError if the device is not there or is too old
   explicit CudaStream(int device) : device_(device) {
@@ -189,7 +223,16 @@ class CudaStream {
     static_assert(sizeof(Kernel) <= 4096, "a kernel's arguments take at most 4 KiB");
     if (blocks > 0x7fffffffU) throw CudaError("launch (" + what + "): a grid of " + std::to_string(blocks) + " blocks");
     DeviceScope const scope(device_);
-    detail::run_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, stream_>>>(kernel);
+    detail::run_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, queue()>>>(kernel);
+    check(cudaGetLastError(), "kernel launch", what);
+  }
+
+  /// See StreamWithGraphs.
+  template <class Kernel>
+  void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
+    if (blocks > 0x7fffffffU) throw CudaError("launch (" + what + "): a grid of " + std::to_string(blocks) + " blocks");
+    DeviceScope const scope(device_);
+    detail::run_stored_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, queue()>>>(kernel);
     check(cudaGetLastError(), "kernel launch", what);
   }
 #endif
@@ -202,7 +245,7 @@ class CudaStream {
 
   void zero(void* memory, std::size_t bytes, std::string const& what) const {
     DeviceScope const scope(device_);
-    check(cudaMemsetAsync(memory, 0, bytes, stream_), "cudaMemsetAsync", what);
+    check(cudaMemsetAsync(memory, 0, bytes, queue()), "cudaMemsetAsync", what);
   }
 
   /// Waits for the copy, and so for all that was queued before.
@@ -213,7 +256,7 @@ class CudaStream {
   /// The host's memory must stay as it is until the stream is synchronised.
   void transfer_async(void* to, void const* from, std::size_t bytes, std::string const& what) const {
     DeviceScope const scope(device_);
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync", what);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, queue()), "cudaMemcpyAsync", what);
   }
 
   /// Copies from the host, whose memory may change once this returns, and does not wait for the copy.
@@ -238,7 +281,58 @@ class CudaStream {
   /// @throws CudaError also for what a kernel did wrong that ran before
   void synchronize(std::string const& what) const {
     DeviceScope const scope(device_);
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize", what);
+    check(cudaStreamSynchronize(queue()), "cudaStreamSynchronize", what);
+  }
+
+  /// See StreamWithSide.
+  [[nodiscard]] auto side() const {
+    if (shared_->side == nullptr) {
+      DeviceScope const scope(device_);
+      check(cudaStreamCreateWithFlags(&shared_->side, cudaStreamNonBlocking), "cudaStreamCreateWithFlags",
+            "side queue");
+    }
+    return SideScope(*shared_);
+  }
+  void record(Event const& event) const {
+    DeviceScope const scope(device_);
+    check(cudaEventRecord(event.get(), queue()), "cudaEventRecord", "event");
+  }
+  void wait(Event const& event) const {
+    DeviceScope const scope(device_);
+    check(cudaStreamWaitEvent(queue(), event.get(), 0), "cudaStreamWaitEvent", "event");
+  }
+  [[nodiscard]] Event make_event() const {
+    return Event(device_);
+  }
+  [[nodiscard]] std::size_t cache_bytes() const {
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device_), "cudaDeviceGetAttribute", "L2 cache");
+    return static_cast<std::size_t>(bytes);
+  }
+
+  /// See StreamWithGraphs. The default stream of a device cannot be captured.
+  template <class Body>
+  [[nodiscard]] Graph capture(Body const& body, std::string const& what) const {
+    DeviceScope const scope(device_);
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", what);
+    cudaGraph_t graph = nullptr;
+    try {
+      body();
+    } catch (...) {
+      cudaStreamEndCapture(stream_, &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+      cudaGetLastError();
+      throw;
+    }
+    check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture", what);
+    std::shared_ptr<CUgraph_st> const owner(graph, [](cudaGraph_t g) { cudaGraphDestroy(g); });
+    cudaGraphExec_t executable = nullptr;
+    check(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate", what);
+    return {executable, [](cudaGraphExec_t e) { cudaGraphExecDestroy(e); }};
+  }
+  void replay(Graph const& graph, std::string const& what) const {
+    DeviceScope const scope(device_);
+    check(cudaGraphLaunch(graph.get(), queue()), "cudaGraphLaunch", what);
   }
 
   [[nodiscard]] int device() const noexcept {
@@ -249,6 +343,35 @@ class CudaStream {
   }
 
  private:
+  struct Shared {
+    Shared() = default;
+    ~Shared() {
+      if (side != nullptr) cudaStreamDestroy(side);
+    }
+    Shared(Shared const&) = delete;
+    Shared& operator=(Shared const&) = delete;
+
+    cudaStream_t side = nullptr;
+    bool on_side = false;
+  };
+
+  class SideScope {
+   public:
+    explicit SideScope(Shared& shared) : shared_(shared), before_(std::exchange(shared.on_side, true)) {}
+    ~SideScope() { shared_.on_side = before_; }
+    SideScope(SideScope const&) = delete;
+    SideScope& operator=(SideScope const&) = delete;
+
+   private:
+    Shared& shared_;
+    bool before_;
+  };
+
+  /// The stream that work goes to at present.
+  [[nodiscard]] cudaStream_t queue() const noexcept {
+    return shared_->on_side ? shared_->side : stream_;
+  }
+
   void open() {
     std::string const why = why_unusable(device_);
     if (!why.empty()) throw CudaError(why);
@@ -264,6 +387,7 @@ class CudaStream {
   int device_;
   cudaStream_t stream_ = nullptr;
   std::shared_ptr<void> owner_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::uint64_t blocks_at_once_ = 0;
 };
 

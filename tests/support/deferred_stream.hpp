@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/cuda/graph_stream.hpp>
+
+#include "host_stream.hpp"
+
+namespace zeroth_test {
+
+/// In which order a DeferredStream runs what its two queues hold.
+enum class Order {
+  side_late,   ///< the side queue only where the main one waits for it
+  side_early,  ///< the side queue as far as it may go before anything of the main one
+  random,
+};
+
+/// A HostStream that runs nothing when it is asked, but in an order of the worst kind that its two queues and their
+/// events allow, and no sooner than the host waits. What was not made to wait comes out wrong.
+class DeferredStream {
+  struct State;
+
+ public:
+  /// How often an event was marked, and up to which of them its queue has come.
+  struct Marks {
+    std::uint64_t asked = 0;
+    std::uint64_t reached = 0;
+  };
+  using Event = std::shared_ptr<Marks>;
+
+  /// Work that is asked for again and again: see StreamWithGraphs.
+  class Graph;
+
+  explicit DeferredStream(Order order = Order::side_late, unsigned seed = 0)
+      : state_(std::make_shared<State>(order, seed)) {}
+
+  /// From here on waits of that queue are left out, to see that a test notices.
+  void ignore_waits(bool of_side) const { (of_side ? state_->side : state_->main).heeds = false; }
+
+  /// Tasks of the side queue that ran while the main queue had some that it had been asked for before.
+  [[nodiscard]] std::size_t overtakings() const { return state_->overtakings; }
+
+  template <class Kernel>
+  void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
+    work([host = state_->host, kernel, blocks, what] { host.launch(kernel, blocks, what); });
+  }
+
+  [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& what) const {
+    refuse_in_capture();
+    std::shared_ptr<std::byte> memory = state_->host.allocate(bytes, what);
+    std::memset(memory.get(), 0xa5, bytes);
+    zero(memory.get(), bytes, what);
+    // As cudaFree, it waits for all.
+    return {memory.get(), [memory, state = state_](std::byte*) mutable {
+              state->run_all();
+              memory.reset();
+            }};
+  }
+
+  void zero(void* memory, std::size_t bytes, std::string const& /*what*/) const {
+    work([memory, bytes] { std::memset(memory, 0, bytes); });
+  }
+  void transfer(void* to, void const* from, std::size_t bytes, std::string const& what) const {
+    refuse_in_capture();
+    work([to, from, bytes] { std::memcpy(to, from, bytes); });
+    synchronize(what);
+  }
+  void upload(void* to, void const* from, std::size_t bytes, std::string const& /*what*/) const {
+    auto const* const begin = static_cast<std::byte const*>(from);
+    work([to, copy = std::vector<std::byte>(begin, begin + bytes)] { std::memcpy(to, copy.data(), copy.size()); });
+  }
+
+  [[nodiscard]] bool reaches(void const* memory) const { return state_->host.reaches(memory); }
+  [[nodiscard]] static std::uint64_t blocks_at_once() { return HostStream::blocks_at_once(); }
+  void synchronize(std::string const& /*what*/) const { state_->run(state_->current()); }
+
+  /// See StreamWithSide.
+  [[nodiscard]] auto side() const {
+    return std::shared_ptr<void>(state_.get(), [state = state_, before = std::exchange(state_->on_side, true)](void*) {
+      state->on_side = before;
+    });
+  }
+  void record(Event const& event) const { push({Kind::record, {}, event}); }
+  void wait(Event const& event) const {
+    if (state_->current().heeds) push({Kind::wait, {}, event});
+  }
+  /// See StreamWithGraphs; what CUDA does not capture is refused.
+  template <class Kernel>
+  void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
+    work([host = state_->host, kernel, blocks, what] { host.launch(*kernel, blocks, what); });
+  }
+  template <class Body>
+  [[nodiscard]] Graph capture(Body const& body, std::string const& what) const;
+  void replay(Graph const& graph, std::string const& what) const;
+
+  [[nodiscard]] static Event make_event() { return std::make_shared<Marks>(); }
+  [[nodiscard]] static std::size_t cache_bytes() { return std::size_t{48} << 20; }
+
+ private:
+  enum class Kind { work, record, wait };
+
+  /// What a queue holds.
+  struct Task {
+    Kind kind = Kind::work;
+    std::function<void()> work;
+    Event event;
+    std::uint64_t mark = 0;    ///< that is set or waited for
+    std::uint64_t number = 0;  ///< in the order in which they were asked for
+    bool on_side = false;
+
+    [[nodiscard]] bool is_ready() const { return kind != Kind::wait || event->reached >= mark; }
+  };
+
+  struct Queue {
+    std::deque<Task> tasks;
+    bool heeds = true;
+
+    [[nodiscard]] bool is_ready() const { return !tasks.empty() && tasks.front().is_ready(); }
+    void run_one() {
+      Task const task = std::move(tasks.front());
+      tasks.pop_front();
+      if (task.kind == Kind::work) task.work();
+      if (task.kind == Kind::record) task.event->reached = task.mark;
+    }
+  };
+
+  struct State {
+    State(Order how, unsigned seed) : order(how), random(seed) {}
+    ~State() = default;
+    State(State const&) = delete;
+    State& operator=(State const&) = delete;
+
+    HostStream host;
+    Queue main;
+    Queue side;
+    Order order;
+    std::mt19937 random;
+    bool on_side = false;
+    std::vector<Task>* captured = nullptr;  ///< where tasks go instead
+    std::uint64_t asked = 0;
+    std::size_t overtakings = 0;
+
+    [[nodiscard]] Queue& current() { return on_side ? side : main; }
+
+    /// Until the queue is empty, and no further.
+    void run(Queue& queue) {
+      while (!queue.tasks.empty()) step();
+    }
+    void run_all() {
+      run(main);
+      run(side);
+    }
+
+    void step() {
+      bool const main_ready = main.is_ready();
+      bool const side_ready = side.is_ready();
+      if (!main_ready && !side_ready) throw std::logic_error("each queue waits for the other");
+      bool takes_side = side_ready;
+      if (main_ready && side_ready) {
+        takes_side = order == Order::side_early || (order == Order::random && random() % 2 == 0);
+        if (takes_side && main.tasks.front().number < side.tasks.front().number) ++overtakings;
+      }
+      // What a queue's last wait is for may lie behind work of the other's, so one is taken at a time.
+      (takes_side ? side : main).run_one();
+    }
+  };
+
+  void work(std::function<void()> work) const { push({Kind::work, std::move(work), nullptr}); }
+  void push(Task task) const {
+    task.on_side = state_->on_side;
+    if (state_->captured != nullptr) return state_->captured->push_back(std::move(task));
+    if (task.kind == Kind::record) ++task.event->asked;
+    if (task.kind != Kind::work) task.mark = task.event->asked;
+    task.number = state_->asked++;
+    state_->current().tasks.push_back(std::move(task));
+  }
+  void refuse_in_capture() const {
+    if (state_->captured != nullptr) throw std::logic_error("CUDA does not capture what waits or takes memory");
+  }
+
+  std::shared_ptr<State> state_;
+};
+
+class DeferredStream::Graph {
+  friend class DeferredStream;
+  std::vector<Task> tasks;
+};
+
+template <class Body>
+DeferredStream::Graph DeferredStream::capture(Body const& body, std::string const& /*what*/) const {
+  Graph graph;
+  state_->captured = &graph.tasks;
+  try {
+    body();
+  } catch (...) {
+    state_->captured = nullptr;
+    throw;
+  }
+  state_->captured = nullptr;
+  std::vector<Event> marked;
+  Event last_of_side;  // null: the main queue has waited for all of the side queue
+  bool side_is_open = false;
+  for (Task const& task : graph.tasks) {
+    bool const is_marked = std::find(marked.begin(), marked.end(), task.event) != marked.end();
+    if (task.kind == Kind::wait && !is_marked) throw std::logic_error("a wait for what the graph does not mark");
+    if (task.kind == Kind::record) marked.push_back(task.event);
+    if (task.on_side) {
+      side_is_open = true;
+      last_of_side = task.kind == Kind::record ? task.event : nullptr;
+    } else if (task.kind == Kind::wait && task.event == last_of_side) {
+      side_is_open = false;
+    }
+  }
+  if (side_is_open) throw std::logic_error("the graph does not wait for its side queue");
+  return graph;
+}
+
+inline void DeferredStream::replay(Graph const& graph, std::string const& /*what*/) const {
+  for (Task const& task : graph.tasks) {
+    bool const before = std::exchange(state_->on_side, task.on_side);
+    push(task);
+    state_->on_side = before;
+  }
+}
+
+static_assert(zeroth::cuda::StreamWithGraphs<DeferredStream>);
+
+}  // namespace zeroth_test
