@@ -29,8 +29,11 @@ namespace zeroth::model::cuda {
 
 /// How the operations on a device compute, and the workspaces that they take.
 struct OpsOptions {
-  DataType dtype = DataType::f32;                    ///< of activations and of both sides of products; sums are f32
-  std::size_t panel_bytes = std::size_t{32} << 20;   ///< of expanded weights, all lanes: what a GPU's L2 cache holds
+  DataType dtype = DataType::f32;  ///< of activations and of both sides of products; sums are f32
+  /// Of a panel of expanded weights, all lanes, of which two are held if they overlap. 0: a third of the device's
+  /// cache, so that both stay in it, with a third for the activations that a product reads and writes.
+  std::size_t panel_bytes = 0;
+  bool overlap = true;                               ///< a panel is written while products of the last one run
   std::size_t logits_bytes = std::size_t{32} << 20;  ///< of logits that are held at once
 };
 
@@ -54,16 +57,21 @@ class BasicOps {
       : device_(device),
         products_(std::move(products)),
         memory_(std::make_shared<Workspace<Device>>(std::move(device))),
-        panels_(*memory_, options.dtype, options.panel_bytes),
+        panels_(*memory_, options.dtype, panel_bytes(options), options.overlap),
         head_(*memory_, options.logits_bytes) {}
 
   /// Makes room for passes of that size; no pass may be in hand.
-  void reserve(PassSizes const& sizes) { memory_->reserve(bytes(sizes)); }
+  void reserve(PassSizes const& sizes) {
+    PassSizes other = sizes;
+    other.by_floats = false;
+    memory_->reserve(std::max(bytes(sizes), bytes(other)));
+  }
 
   /// See DecoderOps, as for all that follows.
   void begin(PassSizes const& sizes) {
-    reserve(sizes);
+    memory_->reserve(bytes(sizes));
     memory_->begin_pass();
+    if constexpr (requires { device_.collect(); }) device_.collect();
     panels_.begin(sizes);
   }
 
@@ -180,6 +188,14 @@ class BasicOps {
   [[nodiscard]] DataType dtype() const noexcept { return panels_.dtype(); }
 
  private:
+  [[nodiscard]] std::size_t panel_bytes(OpsOptions const& options) const {
+    if (options.panel_bytes != 0) return options.panel_bytes;
+    if constexpr (zeroth::cuda::StreamWithSide<Device>)
+      return device_.cache_bytes() / 3;
+    else
+      return std::size_t{16} << 20;
+  }
+
   static std::string what(char const* operation, WeightView const& weights, std::size_t parameter) {
     return std::string(operation) + " of '" + weights.parameters[parameter].name + "'";
   }
@@ -194,8 +210,11 @@ class BasicOps {
     add(2 * sizes.rows * sizes.pairs * sizeof(float));
     // Lists: of all rows and of the scored ones their positions, rows and tiles; tokens, frequencies, rows of the head.
     constexpr std::size_t least_queries = AttentionKernel<256>::queries;
-    for (std::size_t rows : {sizes.rows, sizes.scored})
+    auto add_lists = [&](std::size_t rows) {
       result += rows * 3 * sizeof(std::uint64_t) + (rows / least_queries + sizes.spans) * sizeof(AttentionTile);
+    };
+    add_lists(sizes.rows);
+    add_lists(sizes.scored);
     result += (sizes.rows + sizes.pairs + sizes.requests) * sizeof(std::uint64_t);
     // A dozen lists, and those of the head's rows, each from where any may begin.
     return result + (16 + std::min(sizes.requests, UploadedLists::kept_lists)) * Workspace<Device>::piece_bytes(1);

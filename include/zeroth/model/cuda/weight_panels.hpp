@@ -13,6 +13,7 @@
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/model/cuda/copy_rows.hpp>
 #include <zeroth/model/cuda/device_memory.hpp>
+#include <zeroth/model/cuda/panel_buffers.hpp>
 #include <zeroth/model/cuda/values.hpp>
 #include <zeroth/model/cuda/workspace.hpp>
 #include <zeroth/model/decoder_ops.hpp>
@@ -22,28 +23,35 @@ namespace zeroth::model::cuda {
 
 /// Weights on a device as all lanes see them, in the type of the products.
 ///
-/// Theta that has that type already is read where it lies. Else, and for the lanes of a probe, rows are written to a
-/// workspace: a panel at a time, which is read by the product while the second-level cache still holds it.
+/// Theta that has that type already is read where it lies. Else, and for the lanes of a probe, rows are written to one
+/// of two buffers: a panel at a time, which is read by the product while the second-level cache still holds it, and
+/// while the next panel is written.
 template <zeroth::cuda::Stream Device>
 class WeightPanels {
  public:
   /// @param memory what the operations share
   /// @param dtype of the panels
-  /// @param bytes of the panels of all lanes together; a single row may take more
-  WeightPanels(Workspace<Device>& memory, DataType dtype, std::size_t bytes)
-      : memory_(&memory), dtype_(dtype), panel_bytes_(bytes) {}
+  /// @param bytes of a panel of all lanes together; a single row may take more
+  /// @param overlaps whether a panel is written while products of the last one run, in a buffer of its own
+  WeightPanels(Workspace<Device>& memory, DataType dtype, std::size_t bytes, bool overlaps)
+      : memory_(&memory), dtype_(dtype), panel_bytes_(bytes), overlaps_(overlaps), buffers_(memory) {}
 
   /// Bytes of the workspace that a pass takes for panels, vectors and rows of tables.
   [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
     Room const room = room_for(sizes);
     std::size_t result = 0;
-    for (std::size_t piece : {room.panels, room.floats, room.vector, room.vector, room.added})
-      result += Workspace<Device>::piece_bytes(piece);
+    // Not a list in braces: nvcc 13.0 gives the host's compiler one that it does not take.
+    std::array<std::size_t, 6> const pieces{
+        room.panels, overlaps(sizes) ? room.panels : 0, room.floats, room.vector, room.vector, room.added};
+    for (std::size_t piece : pieces) result += Workspace<Device>::piece_bytes(piece);
     return result;
   }
 
   /// A pass of that size begins.
-  void begin(PassSizes const& sizes) noexcept { room_ = room_for(sizes); }
+  void begin(PassSizes const& sizes) {
+    room_ = room_for(sizes);
+    buffers_.begin(room_.panels, overlaps(sizes));
+  }
 
   /// Rows of a matrix that are taken at once.
   [[nodiscard]] std::uint64_t height(WeightView const& weights, std::size_t parameter) const noexcept {
@@ -72,12 +80,14 @@ class WeightPanels {
     std::uint64_t const size = rows * p.shape.columns;
     if (in_place(weights, p)) return {advanced(dtype_, p.data, first * p.shape.columns), dtype_, 0};
     bool const same = weights.probe == nullptr;
-    void* const panels = reserve_panels((same ? 1 : weights.lanes()) * size);
-    LaneRows const to{panels, dtype_, same ? 1 : weights.lanes(), rows, p.shape.columns};
-    if (same)
-      copy(p, nullptr, first, to, size, /*adds=*/false);
-    else
-      expand(weights, parameter, first * p.shape.columns, size, nullptr, {}, to);
+    LaneRows to{nullptr, dtype_, same ? 1 : weights.lanes(), rows, p.shape.columns};
+    void* const panels = buffers_.fill(to.lanes * size * size_of(dtype_), [&](void* panel) {
+      to.data = panel;
+      if (same)
+        copy(p, nullptr, first, to, size, /*adds=*/false);
+      else
+        expand(weights, parameter, first * p.shape.columns, size, nullptr, {}, to);
+    });
     return {panels, dtype_, same ? 0 : size};
   }
 
@@ -88,7 +98,7 @@ class WeightPanels {
     std::uint64_t const size = rows.size() * p.shape.columns;
     bool const same = weights.probe == nullptr;
     std::uint64_t const copies = same ? 1 : weights.lanes();
-    LaneRows const to{reserve_panels(copies * size), dtype_, copies, rows.size(), p.shape.columns};
+    LaneRows const to{buffers_.take(copies * size * size_of(dtype_)), dtype_, copies, rows.size(), p.shape.columns};
     gather(weights, parameter, rows, to, /*adds=*/false);
     return {to.data, dtype_, same ? 0 : size};
   }
@@ -150,13 +160,14 @@ class WeightPanels {
     return room;
   }
 
-  [[nodiscard]] bool in_place(WeightView const& weights, Parameter const& p) const noexcept {
-    return weights.probe == nullptr && p.dtype == dtype_;
+  /// Where the host takes part in an expansion, it has to come in one order with all else.
+  [[nodiscard]] bool overlaps(PassSizes const& sizes) const noexcept {
+    return overlaps_ && zeroth::cuda::StreamWithSide<Device> && !sizes.by_floats &&
+           (sizes.probe || sizes.weight_dtype != dtype_);
   }
 
-  void* reserve_panels(std::uint64_t elements) {
-    std::size_t const bytes = static_cast<std::size_t>(elements) * size_of(dtype_);
-    return panels_.reserve(*memory_, std::max(bytes, room_.panels), "panels of weights");
+  [[nodiscard]] bool in_place(WeightView const& weights, Parameter const& p) const noexcept {
+    return weights.probe == nullptr && p.dtype == dtype_;
   }
 
   static std::string what(char const* operation, Parameter const& p) {
@@ -212,8 +223,9 @@ class WeightPanels {
   Workspace<Device>* memory_;
   DataType dtype_;
   std::size_t panel_bytes_;
+  bool overlaps_;
   Room room_;
-  Piece panels_;
+  PanelBuffers<Device> buffers_;
   Piece floats_;
   Piece added_;
   std::array<Piece, 2> vectors_;
