@@ -40,7 +40,8 @@ struct Model {
   PackedBatch batch;
   std::vector<double> log_probs;
 
-  Model(CudaBackend const& backend, std::string const& family, DataType dtype)
+  template <class Backend>
+  Model(Backend const& backend, std::string const& family, DataType dtype)
       : on_gpu(zeroth::model::load_hugging_face(folder(family), dtype, WeightMemory::of(backend))),
         on_cpu(zeroth::model::load_hugging_face(folder(family), dtype)) {
     for (auto const& sequence : zeroth_test::golden_sequences("families/" + family + "/golden")) {
@@ -137,6 +138,53 @@ TEST_CASE("a step on a GPU evaluates its lanes as plain inference does, and leav
         backend.copy(model.on_gpu.parameters()[p], there);
         auto const* const here = static_cast<std::byte const*>(model.on_cpu.parameters()[p].data);
         CHECK(std::equal(there.begin(), there.end(), here));
+      }
+    }
+  }
+}
+
+/// Scores of a few steps, and the weights that they leave.
+template <class Ops, class Backend>
+std::vector<double> scores_of_steps(Backend const& backend, std::string const& family, DataType dtype, bool overlap,
+                                    std::vector<std::byte>& weights_after) {
+  Model const model(backend, family, dtype);
+  CudaOpsOptions options;
+  options.dtype = dtype;
+  options.panel_bytes = 20000;
+  options.overlap = overlap;
+  Decoder<Ops> decoder(model.on_gpu, Ops(backend, options));
+  zeroth::ZerothOrderOptimizer optimizer(model.on_gpu.parameters(), zeroth::Gaussian{}, zeroth::SmallestMagnitude{0.75},
+                                         backend, zeroth::Sgd{}, zeroth::CentralDifference{},
+                                         {.epsilon = 1e-2F, .learning_rate = 1e-3});
+  std::vector<double> all;
+  for (std::size_t step = 0; step < 5; ++step) {
+    optimizer.step([&](zeroth::AnyProbe const& probe, std::span<double> losses) {
+      auto const scores = score(decoder, model.batch, probe);
+      all.insert(all.end(), scores.begin(), scores.end());
+      for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k);
+    });
+  }
+  weights_after.resize(model.on_gpu.memory().size());
+  backend.transfer(weights_after.data(), model.on_gpu.memory().data(), weights_after.size());
+  return all;
+}
+
+TEST_CASE("steps on a GPU have the same bits in one order, with panels beside products, and as graphs") {
+  CudaBackend const backend;
+  zeroth::CudaGraphBackend const graphs;
+  for (DataType dtype : {DataType::f32, DataType::bf16}) {
+    for (char const* family : {"llama3", "opt"}) {
+      INFO(family << " in " << to_string(dtype));
+      std::vector<std::byte> expected_weights;
+      auto const expected = scores_of_steps<CudaOps>(backend, family, dtype, false, expected_weights);
+      std::vector<std::byte> weights;
+      CHECK(scores_of_steps<CudaOps>(backend, family, dtype, true, weights) == expected);
+      CHECK((weights == expected_weights));
+      for (bool overlap : {false, true}) {
+        auto const before = graphs.device().replays();
+        CHECK(scores_of_steps<zeroth::model::CudaGraphOps>(graphs, family, dtype, overlap, weights) == expected);
+        CHECK((weights == expected_weights));
+        CHECK(graphs.device().replays() > before);
       }
     }
   }

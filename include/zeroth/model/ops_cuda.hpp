@@ -4,6 +4,7 @@
 #include <zeroth/backend/cuda.hpp>
 #include <zeroth/model/cuda/basic_ops.hpp>
 #include <zeroth/model/cuda/cublas.hpp>
+#include <zeroth/model/cuda/graph_products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
 namespace zeroth::model {
@@ -25,6 +26,18 @@ class CudaOps : public cuda::BasicOps<zeroth::cuda::CudaStream, cuda::CublasProd
       : BasicOps(backend.device(), cuda::CublasProducts(backend.device(), options.tf32), options) {}
 };
 
+/// CudaOps over CudaGraphBackend. A pass is run as a graph if one of the same sizes came before: as many tokens, tiles
+/// of queries and scores.
+class CudaGraphOps : public cuda::BasicOps<zeroth::cuda::GraphStream<zeroth::cuda::CudaStream>,
+                                           cuda::GraphProducts<zeroth::cuda::CudaStream, cuda::CublasProducts>> {
+ public:
+  /// @throws CudaError
+  explicit CudaGraphOps(CudaGraphBackend const& backend, CudaOpsOptions const& options = {})
+      : BasicOps(backend.device(), {backend.device(), cuda::CublasProducts(backend.device().device(), options.tf32)},
+                 options) {}
+};
+
 static_assert(DecoderOps<CudaOps>);
+static_assert(DecoderOps<CudaGraphOps>);
 
 }  // namespace zeroth::model

@@ -28,6 +28,8 @@ struct Product {
   std::uint64_t out_row;  ///< from a row of `out` to the next
   float alpha = 1;
   float beta = 0;
+
+  bool operator==(Product const&) const = default;
 };
 
 /// Matrix products on a stream: cuBLAS's on a GPU (CublasProducts), a plain loop in the tests.
