@@ -53,13 +53,13 @@ def kernels_in(folder):
 
 
 def short(kernel):
-    """A mangled name's part that tells kernels apart: run_kernel<ITS TYPE>."""
-    return re.sub(r"^(\.text\.)?_ZN6zeroth4cuda6detail10run_kernelI|EEvT_$", "", kernel)
+    """A mangled name's part that tells kernels apart: run_kernel<ITS TYPE> or run_stored_kernel<ITS TYPE>."""
+    return re.sub(r"^(\.text\.)?_ZN6zeroth4cuda6detail1[07]run_(stored_)?kernelI|EEv(PK)?T_$", r"\2", kernel)
 
 
 def check_local(compilation, kernels):
     """Local memory and registers of each kernel, as ptxas tells."""
-    pattern = r"Function properties for (\S*run_kernel\S*)\n\s*(.*)\n.*Used (\d+) registers"
+    pattern = r"Function properties for (\S*run_(?:stored_)?kernel\S*)\n\s*(.*)\n.*Used (\d+) registers"
     found = re.findall(pattern, compilation)
     wrong = [f"{len(found)} of {len(kernels)} kernels looked at"] if len(found) != len(kernels) else []
     for name, uses, registers in found:

@@ -34,4 +34,11 @@ KERNEL(MaskWordsKernel<Smallest>)
 KERNEL(MaskWordsKernel<Random>)
 KERNEL(HistogramKernel)
 
+// As graphs have them, which read their values from the device's memory.
+#define STORED_KERNEL(...) template __global__ void run_stored_kernel<__VA_ARGS__>(__VA_ARGS__ const*);
+
+STORED_KERNEL(StoredBytesKernel)
+STORED_KERNEL(ExpandKernel<Gaussian, Smallest>)
+STORED_KERNEL(ApplyKernel<Gaussian, Smallest, PlainChange>)
+
 }  // namespace zeroth::cuda::detail
