@@ -128,7 +128,7 @@ struct Subject {
         batch(random_batch(shape)),
         rounds(smoke        ? 2
                : is_small() ? 21
-                            : 7) {
+                            : 5) {
     fill_random(weights, backend, 1);
   }
 
