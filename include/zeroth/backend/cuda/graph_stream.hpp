@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
+#include <zeroth/backend/cuda/side_scope.hpp>
 
 namespace zeroth::cuda {
 
@@ -121,7 +122,7 @@ class GraphStream {
   [[nodiscard]] std::uint64_t blocks_at_once() const { return device_.blocks_at_once(); }
 
   /// See StreamWithSide.
-  [[nodiscard]] auto side() const { return SideScope(*state_); }
+  [[nodiscard]] auto side() const { return SideScope(state_->on_side); }
   void record(Event const& event) const { mark(Kind::record, event); }
   void wait(Event const& event) const { mark(Kind::wait, event); }
   [[nodiscard]] Event make_event() const { return device_.make_event(); }
@@ -185,18 +186,6 @@ class GraphStream {
     std::uint64_t uses = 0;
     std::uint64_t replays = 0;
     std::uint64_t pieces = 0;
-  };
-
-  class SideScope {
-   public:
-    explicit SideScope(State& state) : state_(state), before_(std::exchange(state.on_side, true)) {}
-    ~SideScope() { state_.on_side = before_; }
-    SideScope(SideScope const&) = delete;
-    SideScope& operator=(SideScope const&) = delete;
-
-   private:
-    State& state_;
-    bool before_;
   };
 
   template <class Kernel>

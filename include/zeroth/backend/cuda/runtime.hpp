@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include <cuda_runtime.h>
 
 #include <zeroth/backend/cuda/kernel.hpp>
+#include <zeroth/backend/cuda/side_scope.hpp>
 #include <zeroth/error.hpp>
 
 #if defined(__CUDACC__)
@@ -291,7 +291,7 @@ class CudaStream {
       check(cudaStreamCreateWithFlags(&shared_->side, cudaStreamNonBlocking), "cudaStreamCreateWithFlags",
             "side queue");
     }
-    return SideScope(*shared_);
+    return SideScope(shared_->on_side);
   }
   void record(Event const& event) const {
     DeviceScope const scope(device_);
@@ -353,18 +353,6 @@ class CudaStream {
 
     cudaStream_t side = nullptr;
     bool on_side = false;
-  };
-
-  class SideScope {
-   public:
-    explicit SideScope(Shared& shared) : shared_(shared), before_(std::exchange(shared.on_side, true)) {}
-    ~SideScope() { shared_.on_side = before_; }
-    SideScope(SideScope const&) = delete;
-    SideScope& operator=(SideScope const&) = delete;
-
-   private:
-    Shared& shared_;
-    bool before_;
   };
 
   /// The stream that work goes to at present.

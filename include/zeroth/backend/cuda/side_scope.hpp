@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+namespace zeroth::cuda {
+
+/// While it lives, a stream's work goes to its side queue: what `side()` of a StreamWithSide returns.
+class SideScope {
+ public:
+  /// @param on_side where the stream keeps which queue it is; must outlive the scope
+  explicit SideScope(bool& on_side) : on_side_(on_side), before_(std::exchange(on_side, true)) {}
+  ~SideScope() { on_side_ = before_; }
+  SideScope(SideScope const&) = delete;
+  SideScope& operator=(SideScope const&) = delete;
+
+ private:
+  bool& on_side_;
+  bool before_;
+};
+
+}  // namespace zeroth::cuda
