@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -41,15 +43,25 @@ class AlignedFloats {
   [[nodiscard]] float* data() const noexcept { return data_.get(); }
 
  private:
-  static constexpr std::align_val_t alignment{64};
+  static constexpr std::size_t small = 64;  ///< the boundary of what takes few pages
+
   struct Free {
+    std::align_val_t alignment;
     void operator()(float* data) const noexcept { ::operator delete(data, alignment); }
   };
+
   static std::unique_ptr<float, Free> allocate(std::size_t size) {
-    return std::unique_ptr<float, Free>(static_cast<float*>(::operator new(size * sizeof(float), alignment)));
+    std::size_t const bytes = size * sizeof(float);
+    // Whoever passes over more than a few pages of 2 MiB is spared most of the address translation by them. None is
+    // larger than what it holds.
+    std::size_t const page = std::size_t{1} << 21;
+    std::align_val_t const alignment{bytes < 2 * page ? small : page};
+    std::unique_ptr<float, Free> data(static_cast<float*>(::operator new(bytes, alignment)), Free{alignment});
+    if (bytes >= 2 * page) ::madvise(data.get(), bytes / page * page, MADV_HUGEPAGE);
+    return data;
   }
 
-  std::unique_ptr<float, Free> data_;
+  std::unique_ptr<float, Free> data_{nullptr, Free{std::align_val_t{small}}};
   std::size_t capacity_ = 0;
 };
 

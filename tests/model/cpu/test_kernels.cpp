@@ -32,7 +32,7 @@ TEST_CASE("products of every tile shape are those of a plain loop") {
   for (InstructionSet set : all_sets) {
     if (!is_supported(set)) continue;
     for (std::size_t rows : {1U, 2U, 5U, 11U, 12U, 13U, 25U}) {
-      for (std::size_t blocks : {1U, 2U, 3U}) {
+      for (std::size_t blocks : {1U, 2U, 3U, 5U}) {
         std::size_t const inner = 19;
         std::size_t const weight_stride = 23;
         std::size_t const input_stride = inner * 16 + 16;

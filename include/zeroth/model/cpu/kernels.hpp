@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <zeroth/backend/cpu/instruction_set.hpp>
 
@@ -69,10 +70,10 @@ namespace detail {
     static constexpr std::size_t width = (BYTES) / sizeof(float);                                                      \
     static constexpr std::size_t parts = block_tokens / width;                                                         \
                                                                                                                        \
-    template <std::size_t R, std::size_t B>                                                                            \
+    template <std::size_t R, std::size_t B, bool Ahead>                                                                \
     __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void product(                                \
         std::size_t inner, float const* weights, std::size_t weight_stride, float const* input,                        \
-        std::size_t input_stride, float* output, std::size_t output_stride) {                                          \
+        std::size_t input_stride, float* output, std::size_t output_stride, [[maybe_unused]] float const* next) {      \
       Vector sum[R][B * parts];                                                                                        \
       ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
         ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] = Vector{};                                \
@@ -81,6 +82,7 @@ namespace detail {
         Vector x[B * parts];                                                                                           \
         ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) x[p] = *reinterpret_cast<Vector const*>(             \
             input + (p / parts) * input_stride + i * block_tokens + (p % parts) * width);                              \
+        if constexpr (Ahead) __builtin_prefetch(next + i * block_tokens, 0, 2);                                        \
         ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                            \
           float const w = weights[r * weight_stride + i];                                                              \
           ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] += w * x[p];                             \
@@ -152,14 +154,26 @@ ZEROTH_DEFINE_KERNEL(PortableKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
 #undef ZEROTH_WIDE
 #undef ZEROTH_UNROLL
 
+/// Rows from `row` on times B blocks. The blocks after these are brought near meanwhile, one by each of the first
+/// tiles: the tokens of a long batch come from the farthest cache or from memory, and nothing else would ask for them
+/// early enough.
 template <class Kernel, std::size_t R, std::size_t B>
 void product_tile(std::size_t rows, ProductArguments const& a, std::size_t row, std::size_t block) {
-  if (rows == R)
-    Kernel::template product<R, B>(a.inner, a.weights + row * a.weight_stride, a.weight_stride,
-                                   a.input + block * a.input_stride, a.input_stride,
-                                   a.output + block * a.output_stride + row * block_tokens, a.output_stride);
-  else if constexpr (R > 1)
+  auto run = [&]<bool Ahead>(std::bool_constant<Ahead>, float const* next) {
+    Kernel::template product<R, B, Ahead>(
+        a.inner, a.weights + row * a.weight_stride, a.weight_stride, a.input + block * a.input_stride, a.input_stride,
+        a.output + block * a.output_stride + row * block_tokens, a.output_stride, next);
+  };
+  if (rows == R) {
+    if constexpr (R == Kernel::rows) {
+      std::size_t const tile = row / Kernel::rows;
+      std::size_t const next = block + B + tile;
+      if (tile < B && next < a.blocks) return run(std::true_type{}, a.input + next * a.input_stride);
+    }
+    run(std::false_type{}, nullptr);
+  } else if constexpr (R > 1) {
     product_tile<Kernel, R - 1, B>(rows, a, row, block);
+  }
 }
 
 template <class Kernel, std::size_t B>

@@ -35,10 +35,10 @@ struct PairKernel {
   static constexpr std::size_t rows = 12;
   static constexpr std::size_t blocks = 2;
 
-  template <std::size_t R, std::size_t B>
+  template <std::size_t R, std::size_t B, bool Ahead>
   __attribute__((noinline, visibility("hidden"), target("avx512f,avx512bf16"))) static void product(
       std::size_t inner, float const* weights, std::size_t weight_stride, float const* input, std::size_t input_stride,
-      float* output, std::size_t output_stride) {
+      float* output, std::size_t output_stride, [[maybe_unused]] float const* next) {
     __m512 sum[R][B];
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < R; ++r) {
@@ -49,6 +49,7 @@ struct PairKernel {
       __m512 x[B];
 #pragma GCC unroll 2
       for (std::size_t b = 0; b < B; ++b) x[b] = _mm512_load_ps(input + b * input_stride + i * block_tokens);
+      if constexpr (Ahead) __builtin_prefetch(next + i * block_tokens, 0, 2);
 #pragma GCC unroll 16
       for (std::size_t r = 0; r < R; ++r) {
         __m512 const w = _mm512_set1_ps(weights[r * weight_stride + i]);
