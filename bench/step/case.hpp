@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <zeroth/parameters.hpp>
+#include <zeroth/storage/rounding.hpp>
 
 namespace zeroth_bench {
 
@@ -26,8 +27,9 @@ struct Case {
   std::size_t tokens = 512;  ///< of a batch
   Operations operations = Operations::cpu;
   zeroth::DataType compute = zeroth::DataType::f32;  ///< what products with weights take
+  zeroth::Rounding rounding = zeroth::Rounding::extra_byte;
 
-  /// METHOD_NOISE_TYPE_TOKENS, and what operations and products there are but the default ones.
+  /// METHOD_NOISE_TYPE_TOKENS, and what operations, products and rounding there are but the default ones.
   [[nodiscard]] std::string name() const;
 };
 

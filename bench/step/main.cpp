@@ -25,7 +25,8 @@ namespace zeroth_bench {
 std::string Case::name() const {
   return std::string(method == Method::mezo ? "mezo" : "s_mezo") +
          (noise == Noise::gaussian ? "_gaussian" : "_rademacher") + "_" + std::string(to_string(dtype)) + "_" +
-         std::to_string(tokens) + suffix(operations, compute);
+         std::to_string(tokens) + suffix(operations, compute) +
+         (rounding == zeroth::Rounding::extra_byte ? "" : "_" + std::string(to_string(rounding)));
 }
 
 std::string suffix(Operations operations, zeroth::DataType compute) {
@@ -56,6 +57,8 @@ std::vector<Job> all_jobs(Settings const& settings) {
   };
   add(zeroth::DataType::f32, 512);
   add(zeroth::DataType::bf16, 512);
+  // What is left where no byte beside the weights can be spared.
+  cases.push_back({.method = Method::mezo, .dtype = zeroth::DataType::bf16, .rounding = zeroth::Rounding::stochastic});
   add(zeroth::DataType::f32, 2048);
   cases.push_back({.operations = Operations::eigen});
   // Other products, and steps on them.

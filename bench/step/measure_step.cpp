@@ -34,7 +34,7 @@ Times alternate(Sampler const& sampler, Mask const& mask, Case const& what, Deco
   auto const batch = random_batch(what.tokens, weights.config().vocabulary);
   // A learning rate so small that no weight changes: every round is then the same work.
   zeroth::ZerothOrderOptimizer optimizer(weights.parameters(), sampler, mask, zeroth::CpuBackend(executor),
-                                         {.epsilon = 1e-3, .learning_rate = 1e-20});
+                                         {.epsilon = 1e-3, .learning_rate = 1e-20, .rounding = what.rounding});
   Times times;
   for (int round = -1; round < rounds; ++round) {
     double forwards = 0;
