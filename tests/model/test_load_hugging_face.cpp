@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
@@ -71,6 +78,66 @@ class ChangedFolder {
   TemporaryDirectory directory_;
 };
 
+/// A golden LLaMA with a tied head, to which lm_head.weight is added in a second file.
+class HeadFolder : public ChangedFolder {
+ public:
+  /// @param bare whether the decoder's names lack the first "model."
+  explicit HeadFolder(bool bare) : ChangedFolder("llama3"), prefix_(bare ? "" : "model.") {
+    std::filesystem::rename(path() / "model.safetensors", path() / "decoder.safetensors");
+    auto const weights = zeroth::model::load_hugging_face(golden_file("families/llama3"));
+    auto const values = weights.values(weights.tensors().embedding);
+    embedding_.assign(values.begin(), values.end());
+    if (!bare) return;
+    std::string bytes = read_bytes(path() / "decoder.safetensors");
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    std::string header = bytes.substr(sizeof length, length);
+    for (std::size_t at = 0; (at = header.find("\"model.", at)) != std::string::npos; ++at) header.erase(at + 1, 6);
+    write("decoder.safetensors", header, bytes.substr(sizeof length + length));
+  }
+
+  [[nodiscard]] std::vector<float> const& embedding() const { return embedding_; }
+
+  /// Writes lm_head.weight and the index of both files.
+  void write_head(std::string const& change) const {
+    std::vector<float> head = embedding_;
+    if (change == "one value") head.back() += 1;
+    std::size_t const rows = change == "other shape" ? 262 : 263;
+    std::string const dtype = change == "integers" ? "I32" : change == "same" ? "BF16" : "F32";
+    std::string data(reinterpret_cast<char const*>(head.data()), rows * 36 * sizeof(float));
+    if (dtype == "BF16") {  // the upper half of a float
+      std::string upper;
+      for (std::size_t i = 0; i < data.size(); i += 4) upper += data.substr(i + 2, 2);
+      data = upper;
+    }
+    json const header{
+        {"lm_head.weight", {{"dtype", dtype}, {"shape", {rows, 36}}, {"data_offsets", {0, data.size()}}}}};
+    write("head.safetensors", header.dump(), data);
+    json index;
+    zeroth::model::SafetensorsFile const decoder((path() / "decoder.safetensors").string());
+    for (auto const& tensor : decoder.tensors())
+      if (change != "no embedding" || tensor.name != prefix_ + "embed_tokens.weight")
+        index["weight_map"][tensor.name] = "decoder.safetensors";
+    index["weight_map"]["lm_head.weight"] = "head.safetensors";
+    std::ofstream(path() / "model.safetensors.index.json") << index;
+  }
+
+ private:
+  static std::string read_bytes(std::filesystem::path const& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  void write(std::string const& name, std::string const& header, std::string const& data) const {
+    std::uint64_t const length = header.size();
+    std::ofstream(path() / name, std::ios::binary)
+        << std::string(reinterpret_cast<char const*>(&length), sizeof length) << header << data;
+  }
+
+  std::string prefix_;
+  std::vector<float> embedding_;
+};
+
 }  // namespace
 
 TEST_CASE("config.json of transformers 4 and of 5 mean the same") {
@@ -121,6 +188,143 @@ TEST_CASE("each family's own defaults hold where config.json says nothing") {
   CHECK_FALSE(config_of(llama).tied_head);
 }
 
+// What transformers 5.24 makes of the same keys, standardize_rope_params() included, which its models call.
+TEST_CASE("theta and rotary scaling are read from every place where transformers looks") {
+  json plain = read_json(golden_file("families/llama3/config.json"));
+  plain.erase("rope_parameters");
+  json const five = {{"rope_type", "linear"}, {"factor", 2.0}, {"rope_theta", 5e5}};
+  json const four = {{"type", "linear"}, {"factor", 4.0}};
+  auto rotary = [&](std::string const& family, json const& keys) {
+    json config = plain;
+    config["model_type"] = family;
+    config.update(keys);
+    DecoderConfig const read = config_of(config);
+    return std::pair(read.rope_theta,
+                     read.rope_scaling.kind == RotaryScaling::Kind::none ? 1.0 : read.rope_scaling.factor);
+  };
+  using Pair = std::pair<double, double>;
+  for (std::string const family : {"llama", "mistral", "qwen2"}) {
+    CHECK(rotary(family, json::object()) == Pair(10000, 1));
+    CHECK(rotary(family, {{"rope_theta", 1000.0}}) == Pair(1000, 1));
+    CHECK(rotary(family, {{"rope_parameters", five}}) == Pair(5e5, 2));
+    CHECK(rotary(family, {{"rope_parameters", five}, {"rope_theta", 1000.0}}) == Pair(5e5, 2));
+    CHECK(rotary(family, {{"rope_scaling", four}, {"rope_theta", 1000.0}}) == Pair(1000, 4));
+    CHECK(rotary(family, {{"rope_scaling", five}, {"rope_theta", 1000.0}}) == Pair(5e5, 2));
+    // rope_scaling comes first and whole: of rope_parameters not even theta is left.
+    CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", four}}) == Pair(10000, 4));
+    CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", four}, {"rope_theta", 7.0}}) == Pair(7, 4));
+    CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", nullptr}}) == Pair(5e5, 2));
+    CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", json::object()}}) == Pair(5e5, 2));
+    CHECK(rotary(family, {{"rope_parameters", nullptr}, {"rope_scaling", {{"type", "default"}}}}) == Pair(10000, 1));
+    CHECK(rotary(family, {{"rope_parameters", {{"rope_type", "default"}, {"factor", 9.0}}}}) == Pair(10000, 1));
+  }
+}
+
+TEST_CASE("the context that llama3's scaling starts from has three places") {
+  json config = read_json(golden_file("families/llama3/config.json"));
+  auto original = [&] { return config_of(config).rope_scaling.original_context; };
+  CHECK(original() == 64);
+  config["rope_parameters"]["type"] = "linear";  // rope_type comes first
+  CHECK(original() == 64);
+  config["original_max_position_embeddings"] = 32;
+  CHECK(original() == 32);
+  config.erase("original_max_position_embeddings");
+  config["rope_parameters"].erase("original_max_position_embeddings");
+  CHECK(original() == 128);  // max_position_embeddings
+}
+
+TEST_CASE("rotary parameters that the decoder lacks are refused by key, wherever they stand") {
+  auto after = [](json const& keys) {
+    return changed("qwen2", [&](json& config) {
+      config.erase("rope_parameters");
+      config.update(keys);
+    });
+  };
+  for (std::string const name : {"rope_parameters", "rope_scaling"}) {
+    auto const inside = [&](json const& parameters) { return after({{name, parameters}}); };
+    CHECK(inside({{"rope_type", "linear"}, {"factor", 2}}) == "accepted");
+    for (std::string const type : {"yarn", "dynamic", "longrope", "mrope"}) {
+      CHECK_THAT(inside({{"rope_type", type}, {"factor", 2.0}}),
+                 contains_text("key '" + name +
+                               ".rope_type': expected one of \"default\", \"linear\", \"llama3\", "
+                               "found \"" +
+                               type + '"'));
+      CHECK_THAT(inside({{"type", type}, {"factor", 2.0}}), contains_text("key '" + name + ".type': expected one of"));
+    }
+    CHECK_THAT(inside({{"rope_type", nullptr}, {"type", "linear"}, {"factor", 2.0}}),
+               contains_text("key '" + name + ".rope_type': expected one of"));
+    CHECK_THAT(inside({{"full_attention", {{"rope_type", "default"}}}}),
+               contains_text("key '" + name +
+                             ".full_attention': expected a number or a string: rotary parameters of "
+                             "one kind of layer are not supported"));
+    CHECK_THAT(inside("linear"), contains_text("key '" + name + "': expected an object, found \"linear\""));
+    CHECK_THAT(inside({{"rope_theta", "1"}}), contains_text("key '" + name + ".rope_theta': expected a number"));
+    CHECK_THAT(inside({{"partial_rotary_factor", 0.5}}),
+               contains_text("key '" + name + ".partial_rotary_factor': expected 1, since"));
+    CHECK(after({{name, {{"partial_rotary_factor", 1.0}}}, {"partial_rotary_factor", 0.5}}) == "accepted");
+  }
+  CHECK_THAT(after({{"partial_rotary_factor", 0.5}}), contains_text("key 'partial_rotary_factor': expected 1, since"));
+}
+
+TEST_CASE("a window is read where the family has one, and refused where only some layers would have it") {
+  auto after = [](std::string const& family, json const& keys) {
+    return changed(family, [&](json& config) {
+      config.erase("layer_types");
+      config.update(keys);
+    });
+  };
+  json const all_full = {"full_attention", "full_attention"};
+  json const mixed = {"full_attention", "sliding_attention"};
+  json const all_sliding = {"sliding_attention", "sliding_attention"};
+  json const windowed = {{"use_sliding_window", true}, {"sliding_window", 9}, {"max_window_layers", 1}};
+  CHECK_THAT(after("qwen2", windowed), contains_text("key 'use_sliding_window': expected false: a window in some"));
+  // No layer has the window then.
+  for (json const& other : {json{{"max_window_layers", 2}}, json{{"sliding_window", nullptr}},
+                            json{{"use_sliding_window", false}}, json{{"layer_types", all_full}}}) {
+    json keys = windowed;
+    keys.update(other);
+    CHECK(after("qwen2", keys) == "accepted");
+  }
+  CHECK(after("qwen2", {{"layer_types", {"attention", "attention"}}}) == "accepted");
+  for (std::string const family : {"llama3", "qwen2"}) {
+    CHECK_THAT(after(family, {{"layer_types", mixed}}),
+               contains_text("key 'layer_types[1]': expected \"full_attention\": layers that differ are not supported, "
+                             "found \"sliding_attention\""));
+    CHECK_THAT(after(family, {{"layer_types", {"full_attention"}}}),
+               contains_text("key 'layer_types': expected one for each of the 2 layers, found 1"));
+  }
+  CHECK(after("mistral", {{"layer_types", all_sliding}}) == "accepted");
+  CHECK_THAT(after("mistral", {{"layer_types", mixed}}), contains_text("key 'layer_types[0]': expected \"sliding_"));
+  CHECK_THAT(after("mistral", {{"layer_types", all_sliding}, {"sliding_window", nullptr}}),
+             contains_text("key 'layer_types[0]': expected \"full_attention\""));
+  CHECK_THAT(after("mistral", {{"sliding_window", 0}}), contains_text("key 'sliding_window': expected null for no"));
+  CHECK_THAT(after("llama3", {{"sliding_window", 9}}),
+             contains_text("key 'sliding_window': expected null or at least"));
+  CHECK_THAT(after("llama3", {{"attention_chunk_size", 8}}),
+             contains_text("key 'attention_chunk_size': expected null"));
+  CHECK(after("llama3", {{"sliding_window", 9}, {"use_sliding_window", false}}) == "accepted");
+  CHECK(after("llama3", {{"sliding_window", 4096}}) == "accepted");
+}
+
+TEST_CASE("a number of key-value heads that is absent is the family's own, null is that of heads") {
+  auto kv_heads = [](std::string const& family, json const& heads, bool null) {
+    json config = read_json(golden_file("families/" + family + "/config.json"));
+    config["num_attention_heads"] = heads;
+    config["hidden_size"] = 128;
+    if (null)
+      config["num_key_value_heads"] = nullptr;
+    else
+      config.erase("num_key_value_heads");
+    return config_of(config).kv_heads;
+  };
+  CHECK(kv_heads("llama3", 32, true) == 32);
+  CHECK(kv_heads("llama3", 32, false) == 32);
+  CHECK(kv_heads("mistral", 32, true) == 32);
+  CHECK(kv_heads("mistral", 32, false) == 8);
+  CHECK(kv_heads("qwen2", 32, true) == 32);
+  CHECK(kv_heads("qwen2", 64, false) == 32);
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };
@@ -128,11 +332,12 @@ TEST_CASE("a config.json that asks for what the decoder lacks is refused by key"
   CHECK(changed("qwen2", [](json&) {}) == "accepted");
   CHECK_THAT(changed("qwen2", set("/model_type", "gpt2")), contains_text("key 'model_type': architecture 'gpt2'"));
   CHECK_THAT(changed("qwen2", set("/hidden_act", "gelu")), contains_text("key 'hidden_act': expected \"silu\""));
-  CHECK_THAT(changed("qwen2", set("/use_sliding_window", true)), contains_text("key 'use_sliding_window'"));
   CHECK_THAT(changed("qwen2", set("/quantization_config", json::object())), contains_text("'quantization_config'"));
-  CHECK_THAT(changed("qwen2", set("/rope_parameters/rope_type", "yarn")),
-             contains_text("key 'rope_parameters.rope_type': expected one of"));
-  CHECK_THAT(changed("llama3", set("/rope_parameters/partial_rotary_factor", 0.5)), contains_text("partial_rotary"));
+  CHECK_THAT(changed("qwen2", set("/text_config", {{"vocab_size", 3}})),
+             contains_text("key 'text_config': expected no"));
+  CHECK_THAT(changed("qwen2", set("/per_layer_config", {{"0", json::object()}})), contains_text("'per_layer_config'"));
+  CHECK_THAT(changed("qwen2", set("/configuration_files", {"config.4.0.0.json"})), contains_text("'configuration_fil"));
+  CHECK(changed("qwen2", set("/hidden_act", "swish")) == "accepted");
   CHECK_THAT(changed("llama3", [](json& c) { c["rope_parameters"].erase("factor"); }), contains_text("'rope_par"));
   CHECK_THAT(changed("llama3", set("/rope_parameters/high_freq_factor", 0.5)), contains_text("rope_scaling: expected"));
   CHECK_THAT(changed("llama3", set("/hidden_size", -1)), contains_text("key 'hidden_size'"));
@@ -144,6 +349,29 @@ TEST_CASE("a config.json that asks for what the decoder lacks is refused by key"
   CHECK_THAT(changed("opt", [](json& c) { c.erase("ffn_dim"); }), contains_text("key 'ffn_dim'"));
 }
 
+TEST_CASE("a head that differs from the embedding is not tied, whatever config.json says") {
+  for (bool const bare : {false, true}) {
+    for (std::string const change : {"same", "one value", "other type, same values", "no embedding"}) {
+      INFO(change);
+      HeadFolder folder(bare);
+      folder.write_head(change);
+      auto const weights = zeroth::model::load_hugging_face(folder.path());
+      CHECK(weights.config().tied_head == (change != "one value"));
+      CHECK((weights.tensors().head == weights.tensors().embedding) == weights.config().tied_head);
+      std::vector<float> expected = folder.embedding();
+      CHECK(std::equal(expected.begin(), expected.end(), weights.values(weights.tensors().embedding).begin()));
+      if (change != "one value") continue;
+      expected.back() += 1;
+      CHECK(std::equal(expected.begin(), expected.end(), weights.values(weights.tensors().head).begin()));
+    }
+  }
+  HeadFolder folder(false);
+  folder.write_head("other shape");
+  CHECK(folder.loaded() == ": tensor 'lm_head.weight': expected 263 x 36, found 262 x 36");
+  folder.write_head("integers");
+  CHECK(folder.loaded() == ": tensor 'lm_head.weight': expected F32, F16 or BF16, found I32");
+}
+
 TEST_CASE("a checkpoint that does not fit its config.json is refused by tensor") {
   CHECK(ChangedFolder("qwen2").loaded() == "accepted");
   auto after = [](std::string const& family, std::function<void(json&)> const& change) {
@@ -151,15 +379,19 @@ TEST_CASE("a checkpoint that does not fit its config.json is refused by tensor")
     folder.change_config(change);
     return folder.loaded();
   };
+  auto layers = [](std::uint32_t count) {
+    return [=](json& config) {
+      config["num_hidden_layers"] = count;
+      config.erase("layer_types");
+    };
+  };
   CHECK(after("qwen2", [](json& c) { c["intermediate_size"] = 57; }) ==
         ": tensor 'model.layers.0.mlp.gate_proj.weight': expected 57 x 36, found 56 x 36");
   CHECK(after("opt", [](json& c) { c["max_position_embeddings"] = 81; }) ==
         ": tensor 'model.decoder.embed_positions.weight': expected 83 x 32, found 82 x 32");
-  CHECK(after("qwen2", [](json& c) { c["num_hidden_layers"] = 3; }) ==
-        ": tensor 'model.layers.2.input_layernorm.weight' is missing");
-  CHECK_THAT(after("qwen2", [](json& c) { c["num_hidden_layers"] = 1; }),
-             contains_text("' is not part of a decoder of architecture 'qwen2'"));
-  CHECK_THAT(after("qwen2", [](json& c) { c["num_hidden_layers"] = 16777216; }),
+  CHECK(after("qwen2", layers(3)) == ": tensor 'model.layers.2.input_layernorm.weight' is missing");
+  CHECK_THAT(after("qwen2", layers(1)), contains_text("' is not part of a decoder of architecture 'qwen2'"));
+  CHECK_THAT(after("qwen2", layers(16777216)),
              contains_text("/config.json: key 'num_hidden_layers': expected no more layers than tensors"));
   CHECK(after("qwen2", [](json& c) { c["tie_word_embeddings"] = false; }) == ": tensor 'lm_head.weight' is missing");
   CHECK_THAT(after("qwen2_separate", [](json& c) { c["num_key_value_heads"] = 9; }),

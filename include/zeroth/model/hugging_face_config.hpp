@@ -12,6 +12,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_config.hpp>
@@ -28,55 +30,122 @@ void expect_value(JsonValue const& json, std::string_view key, T const& value, s
   if (auto const found = json.find<T>(key); found && *found != value) throw json.get(key).mismatch(text);
 }
 
-/// The rotary scaling of config.json: `rope_parameters` since transformers 5, `rope_scaling` before.
-inline RotaryScaling read_rotary_scaling(JsonValue const& json) {
-  RotaryScaling scaling;
-  auto const parameters = json.find("rope_parameters") ? json.find("rope_parameters") : json.find("rope_scaling");
-  if (!parameters) return scaling;
-  expect_value(*parameters, "partial_rotary_factor", 1.0, "1, since rotary embeddings turn whole heads");
-  std::string const key = parameters->find("rope_type") ? "rope_type" : "type";
-  std::string const type = parameters->find<std::string>(key).value_or("default");
-  if (type == "default") return scaling;
-  if (type != "linear" && type != "llama3")
-    throw parameters->get(key).mismatch("one of \"default\", \"linear\", \"llama3\"");
+/// The object of config.json that holds the rotary parameters, or nothing: as in transformers 5, `rope_scaling`, the
+/// older name, is the one that counts wherever it is there and not empty, and `rope_parameters` is then ignored whole.
+inline std::optional<JsonValue> find_rotary_parameters(JsonValue const& json) {
+  for (std::string_view key : {"rope_scaling", "rope_parameters"}) {
+    auto const parameters = json.find(key);
+    if (!parameters) continue;
+    for (JsonMember const& member : parameters->members())
+      if (member.value.is_object())
+        throw member.value.mismatch("a number or a string: rotary parameters of one kind of layer are not supported");
+    if (!parameters->json().empty()) return parameters;
+  }
+  return std::nullopt;
+}
+
+/// `key` of the rotary parameters or, where they lack it, of config.json itself.
+inline std::optional<double> find_rotary_number(JsonValue const& json, std::optional<JsonValue> const& parameters,
+                                                std::string_view key) {
+  if (parameters)
+    if (auto const value = parameters->find<double>(key)) return value;
+  return json.find<double>(key);
+}
+
+/// Theta and scaling, from every place where transformers 5 looks for them.
+inline void read_rotary_embedding(JsonValue const& json, DecoderConfig& config) {
+  auto const parameters = find_rotary_parameters(json);
+  config.rope_theta = find_rotary_number(json, parameters, "rope_theta").value_or(10000.0);
+  constexpr std::string_view partial = "partial_rotary_factor";
+  if (auto const factor = find_rotary_number(json, parameters, partial); factor && *factor != 1)
+    throw(parameters && parameters->find(partial) ? *parameters : json)
+        .get(partial)
+        .mismatch("1, since rotary embeddings turn whole heads");
+  RotaryScaling& scaling = config.rope_scaling;
+  if (!parameters) return;
+  std::string const key = parameters->json().contains("rope_type") ? "rope_type" : "type";
+  if (!parameters->json().contains(key)) return;
+  constexpr std::string_view known = "one of \"default\", \"linear\", \"llama3\"";
+  std::string const type = parameters->get(key, known).as<std::string>();
+  if (type == "default") return;
+  if (type != "linear" && type != "llama3") throw parameters->get(key).mismatch(known);
   scaling.factor = parameters->get<double>("factor");
   scaling.kind = RotaryScaling::Kind::linear;
-  if (type == "linear") return scaling;
+  if (type == "linear") return;
   scaling.kind = RotaryScaling::Kind::llama3;
   scaling.low_frequency_factor = parameters->get<double>("low_freq_factor");
   scaling.high_frequency_factor = parameters->get<double>("high_freq_factor");
-  scaling.original_context = parameters->get<std::uint32_t>("original_max_position_embeddings");
-  return scaling;
+  // Here, unlike with theta, config.json's own key comes first.
+  constexpr std::string_view original = "original_max_position_embeddings";
+  auto context = json.find<std::uint32_t>(original);
+  if (!context) context = parameters->find<std::uint32_t>(original);
+  scaling.original_context = context.value_or(config.context_length);
 }
 
-inline double read_rope_theta(JsonValue const& json) {
-  if (auto const parameters = json.find("rope_parameters"))
-    if (auto const theta = parameters->find<double>("rope_theta")) return *theta;
-  return json.find<double>("rope_theta").value_or(10000.0);
+/// Throws unless `layer_types` is absent or names every layer as `kind`.
+inline void expect_layer_types(JsonValue const& json, DecoderConfig const& config, std::string_view kind) {
+  auto const types = json.find("layer_types");
+  if (!types) return;
+  std::vector<JsonValue> const layers = types->elements();
+  if (layers.size() != config.layers)
+    throw types->mismatch("one for each of the " + std::to_string(config.layers) + " layers",
+                          std::to_string(layers.size()));
+  for (JsonValue const& layer : layers)
+    // "attention" is the older name.
+    if (!layer.is(kind) && !(kind == "full_attention" && layer.is("attention")))
+      throw layer.mismatch('"' + std::string(kind) + "\": layers that differ are not supported");
+}
+
+/// Refuses a window that transformers' class of the family does not know, but its cache does: whether it holds is then
+/// a question of how the model is run.
+inline void expect_no_window(JsonValue const& json, DecoderConfig const& config, std::string_view key) {
+  if (auto const window = json.find<std::uint32_t>(key); window && *window < config.context_length)
+    throw json.get(key).mismatch("null or at least max_position_embeddings, " + std::to_string(config.context_length) +
+                                 ": model_type \"" + config.architecture + "\" has no window");
+}
+
+/// The window of Qwen2, which can be one of the later layers only.
+inline void read_qwen2_window(JsonValue const& json, DecoderConfig const& config) {
+  if (json.find("layer_types")) return expect_layer_types(json, config, "full_attention");
+  bool const windowed = json.find<bool>("use_sliding_window").value_or(false);
+  // Absent is 4096, null is none.
+  bool const none = json.json().contains("sliding_window") && !json.find("sliding_window");
+  if (windowed && !none && json.find<std::uint32_t>("max_window_layers").value_or(28) < config.layers)
+    throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
 }
 
 /// LLaMA, Mistral and Qwen2.
 inline void read_llama_config(JsonValue const& json, DecoderConfig& config) {
-  expect_value(json, "hidden_act", std::string("silu"), "\"silu\"");
-  expect_value(json, "partial_rotary_factor", 1.0, "1, since rotary embeddings turn whole heads");
+  // Two names of one function.
+  if (!json.has("hidden_act", "swish")) expect_value(json, "hidden_act", std::string("silu"), "\"silu\"");
   config.feed_forward = json.get<std::uint32_t>("intermediate_size");
-  config.kv_heads = json.find<std::uint32_t>("num_key_value_heads").value_or(config.heads);
+  // Null is the number of heads, and so is absence with LLaMA.
+  config.kv_heads = config.heads;
+  if (auto const kv_heads = json.find<std::uint32_t>("num_key_value_heads"))
+    config.kv_heads = *kv_heads;
+  else if (config.architecture != "llama" && !json.json().contains("num_key_value_heads"))
+    config.kv_heads = config.architecture == "mistral" ? 8 : 32;
   config.head_dim = json.find<std::uint32_t>("head_dim").value_or(config.head_dim);
   config.norm_epsilon = json.find<float>("rms_norm_eps").value_or(1e-6F);
-  config.rope_theta = read_rope_theta(json);
-  config.rope_scaling = read_rotary_scaling(json);
+  read_rotary_embedding(json, config);
   config.tied_head = json.find<bool>("tie_word_embeddings").value_or(false);
   if (config.architecture == "llama") {
     config.query_key_value_bias = json.find<bool>("attention_bias").value_or(false);
     config.attention_out_bias = config.query_key_value_bias;
     config.mlp_bias = json.find<bool>("mlp_bias").value_or(false);
+    if (json.find<bool>("use_sliding_window").value_or(true)) expect_no_window(json, config, "sliding_window");
+    expect_no_window(json, config, "attention_chunk_size");
+    expect_layer_types(json, config, "full_attention");
   } else if (config.architecture == "mistral") {
     // Absent is 4096, null is none.
     bool const absent = !json.json().contains("sliding_window");
     config.sliding_window = absent ? 4096 : json.find<std::uint32_t>("sliding_window").value_or(0);
+    if (config.sliding_window == 0 && json.find("sliding_window"))
+      throw json.get("sliding_window").mismatch("null for no window, or at least 1");
+    expect_layer_types(json, config, config.sliding_window != 0 ? "sliding_attention" : "full_attention");
   } else {
     config.query_key_value_bias = true;
-    expect_value(json, "use_sliding_window", false, "false: a window in some layers only is not supported");
+    read_qwen2_window(json, config);
   }
 }
 
@@ -100,7 +169,8 @@ inline void read_opt_config(JsonValue const& json, DecoderConfig& config) {
 }  // namespace detail
 
 /// The configuration of the decoder of a Hugging Face checkpoint, from its config.json: `model_type` llama, mistral,
-/// qwen2 or opt. As in transformers, keys that the family does not read are ignored.
+/// qwen2 or opt. As in transformers 5, keys that the family does not read are ignored, and null counts as absent where
+/// it has no meaning of its own. Whether a head is tied also depends on the weights: see load_hugging_face().
 ///
 /// @throws InvalidFile naming file and key, if a key is missing or out of range, or asks for what the decoder lacks
 ///   (another activation, other rotary scaling, quantised weights, ...).
@@ -108,8 +178,12 @@ inline void read_opt_config(JsonValue const& json, DecoderConfig& config) {
   DecoderConfig config;
   config.architecture = detail::printable(json.get<std::string>("model_type"));
   check_architecture(json.file_name() + ": key 'model_type'", config.architecture);
-  if (json.find("quantization_config"))
-    throw json.get("quantization_config").mismatch("no such key: quantised safetensors are not supported");
+  // Each of these changes what the rest means.
+  for (auto const& [key, why] : {std::pair("quantization_config", "quantised safetensors are not supported"),
+                                 std::pair("text_config", "a model of texts only has its keys at the top"),
+                                 std::pair("per_layer_config", "layers that differ are not supported"),
+                                 std::pair("configuration_files", "the configuration is read from config.json")})
+    if (auto const value = json.find(key); value) throw value->mismatch(std::string("no such key: ") + why);
   config.pairing = RotaryPairing::halves;
   config.layers = json.get<std::uint32_t>("num_hidden_layers");
   config.hidden = json.get<std::uint32_t>("hidden_size");
