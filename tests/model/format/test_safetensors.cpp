@@ -101,6 +101,24 @@ TEST_CASE("SafetensorsFile takes empty tensors, scalars and no tensors") {
   CHECK(file.tensor("e").values == 0);
 }
 
+TEST_CASE("SafetensorsFile opens a file with types that nothing reads, and no metadata") {
+  const Folder folder;
+  const std::string header = R"({"__metadata__":null,)" + item("f4", "F4", "[2,2]", "[0,2]") + "," +
+                             item("f6", "F6_E3M2", "[4]", "[2,5]") + "," + item("f8", "F8_E4M3FNUZ", "[1]", "[5,6]") +
+                             "," + item("w", "F16", "[1]", "[6,8]") + "}";
+  const SafetensorsFile file = folder.open(header, 8);
+  CHECK(file.tensor("f4").values == 4);
+  CHECK(file.tensor("f6").bytes == 3);
+  std::vector<float> values(4);
+  file.read(file.tensor("w"), std::span(values).first(1));
+  CHECK_THROWS_WITH(file.read(file.tensor("f4"), values),
+                    contains_text("tensor 'f4': expected F32, F16 or BF16, found F4"));
+  CHECK_THROWS_WITH(folder.open("{" + item("w", "F4", "[3]", "[0,2]") + "}", 2),
+                    contains_text("tensor 'w': expected values that fill whole bytes, found 3 of 4 bits"));
+  CHECK_THROWS_WITH(folder.open("{" + item("w", "F4", "[4]", "[0,4]") + "}", 4),
+                    contains_text("tensor 'w': expected 2 bytes for its type and shape, found 4"));
+}
+
 TEST_CASE("SafetensorsFile refuses a damaged header and names the place") {
   const Folder folder;
   const auto one = [&](const std::string& dtype, const std::string& shape, const std::string& offsets) {

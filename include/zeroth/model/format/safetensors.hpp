@@ -88,7 +88,7 @@ class SafetensorsFile {
       return release(tensor);
     }
     throw InvalidFile(path() + ": tensor '" + detail::printable(tensor.name) + "': expected F32, F16 or BF16, found " +
-                      tensor.dtype);
+                      detail::printable(tensor.dtype));
   }
 
   /// Lets the system drop the pages of a tensor of this file. See MappedFile::release().
@@ -140,6 +140,7 @@ class SafetensorsFile {
   }
 
   static void check_metadata(const nlohmann::json& metadata) {
+    if (metadata.is_null()) return;  // as good as none, in the format's own reader too
     if (!metadata.is_object()) throw InvalidFile("expected an object, found " + detail::describe_json(metadata));
     for (const auto& [key, value] : metadata.items()) {
       if (value.is_string()) continue;
@@ -151,7 +152,7 @@ class SafetensorsFile {
   static SafetensorsTensor read_tensor(const std::string& name, const nlohmann::json& item, std::size_t start,
                                        std::size_t data_size) {
     SafetensorsTensor tensor{name, item.at("dtype").get<std::string>(), {}, 1, 0, 0};
-    const std::size_t value_size = size_of(tensor.dtype);
+    const std::size_t bits = bits_of(tensor.dtype);
     constexpr std::uint64_t values_limit = std::uint64_t{1} << 40;
     for (const nlohmann::json& dim : item.at("shape").get_ref<const nlohmann::json::array_t&>()) {
       tensor.shape.push_back(unsigned_integer(dim));
@@ -171,8 +172,12 @@ class SafetensorsFile {
     }
     tensor.offset = start + begin;
     tensor.bytes = end - begin;
-    if (tensor.bytes != tensor.values * value_size) {
-      throw InvalidFile("expected " + std::to_string(tensor.values * value_size) +
+    if (std::uint64_t{tensor.bytes} * 8 != tensor.values * bits) {
+      if (tensor.values * bits % 8 != 0) {
+        throw InvalidFile("expected values that fill whole bytes, found " + std::to_string(tensor.values) + " of " +
+                          std::to_string(bits) + " bits");
+      }
+      throw InvalidFile("expected " + std::to_string(tensor.values * bits / 8) +
                         " bytes for its type and shape, found " + std::to_string(tensor.bytes));
     }
     return tensor;
@@ -185,13 +190,15 @@ class SafetensorsFile {
     return value.get<std::uint64_t>();
   }
 
-  static std::size_t size_of(std::string_view dtype) {
+  /// Bits of a value. Every type of the format has some, also those that are not read.
+  static std::size_t bits_of(std::string_view dtype) {
     constexpr std::pair<std::string_view, std::size_t> sizes[] = {
-        {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},
-        {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},     {"I32", 4},
-        {"F32", 4},  {"U64", 8}, {"I64", 8}, {"F64", 8},     {"C64", 8}};
-    for (const auto& [name, size] : sizes) {
-      if (name == dtype) return size;
+        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"BOOL", 8},        {"U8", 8},   {"I8", 8},
+        {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},     {"U16", 16},        {"I16", 16}, {"F16", 16},
+        {"BF16", 16},   {"U32", 32},    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I32", 32}, {"F32", 32},
+        {"U64", 64},    {"I64", 64},    {"F64", 64},        {"C64", 64}};
+    for (const auto& [name, bits] : sizes) {
+      if (name == dtype) return bits;
     }
     throw InvalidFile("expected a known dtype, found '" + detail::printable(dtype) + "'");
   }
