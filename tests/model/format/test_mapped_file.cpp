@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <span>
 #include <string>
@@ -105,6 +106,61 @@ TEST_CASE("MappedFile::release gives memory back") {
   if (read < before + size / 2) ZEROTH_SKIP("this system does not tell how much of a mapping is resident");
   file.release(0, size);
   CHECK(resident_file_bytes() < before + size / 8);
+}
+
+TEST_CASE("what MappedFile keeps stays as it was when the file is cut or written to") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder / "large").string();
+  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::string text = std::string(3 * page, 'a') + "end";
+  std::ofstream(path) << text;
+  MappedFile file(path);
+  const std::byte* const first = file.bytes().data();
+  file.keep(page + 1);
+  file.keep(1);  // has been
+  file.release(0, text.size());
+  CHECK(text_of(file) == text);
+  std::fstream(path).put('b');
+  CHECK(text_of(file) == text);
+  MappedFile moved(std::move(file));
+  CHECK(moved.bytes().data() == first);
+  moved.release(0, 2 * page);
+  ::truncate(path.c_str(), 0);
+  CHECK(text_of(moved).substr(0, 2 * page) == std::string(2 * page, 'a'));
+
+  std::ofstream(path) << text;
+  MappedFile whole(path);
+  whole.keep(text.size() + 10 * page);
+  REQUIRE(::truncate(path.c_str(), 0) == 0);
+  CHECK(text_of(whole) == text);
+}
+
+TEST_CASE("MappedFile tells whether its file was written to") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder / "file").string();
+  std::ofstream(path) << "0123456789";
+  const MappedFile file(path);
+  CHECK_NOTHROW(file.require_unchanged());
+  // Another file of the name, or none, leaves this one whole.
+  std::filesystem::rename(path, folder / "old");
+  CHECK_NOTHROW(file.require_unchanged());
+  std::ofstream(path) << "other";
+  CHECK_NOTHROW(file.require_unchanged());
+  CHECK(text_of(file) == "0123456789");
+  std::filesystem::rename(folder / "old", path);
+  CHECK_NOTHROW(file.require_unchanged());
+  std::ofstream(path, std::ios::app) << "x";
+  CHECK_THROWS_WITH(file.require_unchanged(), path + ": expected the file as it was opened, found it written to since");
+}
+
+TEST_CASE("read_file reads regular files up to a bound") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder / "file").string();
+  std::ofstream(path) << "0123456789";
+  CHECK(zeroth::model::read_file(path, 10) == "0123456789");
+  CHECK_THROWS_WITH(zeroth::model::read_file(path, 9), path + ": expected at most 9 bytes, found 10");
+  CHECK_THROWS_WITH(zeroth::model::read_file("/dev/zero", 9), "/dev/zero: expected a regular file, found a device");
+  CHECK_THROWS_WITH(zeroth::model::read_file(folder.path().string(), 9), contains_text("found a folder"));
 }
 
 TEST_CASE("MappedFile names a file that it cannot map") {

@@ -120,6 +120,17 @@ class GgufFile {
   /// Lets the system drop the pages of a tensor of this model. See MappedFile::release().
   void release(const GgufTensor& tensor) const noexcept { parts_[tensor.part].release(tensor); }
 
+  /// Holds metadata and names of tensors in memory, so that they stay what they are whatever becomes of the files.
+  /// Views stay valid.
+  void keep_header() {
+    for (detail::GgufPart& part : parts_) part.keep_header();
+  }
+
+  /// Throws InvalidFile if somebody has written into one of the files since it was opened.
+  void require_unchanged() const {
+    for (const detail::GgufPart& part : parts_) part.require_unchanged();
+  }
+
  private:
   const detail::GgufPart& first() const noexcept { return parts_.front(); }
 

@@ -70,6 +70,12 @@ class GgufPart {
   /// Lets the system drop the pages of a tensor of this file. See MappedFile::release().
   void release(const GgufTensor& tensor) const noexcept { file_.release(tensor.offset, tensor.bytes); }
 
+  /// Holds metadata and names in memory. See MappedFile::keep().
+  void keep_header() { file_.keep(header_bytes_); }
+
+  /// Throws InvalidFile if the file was written to. See MappedFile::require_unchanged().
+  void require_unchanged() const { file_.require_unchanged(); }
+
  private:
   struct Counts {
     std::uint64_t tensors;
@@ -119,6 +125,7 @@ class GgufPart {
       tensors_.push_back(read_tensor(cursor, name));
     }
 
+    header_bytes_ = cursor.position();
     place = "metadata key 'general.alignment'";
     std::size_t alignment = 32;
     if (const GgufEntry* const entry = metadata_.find_entry("general.alignment")) {
@@ -187,6 +194,7 @@ class GgufPart {
   GgufMetadata metadata_;
   std::size_t number_;
   std::uint32_t version_ = 0;
+  std::size_t header_bytes_ = 0;
   std::vector<GgufTensor> tensors_;
 };
 

@@ -94,6 +94,9 @@ class SafetensorsFile {
   /// Lets the system drop the pages of a tensor of this file. See MappedFile::release().
   void release(const SafetensorsTensor& tensor) const noexcept { file_.release(tensor.offset, tensor.bytes); }
 
+  /// Throws InvalidFile if the file was written to. See MappedFile::require_unchanged().
+  void require_unchanged() const { file_.require_unchanged(); }
+
  private:
   void read_header(std::string& place) {
     const auto file = file_.bytes();

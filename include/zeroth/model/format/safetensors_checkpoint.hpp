@@ -89,6 +89,11 @@ class SafetensorsCheckpoint {
   /// Lets the system drop the pages of a tensor of this checkpoint. See MappedFile::release().
   void release(const SafetensorsTensor& tensor) const noexcept { parts_[tensor.part].release(tensor); }
 
+  /// Throws InvalidFile if somebody has written into one of the files since it was opened.
+  void require_unchanged() const {
+    for (const SafetensorsFile& part : parts_) part.require_unchanged();
+  }
+
  private:
   static constexpr const char* file_name = "model.safetensors";
   static constexpr const char* index_name = "model.safetensors.index.json";
@@ -141,7 +146,7 @@ class SafetensorsCheckpoint {
       if (!std::filesystem::exists(folder / name, ignored)) continue;
       throw InvalidFile(path_ + ": expected " + file_name + ", found only " + name +
                         ", which is not read; convert it in Python: "
-                        "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(OUT, safe_serialization=True)");
+                        "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(OUT)");
     }
     throw InvalidFile(path_ + ": expected " + file_name + " or " + index_name + ", found neither");
   }
