@@ -99,19 +99,34 @@ class PeftTensors {
 
 }  // namespace detail
 
-/// Loads a LoRA adapter of `base` as Hugging Face PEFT saves it: adapter_config.json and adapter_model.safetensors,
-/// F32, F16 or BF16. `base` may have come from GGUF: rows of B are put in the order of its own.
+/// The files of an adapter as Hugging Face PEFT saves it: adapter_config.json and adapter_model.safetensors, the latter
+/// mapped, so that it can be read again if the folder is gone.
+struct PeftFolder {
+  JsonValue config;
+  SafetensorsFile weights;
+
+  /// @throws InvalidFile if one of the files cannot be opened.
+  explicit PeftFolder(std::filesystem::path const& folder)
+      : config(JsonValue::load((folder / "adapter_config.json").string())),
+        weights((folder / "adapter_model.safetensors").string()) {}
+};
+
+/// Loads a LoRA adapter of `base`, F32, F16 or BF16. `base` may have come from GGUF: rows of B are put in the order of
+/// its own.
 ///
 /// @throws InvalidFile as read_peft_config() does, and naming file and tensor or key, if a tensor of a target is
-/// missing
-///   or has another shape or type, if a tensor is none of a linear layer of the decoder, or if target_modules leave out
-///   a layer that has tensors.
-[[nodiscard]] inline PeftAdapter load_peft(std::filesystem::path const& folder, DecoderWeights const& base) {
-  JsonValue const json = JsonValue::load((folder / "adapter_config.json").string());
-  PeftConfig config = read_peft_config(json);
-  SafetensorsFile const file((folder / "adapter_model.safetensors").string());
-  LoraAdapter adapter = detail::PeftTensors(file, json, config, base).read();
+///   missing or has another shape or type, if a tensor is none of a linear layer of the decoder, or if target_modules
+///   leave out a layer that has tensors.
+[[nodiscard]] inline PeftAdapter load_peft(PeftFolder const& folder, DecoderWeights const& base) {
+  PeftConfig config = read_peft_config(folder.config);
+  LoraAdapter adapter = detail::PeftTensors(folder.weights, folder.config, config, base).read();
   return {std::move(config), std::move(adapter)};
+}
+
+/// The same from the folder's path.
+/// @throws InvalidFile as above and as PeftFolder does
+[[nodiscard]] inline PeftAdapter load_peft(std::filesystem::path const& folder, DecoderWeights const& base) {
+  return load_peft(PeftFolder(folder), base);
 }
 
 }  // namespace zeroth::model
