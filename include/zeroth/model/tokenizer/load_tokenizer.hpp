@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/configured_tokens.hpp>
 #include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/mapped_file.hpp>
@@ -71,10 +72,8 @@ inline std::optional<std::string> special_token_text(const std::optional<JsonVal
 
 /// The id of a model's configuration: of a list the first.
 inline std::optional<std::int32_t> configured_id(const std::optional<JsonValue>& value) {
-  if (!value) return std::nullopt;
-  if (!value->is_array()) return json_token_id(*value);
-  const std::vector<JsonValue> ids = value->elements();
-  return ids.empty() ? std::nullopt : std::optional(json_token_id(ids[0]));
+  const std::vector<std::int32_t> ids = configured_tokens(value);
+  return ids.empty() ? std::nullopt : std::optional(ids[0]);
 }
 
 /// What the files of a folder say of special tokens. tokenizer_config.json comes before special_tokens_map.json, and
