@@ -14,6 +14,7 @@ int run(ExportOptions const& options) {
   if (std::filesystem::exists(options.output) && !options.overwrite)
     throw InvalidArgument("--output: " + options.output.string() + " exists; --overwrite replaces it");
   LanguageModel model(options);
+  model.source.keep_files();
   model.merge_adapter();
   if (options.to == SaveFormat::gguf)
     save_gguf_file(model, options.dtype, options.output);

@@ -94,12 +94,11 @@ std::string counts_of(RunExamples const& examples) {
 
 /// Makes the model that of an earlier step: the journal's steps on the base weights, which are read anew, so that no
 /// second model is in memory.
-void go_back(std::optional<LanguageModel>& model, std::uint64_t step, FinetuneOptions& options,
-             std::string const& journal) {
-  model.reset();
-  make_adapter(model.emplace(options), options);
+void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options, std::string const& journal) {
+  model.load_again(options);
+  make_adapter(model, options);
   OpenMpExecutor executor(options.threads);
-  make_optimizer(options, model->tuned(), executor, model->gpu.get())
+  make_optimizer(options, model.tuned(), executor, model.gpu.get())
       ->replay(read_journal(journal), {.until = step, .source = journal});
 }
 
@@ -129,6 +128,7 @@ int run(FinetuneOptions const& given) {
   make_adapter(*model, options);
   options.max_tokens = longest_sequence(options, *model);
   RunExamples const examples = encode_task(task, data, options, *model);
+  if (options.save) check_form(*model, *options.save, out.model());
   out.check_space(model->adapter_bytes() + (options.save ? saved_bytes(*model, *options.save) : 0));
 
   catch_interrupts();
@@ -167,7 +167,7 @@ int run(FinetuneOptions const& given) {
                      summary_of(result.best->validation, task.metric));
   if (saves_best) {
     if (saved_step(options, result) != result.steps)
-      go_back(model, saved_step(options, result), options, out.journal().string());
+      go_back(*model, saved_step(options, result), options, out.journal().string());
     save(*model, options, out);
   }
   bool const adapted = model->adapter.has_value();

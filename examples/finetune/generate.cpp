@@ -77,7 +77,7 @@ int run(GenerateOptions const& options) {
     std::int32_t const token = model::sample_token(logits, options.sampling, position);
     // Rows of the head beyond the tokenizer's vocabulary are padding.
     bool const known = static_cast<std::size_t>(token) < model.tokenizer.vocabulary_size();
-    if (!known || token == model.tokenizer.eos()) break;
+    if (!known || model.is_end(token)) break;
     tokens.assign(1, token);
     out.write(model.tokenizer.token_bytes(token));
     if (++position >= context) break;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "language_model.hpp"
 
+#include <filesystem>
 #include <string>
 #include <utility>
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/error.hpp>
+#include <zeroth/model/end_tokens.hpp>
+#include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/load_peft.hpp>
 #include <zeroth/model/ops_cpu.hpp>
 #include <zeroth/model/ops_eigen.hpp>
@@ -32,42 +35,81 @@ Tokenizer tokenizer_of(ModelSource const& source) {
 
 namespace {
 
+ModelSource kept(std::filesystem::path const& path) {
+  ModelSource source(path);
+  source.keep_files();
+  return source;
+}
+
+std::vector<std::int32_t> end_tokens_of(ModelSource const& source, Tokenizer const& tokenizer) {
+  if (source.gguf() != nullptr) return model::end_tokens(*source.gguf(), tokenizer);
+  HuggingFaceFolder const& folder = *source.folder();
+  std::optional<model::JsonValue> generation;
+  std::string const name = "generation_config.json";
+  std::string const path = (folder.path / name).string();
+  if (folder.files) {
+    if (auto const found = folder.files->find(name); found != folder.files->end())
+      generation = model::JsonValue::parse(found->second, path);
+  } else if (std::filesystem::exists(path)) {
+    generation = model::JsonValue::load(path);
+  }
+  return model::end_tokens(folder.config, generation, tokenizer);
+}
+
 model::WeightMemory memory_of(Gpu const* gpu) {
   return gpu == nullptr ? model::WeightMemory{} : gpu->memory();
 }
 
 }  // namespace
 
-LanguageModel::LanguageModel(ModelSource opened, std::shared_ptr<Gpu const> device, model::DecoderWeights loaded)
-    : gpu(std::move(device)), source(std::move(opened)), tokenizer(tokenizer_of(source)), weights(std::move(loaded)) {
-  check_vocabulary();
-}
-
 LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype, std::optional<std::uint32_t> cuda_device)
     : gpu(open_gpu(cuda_device)),
       source(options.model),
       tokenizer(tokenizer_of(source)),
+      end_tokens(end_tokens_of(source, tokenizer)),
       weights(source.load(dtype, memory_of(gpu.get()))) {
   check_vocabulary();
   if (options.adapter.empty()) return;
-  model::PeftAdapter loaded = model::load_peft(options.adapter, weights);
+  adapter_files_.emplace(options.adapter);
+  load_adapter();
+}
+
+LanguageModel::LanguageModel(FinetuneOptions const& options)
+    : gpu(open_gpu(options.cuda_device)),
+      source(kept(options.model)),
+      tokenizer(tokenizer_of(source)),
+      end_tokens(end_tokens_of(source, tokenizer)),
+      weights(first_weights(options)) {
+  check_vocabulary();
+  if (options.random_model || options.adapter.empty()) return;
+  adapter_files_.emplace(options.adapter);
+  load_adapter();
+}
+
+model::DecoderWeights LanguageModel::first_weights(FinetuneOptions const& options) const {
+  if (!options.random_model) return source.load(options.dtype, memory_of(gpu.get()));
+  model::DecoderWeights generated(model::published_model(*options.random_model), *options.random_model, options.dtype,
+                                  memory_of(gpu.get()));
+  if (gpu != nullptr)
+    gpu->fill_random(generated, options.seed);
+  else
+    model::fill_random(generated, CpuBackend{}, options.seed);
+  return generated;
+}
+
+void LanguageModel::load_adapter() {
+  model::PeftAdapter loaded = model::load_peft(*adapter_files_, weights);
   adapter = std::move(loaded.adapter);
   base_model = std::move(loaded.config.base_model);
 }
 
-LanguageModel::LanguageModel(FinetuneOptions const& options)
-    : LanguageModel(options.random_model ? random(options)
-                                         : LanguageModel(options, options.dtype, options.cuda_device)) {}
-
-LanguageModel LanguageModel::random(FinetuneOptions const& options) {
-  std::shared_ptr<Gpu const> const gpu = open_gpu(options.cuda_device);
-  model::DecoderWeights weights(model::published_model(*options.random_model), *options.random_model, options.dtype,
-                                memory_of(gpu.get()));
-  if (gpu != nullptr)
-    gpu->fill_random(weights, options.seed);
-  else
-    model::fill_random(weights, CpuBackend{}, options.seed);
-  return {ModelSource(options.model), gpu, std::move(weights)};
+void LanguageModel::load_again(FinetuneOptions const& options) {
+  source.require_unchanged();
+  if (adapter_files_) adapter_files_->weights.require_unchanged();
+  adapter.reset();
+  { model::DecoderWeights const given_back = std::move(weights); }
+  weights = first_weights(options);
+  if (adapter_files_) load_adapter();
 }
 
 void LanguageModel::check_vocabulary() const {

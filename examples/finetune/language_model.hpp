@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <zeroth/executor.hpp>
 #include <zeroth/model/any_decoder.hpp>
 #include <zeroth/model/decoder_weights.hpp>
+#include <zeroth/model/load_peft.hpp>
 #include <zeroth/model/lora.hpp>
 #include <zeroth/parameters.hpp>
 
@@ -29,6 +32,7 @@ struct LanguageModel {
   std::shared_ptr<Gpu const> gpu;  ///< where the weights lie; null: in the host's memory
   ModelSource source;
   Tokenizer tokenizer;
+  std::vector<std::int32_t> end_tokens;  ///< at which a generation ends, the tokenizer's eos first
   model::DecoderWeights weights;
   std::optional<model::LoraAdapter> adapter;
   std::string base_model;  ///< what a loaded adapter calls the model that it is one of; may be empty
@@ -41,9 +45,19 @@ struct LanguageModel {
                          std::optional<std::uint32_t> cuda_device = {});
 
   /// The model that a run begins with; with `random_model`, one of that shape with generated weights, that reads texts
-  /// as `model` does.
+  /// as `model` does. What a saved model takes over is in memory, see ModelSource::keep_files().
   /// @throws InvalidArgument if there is no such shape, and as above
   explicit LanguageModel(FinetuneOptions const& options);
+
+  /// Makes it what it was when it was loaded with those options, from the files that were opened then. The weights that
+  /// it has are given back first; nothing may refer to them.
+  /// @throws InvalidFile if somebody has written into the files since.
+  void load_again(FinetuneOptions const& options);
+
+  /// Whether a generation ends at that token.
+  [[nodiscard]] bool is_end(std::int32_t token) const noexcept {
+    return std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end();
+  }
 
   /// What is there to tune: the adapter if there is one, else all weights.
   [[nodiscard]] ParameterSet const& tuned() const noexcept {
@@ -57,10 +71,11 @@ struct LanguageModel {
   void merge_adapter();
 
  private:
-  [[nodiscard]] static LanguageModel random(FinetuneOptions const& options);
+  [[nodiscard]] model::DecoderWeights first_weights(FinetuneOptions const& options) const;
   void check_vocabulary() const;
+  void load_adapter();
 
-  LanguageModel(ModelSource opened, std::shared_ptr<Gpu const> device, model::DecoderWeights loaded);
+  std::optional<model::PeftFolder> adapter_files_;  // of the adapter that was loaded
 };
 
 /// A decoder over the model, its adapter included, on that backend. Refers to the model.

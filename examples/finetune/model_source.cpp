@@ -4,6 +4,8 @@
 #include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/folder_files.hpp>
+#include <zeroth/model/format/mapped_file.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/model/load_gguf.hpp>
 #include <zeroth/model/load_hugging_face.hpp>
@@ -17,19 +19,29 @@ std::variant<model::GgufFile, HuggingFaceFolder> open_source(fs::path const& pat
   if (!fs::is_directory(path)) return model::GgufFile(path.string());
   // Of a model that was saved in both forms, the one whose rows stand as in the GGUF file that it came from.
   if (fs::exists(path / "model.gguf")) return model::GgufFile((path / "model.gguf").string());
-  if (fs::exists(path / "config.json"))
-    return HuggingFaceFolder{path, model::JsonValue::load((path / "config.json").string()),
-                             model::SafetensorsCheckpoint(path)};
+  if (fs::exists(path / "config.json")) return HuggingFaceFolder(path);
   throw InvalidFile(path.string() + ": expected a GGUF file, or a folder with model.gguf or with config.json and " +
                     "safetensors, found a folder without");
 }
 
 model::DecoderConfig config_of(std::variant<model::GgufFile, HuggingFaceFolder> const& source) {
   if (auto const* const gguf = std::get_if<model::GgufFile>(&source)) return model::read_decoder_config(*gguf);
-  return model::read_hugging_face_config(std::get<HuggingFaceFolder>(source).config);
+  HuggingFaceFolder const& folder = std::get<HuggingFaceFolder>(source);
+  return model::read_hugging_face_config(folder.config, folder.checkpoint);
+}
+
+std::string read_config(fs::path const& folder) {
+  return model::read_file((folder / "config.json").string(), model::JsonLimits{}.bytes);
 }
 
 }  // namespace
+
+HuggingFaceFolder::HuggingFaceFolder(fs::path const& folder)
+    : path(folder),
+      absolute_path(fs::absolute(folder)),
+      config_text(read_config(folder)),
+      config(model::JsonValue::parse(config_text, (folder / "config.json").string())),
+      checkpoint(folder) {}
 
 ModelSource::ModelSource(fs::path const& path) : source_(open_source(path)), config_(config_of(source_)) {}
 
@@ -57,9 +69,21 @@ std::vector<StoredTensor> ModelSource::tensors() const {
   return list;
 }
 
+void ModelSource::keep_files() {
+  if (auto* const gguf = std::get_if<model::GgufFile>(&source_)) return gguf->keep_header();
+  auto& folder = std::get<HuggingFaceFolder>(source_);
+  if (!folder.files) folder.files = model::read_carried_files(folder.path);
+}
+
+void ModelSource::require_unchanged() const {
+  if (gguf() != nullptr) return gguf()->require_unchanged();
+  folder()->checkpoint.require_unchanged();
+}
+
 model::DecoderWeights ModelSource::load(DataType dtype, model::WeightMemory memory) const {
   if (gguf() != nullptr) return model::load_gguf(*gguf(), dtype, std::move(memory));
-  return model::load_hugging_face(folder()->checkpoint, folder()->config, dtype, std::move(memory));
+  return model::load_hugging_face(folder()->checkpoint, config_, folder()->config.file_name(), dtype,
+                                  std::move(memory));
 }
 
 }  // namespace zeroth::cli

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,14 +26,21 @@ struct StoredTensor {
 
 /// A folder as Hugging Face transformers saves a model.
 struct HuggingFaceFolder {
+  /// @throws InvalidFile if config.json or the safetensors cannot be opened.
+  explicit HuggingFaceFolder(std::filesystem::path const& folder);
+
   std::filesystem::path path;
-  model::JsonValue config;  ///< config.json
+  std::filesystem::path absolute_path;
+  std::string config_text;  ///< config.json
+  model::JsonValue config;
   model::SafetensorsCheckpoint checkpoint;
+  std::optional<std::map<std::string, std::string>> files;  ///< what ModelSource::keep_files() read
 };
 
 /// What a --model option names: a GGUF file, or a folder with model.gguf or with config.json and safetensors.
 ///
-/// Opening it reads headers and configuration; weights are read by load().
+/// Opening it reads headers and configuration; weights are read by load(), as often as it is called, from the files as
+/// they were opened: that they are removed or replaced meanwhile changes nothing.
 class ModelSource {
  public:
   /// @throws InvalidFile naming file, key or tensor, if it is not a model that can be run.
@@ -46,6 +55,14 @@ class ModelSource {
   [[nodiscard]] model::DecoderConfig const& config() const noexcept { return config_; }
 
   [[nodiscard]] std::vector<StoredTensor> tensors() const;
+
+  /// Reads what a saved model takes over into memory, so that the files may change or go: metadata of GGUF, the
+  /// tokenizer's files and the like of a folder.
+  /// @throws InvalidFile as model::read_carried_files() does.
+  void keep_files();
+
+  /// @throws InvalidFile if somebody has written into the files with the weights since they were opened.
+  void require_unchanged() const;
 
   /// The weights, matrices as `dtype`, in that memory.
   [[nodiscard]] model::DecoderWeights load(DataType dtype, model::WeightMemory memory) const;

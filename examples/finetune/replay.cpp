@@ -33,6 +33,7 @@ int run(ReplayModelOptions const& given) {
                                         : "--adapter: expected none, as the run of " + source + " began with none");
 
   LanguageModel model(options, options.dtype, options.cuda_device);
+  model.source.keep_files();
   make_adapter(model, options);
   std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor, model.gpu.get());
   optimizer->replay(journal, {.until = given.until, .notes = {form_note(model)}, .source = source});

@@ -16,11 +16,17 @@ namespace zeroth::cli {
 [[nodiscard]] std::uint64_t saved_bytes(LanguageModel const& model, SaveFormat format,
                                         std::optional<model::TensorType> dtype = std::nullopt);
 
+/// Checks before a run that the form can hold such a model, as far as configuration and tokenizer go.
+/// @param scratch a name beside which a file may be made, and is removed again
+/// @throws InvalidArgument if not, InvalidFile as ModelSource::keep_files() does.
+void check_form(LanguageModel const& model, SaveFormat format, std::filesystem::path const& scratch);
+
 /// Saves the model as the folder `directory`, in place of an earlier one: safetensors with configuration and tokenizer
 /// as Hugging Face transformers loads them, model.gguf, or both.
 ///
 /// A model that came as a Hugging Face folder keeps its config.json, but for the type of the weights, and its
-/// tokenizer's files as they are; one that came as GGUF keeps its metadata.
+/// tokenizer's files as they are; one that came as GGUF keeps its metadata: all as it was when
+/// ModelSource::keep_files() was called. The folder gets its name when everything is in it.
 /// @param dtype of the weights: f32, f16 or bf16; nothing: each tensor in the type that it is held in
 /// @throws InvalidFile if it cannot be written; nothing incomplete is left under a final name.
 /// @throws InvalidArgument if the form cannot hold such a model.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // generate, tokenize and export, run as a user would on the tiny models of tests/golden.
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -91,6 +93,46 @@ TEST_CASE("generate ends where the context does, and refuses what it cannot go o
   CHECK_THAT(refused({"--prompt", std::string(500, '7')}), contains_text("--prompt: expected less than 128 tokens"));
   CHECK_THAT(refused({"--prompt", "a", "--temperature", "-1"}), contains_text("expected a number of at least 0"));
   CHECK_THAT(refused({"--prompt", "a", "--top-p", "0"}), contains_text("expected a number above 0 and at most 1"));
+}
+
+TEST_CASE("generate ends at any of the model's end tokens") {
+  TemporaryDirectory const directory;
+  std::string const model = folder_of("llama3", directory);
+  Words const prompt{"--prompt", "The quick", "--max-new-tokens", "8"};
+  auto generation_config = [&](json const& eos) {
+    write_file(directory, "llama3/generation_config.json", json{{"eos_token_id", eos}}.dump());
+  };
+  generation_config(0);
+  std::string const whole = generate(model, prompt).out;
+  // The tokens that it makes, each of one byte or more.
+  Outcome const tokenized =
+      run_program({"tokenize", "--model", model, "--input", write_file(directory, "made.txt", whole).string()});
+  REQUIRE(tokenized.exit_code == 0);
+  auto const tokens = lines(tokenized.out).at(0).at("tokens");
+  auto const pieces = lines(tokenized.out).at(0).at("pieces");
+  REQUIRE(tokens.size() > 2);
+  std::size_t at = 1;
+  while (std::find(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(at), tokens[at]) !=
+         tokens.begin() + static_cast<std::ptrdiff_t>(at))
+    ++at;
+  std::string expected;
+  for (std::size_t i = 0; i < at; ++i) expected += pieces[i].get<std::string>();
+  generation_config({0, tokens[at]});
+  CHECK(generate(model, prompt).out == expected + "\n");
+  // Without the file, config.json's count.
+  fs::remove(fs::path(model) / "generation_config.json");
+  json config = json::parse(read_file(model + "/config.json"));
+  config["eos_token_id"] = {0, tokens[at]};
+  write_file(directory, "llama3/config.json", config.dump());
+  CHECK(generate(model, prompt).out == expected + "\n");
+
+  std::string const gguf = (directory.path() / "model.gguf").string();
+  REQUIRE(run_program({"export", "--model", model, "--to", "gguf", "--output", gguf}).exit_code == 0);
+  CHECK(generate(gguf, prompt).out == expected + "\n");
+  std::string const again = (directory.path() / "again").string();
+  REQUIRE(run_program({"export", "--model", gguf, "--to", "safetensors", "--output", again}).exit_code == 0);
+  CHECK(json::parse(read_file(again + "/generation_config.json")).at("eos_token_id") == json{0, tokens[at]});
+  CHECK(generate(again, prompt).out == expected + "\n");
 }
 
 TEST_CASE("tokenize gives each line's tokens and what they stand for") {

@@ -108,7 +108,7 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
   auto const weights = load_golden("gqa_separate");
   zeroth::model::HuggingFaceExtras extras;
   extras.files["tokenizer.json"] = "{\"tokenizer\": 1}";
-  extras.eos = 7;
+  extras.eos = {7};
   zeroth::model::save_hugging_face(out, weights, extras);
 
   std::ifstream config_file(out / "config.json");
@@ -180,6 +180,40 @@ TEST_CASE("an exported Hugging Face folder has the type that is asked for, in pa
   CHECK_FALSE(std::filesystem::exists(folder / "model"));
 }
 
+TEST_CASE("several end tokens are written as a list") {
+  TemporaryDirectory const folder;
+  zeroth::model::HuggingFaceExtras extras;
+  extras.eos = {7, 2};
+  zeroth::model::save_hugging_face(folder / "model", load_golden("mha_tied"), extras);
+  for (char const* name : {"config.json", "generation_config.json"}) {
+    std::ifstream file(folder / "model" / name);
+    CHECK(nlohmann::json::parse(file).at("eos_token_id") == nlohmann::json({7, 2}));
+  }
+}
+
+TEST_CASE("a Hugging Face folder gets its name with all files in it, those of others too") {
+  TemporaryDirectory const folder;
+  auto const weights = load_golden("mha_tied");
+  std::filesystem::path const out = folder / "model";
+  auto save = [&](std::function<void(zeroth::model::AtomicDirectory const&)> const& add) {
+    zeroth::model::save_hugging_face(out, weights, {}, std::nullopt, std::uint64_t{1} << 30, add);
+  };
+  bool called = false;
+  save([&](zeroth::model::AtomicDirectory const& directory) {
+    called = true;
+    CHECK_FALSE(std::filesystem::exists(out));
+    CHECK(std::filesystem::exists(directory.file("model.safetensors")));
+    std::ofstream(directory.file("model.gguf")) << "more";
+  });
+  CHECK(called);
+  CHECK(std::filesystem::file_size(out / "model.gguf") == 4);
+  // A failure leaves the earlier folder whole, and nothing beside it.
+  CHECK_THROWS_AS(save([](auto const&) { throw zeroth::InvalidArgument("no"); }), zeroth::InvalidArgument);
+  CHECK(std::filesystem::exists(out / "model.gguf"));
+  auto const entries = std::filesystem::directory_iterator(folder.path());
+  CHECK(std::distance(begin(entries), end(entries)) == 1);
+}
+
 TEST_CASE("a config.json that is taken over keeps what it says, but for the type of the weights") {
   TemporaryDirectory const folder;
   auto const weights = load_golden("mha_tied");
@@ -196,6 +230,13 @@ TEST_CASE("a config.json that is taken over keeps what it says, but for the type
   CHECK(std::filesystem::file_size(folder / "five" / "generation_config.json") == 2);
   extras.config_json = R"({"model_type": "llama"})";
   CHECK(exported("four", extras).at("torch_dtype") == "float16");
+  // A head of its own, although config.json ties it.
+  auto const separate = load_golden("gqa_separate");
+  extras.config_json = R"({"model_type": "llama", "tie_word_embeddings": true})";
+  zeroth::model::save_hugging_face(folder / "separate", separate, extras);
+  std::ifstream separate_file(folder / "separate" / "config.json");
+  CHECK(nlohmann::json::parse(separate_file).at("tie_word_embeddings") == false);
+  CHECK(exported("tied", extras).at("tie_word_embeddings") == true);
   extras.config_json = "[]";
   CHECK_THROWS_AS(exported("none", extras), zeroth::InvalidArgument);
   CHECK_FALSE(std::filesystem::exists(folder / "none"));

@@ -113,16 +113,22 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights c
   detail::write_gguf_tensors(writer, weights, matrices);
 }
 
+/// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration: OPT, which llama.cpp
+///   does not know.
+inline void require_gguf_form(DecoderConfig const& config, std::string const& path) {
+  if (config.architecture == "opt")
+    throw InvalidArgument(path + ": GGUF has no form for architecture 'opt'; write safetensors");
+}
+
 /// Writes `weights`, wherever they came from, to `path` as one GGUF file: LLaMA, Mistral or Qwen2, in llama.cpp's order
 /// of rows.
 ///
 /// @param add_metadata adds what the configuration does not say, such as the tokenizer: called once with the writer
-/// @throws as above, and InvalidArgument for OPT, which llama.cpp does not know.
+/// @throws as above and as require_gguf_form() does.
 inline void save_gguf(std::string path, DecoderWeights const& weights,
                       std::function<void(GgufWriter&)> const& add_metadata,
                       std::optional<TensorType> type = std::nullopt) {
-  if (weights.config().architecture == "opt")
-    throw InvalidArgument(path + ": GGUF has no form for architecture 'opt'; write safetensors");
+  require_gguf_form(weights.config(), path);
   GgufWriter writer(std::move(path));
   detail::set_decoder_metadata(writer, weights.config());
   TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -33,9 +34,9 @@ struct HuggingFaceExtras {
   std::string config_json;
   /// Files to write as they are, by name: tokenizer.json, tokenizer_config.json, ...
   std::map<std::string, std::string> files;
-  /// Token ids for a config.json and a generation_config.json that are made.
+  /// Token ids for a config.json and a generation_config.json that are made. Generation ends at each of `eos`.
   std::optional<std::int32_t> bos;
-  std::optional<std::int32_t> eos;
+  std::vector<std::int32_t> eos;
   std::optional<std::int32_t> padding;
 };
 
@@ -46,6 +47,12 @@ inline char const* torch_dtype(TensorType type) noexcept {
   return type == TensorType::f16 ? "float16" : type == TensorType::bf16 ? "bfloat16" : "float32";
 }
 
+/// One id as a number, several as a list, none as null.
+inline nlohmann::ordered_json ids_json(std::vector<std::int32_t> const& ids) {
+  if (ids.empty()) return nullptr;
+  return ids.size() == 1 ? nlohmann::ordered_json(ids[0]) : nlohmann::ordered_json(ids);
+}
+
 inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFaceExtras const& extras,
                                           TensorType type) {
   nlohmann::ordered_json json;
@@ -54,11 +61,16 @@ inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFa
       return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
     };
     json = hugging_face_config(config);
-    json.update(
-        {{"bos_token_id", id(extras.bos)}, {"eos_token_id", id(extras.eos)}, {"pad_token_id", id(extras.padding)}});
+    json.update({{"bos_token_id", id(extras.bos)},
+                 {"eos_token_id", ids_json(extras.eos)},
+                 {"pad_token_id", id(extras.padding)}});
   } else {
     json = nlohmann::ordered_json::parse(extras.config_json, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) throw InvalidArgument("config.json to take over: expected a JSON object");
+    // Where config.json ties a head that the weights do not, versions before transformers 5 would lose the head.
+    auto const tied = json.find("tie_word_embeddings");
+    bool const says_tied = tied == json.end() ? config.architecture == "opt" : *tied == true;
+    if (says_tied && !config.tied_head) json["tie_word_embeddings"] = false;
   }
   // transformers 5 calls it dtype, transformers 4 torch_dtype.
   json[json.contains("dtype") ? "dtype" : "torch_dtype"] = torch_dtype(type);
@@ -68,7 +80,7 @@ inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFa
 inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& extras) {
   nlohmann::ordered_json json{{"_from_model_config", true}};
   if (extras.bos) json["bos_token_id"] = *extras.bos;
-  if (extras.eos) json["eos_token_id"] = *extras.eos;
+  if (!extras.eos.empty()) json["eos_token_id"] = ids_json(extras.eos);
   if (extras.padding) json["pad_token_id"] = *extras.padding;
   return json;
 }
@@ -83,11 +95,14 @@ inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& ex
 /// type
 ///   that it is held in, those of F32 first, and config.json names that of the matrices
 /// @param part_bytes most bytes of weights in a file; more go to several, see SafetensorsFolderWriter
+/// @param add_files adds other files to the folder before it gets its name, at the paths that AtomicDirectory::file()
+///   gives
 /// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
 ///   hugging_face_config() does, and if the type is another.
 inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
                               HuggingFaceExtras const& extras = {}, std::optional<TensorType> type = std::nullopt,
-                              std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes) {
+                              std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes,
+                              std::function<void(AtomicDirectory const&)> const& add_files = {}) {
   TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
   AtomicDirectory directory(folder);
   auto write_text = [&](std::string const& name, std::string_view text) {
@@ -123,6 +138,7 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
                          [&](std::span<float const> row) { writer.write(tensor.name, row); });
   }
   writer.commit();
+  if (add_files) add_files(directory);
   directory.commit();
 }
 

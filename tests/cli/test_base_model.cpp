@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// What a run saves is what it loaded, whatever becomes of the base model's files meanwhile.
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "run_fixture.hpp"
+
+using nlohmann::json;
+using namespace zeroth_test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A copy of a golden model that a run can lose.
+struct BaseModel {
+  TemporaryDirectory directory;
+  fs::path folder = directory.path() / "base";
+
+  explicit BaseModel(bool gguf = false) {
+    fs::create_directory(folder);
+    for (std::string const name : {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"})
+      fs::copy_file(golden("families/llama3/" + name), folder / name);
+    std::ofstream(folder / "merges.txt") << "#version: 0.2\n";
+    if (gguf) fs::copy_file(golden("families/llama3/model.gguf"), folder / "model.gguf");
+  }
+};
+
+/// Runs, calls `change` when the first step is done, and stops the run some steps later.
+Outcome run_and_change(Fixture const& fixture, Words const& more, std::function<void()> const& change) {
+  Words words = fixture.finetune({"--learning-rate", "10", "--eval-every", "0"});
+  words.insert(words.end(), more.begin(), more.end());
+  *(std::find(words.begin(), words.end(), "--steps") + 1) = "1000000";
+  Program program(words);
+  auto const has_step = [&] {
+    return fs::exists(fixture.out + "/metrics.jsonl") &&
+           read_file(fixture.out + "/metrics.jsonl").find("\"step\"") != std::string::npos;
+  };
+  while (program.running() && !has_step()) std::this_thread::yield();
+  change();
+  program.signal(SIGINT);
+  return program.wait();
+}
+
+/// All files of a folder but the weights.
+std::map<std::string, std::string> files_of(fs::path const& folder) {
+  std::map<std::string, std::string> files;
+  for (fs::directory_entry const& entry : fs::directory_iterator(folder)) {
+    std::string const name = entry.path().filename().string();
+    if (name.find("safetensors") == std::string::npos) files[name] = read_file(entry.path());
+  }
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("a run whose base model is removed or edited saves configuration and tokenizer as it loaded them") {
+  for (bool const removed : {true, false}) {
+    for (std::string const step : {"last", "best"}) {
+      INFO((removed ? "removed, " : "edited, ") << step);
+      Fixture fixture;
+      BaseModel const base;
+      fixture.model = base.folder.string();
+      auto expected = files_of(base.folder);
+      Words more{"--save-step", step};
+      if (step == "best") more.insert(more.end(), {"--validation-examples", "2"});
+      Outcome const outcome = run_and_change(fixture, more, [&] {
+        if (removed) {
+          fs::remove_all(base.folder);
+          return;
+        }
+        for (auto const& [name, text] : expected) std::ofstream(base.folder / name) << "{}";
+        fs::remove(base.folder / "merges.txt");
+        std::ofstream(base.folder / "chat_template.jinja") << "new";
+      });
+      INFO(outcome.error);
+      REQUIRE(outcome.exit_code == 130);
+      auto found = files_of(fixture.out + "/model");
+      CHECK(json::parse(found.at("config.json")).at("dtype") == "float32");
+      found.erase("config.json");
+      expected.erase("config.json");
+      CHECK(found == expected);
+      Outcome const again = run_program({"inspect", "--model", fixture.out + "/model", "--json"});
+      CHECK(again.exit_code == 0);
+    }
+  }
+}
+
+TEST_CASE("a run whose GGUF file is removed or cut saves its metadata") {
+  for (bool const removed : {true, false}) {
+    Fixture fixture;
+    BaseModel const base(/*gguf=*/true);
+    fixture.model = (base.folder / "model.gguf").string();
+    Outcome const outcome = run_and_change(fixture, {"--save", "both"}, [&] {
+      if (removed)
+        fs::remove_all(base.folder);
+      else
+        fs::resize_file(fixture.model, 0);
+    });
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 130);
+    for (std::string const path : {fixture.out + "/model/model.gguf", fixture.out + "/model"}) {
+      Outcome const tokens =
+          run_program({"tokenize", "--model", path, "--input", golden("families/llama3/golden.json")});
+      Outcome const expected = run_program({"tokenize", "--model", golden("families/llama3/model.gguf"), "--input",
+                                            golden("families/llama3/golden.json")});
+      CHECK(tokens.exit_code == 0);
+      CHECK(tokens.out == expected.out);
+    }
+  }
+}
+
+TEST_CASE("a run that goes back to its best step needs neither base nor adapter any more, but refuses an edited one") {
+  Fixture fixture;
+  BaseModel const base;
+  fixture.model = base.folder.string();
+  REQUIRE(run_program(fixture.finetune({"--lora-rank", "2"})).exit_code == 0);
+  fs::path const adapter = base.directory.path() / "adapter";
+  fs::rename(fixture.out + "/adapter", adapter);
+  std::string const first = read_file(adapter / "adapter_model.safetensors");
+  Words const best{"--adapter", adapter.string(), "--validation-examples", "2", "--save-step", "best", "--method",
+                   "mezo",      "--overwrite"};
+  Outcome const outcome = run_and_change(fixture, best, [&] {
+    fs::remove_all(base.folder);
+    fs::remove_all(adapter);
+  });
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 130);
+  REQUIRE_THAT(outcome.error, contains_text("best on the validation examples: step 0"));
+  CHECK(read_file(fixture.out + "/adapter/adapter_model.safetensors") == first);
+
+  Fixture edited;
+  BaseModel const other;
+  edited.model = other.folder.string();
+  Outcome const refused = run_and_change(edited, {"--validation-examples", "2", "--save-step", "best"}, [&] {
+    std::fstream(other.folder / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary)
+        .seekp(-1, std::ios::end)
+        .put('\x7f');
+  });
+  INFO(refused.error);
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.error,
+             contains_text("model.safetensors: expected the file as it was opened, found it written to"));
+}
+
+TEST_CASE("a form that cannot hold the model is refused before the run, not after it") {
+  Fixture fixture;
+  BaseModel const base;
+  for (std::string const name : {"config.json", "generation_config.json", "model.safetensors"})
+    fs::copy_file(golden("families/opt/" + name), base.folder / name, fs::copy_options::overwrite_existing);
+  fixture.model = base.folder.string();
+  for (std::string const form : {"gguf", "both"})
+    check_refused(run_program(fixture.finetune({"--save", form})), fixture,
+                  "GGUF has no form for architecture 'opt'; write safetensors");
+}
+
+TEST_CASE("a file of the base model that is a link out of its folder does not get into a saved model") {
+  Fixture fixture;
+  BaseModel const base;
+  fixture.model = base.folder.string();
+  fs::path const secret = base.directory.path() / "secret";
+  std::ofstream(secret) << "not to be published";
+  fs::remove(base.folder / "merges.txt");
+  fs::create_symlink(secret, base.folder / "merges.txt");
+  std::string const expected =
+      "merges.txt: expected a file of the model's folder, as it goes into models that are "
+      "saved, found a link to " +
+      fs::canonical(secret).string() + "; put a copy in its place";
+  check_refused(run_program(fixture.finetune()), fixture, expected);
+  std::string const output = (base.directory.path() / "exported").string();
+  check_refused_at_once({"export", "--model", fixture.model, "--to", "safetensors", "--output", output}, expected);
+  CHECK_FALSE(fs::exists(output));
+  CHECK(run_program({"inspect", "--model", fixture.model}).exit_code == 0);
+}
