@@ -62,6 +62,16 @@ class ChangedFolder {
     std::ofstream(path() / "config.json") << config;
   }
 
+  /// Takes the first "model." off the names of the tensors of a file, as checkpoints of the bare model lack it.
+  void make_bare(std::string const& name) const {
+    std::string const bytes = read_bytes(path() / name);
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    std::string header = bytes.substr(sizeof length, length);
+    for (std::size_t at = 0; (at = header.find("\"model.", at)) != std::string::npos; ++at) header.erase(at + 1, 6);
+    write(name, header, bytes.substr(sizeof length + length));
+  }
+
   /// What loading it says, without the folder's name.
   [[nodiscard]] std::string loaded() const {
     try {
@@ -72,6 +82,18 @@ class ChangedFolder {
       return what.substr(path().string().size());
     }
     return "accepted";
+  }
+
+ protected:
+  static std::string read_bytes(std::filesystem::path const& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  void write(std::string const& name, std::string const& header, std::string const& data) const {
+    std::uint64_t const length = header.size();
+    std::ofstream(path() / name, std::ios::binary)
+        << std::string(reinterpret_cast<char const*>(&length), sizeof length) << header << data;
   }
 
  private:
@@ -87,13 +109,7 @@ class HeadFolder : public ChangedFolder {
     auto const weights = zeroth::model::load_hugging_face(golden_file("families/llama3"));
     auto const values = weights.values(weights.tensors().embedding);
     embedding_.assign(values.begin(), values.end());
-    if (!bare) return;
-    std::string bytes = read_bytes(path() / "decoder.safetensors");
-    std::uint64_t length = 0;
-    std::memcpy(&length, bytes.data(), sizeof length);
-    std::string header = bytes.substr(sizeof length, length);
-    for (std::size_t at = 0; (at = header.find("\"model.", at)) != std::string::npos; ++at) header.erase(at + 1, 6);
-    write("decoder.safetensors", header, bytes.substr(sizeof length + length));
+    if (bare) make_bare("decoder.safetensors");
   }
 
   [[nodiscard]] std::vector<float> const& embedding() const { return embedding_; }
@@ -123,17 +139,6 @@ class HeadFolder : public ChangedFolder {
   }
 
  private:
-  static std::string read_bytes(std::filesystem::path const& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  void write(std::string const& name, std::string const& header, std::string const& data) const {
-    std::uint64_t const length = header.size();
-    std::ofstream(path() / name, std::ios::binary)
-        << std::string(reinterpret_cast<char const*>(&length), sizeof length) << header << data;
-  }
-
   std::string prefix_;
   std::vector<float> embedding_;
 };
@@ -370,6 +375,28 @@ TEST_CASE("a head that differs from the embedding is not tied, whatever config.j
   CHECK(folder.loaded() == ": tensor 'lm_head.weight': expected 263 x 36, found 262 x 36");
   folder.write_head("integers");
   CHECK(folder.loaded() == ": tensor 'lm_head.weight': expected F32, F16 or BF16, found I32");
+}
+
+TEST_CASE("OPT is read as it was published, the bare model's names included") {
+  ChangedFolder const folder("opt");
+  // The keys of the published configurations, which lack those that later versions of transformers added.
+  folder.change_config([](json& config) {
+    json const sizes = config;
+    config = json::parse(R"({"_name_or_path": "opt", "_remove_final_layer_norm": false, "activation_dropout": 0.0,
+      "activation_function": "relu", "architectures": ["OPTForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 2,
+      "do_layer_norm_before": true, "dropout": 0.1, "eos_token_id": 2, "init_std": 0.02, "layerdrop": 0.0,
+      "model_type": "opt", "pad_token_id": 1, "prefix": "</s>", "torch_dtype": "float16",
+      "transformers_version": "4.21.0.dev0", "use_cache": true})");
+    for (char const* key : {"ffn_dim", "hidden_size", "max_position_embeddings", "num_attention_heads",
+                            "num_hidden_layers", "vocab_size", "word_embed_proj_dim"})
+      config[key] = sizes.at(key);
+  });
+  folder.make_bare("model.safetensors");
+  auto const expected = zeroth::model::load_hugging_face(golden_file("families/opt"));
+  auto const found = zeroth::model::load_hugging_face(folder.path());
+  CHECK(found.config() == expected.config());
+  for (std::size_t p = 0; p < expected.parameters().size(); ++p)
+    CHECK(std::equal(expected.values(p).begin(), expected.values(p).end(), found.values(p).begin()));
 }
 
 TEST_CASE("a checkpoint that does not fit its config.json is refused by tensor") {
