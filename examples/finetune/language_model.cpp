@@ -35,9 +35,9 @@ Tokenizer tokenizer_of(ModelSource const& source) {
 
 namespace {
 
-ModelSource kept(std::filesystem::path const& path) {
-  ModelSource source(path);
-  source.keep_files();
+ModelSource open_to_save(FinetuneOptions const& options) {
+  ModelSource source(options.model);
+  if (options.save) source.keep_files();
   return source;
 }
 
@@ -76,7 +76,7 @@ LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype, std::o
 
 LanguageModel::LanguageModel(FinetuneOptions const& options)
     : gpu(open_gpu(options.cuda_device)),
-      source(kept(options.model)),
+      source(open_to_save(options)),
       tokenizer(tokenizer_of(source)),
       end_tokens(end_tokens_of(source, tokenizer)),
       weights(first_weights(options)) {

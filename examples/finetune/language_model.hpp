@@ -45,7 +45,8 @@ struct LanguageModel {
                          std::optional<std::uint32_t> cuda_device = {});
 
   /// The model that a run begins with; with `random_model`, one of that shape with generated weights, that reads texts
-  /// as `model` does. What a saved model takes over is in memory, see ModelSource::keep_files().
+  /// as `model` does. If it is to be saved, what that takes over is in memory: see
+  /// ModelSource::keep_files().
   /// @throws InvalidArgument if there is no such shape, and as above
   explicit LanguageModel(FinetuneOptions const& options);
 

@@ -88,13 +88,14 @@ void check_form(LanguageModel const& model, SaveFormat format, fs::path const& s
   }
   if (format == SaveFormat::safetensors || is_gguf) return;
   model::require_gguf_form(config, scratch.string());
-  model::GgufWriter writer(scratch.string() + ".gguf");
+  model::GgufWriter writer(scratch.string() + ".part-form");
   add_metadata(model, scratch.string(), writer);
 }
 
 void save_gguf_file(LanguageModel const& model, std::optional<model::TensorType> dtype, fs::path const& file) {
   std::string const path = file.string();
-  if (model.source.gguf() != nullptr) return model::save_gguf(path, *model.source.gguf(), model.weights, dtype);
+  if (model.source.gguf() != nullptr)
+    return model::save_gguf(path, *model.source.gguf(), model.source.config(), model.weights, dtype);
   model::save_gguf(
       path, model.weights, [&](model::GgufWriter& writer) { add_metadata(model, path, writer); }, dtype);
 }

@@ -97,20 +97,27 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
 /// Writes `weights` to `path` as one GGUF file with the metadata (tokenizer included) of `source`, the file they were
 /// loaded from. `path` may be the source's own.
 ///
+/// @param source_config what read_decoder_config() made of `source` when that was opened: only metadata are read again
 /// @param type of the matrices: f32, f16 or bf16, by default the one that they are held in; vectors (of norms and
 ///   biases) are F32 in any case, as llama.cpp wants them. In the type that they are held in, and in F32, weights keep
 ///   their bits; in the others each is rounded to nearest even.
 /// @throws InvalidFile if it cannot be written, InvalidArgument if `source` is of another configuration, `type` is
 ///   another one, or a weight is out of its range.
-inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights const& weights,
-                      std::optional<TensorType> type = std::nullopt) {
-  if (read_decoder_config(source) != weights.config())
+inline void save_gguf(std::string path, GgufFile const& source, DecoderConfig const& source_config,
+                      DecoderWeights const& weights, std::optional<TensorType> type = std::nullopt) {
+  if (source_config != weights.config())
     throw InvalidArgument(path + ": the metadata of " + source.path() + " describe a decoder of another configuration");
   GgufWriter writer(std::move(path));
   writer.copy_metadata(source);
   TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
   writer.set("general.file_type", gguf_file_type(matrices));
   detail::write_gguf_tensors(writer, weights, matrices);
+}
+
+/// The same with the configuration that `source` has now.
+inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights const& weights,
+                      std::optional<TensorType> type = std::nullopt) {
+  save_gguf(std::move(path), source, read_decoder_config(source), weights, type);
 }
 
 /// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration: OPT, which llama.cpp
