@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
@@ -13,6 +13,7 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/parameters.hpp>
+#include <zeroth/storage/beside.hpp>
 #include <zeroth/storage/rounding.hpp>
 
 namespace zeroth {
@@ -22,7 +23,7 @@ namespace zeroth {
 ///
 /// That is bytes_beside(rounding) for each weight of the tensors that were updated. Where the mask state says that it
 /// is fixed, a weight that is inactive stays as it is, and so inactive: then only the weights that are active at the
-/// first update have a place, and a bit a weight and 4 bytes a tile of 128 say which those are.
+/// first update have a place, and 9/64 bytes per weight say which those are (see BesideWeights).
 class RoundingMemory {
  public:
   RoundingMemory(ParameterSet const& parameters, Rounding rounding)
@@ -37,15 +38,11 @@ class RoundingMemory {
     pass.rounding = rounding_;
     if (bytes_beside(rounding_) == 0) return pass;
     Tensor& held = tensors_[index];
-    if (held.memory == nullptr) {
-      std::uint64_t places = tensor.size();
-      if (mask_is_fixed && mask.coverage == Coverage::some) places = make_places(held, tensor, mask, backend);
-      held.bytes = static_cast<std::size_t>(places) * bytes_beside(rounding_);
-      held.memory = allocate_for(backend, held.bytes);
-    }
+    if (held.memory == nullptr) held = made(tensor, mask, mask_is_fixed, backend);
     pass.beside.data = held.memory.get();
     pass.beside.places = reinterpret_cast<std::uint64_t const*>(held.places.get());
-    pass.beside.first_place = reinterpret_cast<std::uint32_t const*>(held.first_place.get());
+    pass.beside.group_place = reinterpret_cast<std::uint64_t const*>(held.group_place.get());
+    pass.beside.first_place = reinterpret_cast<std::uint16_t const*>(held.first_place.get());
     return pass;
   }
 
@@ -65,27 +62,31 @@ class RoundingMemory {
   struct Tensor {
     std::shared_ptr<std::byte> memory;
     std::size_t bytes = 0;
-    std::shared_ptr<std::byte> places;       // words, as BesideWeights has them; null: all weights have a place
-    std::shared_ptr<std::byte> first_place;  // numbers of 32 bits
+    std::shared_ptr<std::byte> places;       // as BesideWeights has them; null: all weights have a place
+    std::shared_ptr<std::byte> group_place;  // numbers of 64 bits
+    std::shared_ptr<std::byte> first_place;  // numbers of 16 bits
     std::size_t bytes_of_places = 0;
   };
 
+  /// What a tensor needs; all of it, or an exception and nothing.
   template <Backend B, class Rule>
-  [[nodiscard]] std::uint64_t make_places(Tensor& held, Parameter const& tensor, TensorMask<Rule> const& mask,
-                                          B const& backend) const {
-    Bitmap bitmap(tensor);
-    backend.mask_bits(tensor, mask, bitmap.words());
-    std::vector<std::uint64_t> const& words = bitmap.words();
-    std::vector<std::uint32_t> first_place;
-    std::uint32_t next = 0;
-    for (std::size_t w = 0; w < words.size(); ++w) {
-      if (w % 2 == 0) first_place.push_back(next);
-      next += static_cast<std::uint32_t>(std::popcount(words[w]));
+  [[nodiscard]] Tensor made(Parameter const& tensor, TensorMask<Rule> const& mask, bool mask_is_fixed,
+                            B const& backend) const {
+    Tensor made;
+    std::uint64_t places = tensor.size();
+    if (mask_is_fixed && mask.coverage == Coverage::some) {
+      Bitmap bitmap(tensor);
+      backend.mask_bits(tensor, mask, bitmap.words());
+      PlaceIndex const index(bitmap.words());
+      made.places = keep(std::as_bytes(std::span(std::as_const(bitmap).words())), backend);
+      made.group_place = keep(std::as_bytes(std::span(index.group_place)), backend);
+      made.first_place = keep(std::as_bytes(std::span(index.first_place)), backend);
+      made.bytes_of_places = bitmap.words().size() * sizeof(std::uint64_t) + index.bytes();
+      places = index.end + 1;  // so that there is always something
     }
-    held.places = keep(std::as_bytes(std::span(words)), backend);
-    held.first_place = keep(std::as_bytes(std::span(first_place)), backend);
-    held.bytes_of_places = std::span(words).size_bytes() + std::span(first_place).size_bytes();
-    return std::uint64_t{next} + 1;  // so that there is always something
+    made.bytes = static_cast<std::size_t>(places) * bytes_beside(rounding_);
+    made.memory = allocate_for(backend, made.bytes);
+    return made;
   }
 
   /// A copy where the backend's passes reach it.

@@ -191,6 +191,14 @@ void for_each_mask(zeroth::Parameter const& tensor, Body&& body) {
   body(mask_of(zeroth::StoredMask{}, tensor), "coverage none");
 }
 
+/// The words that give a place beside the weights to four elements of five of a tensor.
+inline std::vector<std::uint64_t> words_of_places(zeroth::Parameter const& tensor) {
+  zeroth::Bitmap bitmap(tensor);
+  for (std::uint64_t element = tensor.offset; element < tensor.offset + tensor.size(); ++element)
+    if (element % 5 != 3) bitmap.set(element);
+  return bitmap.words();
+}
+
 /// Calls body(sampler) with every kind of sampler.
 template <class Body>
 void for_each_sampler(Body&& body) {

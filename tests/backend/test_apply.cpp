@@ -54,32 +54,12 @@ Applied applied(B const& backend, Slice slice, void const* source, State const& 
   return {slice.memory(), std::move(beside), active};
 }
 
-/// Places for some of a tensor's elements, or for all.
-struct Places {
-  std::vector<std::uint64_t> words;
-  std::vector<std::uint32_t> first;
-
-  explicit Places(zeroth::Parameter const& tensor) : words(zeroth::Bitmap(tensor).words().size()) {
-    std::uint64_t const origin = tensor.offset / zeroth::tile_size * zeroth::tile_size;
-    std::uint32_t next = 0;
-    for (std::uint64_t w = 0; w < words.size(); ++w) {
-      if (w % 2 == 0) first.push_back(next);
-      for (std::uint64_t b = 0; b < 64; ++b) {
-        std::uint64_t const element = origin + w * 64 + b;
-        bool const inside = element >= tensor.offset && element < tensor.offset + tensor.size();
-        if (!inside || element % 5 == 3) continue;
-        words[w] |= std::uint64_t{1} << b;
-        ++next;
-      }
-    }
-  }
-};
-
 TEST_CASE("apply gives the reference's bits where only some weights have a place for what is beside them") {
   for (Extent const& extent : zeroth_test::extents()) {
     for (zeroth::DataType dtype : {zeroth::DataType::bf16, zeroth::DataType::f16}) {
       Slice const slice(extent.size, extent.offset, dtype);
-      Places const places(slice.parameter);
+      std::vector<std::uint64_t> const words = zeroth_test::words_of_places(slice.parameter);
+      zeroth::PlaceIndex const index(words);
       auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
       zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 20000};
       for (zeroth::Rounding rounding : {zeroth::Rounding::compensated, zeroth::Rounding::extra_byte}) {
@@ -87,7 +67,9 @@ TEST_CASE("apply gives the reference's bits where only some weights have a place
           Slice copy = slice;
           std::vector<std::byte> beside(extent.size * 2, std::byte{0x2b});
           ElementwisePass const pass{
-              .terms = one, .rounding = rounding, .beside = {beside.data(), places.words.data(), places.first.data()}};
+              .terms = one,
+              .rounding = rounding,
+              .beside = {beside.data(), words.data(), index.group_place.data(), index.first_place.data()}};
           backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
           backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
           return std::pair{copy.memory(), beside};
@@ -224,7 +206,7 @@ TEST_CASE("a pass that does nothing leaves weights of 16 bits as they are, in ev
         Slice copy = slice;
         std::vector<std::byte> beside(600, std::byte{0});
         backend.apply(copy.parameter, nullptr, dense.tensor(0, 0), noise,
-                      {.rounding = rounding, .beside = {beside.data(), nullptr, nullptr}});
+                      {.rounding = rounding, .beside = {.data = beside.data()}});
         CHECK(copy.memory() == slice.memory());
         CHECK(beside == std::vector<std::byte>(600, std::byte{0}));
       };

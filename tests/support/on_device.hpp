@@ -171,13 +171,16 @@ class OnDevice {
     Copy const from(backend_, source, tensor.bytes());
     std::size_t const words = zeroth::Bitmap::words_of(tensor);
     Copy const places(backend_, pass.beside.places, words * sizeof(std::uint64_t));
-    Copy const first_place(backend_, pass.beside.first_place, words / 2 * sizeof(std::uint32_t));
+    std::size_t const tiles = pass.beside.places == nullptr ? 0 : words / 2;
+    std::uint64_t const group = zeroth::BesideWeights::tiles_per_group;
+    Copy const group_place(backend_, pass.beside.group_place, (tiles + group - 1) / group * sizeof(std::uint64_t));
+    Copy const first_place(backend_, pass.beside.first_place, tiles * sizeof(std::uint16_t));
     std::uint64_t count = pass.beside.places == nullptr ? tensor.size() : 0;
     for (std::size_t w = 0; pass.beside.places != nullptr && w < words; ++w)
       count += static_cast<std::uint64_t>(std::popcount(pass.beside.places[w]));
     Copy const beside(backend_, pass.beside.data, count * zeroth::bytes_beside(pass.rounding));
     pass.beside = {beside.template as<void>(), places.template as<std::uint64_t>(),
-                   first_place.template as<std::uint32_t>()};
+                   group_place.template as<std::uint64_t>(), first_place.template as<std::uint16_t>()};
     auto const there_mask = there(tensor, mask);
     std::uint64_t const active =
         body(there(tensor, weights), from.template as<void>(), there_mask.mask, std::as_const(pass));

@@ -154,7 +154,7 @@ class CpuBackend {
           copy_beside(errors);
         else
           copy_beside(lower);
-        pass_of_copy.beside = {beside, nullptr, nullptr};
+        pass_of_copy.beside = {.data = beside};
       }
       with_kernels([&](auto kernels) {
         auto z = kernels.noise(noise, tensor.stream, false);
@@ -272,7 +272,7 @@ class CpuBackend {
   /// Calls body(element of the tile, what is beside it) for each that has a place.
   template <class T, class Body>
   static void for_each_place(BesideWeights const& beside, std::uint64_t tile, Body const& body) {
-    T* next = static_cast<T*>(beside.data) + beside.first_place[tile];
+    T* next = static_cast<T*>(beside.data) + beside.first_place_of(tile);
     for (unsigned w = 0; w < 2; ++w)
       for (std::uint64_t bits = beside.places[tile * 2 + w]; bits != 0; bits &= bits - 1)
         body(64 * w + static_cast<unsigned>(std::countr_zero(bits)), *next++);

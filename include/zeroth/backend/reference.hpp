@@ -83,7 +83,7 @@ struct ReferenceBackend {
       if (beside_size != 0) {
         at_place(tensor, pass.beside, first + i,
                  [&](std::uint64_t place) { copy(&beside, pass.beside.data, place, beside_size); });
-        pass_of_copy.beside = {&beside, nullptr, nullptr};
+        pass_of_copy.beside = {.data = &beside};
       }
       apply(element, nullptr, mask, noise, pass_of_copy);
       panel[i] = weight(element, element.data, 0);

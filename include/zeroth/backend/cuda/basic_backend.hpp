@@ -148,7 +148,8 @@ class BasicBackend {
                                      prefix,
                                      reinterpret_cast<unsigned long long*>(at(counts_at))};
         std::uint64_t const blocks = (tensor->size() + block_threads - 1) / block_threads;
-        device_.launch(kernel, std::min(blocks, device_.blocks_at_once()), what("kth_magnitude", *tensor));
+        std::uint64_t const at_once = std::max(device_.blocks_at_once(), HistogramKernel::least_blocks(tensor->size()));
+        device_.launch(kernel, std::min(blocks, at_once), what("kth_magnitude", *tensor));
       }
       device_.transfer(counts.data(), at(counts_at), bytes, "kth_magnitude");
       std::uint32_t digit = 0;

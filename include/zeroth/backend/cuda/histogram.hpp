@@ -22,6 +22,10 @@ struct HistogramKernel {
   };
   static constexpr unsigned phases = 3;
 
+  /// How many blocks must share a tensor so that no block's count passes 32 bits: each looks at 2^31 weights at most,
+  /// but for those of its last packets.
+  [[nodiscard]] static constexpr std::uint64_t least_blocks(std::uint64_t size) noexcept { return (size >> 31) + 1; }
+
   void const* weights;
   DataType dtype;
   std::uint64_t size;
