@@ -73,6 +73,10 @@ class ZerothOrderOptimizer {
                 "zeroth: the fourth policy is no Update: it needs coefficients, decay, takes_sign, check, name and ==, "
                 "or, with state for each weight, state_floats, rule, decay, check, name and ==, or, over the noise of "
                 "the last updates, window, coefficient, decay, check, name and == (see zeroth/update/update.hpp)");
+  static_assert(!(StatefulUpdate<U> || WindowedUpdate<U>) || !may_only_descend<U>,
+                "zeroth: only_descends is for updates without state and window: what such an update would leave cannot "
+                "be evaluated before it is taken; leave only_descends out, or take ConservativeSgd (see requirement 7 "
+                "of Update in zeroth/update/update.hpp)");
   static_assert(Estimator<E>,
                 "zeroth: the fifth policy is no Estimator: it needs signs, uses_base, projected_gradient, name and == "
                 "(see zeroth/estimator/estimator.hpp)");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include <zeroth/update/state_rule.hpp>
 
@@ -26,7 +27,8 @@ namespace zeroth {
 /// 5. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
 /// 6. `name()` identifies the rule in logs and journals; a rule with settings has `description()` too, see describe.
 /// 7. `update.only_descends` (bool, static or not), if present and true: the loss is also evaluated at theta, after the
-///    step and after its reverse, and theta becomes the lowest of the three.
+///    step and after its reverse, and theta becomes the lowest of the three. Only for an update without state and
+///    window: StatefulUpdate and WindowedUpdate have no such points, and an optimizer refuses one that says so.
 ///
 /// The smallest type that satisfies it, a step of fixed length along the direction:
 ///
@@ -109,6 +111,17 @@ concept WindowedUpdate = std::regular<T> &&
   update.check();
   { update.name() } -> std::convertible_to<std::string_view>;
 };
+
+/// Whether a type may say `only_descends`: false where it does not, or where the compiler sees that it is false.
+template <class U>
+inline constexpr bool may_only_descend = requires(U const& update) {
+  update.only_descends;
+};
+template <class U>
+requires requires {
+  typename std::bool_constant<U::only_descends>;
+}
+inline constexpr bool may_only_descend<U> = U::only_descends;
 
 /// Requirement 7 of Update: false for an update that does not say.
 template <class U>
