@@ -27,4 +27,18 @@ class InvalidFile : public Error {
   using Error::Error;
 };
 
+namespace detail {
+
+/// Refuses an enum whose value is none of its names: one that came out of a cast.
+/// @param choices how many there are, numbered from 0
+/// @param field for the message: "parameter 'w': role"
+template <class Enum>
+void require_choice(Enum value, unsigned choices, std::string const& field) {
+  if (static_cast<unsigned>(value) >= choices)
+    throw InvalidArgument(field + " must be one of the " + std::to_string(choices) +
+                          " choices of its enum, got number " + std::to_string(static_cast<unsigned>(value)));
+}
+
+}  // namespace detail
+
 }  // namespace zeroth

@@ -16,17 +16,25 @@ namespace zeroth {
 
 /// How the in-place form puts the weights back.
 enum class Restore : std::uint8_t {
-  /// By subtracting what was added: no memory, but each step may leave an ulp's error in a perturbed weight. For f32
-  /// alone: in 16 bits the error is as large as the perturbation's own steps, and is refused.
+  /// By subtracting what was added: no memory, but each step leaves an active weight off by a few roundings of the
+  /// *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. One of 1e-8 is moved by 0.4% of itself
+  /// per step (root mean square, epsilon 1e-3; docs/design.md, Drift). Take `exact` or the fused form where small
+  /// weights matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the perturbation's
+  /// own
+  /// steps, and is refused.
   arithmetic,
   /// From a copy: exact, and the bits are those of the fused form, for as many bytes as the tuned weights take.
   exact,
 };
 
+/// The largest perturbation scale, far beyond any of use: theta +- epsilon z and 2 epsilon then fit an f32 for every z
+/// of the library's samplers.
+inline constexpr double max_epsilon = 1e30;
+
 /// What a run of the optimizer is set to; checked when the optimizer is made.
 struct Options {
-  double epsilon = 1e-3;                     ///< perturbation scale, > 0
-  double learning_rate = 1e-6;               ///< peak of the schedule, >= 0
+  double epsilon = 1e-3;                     ///< perturbation scale, > 0, at most max_epsilon
+  double learning_rate = 1e-6;               ///< peak of the schedule, >= 0, finite as an f32
   Schedule schedule{};                       ///< factor of the learning rate at each step
   std::uint32_t samples = 1;                 ///< directions z a step, averaged (n-SPSA)
   std::uint32_t samples_per_probe = 1;       ///< directions a fused objective evaluates at once; memory grows with it
@@ -41,13 +49,18 @@ struct Options {
     auto require = [](bool holds, char const* field, char const* range, auto value) {
       if (!holds) throw InvalidArgument(std::string(field) + " must be " + range + ", got " + number_text(value));
     };
-    require(is_finite(static_cast<float>(epsilon)) && static_cast<float>(epsilon) > 0, "epsilon", "> 0 and finite",
-            epsilon);
+    require(is_finite(epsilon) && static_cast<float>(epsilon) > 0, "epsilon", "> 0 and finite", epsilon);
+    require(epsilon <= max_epsilon, "epsilon", "at most 1e+30, so that theta +- epsilon z is finite", epsilon);
     require(is_finite(learning_rate) && learning_rate >= 0, "learning_rate", ">= 0 and finite", learning_rate);
+    require(is_finite(static_cast<float>(learning_rate)), "learning_rate", "finite as an f32: at most 3.4e+38",
+            learning_rate);
     require(samples >= 1 && samples <= max_samples, "samples", "in [1, 4096]", samples);
     require(samples_per_probe >= 1, "samples_per_probe", ">= 1", samples_per_probe);
     require(micro_batches >= 1, "micro_batches", ">= 1", micro_batches);
     if (clip) require(is_finite(*clip) && *clip > 0, "clip", "> 0 and finite", *clip);
+    detail::require_choice(restore, 2, "restore");
+    detail::require_choice(rounding, roundings, "rounding");
+    detail::require_choice(schedule.shape, 3, "schedule.shape");
     schedule.check();
   }
 

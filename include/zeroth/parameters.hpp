@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/number_text.hpp>
+#include <zeroth/random/philox.hpp>
 #include <zeroth/storage/data_type.hpp>
 
 namespace zeroth {
@@ -30,13 +33,19 @@ enum class Role : std::uint8_t { matrix, vector, embedding, head };
   }
   return "unknown";
 }
+inline constexpr std::uint8_t roles = 4;  ///< how many there are
 
 /// Rows and columns of a row-major tensor; a vector of n elements is {1, n}.
 struct Shape {
   std::uint64_t rows = 0;
   std::uint64_t columns = 0;
 
+  /// Elements, if has_size().
   [[nodiscard]] constexpr std::uint64_t size() const noexcept { return rows * columns; }
+  /// Whether their number has at most 64 bits.
+  [[nodiscard]] constexpr bool has_size() const noexcept {
+    return columns == 0 || rows <= std::numeric_limits<std::uint64_t>::max() / columns;
+  }
   bool operator==(Shape const&) const = default;
 };
 
@@ -48,13 +57,17 @@ struct Shape {
   return hash;
 }
 
+/// Elements of a tensor, or where its last slice ends, at most: the counter of a random block has 48 bits for its place
+/// in the tensor (RandomSource), and a block yields at least one value. Beyond it noise would repeat.
+inline constexpr std::uint64_t max_elements = max_blocks;
+
 /// One tensor to tune, or a slice of one. The memory is the caller's.
 struct Parameter {
   std::string name{};
   Role role = Role::matrix;
   Shape shape{};
   DataType dtype = DataType::f32;
-  void* data = nullptr;      ///< first element; row-major and contiguous; not owned
+  void* data = nullptr;      ///< first element, at a multiple of its size; row-major and contiguous; not owned
   std::uint32_t stream = 0;  ///< noise stream; see stream_of
   std::uint64_t offset = 0;  ///< index of data[0] in the whole tensor, for a slice (shard) of a larger one
 
@@ -69,9 +82,9 @@ struct Parameter {
 class ParameterSet {
  public:
   /// Adds a tensor and returns its index.
-  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its shape is empty, its data is null,
-  /// its
-  ///   memory overlaps another's, or its range of the noise stream overlaps another's.
+  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is none of the enum's,
+  ///   its shape is empty or too large, it ends beyond max_elements, its data is null, misaligned or too large for the
+  ///   address space, its memory overlaps another's, or its range of the noise stream overlaps another's.
   std::size_t add(Parameter parameter);
 
   /// Adds an f32 tensor whose stream follows from its name.
@@ -104,8 +117,23 @@ class ParameterSet {
 inline std::size_t ParameterSet::add(Parameter parameter) {
   auto refuse = [&](std::string const& why) { throw InvalidArgument("parameter '" + parameter.name + "': " + why); };
   if (parameter.name.empty()) throw InvalidArgument("parameter " + std::to_string(size()) + ": its name is empty");
+  detail::require_choice(parameter.role, roles, "parameter '" + parameter.name + "': role");
+  detail::require_choice(parameter.dtype, data_types, "parameter '" + parameter.name + "': dtype");
+  std::string const shape =
+      "shape " + std::to_string(parameter.shape.rows) + " x " + std::to_string(parameter.shape.columns);
+  if (!parameter.shape.has_size()) refuse(shape + " must have fewer than 2^64 elements");
   if (parameter.size() == 0) refuse("its shape has no elements");
+  if (parameter.size() > max_elements || parameter.offset > max_elements - parameter.size())
+    refuse("must end at element 2^48 of its tensor at most, where its noise would repeat, got " + shape +
+           " at offset " + std::to_string(parameter.offset));
   if (parameter.data == nullptr) refuse("its data pointer is null");
+  auto const first_byte = reinterpret_cast<std::uintptr_t>(parameter.data);
+  if (first_byte % size_of(parameter.dtype) != 0)
+    refuse("its data must be at a multiple of " + std::to_string(size_of(parameter.dtype)) + " bytes, as " +
+           std::string(to_string(parameter.dtype)) + " needs, got address " + hexadecimal(first_byte));
+  if (parameter.bytes() > std::numeric_limits<std::uintptr_t>::max() - first_byte)
+    refuse(shape + " of " + std::string(to_string(parameter.dtype)) + " from address " + hexadecimal(first_byte) +
+           " on is beyond the end of the address space");
 
   auto overlaps = [](std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) {
     return a < b + b_size && b < a + a_size;

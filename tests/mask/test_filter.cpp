@@ -105,4 +105,13 @@ TEST_CASE("a filtered policy names its part") {
   CHECK(Filtered{SmallestMagnitude{}, TensorFilter{}}.name() == "filtered(smallest-magnitude)");
 }
 
+TEST_CASE("a filter refuses to exclude a role that is none of the enum's") {
+  zeroth_test::Tensors tensors;
+  tensors.add("w", std::vector<float>(4));
+  zeroth::Filtered const filtered{zeroth::Dense{},
+                                  zeroth::TensorFilter{.exclude_roles = {static_cast<zeroth::Role>(4)}}};
+  CHECK_THROWS_WITH(zeroth_test::prepare(filtered, tensors.parameters),
+                    "filter: exclude_roles must be one of the 4 choices of its enum, got number 4");
+}
+
 }  // namespace

@@ -185,4 +185,13 @@ TEST_CASE("a sparsity outside its range and a threshold for vectors are refused 
                     zeroth_test::contains_text("vectors must be Coverage::all or Coverage::none"));
 }
 
+TEST_CASE("a scope and a treatment of vectors that are none of their enums' are refused by name") {
+  Tensors tensors;
+  tensors.add("w", ten);
+  CHECK_THROWS_WITH(prepare(SmallestMagnitude{.scope = static_cast<Scope>(3)}, tensors.parameters),
+                    "scope must be one of the 3 choices of its enum, got number 3");
+  CHECK_THROWS_WITH(prepare(SmallestMagnitude{.vectors = static_cast<Coverage>(3)}, tensors.parameters),
+                    "vectors must be one of the 3 choices of its enum, got number 3");
+}
+
 }  // namespace

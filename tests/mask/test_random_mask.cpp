@@ -105,4 +105,12 @@ TEST_CASE("the random mask refuses a sparsity outside its range") {
                       zeroth_test::contains_text("sparsity must be in [0, 1), got "));
 }
 
+TEST_CASE("the random mask refuses a treatment of vectors that is none of the enum's") {
+  zeroth_test::Tensors tensors;
+  tensors.add("w", std::vector<float>(4));
+  CHECK_THROWS_WITH(
+      zeroth_test::prepare(zeroth::RandomMask{.vectors = static_cast<zeroth::Coverage>(3)}, tensors.parameters),
+      "vectors must be one of the 3 choices of its enum, got number 3");
+}
+
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,13 +28,12 @@ inline constexpr std::array<unsigned char, 8> journal_magic = {0x89, 'Z', 'O', '
 inline constexpr std::uint32_t journal_version = 1;
 /// Of the part whose size is the same in every journal.
 inline constexpr std::size_t journal_prefix_bytes = 44;
-inline constexpr std::uint8_t roles = 4;
-inline constexpr std::uint8_t data_types = 3;
 
 }  // namespace detail
 
 /// The header as a journal begins with it; docs/journal.md has the layout.
-/// @throws InvalidArgument if the number of samples is out of range
+/// @throws InvalidArgument if the number of samples or an enum is out of range, a text has control characters, or it
+///   takes 2^32 bytes or more
 [[nodiscard]] inline std::vector<std::byte> encode(JournalHeader const& header) {
   if (header.samples < 1 || header.samples > max_samples)
     throw InvalidArgument("journal: samples must be in [1, 4096], got " + std::to_string(header.samples));
@@ -55,6 +55,8 @@ inline constexpr std::uint8_t data_types = 3;
     }
   for (JournalTensor const& tensor : header.tensors) {
     out.text(tensor.name);
+    detail::require_choice(tensor.role, roles, "journal: tensor '" + tensor.name + "': role");
+    detail::require_choice(tensor.dtype, data_types, "journal: tensor '" + tensor.name + "': dtype");
     out.number(static_cast<std::uint8_t>(tensor.role));
     out.number(static_cast<std::uint8_t>(tensor.dtype));
     out.varint(tensor.shape.rows);
@@ -62,6 +64,10 @@ inline constexpr std::uint8_t data_types = 3;
     out.number(tensor.stream);
     out.varint(tensor.offset);
   }
+  // It has more bytes than entries, so that their counts fit as well.
+  if (out.bytes().size() > std::numeric_limits<std::uint32_t>::max() - sizeof(std::uint32_t))
+    throw InvalidArgument("journal: its header must have fewer than 2^32 bytes, got " +
+                          std::to_string(out.bytes().size()) + ": keep fewer notes");
   out.patch(size_at, static_cast<std::uint32_t>(out.bytes().size() + sizeof(std::uint32_t)));
   out.number(crc32(out.bytes()));
   return out.take();
@@ -113,8 +119,8 @@ inline constexpr std::uint8_t data_types = 3;
   for (std::uint32_t i = 0; i < tensors; ++i) {
     JournalTensor tensor;
     tensor.name = in.text();
-    tensor.role = static_cast<Role>(in.choice(detail::roles, "role"));
-    tensor.dtype = static_cast<DataType>(in.choice(detail::data_types, "type"));
+    tensor.role = static_cast<Role>(in.choice(roles, "role"));
+    tensor.dtype = static_cast<DataType>(in.choice(data_types, "type"));
     tensor.shape.rows = in.varint();
     tensor.shape.columns = in.varint();
     tensor.stream = in.number<std::uint32_t>();

@@ -114,7 +114,9 @@ struct Filtered {
     MaskState<Policy> state_;
   };
 
+  /// @throws InvalidArgument if a role to exclude is none of Role's, or what the policy's `prepare` throws
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
+    for (Role role : filter.exclude_roles) detail::require_choice(role, roles, "filter: exclude_roles");
     return State(*this, parameters, weights);
   }
 

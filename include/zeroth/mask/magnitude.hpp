@@ -156,10 +156,13 @@ struct MagnitudeMask {
     std::vector<TensorMask<Rule>> masks_;
   };
 
-  /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is neither all nor none
+  /// @throws InvalidArgument if sparsity is outside [0, 1), `scope` is none of Scope's or `vectors` neither all nor
+  /// none
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
     if (!(sparsity >= 0 && sparsity < 1))
       throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));
+    detail::require_choice(scope, 3, "scope");
+    detail::require_choice(vectors, coverages, "vectors");
     if (vectors == Coverage::some)
       throw InvalidArgument("vectors must be Coverage::all or Coverage::none: the paper thresholds matrices alone");
     return State(*this, parameters, weights);

@@ -34,6 +34,7 @@ struct TileMask {
 
 /// Which weights of a tensor are active: none (it is left alone), all (dense), or those that a rule picks.
 enum class Coverage : std::uint8_t { none, some, all };
+inline constexpr std::uint8_t coverages = 3;  ///< how many there are
 
 [[nodiscard]] constexpr std::string_view to_string(Coverage coverage) noexcept {
   return coverage == Coverage::none ? "none" : coverage == Coverage::some ? "some" : "all";
@@ -170,7 +171,8 @@ using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, s
 ///    `policy.prepare(ParameterSet const&, WeightReader const&)` returns a state, made once before the first step.
 /// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.
 /// 5. `state.begin_step(parameters, weights, step)`, if present, is called at the start of each step, before anything
-///    is perturbed; a policy that refreshes its thresholds does it there.
+///    is perturbed; a policy that refreshes its thresholds does it there. It is called again for the same step if the
+///    attempt ends with an exception, its own among them, and must then come to the same state.
 /// 6. `state.is_fixed()`, if present and true, promises that 4 does not depend on the step and 5 changes nothing.
 ///
 /// The smallest type that satisfies it, a policy that leaves the zeros of a pruned model alone:

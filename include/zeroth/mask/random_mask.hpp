@@ -55,10 +55,11 @@ struct RandomMask {
     [[nodiscard]] bool is_fixed() const noexcept { return redraw_every == 0; }
   };
 
-  /// @throws InvalidArgument if sparsity is outside [0, 1)
+  /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is none of Coverage's
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
     if (!(sparsity >= 0 && sparsity < 1))
       throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));
+    detail::require_choice(vectors, coverages, "vectors");
     State state{redraw_every, {}};
     auto const limit = static_cast<std::uint32_t>(std::lround((1.0 - sparsity) * 65536.0));
     for (Parameter const& p : parameters)

@@ -91,4 +91,10 @@ struct RandomSource {
 /// Samples a step may draw at most: the counter gives them 12 bits.
 inline constexpr std::uint32_t max_samples = 1U << 12;
 
+/// Blocks of a stream: the counter gives them 48 bits. One beyond would have another sample's and purpose's bits.
+inline constexpr std::uint64_t max_blocks = std::uint64_t{1} << 48;
+
+/// Steps of a run: the counter gives them 32 bits, so the noise of one more would be the first's.
+inline constexpr std::uint64_t max_steps = std::uint64_t{1} << 32;
+
 }  // namespace zeroth

@@ -11,6 +11,7 @@ namespace zeroth {
 
 /// How a weight is stored. Arithmetic is always in f32.
 enum class DataType : std::uint8_t { f32, bf16, f16 };
+inline constexpr std::uint8_t data_types = 3;  ///< how many there are
 
 [[nodiscard]] constexpr std::string_view to_string(DataType dtype) noexcept {
   switch (dtype) {

@@ -28,6 +28,7 @@ enum class Rounding : std::uint8_t {
   /// To the nearest number with 8 more bits of mantissa, which are kept in a byte.
   extra_byte,
 };
+inline constexpr std::uint8_t roundings = 4;  ///< how many there are
 
 [[nodiscard]] constexpr std::string_view to_string(Rounding rounding) noexcept {
   switch (rounding) {

@@ -12,6 +12,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
@@ -85,6 +86,8 @@ struct Adam {
     detail::check_fading("beta_2", beta_2);
     if (!(static_cast<float>(epsilon) > 0))
       throw InvalidArgument("epsilon of Adam must be > 0, got " + number_text(epsilon));
+    if (!is_finite(static_cast<float>(epsilon)))
+      throw InvalidArgument("epsilon of Adam must be finite as an f32, got " + number_text(epsilon));
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "adam"; }
   [[nodiscard]] std::string description() const {

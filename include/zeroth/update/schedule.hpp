@@ -44,6 +44,14 @@ struct Schedule {
 
   /// @throws InvalidArgument naming the field that is out of range
   void check() const {
+    // A run has at most as many steps.
+    constexpr std::uint64_t most = std::uint64_t{1} << 32;
+    if (warmup_steps > most)
+      throw InvalidArgument("schedule.warmup_steps must be at most " + std::to_string(most) + ", got " +
+                            std::to_string(warmup_steps));
+    if (total_steps > most)
+      throw InvalidArgument("schedule.total_steps must be at most " + std::to_string(most) + ", got " +
+                            std::to_string(total_steps));
     if (shape != Shape::constant && total_steps <= warmup_steps)
       throw InvalidArgument("schedule.total_steps must exceed warmup_steps = " + std::to_string(warmup_steps) +
                             ", got " + std::to_string(total_steps));
