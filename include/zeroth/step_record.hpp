@@ -35,10 +35,15 @@ enum class Arithmetic : std::uint8_t {
   fused,     ///< the update's alone: the fused form, and the in-place form with Restore::exact
   in_place,  ///< also those of perturbing the weights and putting them back: Restore::arithmetic
 };
+inline constexpr std::uint8_t arithmetics = 2;  ///< how many there are; journals know them by their numbers
 
 [[nodiscard]] constexpr std::string_view to_string(Arithmetic arithmetic) noexcept {
   return arithmetic == Arithmetic::fused ? "fused" : "in place";
 }
+
+/// Attempts at a step that may perturb the weights with Restore::arithmetic and end with an exception: a replay repeats
+/// each, so a step takes no more of them and a record that claims more is refused.
+inline constexpr std::uint32_t max_abandoned = 100;
 
 /// What a step did, in the few numbers that do it again: `ZerothOrderOptimizer::replay` applies them to the same
 /// weights and gives the same bits, without a loss. The noise and the mask follow from the optimizer's own settings.
@@ -47,7 +52,8 @@ struct StepRecord {
   Arithmetic arithmetic = Arithmetic::fused;
   SkipReason skip_reason = SkipReason::none;
   std::uint32_t abandoned = 0;        ///< attempts at this step before it that perturbed the weights with
-                                      ///< Restore::arithmetic and ended with an exception from the objective
+                                      ///< Restore::arithmetic and ended with an exception from the objective;
+                                      ///< at most max_abandoned
   float decay = 0;                    ///< share of itself that an active weight lost
   float step_size = 0;                ///< the learning rate, as f32
   std::vector<float> coefficients{};  ///< of each sample's noise, as applied; empty if skipped

@@ -109,10 +109,20 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
     require(name + "noise stream", std::to_string(want.stream), std::to_string(met.stream));
     require(name + "offset", std::to_string(want.offset), std::to_string(met.offset));
   }
-  for (JournalField const& note : expected.notes)
-    if (std::string const met = value_of(found.notes, note.name); met != note.value)
+  for (JournalField const& note : expected.notes) {
+    auto refuse = [&](std::string const& met) {
       throw InvalidFile(source + ": " + note.name + ": expected " + note.value + ", found " + met +
                         " in the notes of the run");
+    };
+    // Told apart from a note whose value is "none", and every note of that name counts.
+    bool is_there = false;
+    for (JournalField const& met : found.notes) {
+      if (met.name != note.name) continue;
+      is_there = true;
+      if (met.value != note.value) refuse(met.value);
+    }
+    if (!is_there) refuse(note.value == "none" ? "no such note" : "none");
+  }
   if (found.base_hash != expected.base_hash)
     throw InvalidFile(source + ": base weights: expected those with hash " + hexadecimal(found.base_hash) +
                       ", which the run began with, found " + hexadecimal(expected.base_hash));

@@ -13,6 +13,7 @@
 #include <zeroth/journal/bytes.hpp>
 #include <zeroth/journal/checksum.hpp>
 #include <zeroth/journal/evaluation_record.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/step_record.hpp>
 
@@ -73,7 +74,6 @@ class RecordLayout {
   static constexpr std::uint8_t step_kind = 0;
   static constexpr std::uint8_t evaluation_kind = 1;
   static constexpr std::uint8_t kinds = 2;
-  static constexpr std::uint8_t arithmetics = 2;
   static constexpr std::uint8_t sets = 2;
 
   [[nodiscard]] static std::uint32_t stored_checksum(std::span<std::byte const> bytes) {
@@ -96,6 +96,15 @@ class RecordLayout {
     if (record.coefficients.size() != (record.skipped() ? 0 : samples_))
       refuse("expected coefficients of " + std::to_string(record.skipped() ? 0 : samples_) + " samples, found " +
              std::to_string(record.coefficients.size()));
+    // What a reader would refuse is not written.
+    std::string const what = "journal: step " + std::to_string(record.step) + ": ";
+    require_choice(record.arithmetic, arithmetics, what + "arithmetic");
+    require_choice(record.skip_reason, skip_reasons, what + "skip_reason");
+    if (record.abandoned > max_abandoned)
+      refuse("expected at most " + std::to_string(max_abandoned) + " abandoned attempts, found " +
+             std::to_string(record.abandoned));
+    for (float coefficient : record.coefficients)
+      if (!is_finite(coefficient)) refuse("expected finite coefficients, found " + number_text(coefficient));
     out.number(static_cast<std::uint32_t>(record.step));
     out.number(step_kind);
     out.number(static_cast<std::uint8_t>(record.arithmetic));
@@ -116,6 +125,9 @@ class RecordLayout {
     record.skip_reason = static_cast<SkipReason>(in.choice(skip_reasons, "skip reason"));
     in.zeros_to(in.position() + 1);
     record.abandoned = in.number<std::uint32_t>();
+    if (record.abandoned > max_abandoned)
+      in.refuse("abandoned attempts: expected at most " + std::to_string(max_abandoned) + ", found " +
+                std::to_string(record.abandoned));
     record.decay = in.single();
     record.step_size = in.single();
     record.loss = in.real();
@@ -128,9 +140,10 @@ class RecordLayout {
   }
 
   void write(ByteWriter& out, EvaluationRecord const& record, std::uint64_t step) const {
-    if (record.step != step)
+    if (record.step != step || step > std::numeric_limits<std::uint32_t>::max())
       throw InvalidArgument("journal: evaluation at step " + std::to_string(record.step) + ": expected one at step " +
                             std::to_string(step));
+    require_choice(record.set, sets, "journal: evaluation at step " + std::to_string(step) + ": set");
     out.number(static_cast<std::uint32_t>(record.step));
     out.number(evaluation_kind);
     out.number(static_cast<std::uint8_t>(record.set));
