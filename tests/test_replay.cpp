@@ -252,6 +252,34 @@ TEST_CASE("a record that is not the next step's is refused, and the weights stay
   refused([](StepRecord& r) { r.skip_reason = SkipReason::non_finite_loss; }, "expected coefficients 0, found 2");
   refused([](StepRecord& r) { r.arithmetic = Arithmetic::in_place; }, "expected arithmetic fused, found in place");
   refused([](StepRecord& r) { r.abandoned = 1; }, "expected arithmetic fused, found in place");
+  refused([](StepRecord& r) { r.step = std::uint64_t{1} << 32; }, "expected step 0, found 4294967296");
+  refused([](StepRecord& r) { r.arithmetic = static_cast<Arithmetic>(2); },
+          "replay of step 0: arithmetic must be one of the 2 choices of its enum, got number 2");
+  refused([](StepRecord& r) { r.skip_reason = static_cast<SkipReason>(4); },
+          "replay of step 0: skip_reason must be one of the 4 choices of its enum, got number 4");
+  float const infinity = std::numeric_limits<float>::infinity();
+  refused([&](StepRecord& r) { r.coefficients[1] = infinity; }, "expected coefficient finite, found inf");
+  refused([](StepRecord& r) { r.decay = std::numeric_limits<float>::quiet_NaN(); }, "expected decay finite, found nan");
+  refused([&](StepRecord& r) { r.step_size = -infinity; }, "expected step_size finite, found -inf");
+  refused([](StepRecord& r) { r.active_weights = 541; }, "expected active_weights at most 540, found 541");
+  refused(
+      [](StepRecord& r) {
+        r.skip_reason = SkipReason::non_finite_loss;
+        r.coefficients.clear();
+      },
+      "expected active_weights at most 0, found 1");
+}
+
+TEST_CASE("a record that claims more abandoned attempts than a run makes is refused before any is repeated") {
+  Fixture fixture;
+  std::vector<std::uint32_t> const before = fixture.bits();
+  ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, ReferenceBackend{});
+  for (std::uint32_t abandoned : {zeroth::max_abandoned + 1, 0xffffffffU}) {
+    CHECK_THROWS_WITH(optimizer.replay({.skip_reason = SkipReason::non_finite_loss, .abandoned = abandoned}),
+                      contains_text("expected abandoned at most 100, found " + std::to_string(abandoned)));
+    CHECK(fixture.bits() == before);
+  }
+  CHECK_NOTHROW(optimizer.replay({.skip_reason = SkipReason::non_finite_loss, .abandoned = zeroth::max_abandoned}));
 }
 
 TEST_CASE("replay on other weights is noticed by the number that the mask picks") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +51,8 @@ class Decision {
   /// How many points, from the one at `first` on, the next probe takes: the samples of one probe, and the base with the
   /// first.
   [[nodiscard]] std::size_t lanes_in_probe(std::size_t first) const noexcept {
-    return (first == 0 ? base_lanes() : 0) + options_.samples_per_probe * signs().size();
+    std::size_t const samples = std::min(options_.samples_per_probe, options_.samples);
+    return (first == 0 ? base_lanes() : 0) + samples * signs().size();
   }
 
   /// Fills in what follows from the losses.
@@ -83,6 +85,7 @@ class Decision {
     report.step_size = static_cast<float>(report.learning_rate);
     for (float c : report.coefficients)
       if (!is_finite(c)) return skip(report, SkipReason::non_finite_coefficient);
+    if (!is_finite(report.decay) || !is_finite(report.step_size)) skip(report, SkipReason::non_finite_coefficient);
   }
 
   /// Takes the lowest of theta, the step and its reverse.
@@ -97,7 +100,7 @@ class Decision {
     for (float& c : report.coefficients) c = -c;
   }
 
- private:
+  /// Makes a step that was decided on one that is skipped.
   static void skip(StepReport& report, SkipReason reason) {
     report.skip_reason = reason;
     report.coefficients.clear();
@@ -105,6 +108,7 @@ class Decision {
     report.step_size = 0;
   }
 
+ private:
   [[nodiscard]] static bool all_finite(std::span<double const> losses) noexcept {
     for (double loss : losses)
       if (!is_finite(loss)) return false;

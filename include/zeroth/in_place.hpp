@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
@@ -45,17 +47,21 @@ class InPlaceWeights {
       save_masks();
   }
 
-  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample).
+  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample). Allocates nothing itself.
+  ///
+  /// An exception leaves the weights between the two points. With Restore::exact `put_back` undoes that too.
   void move_to(Lane lane) {
-    std::vector<NoiseTerm> terms;
+    std::array<NoiseTerm, 2> list;
+    std::size_t count = 0;
     bool const relative = restore_ == Restore::arithmetic;
     if (relative && at_.sign != 0 && lane.sign != 0 && at_.sample == lane.sample) {
-      terms.push_back({lane.sample, static_cast<float>(lane.sign - at_.sign) * epsilon_});
+      list[count++] = {lane.sample, static_cast<float>(lane.sign - at_.sign) * epsilon_};
     } else {
-      if (relative && at_.sign != 0) terms.push_back(undo());
-      if (lane.sign != 0) terms.push_back({lane.sample, static_cast<float>(lane.sign) * epsilon_});
+      if (relative && at_.sign != 0) list[count++] = undo();
+      if (lane.sign != 0) list[count++] = {lane.sample, static_cast<float>(lane.sign) * epsilon_};
     }
     at_ = lane;
+    std::span<NoiseTerm const> const terms(list.data(), count);
     run([&](std::size_t index, void const* source, auto const& mask) {
       return backend_.apply(parameters_[index], source, mask, noise_, ElementwisePass{.terms = terms});
     });
@@ -75,6 +81,12 @@ class InPlaceWeights {
       }
       return backend_.apply(parameters_[index], source, mask, noise_, trial);
     });
+  }
+
+  /// Makes what the update's rounding keeps beside the weights, so that `finish` allocates nothing.
+  void prepare_finish() {
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (coverage(i) != Coverage::none) (void)rounded({}, i);
   }
 
   /// Puts the weights back and updates them, in one pass; returns the number of active weights.
@@ -123,8 +135,11 @@ class InPlaceWeights {
   }
 
   void save_weights() {
-    if (saved_.empty())
-      for (Parameter const& p : parameters_) saved_.push_back(keep(static_cast<std::size_t>(p.bytes())));
+    if (saved_.empty()) {
+      std::vector<Kept> saved;
+      for (Parameter const& p : parameters_) saved.push_back(keep(static_cast<std::size_t>(p.bytes())));
+      saved_ = std::move(saved);  // of all tensors or, if one has no room, of none
+    }
     for (std::size_t i = 0; i < parameters_.size(); ++i)
       backend_.copy(parameters_[i], {saved_[i].memory.get(), saved_[i].bytes});
   }

@@ -21,7 +21,8 @@ struct Evaluation {
 /// 1. Callable as `() -> double`, or as `(Evaluation const&) -> double` to be told which evaluation it is.
 /// 2. Returns the mean loss of its batch at the weights as they stand; within a step, the same function of the weights
 ///    each time (same batch, no dropout), or the difference of losses is noise.
-/// 3. May throw: the weights are then put back as for a skipped step, and the exception goes on.
+/// 3. May throw: the weights are then put back as for a skipped step, and the exception propagates.
+/// 4. Calls neither `step` nor `replay` of the optimizer that calls it: both refuse.
 template <class T>
 concept InPlaceObjective = requires(T& objective, Evaluation const& evaluation) {
   { objective(evaluation) } -> std::convertible_to<double>;
@@ -34,9 +35,11 @@ concept InPlaceObjective = requires(T& objective, Evaluation const& evaluation) 
 ///
 /// 1. Callable as `(P const& probe, std::span<double> losses)` for the probe type P of the optimizer; a parameter of
 ///    type `auto const&` or `AnyProbe const&` takes any.
-/// 2. Writes losses[k] for each lane k of `probe.lanes()`: the mean loss of the batch at that point.
+/// 2. Writes losses[k] for each lane k of `probe.lanes()`: the mean loss of the batch at that point. One that it leaves
+///    unwritten is NaN, and the step is skipped.
 /// 3. Every lane sees the same batch; `probe.step()` and `probe.micro_batch()` say which.
-/// 4. May throw: nothing has been written, and the exception goes on.
+/// 4. May throw: nothing has been written, and the exception propagates.
+/// 5. Calls neither `step` nor `replay` of the optimizer that calls it: both refuse.
 template <class T, class P>
 concept FusedObjective = Probe<P> && requires(T& objective, P const& probe, std::span<double> losses) {
   objective(probe, losses);

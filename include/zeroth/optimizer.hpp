@@ -19,9 +19,12 @@
 #include <zeroth/in_place.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/masked_probe.hpp>
+#include <zeroth/number_text.hpp>
 #include <zeroth/objective.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
+#include <zeroth/random/float_bits.hpp>
+#include <zeroth/random/philox.hpp>
 #include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/step_record.hpp>
@@ -32,6 +35,17 @@
 #include <zeroth/weight_state.hpp>
 
 namespace zeroth {
+
+namespace detail {
+
+/// @throws InvalidArgument if a run has no step of that number
+inline void require_step_number(std::uint64_t step) {
+  if (step >= max_steps)
+    throw InvalidArgument("step must be below 2^32, the steps of a run, where the noise would repeat, got " +
+                          std::to_string(step));
+}
+
+}  // namespace detail
 
 /// Tunes weights by evaluations of a loss alone: Sparse MeZO (arXiv 2402.15751) with SmallestMagnitude, MeZO with
 /// Dense.
@@ -123,10 +137,17 @@ class ZerothOrderOptimizer {
 
   /// Takes one step.
   ///
-  /// A loss that is not finite skips it: the weights stay, the step counts. An exception from the objective goes on,
-  /// the weights are as after a skipped step, and the step does not count.
+  /// A loss that is not finite, or that a fused objective left unwritten, skips it: the weights stay, the step counts.
+  ///
+  /// After an exception, whoever threw it (objective, mask, memory), the weights are as after a skipped step, and the
+  /// step does not count: the next call takes it again. There is one exception to that: what fails while weights are
+  /// being written, a backend or an executor, leaves them between two points. With Restore::exact a point is put back
+  /// from its copy; where that cannot be, every later call of `step` and `replay` throws Error, and the run goes on
+  /// with a new optimizer that replays the journal over the base weights.
   ///
   /// @param objective an InPlaceObjective or a FusedObjective<ProbeOfStep>
+  /// @throws Error if it is called from within a step, or the weights are undefined as above, or with
+  ///   Restore::arithmetic the objective has thrown max_abandoned times at this step
   template <class Objective>
   StepReport step(Objective&& objective) {
     using O = std::remove_reference_t<Objective>;
@@ -134,6 +155,7 @@ class ZerothOrderOptimizer {
                   "zeroth: the objective must be callable as () -> double or (Evaluation const&) -> double, which read "
                   "the weights in place, or as (probe const&, std::span<double> losses), which takes them from the "
                   "probe (see zeroth/objective.hpp)");
+    InProgress const in_progress(*this, "step");
     if constexpr (FusedObjective<O, ProbeOfStep>)
       return fused_step(objective);
     else
@@ -170,37 +192,85 @@ class ZerothOrderOptimizer {
   ///
   /// @param record what `step` returned, or a journal's record of it; it must be of the step that comes next
   /// @throws InvalidArgument if the record cannot be this optimizer's next step; the weights are then as they were
-  /// @throws Error if the mask picked another number of weights than in the run: the weights are not those of the run
+  /// @throws Error if the mask picked another number of weights than in the run: the weights are not those of the run,
+  ///   and undefined from here on; else as `step`
   void replay(StepRecord const& record) {
+    InProgress const in_progress(*this, "replay");
     check_next(record);
-    for (std::uint32_t i = 0; i < record.abandoned; ++i) {
+    for (; abandoned_ < record.abandoned; ++abandoned_) {
       begin_in_place();
-      for (Lane const& lane : lanes_) in_place_->move_to(lane);
-      in_place_->put_back();
+      write_weights([&] {
+        for (Lane const& lane : lanes_) in_place_->move_to(lane);
+        in_place_->put_back();
+      });
     }
     std::uint64_t active = 0;
+    Change change;
     if (record.arithmetic == Arithmetic::fused) {
       begin_masks();
-      active = apply(record);
+      change = prepare(record);
+      write_weights([&] { active = apply(record, change); });
     } else {
       begin_in_place();
-      for (Lane const& lane : lanes_) in_place_->move_to(lane);
-      active = apply_in_place(record);
+      change = prepare_in_place(record);
+      write_weights([&] {
+        for (Lane const& lane : lanes_) in_place_->move_to(lane);
+        active = apply_in_place(record, change);
+      });
     }
-    if (active != record.active_weights)
+    if (active != record.active_weights) {
+      weights_are_undefined_ = true;
       throw Error("replay of step " + std::to_string(step_) + ": expected " + std::to_string(record.active_weights) +
                   " active weights, as in the run, found " + std::to_string(active) +
                   ": the weights are not those that the run had here");
-    end_step(record);
+    }
+    end_step(record, change);
   }
 
  private:
+  /// While it lives a step is being taken, and none can be taken from within it.
+  class InProgress {
+   public:
+    InProgress(ZerothOrderOptimizer& optimizer, char const* what) : in_progress_(optimizer.in_progress_) {
+      if (in_progress_)
+        throw Error(std::string(what) + ": expected a call between two steps, found one from within step " +
+                    std::to_string(optimizer.step_) + ": an objective or mask must not call its own optimizer");
+      if (optimizer.weights_are_undefined_)
+        throw Error(std::string(what) + ": the weights are undefined since step " + std::to_string(optimizer.step_) +
+                    " failed while they were written: make the optimizer anew over the base weights and replay the "
+                    "journal of the run");
+      in_progress_ = true;
+    }
+    ~InProgress() { in_progress_ = false; }
+    InProgress(InProgress const&) = delete;
+    InProgress& operator=(InProgress const&) = delete;
+
+   private:
+    bool& in_progress_;
+  };
+
+  /// Does what writes weights. If that fails they are undefined, until something else puts them back.
+  template <class Body>
+  void write_weights(Body const& body) {
+    weights_are_undefined_ = true;
+    body();
+    weights_are_undefined_ = false;
+  }
+
+  /// What an update needs beyond memory beside the weights: made before the first write, for it may fail.
+  struct Change {
+    std::vector<NoiseTerm> terms;
+    std::vector<NoiseTerm> past_terms;  ///< room for those of an older update
+    PastUpdate remembered;              ///< what the window keeps of it
+  };
+
   template <class Objective>
   StepReport fused_step(Objective& objective) {
     StepReport report = begin_report();
     begin_masks();
     std::vector<double> losses(lanes_.size());
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      std::fill(losses.begin(), losses.end(), unwritten);
       for (std::size_t first = 0; first < lanes_.size();) {
         std::size_t const count = std::min(decision().lanes_in_probe(first), lanes_.size() - first);
         ProbeOfStep const probe(parameters_, masks_, backend_, noise(), std::span(lanes_).subspan(first, count),
@@ -212,35 +282,55 @@ class ZerothOrderOptimizer {
     }
     decision().decide(report);
     if (only_descends(update_) && !report.skipped()) choose_fused(report, objective);
-    report.active_weights = apply(report);
-    end_step(report);
+    skip_what_overflows(report);
+    Change change = prepare(report);
+    write_weights([&] { report.active_weights = apply(report, change); });
+    end_step(report, change);
     return report;
   }
 
   template <class Objective>
   StepReport in_place_step(Objective& objective) {
-    StepReport report = begin_report();
     if (only_descends(update_)) check_restore_of_candidates();
-    if (options_.restore == Restore::arithmetic) report.arithmetic = Arithmetic::in_place;
+    StepReport report = begin_report();
+    if (options_.restore == Restore::arithmetic) {
+      report.arithmetic = Arithmetic::in_place;
+      if (abandoned_ >= max_abandoned)
+        throw Error("step " + std::to_string(step_) + ": its objective has thrown " + std::to_string(abandoned_) +
+                    " times, as often as a journal can say: each time the weights were put back by "
+                    "Restore::arithmetic, which leaves other bits; take Restore::exact or a fused objective");
+    }
     begin_in_place();
     std::size_t visited = 0;
+    Change change;
     try {
       for (; visited < lanes_.size(); ++visited) {
-        in_place_->move_to(lanes_[visited]);
+        write_weights([&] { in_place_->move_to(lanes_[visited]); });
         report.losses[visited] = evaluate(objective, lanes_[visited]);
       }
       decision().decide(report);
       if (only_descends(update_) && !report.skipped()) choose_in_place(report, objective);
+      skip_what_overflows(report);
+      change = prepare_in_place(report);
     } catch (...) {
-      // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
-      while (++visited < lanes_.size()) in_place_->move_to(lanes_[visited]);
-      in_place_->put_back();
-      if (report.arithmetic == Arithmetic::in_place) ++abandoned_;
+      abandon(visited);
       throw;
     }
-    report.active_weights = apply_in_place(report);
-    end_step(report);
+    write_weights([&] { report.active_weights = apply_in_place(report, change); });
+    end_step(report, change);
     return report;
+  }
+
+  /// Leaves the weights as a skipped step does, after an exception at the point of that number.
+  void abandon(std::size_t point) {
+    if (options_.restore == Restore::exact) return write_weights([&] { in_place_->put_back(); });
+    if (weights_are_undefined_) return;  // half of them were moved
+    // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
+    write_weights([&] {
+      while (++point < lanes_.size()) in_place_->move_to(lanes_[point]);
+      in_place_->put_back();
+    });
+    ++abandoned_;
   }
 
   /// Evaluates both candidates of an update that only descends, and chooses.
@@ -254,6 +344,7 @@ class ZerothOrderOptimizer {
     report.candidate_losses.assign(2, 0);
     std::array<double, 2> losses{};
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      losses.fill(unwritten);
       ProbeOfStep const probe(parameters_, masks_, backend_, noise(), candidates.lanes, passes, micro_batch);
       objective(probe, std::span<double>(losses));
       for (std::size_t k = 0; k < 2; ++k) report.candidate_losses[k] += losses[k] / options_.micro_batches;
@@ -265,7 +356,7 @@ class ZerothOrderOptimizer {
   void choose_in_place(StepReport& report, Objective& objective) {
     Candidates const candidates(*this, report);
     for (std::size_t k = 0; k < 2; ++k) {
-      in_place_->move_to(candidates.lanes[k], candidates.passes[k]);
+      write_weights([&] { in_place_->move_to(candidates.lanes[k], candidates.passes[k]); });
       report.candidate_losses.push_back(evaluate(objective, candidates.lanes[k]));
     }
     decision().choose(report);
@@ -302,8 +393,7 @@ class ZerothOrderOptimizer {
   }
 
   [[nodiscard]] StepReport begin_report() const {
-    if (step_ > std::numeric_limits<std::uint32_t>::max())
-      throw InvalidArgument("a run has at most 2^32 steps: the noise would repeat");
+    detail::require_step_number(step_);
     StepReport report;
     report.step = step_;
     report.abandoned = abandoned_;
@@ -321,43 +411,85 @@ class ZerothOrderOptimizer {
     in_place_->begin(noise(), epsilon());
   }
 
-  void end_step(StepRecord const& record) {
+  /// Skips a step in which a window would add what fits no f32.
+  void skip_what_overflows([[maybe_unused]] StepReport& report) const {
+    if constexpr (WindowedUpdate<U>) {
+      auto fits = [&](std::span<float const> directions, std::uint32_t age) {
+        return std::all_of(directions.begin(), directions.end(), [&](float direction) {
+          return is_finite(update_.coefficient(direction, report.step_size, age));
+        });
+      };
+      bool all_fit = fits(report.coefficients, 0);
+      std::uint32_t age = 0;
+      for (PastUpdate const& past : window_.updates()) all_fit = fits(past.directions, ++age) && all_fit;
+      if (!report.skipped() && !all_fit) decision().skip(report, SkipReason::non_finite_coefficient);
+    }
+  }
+
+  /// All that may fail before the update of a step writes: memory beside the weights, and scalars.
+  [[nodiscard]] Change prepare(StepRecord const& record) {
+    if (record.skipped()) return {};
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (is_touched(i)) (void)rounded(ElementwisePass{}, i);
+    return prepare_change(record);
+  }
+
+  /// The same where the weights are perturbed.
+  [[nodiscard]] Change prepare_in_place(StepRecord const& record) {
+    if (record.skipped()) return {};
+    in_place_->prepare_finish();
+    return prepare_change(record);
+  }
+
+  [[nodiscard]] Change prepare_change(StepRecord const& record) {
+    if constexpr (StatefulUpdate<U>)
+      for (std::size_t i = 0; i < parameters_.size(); ++i)
+        if (is_touched(i)) (void)state_.tensor(i, parameters_[i], backend_);
+    Change change;
+    change.terms = terms_of(record);
+    if constexpr (WindowedUpdate<U>) {
+      change.past_terms.resize(options_.samples);
+      change.remembered = {static_cast<std::uint32_t>(record.step), record.coefficients};
+      window_.reserve_one();
+    }
+    return change;
+  }
+
+  void end_step(StepRecord const& record, Change& change) noexcept {
     if (!record.skipped()) {
       ++updates_;
-      if constexpr (WindowedUpdate<U>) window_.add({static_cast<std::uint32_t>(record.step), record.coefficients});
+      if constexpr (WindowedUpdate<U>) window_.add(std::move(change.remembered));
     }
     abandoned_ = 0;
     ++step_;
   }
 
   /// The fused form's only write to the weights; returns how many it touched.
-  std::uint64_t apply(StepRecord const& record) {
+  std::uint64_t apply(StepRecord const& record, Change& change) {
     if (record.skipped()) return 0;
-    std::vector<NoiseTerm> const terms = terms_of(record);
     std::uint64_t const touched = count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         auto const mask = masks_.tensor(i, noise().step);
-        if (is_touched(i)) active += update(i, nullptr, mask, rounded(update_pass(record, terms), i), record);
+        if (is_touched(i)) active += update(i, nullptr, mask, rounded(update_pass(record, change.terms), i), record);
       }
       return active;
     });
-    apply_past_updates(record);
+    apply_past_updates(record, change);
     return touched;
   }
 
   /// Puts the weights back from where they are and updates them; returns how many the update touched.
-  std::uint64_t apply_in_place(StepRecord const& record) {
+  std::uint64_t apply_in_place(StepRecord const& record, Change& change) {
     if (record.skipped()) {
       in_place_->put_back();
       return 0;
     }
-    std::vector<NoiseTerm> const terms = terms_of(record);
-    auto change = [&](std::size_t i, void const* source, auto const& mask, ElementwisePass const& pass) {
+    auto update_tensor = [&](std::size_t i, void const* source, auto const& mask, ElementwisePass const& pass) {
       return update(i, source, mask, pass, record);
     };
-    std::uint64_t const touched = in_place_->finish(update_pass(record, terms), change);
-    apply_past_updates(record);
+    std::uint64_t const touched = in_place_->finish(update_pass(record, change.terms), update_tensor);
+    apply_past_updates(record, change);
     return touched;
   }
 
@@ -373,17 +505,17 @@ class ZerothOrderOptimizer {
   }
 
   /// The passes of a WindowedUpdate over the noise of older updates. They touch the weights that were counted already.
-  void apply_past_updates([[maybe_unused]] StepRecord const& record) {
+  void apply_past_updates([[maybe_unused]] StepRecord const& record, [[maybe_unused]] Change& change) {
     if constexpr (WindowedUpdate<U>) {
       (void)count_active(backend_, [&] {
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
           if (!is_touched(i)) continue;
           std::uint32_t age = 0;
           for (PastUpdate const& past : window_.updates()) {
-            std::vector<NoiseTerm> const terms = terms_of(past.directions, record.step_size, ++age);
+            write_terms(past.directions, record.step_size, ++age, change.past_terms);
             NoiseField<S> const then{sampler_, options_.seed, past.step};
             backend_.apply(parameters_[i], nullptr, masks_.tensor(i, noise().step), then,
-                           ElementwisePass{.terms = terms});
+                           ElementwisePass{.terms = change.past_terms});
           }
         }
         return std::uint64_t{0};
@@ -392,17 +524,17 @@ class ZerothOrderOptimizer {
   }
 
   /// What an update of that age adds, if its step size is that of now.
-  [[nodiscard]] std::vector<NoiseTerm> terms_of(std::span<float const> coefficients, [[maybe_unused]] float step_size,
-                                                [[maybe_unused]] std::uint32_t age) const {
-    std::vector<NoiseTerm> terms;
-    for (float coefficient : coefficients) {
-      if constexpr (WindowedUpdate<U>) coefficient = update_.coefficient(coefficient, step_size, age);
-      terms.push_back({static_cast<std::uint32_t>(terms.size()), coefficient});
+  void write_terms(std::span<float const> coefficients, [[maybe_unused]] float step_size,
+                   [[maybe_unused]] std::uint32_t age, std::span<NoiseTerm> terms) const {
+    for (std::uint32_t s = 0; s < coefficients.size(); ++s) {
+      terms[s] = {s, coefficients[s]};
+      if constexpr (WindowedUpdate<U>) terms[s].coefficient = update_.coefficient(coefficients[s], step_size, age);
     }
-    return terms;
   }
   [[nodiscard]] std::vector<NoiseTerm> terms_of(StepRecord const& record) const {
-    return terms_of(record.coefficients, record.step_size, 0);
+    std::vector<NoiseTerm> terms(record.coefficients.size());
+    write_terms(record.coefficients, record.step_size, 0, terms);
+    return terms;
   }
 
   [[nodiscard]] ElementwisePass update_pass(StepRecord const& record, std::span<NoiseTerm const> terms) const {
@@ -420,12 +552,29 @@ class ZerothOrderOptimizer {
                             std::string(expected) + ", found " + std::string(found));
     };
     if (record.step != step_) refuse("step", std::to_string(step_), std::to_string(record.step));
+    detail::require_step_number(record.step);
+    std::string const what = "replay of step " + std::to_string(record.step) + ": ";
+    detail::require_choice(record.arithmetic, arithmetics, what + "arithmetic");
+    detail::require_choice(record.skip_reason, skip_reasons, what + "skip_reason");
     bool const in_place = record.arithmetic == Arithmetic::in_place || record.abandoned != 0;
     if (in_place && options_.restore != Restore::arithmetic)
       refuse("arithmetic", to_string(Arithmetic::fused), to_string(Arithmetic::in_place));
+    if (record.abandoned > max_abandoned)
+      refuse("abandoned at most", std::to_string(max_abandoned), std::to_string(record.abandoned));
+    if (record.abandoned < abandoned_)
+      refuse("abandoned at least", std::to_string(abandoned_), std::to_string(record.abandoned));
     std::size_t const coefficients = record.skipped() ? 0 : options_.samples;
     if (record.coefficients.size() != coefficients)
       refuse("coefficients", std::to_string(coefficients), std::to_string(record.coefficients.size()));
+    auto require_finite = [&](char const* name, float value) {
+      if (!is_finite(value)) refuse(name, "finite", number_text(value));
+    };
+    require_finite("decay", record.decay);
+    require_finite("step_size", record.step_size);
+    for (float coefficient : record.coefficients) require_finite("coefficient", coefficient);
+    std::uint64_t const most = record.skipped() ? 0 : parameters_.weights();
+    if (record.active_weights > most)
+      refuse("active_weights at most", std::to_string(most), std::to_string(record.active_weights));
   }
 
   static constexpr std::size_t floats_a_weight = [] {
@@ -438,6 +587,9 @@ class ZerothOrderOptimizer {
     if constexpr (WindowedUpdate<U>) return std::max<std::size_t>(update.window, 1) - 1;
     return 0;
   }
+
+  /// What a loss is that the objective does not write: not finite, so that the step is skipped.
+  static constexpr double unwritten = std::numeric_limits<double>::quiet_NaN();
 
   [[nodiscard]] Decision<U, E> decision() const noexcept { return {options_, update_, estimator_}; }
 
@@ -508,6 +660,8 @@ class ZerothOrderOptimizer {
   std::uint64_t step_ = 0;
   std::uint64_t updates_ = 0;    // steps that were not skipped
   std::uint32_t abandoned_ = 0;  // see StepRecord
+  bool in_progress_ = false;     // a step is being taken
+  bool weights_are_undefined_ = false;
 };
 
 }  // namespace zeroth

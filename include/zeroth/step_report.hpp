@@ -9,7 +9,8 @@ namespace zeroth {
 
 /// What a step did, and what it was decided on.
 struct StepReport : StepRecord {
-  std::vector<double> losses;               ///< one a point, mean over micro-batches: [base,] then by sample and sign
+  std::vector<double> losses;               ///< one a point, mean over micro-batches: [base,] then by sample and sign;
+                                            ///< NaN where the objective wrote none
   std::vector<double> candidate_losses;     ///< after the step and after its reverse, where the update only descends
   double projected_gradient = 0;            ///< mean of `projected_gradients`
   std::vector<double> projected_gradients;  ///< one a sample, after clipping

@@ -22,7 +22,14 @@ class UpdateWindow {
   /// @param size how many to remember
   explicit UpdateWindow(std::size_t size) : size_(size) {}
 
-  void add(PastUpdate update) {
+  /// Makes room for one update more, so that `add` cannot fail.
+  void reserve_one() {
+    if (updates_.size() < size_ && updates_.size() == updates_.capacity())
+      updates_.reserve(std::min(size_, 2 * updates_.size() + 1));
+  }
+
+  /// @pre reserve_one() was called since the last one
+  void add(PastUpdate update) noexcept {
     if (size_ == 0) return;
     if (updates_.size() < size_) updates_.emplace_back();
     std::rotate(updates_.begin(), updates_.end() - 1, updates_.end());

@@ -52,7 +52,8 @@ struct ElementwisePass {
 ///    lane k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
 ///    counts from the tensor's memory. Safe to call from many threads; allocates nothing.
 /// 2. `apply(tensor, source, mask, noise, pass)` writes the pass's result over the tensor and returns how many weights
-///    were active. Weights and mask are taken from `source` (a copy, see 8), or from the tensor itself if null.
+///    were active. Weights and mask are taken from `source` (a copy, see 8), or from the tensor itself if null. It
+///    should allocate nothing, as 1 and 3: an exception leaves the tensor half written, and the optimizer useless.
 /// 3. `preview(tensor, mask, noise, pass, first, count, panel)` writes elements [first, first + count) as `apply` would
 ///    leave them to the panel, in f32, and nothing else. Safe to call from many threads; allocates nothing.
 /// 4. `advance(tensor, source, mask, noise, pass, rule, state)` is `apply` of an update with state (StatefulUpdate):

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu/convert.hpp>
@@ -385,15 +385,13 @@ class CpuBackend {
     std::uint64_t const lead = tensor.offset % tile_size;  // the first chunk is short by as much
     std::uint64_t const chunk = tiles_per_chunk * tile_size;
     std::size_t const chunks = static_cast<std::size_t>((lead + tensor.size() + chunk - 1) / chunk);
-    std::vector<std::uint64_t> results(chunks, 0);
+    std::atomic<std::size_t> sum{0};  // a count of weights in memory; it takes none, so that no update fails half way
     executor_.parallel_for(chunks, [&](std::size_t i) {
       std::uint64_t const begin = i == 0 ? 0 : i * chunk - lead;
       std::uint64_t const end = std::min((i + 1) * chunk - lead, tensor.size());
-      results[i] = body(begin, end - begin);
+      sum.fetch_add(static_cast<std::size_t>(body(begin, end - begin)), std::memory_order_relaxed);
     });
-    std::uint64_t sum = 0;
-    for (std::uint64_t r : results) sum += r;
-    return sum;
+    return sum.load(std::memory_order_relaxed);
   }
 
   AnyExecutor executor_;
