@@ -1,30 +1,88 @@
 // SPDX-License-Identifier: MIT
 #include "text.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/text_encoding.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::cli {
 namespace {
 
-[[noreturn]] void fail_to_read(std::filesystem::path const& path) {
-  throw InvalidFile(path.string() + ": cannot be read: " + std::strerror(errno));
-}
+constexpr std::size_t most_data = std::size_t{1} << 32;
 
-std::ifstream open(std::filesystem::path const& path) {
-  if (std::filesystem::is_directory(path)) throw InvalidFile(path.string() + ": expected a file, found a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail_to_read(path);
-  return file;
-}
+/// A file that is read from its beginning to its end.
+class InputFile {
+ public:
+  enum class Kind : std::uint8_t { regular, regular_or_pipe };
+
+  InputFile(std::filesystem::path const& path, Kind kind) : path_(path) {
+    // O_NONBLOCK: neither a pipe that none writes to nor a device is waited for.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor_ < 0) fail_to_read();
+    try {
+      check(kind);
+    } catch (...) {
+      ::close(descriptor_);
+      throw;
+    }
+  }
+
+  InputFile(InputFile const&) = delete;
+  InputFile& operator=(InputFile const&) = delete;
+  ~InputFile() { ::close(descriptor_); }
+
+  [[nodiscard]] std::string read(std::size_t most) const {
+    std::string text;
+    text.reserve(std::min(size_, most));
+    std::array<char, 65536> part{};
+    for (;;) {
+      ssize_t const count = ::read(descriptor_, part.data(), part.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail_to_read();
+      if (count == 0) return text;
+      if (static_cast<std::size_t>(count) > most - text.size())
+        throw InvalidFile(path_.string() + ": expected at most " + human_bytes(most) + ", found more");
+      text.append(part.data(), static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  void check(Kind kind) {
+    struct ::stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail_to_read();
+    bool const is_pipe = S_ISFIFO(status.st_mode);
+    if (S_ISREG(status.st_mode)) {
+      size_ = static_cast<std::size_t>(status.st_size);
+    } else if (kind == Kind::regular || !is_pipe) {
+      throw InvalidFile(path_.string() + ": expected a regular file" +
+                        (kind == Kind::regular_or_pipe ? " or a pipe" : "") + ", found " +
+                        (is_pipe                   ? "a pipe"
+                         : S_ISDIR(status.st_mode) ? "a directory"
+                                                   : "a device"));
+    } else if (::fcntl(descriptor_, F_SETFL, 0) != 0) {
+      fail_to_read();
+    }
+  }
+
+  [[noreturn]] void fail_to_read() const {
+    throw InvalidFile(path_.string() + ": cannot be read: " + std::strerror(errno));
+  }
+
+  std::filesystem::path const& path_;
+  int descriptor_ = -1;
+  std::size_t size_ = 0;
+};
 
 }  // namespace
 
@@ -56,28 +114,27 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::vector<std::string> read_lines(std::filesystem::path const& path) {
-  std::ifstream file = open(path);
+  std::string const text = read_text(path);
+  if (std::string_view const encoding = model::detail::wide_encoding(text); !encoding.empty())
+    throw InvalidFile(path.string() + ": expected text in UTF-8, found " + std::string(encoding));
   std::vector<std::string> lines;
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.ends_with('\r')) line.pop_back();
-    lines.push_back(std::move(line));
+  std::string_view rest = model::detail::without_byte_order_mark(text);
+  while (!rest.empty()) {
+    std::size_t const end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.emplace_back(line);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  if (file.bad()) fail_to_read(path);
   return lines;
 }
 
 std::string read_text(std::filesystem::path const& path, std::size_t most) {
-  std::ifstream file = open(path);
-  std::string text;
-  std::array<char, 65536> part{};
-  while (file.read(part.data(), part.size()) || file.gcount() > 0) {
-    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > most)
-      throw InvalidFile(path.string() + ": expected at most " + human_bytes(most) + ", found more");
-  }
-  if (file.bad()) fail_to_read(path);
-  return text;
+  return InputFile(path, InputFile::Kind::regular_or_pipe).read(most);
+}
+
+std::string read_data_file(std::filesystem::path const& path) {
+  return InputFile(path, InputFile::Kind::regular).read(most_data);
 }
 
 std::string human_bytes(std::size_t bytes) {

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,14 +18,19 @@ namespace zeroth::cli {
 /// `text` between double quotes, on one line and shortened, for an error message.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
-/// The lines of a text file: split at "\n" or "\r\n", the last with or without its line end.
-/// @throws InvalidFile if the file cannot be read.
+/// The lines of a text file or of a pipe: split at "\n" or "\r\n", the last with or without its line end, and without
+/// the byte order mark of UTF-8. They take the file's size and 32 bytes a line.
+/// @throws InvalidFile if it cannot be read, is neither a regular file nor a pipe, has more than 4 GiB, or is UTF-16 or
+///   UTF-32.
 [[nodiscard]] std::vector<std::string> read_lines(std::filesystem::path const& path);
 
-/// All of a text file as it is.
-/// @throws InvalidFile if the file cannot be read, or has more than `most` bytes.
-[[nodiscard]] std::string read_text(std::filesystem::path const& path,
-                                    std::size_t most = std::numeric_limits<std::size_t>::max());
+/// All of a text file, or of what comes through a pipe, as it is.
+/// @throws InvalidFile if it cannot be read, is neither a regular file nor a pipe, or has more than `most` bytes.
+[[nodiscard]] std::string read_text(std::filesystem::path const& path, std::size_t most = std::size_t{1} << 32);
+
+/// All of a file of a task's data as it is, which takes its size. A pipe or device is refused, not waited for.
+/// @throws InvalidFile if it cannot be read, is no regular file, or has more than 4 GiB.
+[[nodiscard]] std::string read_data_file(std::filesystem::path const& path);
 
 /// Bytes for people: "98.4 MB".
 [[nodiscard]] std::string human_bytes(std::size_t bytes);
