@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <zeroth/error.hpp>
@@ -22,6 +26,11 @@ RecordForm table(DataFormat format, Words const& fields, Words const& columns = 
   return form;
 }
 
+RecordForm replacing(RecordForm form) {
+  form.replaces_invalid_utf8 = true;
+  return form;
+}
+
 RecordForm json(Words const& paths, std::string const& examples = "") {
   RecordForm form = table(DataFormat::jsonl, paths);
   for (Field& field : form.fields) field.paths.emplace_back(field.places[0]);
@@ -35,8 +44,8 @@ Words read(RecordForm const& form, std::string const& text) {
   Words records;
   read_records(write_file(directory, "f", text), form, [&](Record const& record) {
     std::string all = std::to_string(record.line) + "." + std::to_string(record.element);
-    for (std::string const& value : record.values) all += " <" + value + ">";
-    for (std::string const& value : record.list) all += " [" + value + "]";
+    for (std::string_view value : record.values) all += " <" + std::string(value) + ">";
+    for (std::string_view value : record.list) all += " [" + std::string(value) + "]";
     records.push_back(all);
   });
   return records;
@@ -58,7 +67,7 @@ std::string refusal(RecordForm const& form, std::string const& text) {
 TEST_CASE("tab separated: columns by name, in any order, quotes are text") {
   RecordForm const form = table(DataFormat::tsv, {"b", "a"});
   CHECK(read(form, "a\tc\tb\n1\t2\t\"3\"\r\n\n \t \n4\t\t6") == Words{"2.0 <\"3\"> <1>", "5.0 <6> <4>"});
-  CHECK(read(form,
+  CHECK(read(replacing(form),
              "\xEF\xBB\xBF"
              "a\tb\nx\xFF\ty\n") == Words{"2.0 <y> <x\xEF\xBF\xBD>"});
   CHECK(read(table(DataFormat::tsv, {"b"}, {"a", "b"}), "1\t2\n") == Words{"1.0 <2>"});
@@ -79,7 +88,7 @@ TEST_CASE("comma separated: quoted fields hold commas, quotes and line ends") {
   CHECK(read(form, "b,a\r\n\"x, \"\"y\"\"\",2\r\n") == Words{"2.0 <2> <x, \"y\">"});
   CHECK(read(form, "a,b\n\"one\r\ntwo\n\",\"\"\n3,4") == Words{"2.0 <one\r\ntwo\n> <>", "5.0 <3> <4>"});
   CHECK(read(form, "\"a\",\"b\"\n,\n\n \n5,\n") == Words{"2.0 <> <>", "5.0 <5> <>"});
-  CHECK(read(table(DataFormat::csv, {"x"}, {"x", "y"}), "\"\xC3\",2") == Words{"1.0 <\xEF\xBF\xBD>"});
+  CHECK(read(replacing(table(DataFormat::csv, {"x"}, {"x", "y"})), "\"\xC3\",2") == Words{"1.0 <\xEF\xBF\xBD>"});
   CHECK(read(form,
              "\xEF\xBB\xBF"
              "a,b\n1,2") == Words{"2.0 <1> <2>"});
@@ -141,8 +150,9 @@ TEST_CASE("candidates may be a list of the example") {
 
 TEST_CASE("a line of JSON that is not as it should be is refused with the place in it") {
   RecordForm const nested = json({"p.q[].t"}, "p.q[]");
-  CHECK(refusal(json({"a"}), "{\"a\": 1}\n{\"a\": ") == "f:2: expected a JSON object, found \"{\"a\": \"");
-  CHECK(refusal(json({"a"}), "[1]") == "f:1: expected a JSON object, found \"[1]\"");
+  CHECK(refusal(json({"a"}), "{\"a\": 1}\n{\"a\": ") ==
+        "f:2: parse error at column 7: expected a value, found the end of the text");
+  CHECK(refusal(json({"a"}), "[1]") == "f:1: expected a JSON object, found [1]");
   CHECK(refusal(json({"a"}), "{\"a\": null}") == "f:1: a: expected a string, number or boolean, found null");
   CHECK(refusal(json({"a"}), "{\"a\": [1]}") == "f:1: a: expected a string, number or boolean, found array");
   CHECK(refusal(json({"a.b"}), "{\"a\": 1}") == "f:1: a.b: expected a string, number or boolean, found no such field");
@@ -150,7 +160,108 @@ TEST_CASE("a line of JSON that is not as it should be is refused with the place 
   CHECK(refusal(nested, R"({"p": {"q": "x"}})") == "f:1: p.q[]: expected an array, found \"x\"");
   CHECK(refusal(nested, R"({"p": {"q": [{"t": 1}, {"u": 1}]}})") ==
         "f:1: p.q[1].t: expected a string, number or boolean, found no such field");
-  CHECK(refusal(json({"a"}), std::string(100'000, '[')) != "accepted");
+  CHECK(refusal(json({"a"}), std::string(100'000, '[')) == "f:1: expected values nested at most 64 deep");
+}
+
+TEST_CASE("a line that is not JSON is refused with what is wrong and in which column") {
+  auto const second = [](std::string const& line) { return refusal(json({"a"}), "{\"a\": 1}\n" + line + "\n"); };
+  CHECK(second(R"({"a": "abc", "x": NaN})") ==
+        "f:2: parse error at column 19: expected JSON, which has finite numbers only, found NaN");
+  CHECK(second(R"({"a": 1,})") == "f:2: parse error at column 9: expected a key in double quotes, found '}'");
+  CHECK(second(R"({"a": [1,]})") == "f:2: parse error at column 10: expected a value, found ']'");
+  CHECK(second(R"({"a": "\ud83d"})") ==
+        "f:2: parse error at column 14: expected both halves of a surrogate pair, found a string with one");
+  CHECK(second(R"({"a": 1} {"a": 2})") == "f:2: parse error at column 10: expected the end of the text, found '{'");
+  CHECK(second(R"({"a": 1, "a": 2})") == "f:2: key 'a': expected once, found twice");
+  CHECK(second("{'a': 1}") == "f:2: parse error at column 2: expected a key in double quotes, found \"'a'\"");
+  CHECK(second(std::string("{\"a\": 1}") + '\0') ==
+        "f:2: expected text in UTF-8, found the byte 0x00 as number 9 of the line");
+  CHECK(second("{\"a\": \"" + std::string(most_json_line_bytes, 'x') + "\"}") ==
+        "f:2: expected a line of at most 16777216 bytes, found 16777225");
+  RecordForm form = json({"a"});
+  form.list = JsonPath("c[]");
+  std::string line = "{\"a\": 1, \"c\": [0";
+  for (int i = 0; i < 1000; ++i) line += ",1";
+  CHECK(refusal(form, line + "]}") == "f:1: c[]: expected at most 1000 candidates, found 1001");
+}
+
+TEST_CASE("text that is not UTF-8 is refused in every format, with file and line") {
+  std::vector<RecordForm> const forms = {table(DataFormat::tsv, {"a"}), table(DataFormat::csv, {"a"}), json({"a"}),
+                                         table(DataFormat::lines, {"line"})};
+  auto const wide = [](std::string const& text, bool little, std::string const& mark) {
+    std::string result = mark;
+    for (char c : text) result += little ? std::string{c, '\0'} : std::string{'\0', c};
+    return result;
+  };
+  std::string const text = "a\nsome words\n{\"a\": 1}\n";
+  for (RecordForm const& plain : forms) {
+    for (RecordForm const& form : {plain, replacing(plain)}) {
+      INFO(static_cast<int>(form.format) << form.replaces_invalid_utf8);
+      CHECK(refusal(form, wide(text, true, "\xFF\xFE")) == "f: expected text in UTF-8, found UTF-16, little-endian");
+      CHECK(refusal(form, wide(text, false, "\xFE\xFF")) == "f: expected text in UTF-8, found UTF-16, big-endian");
+      CHECK(refusal(form, wide(text, true, "")) == "f: expected text in UTF-8, found UTF-16, little-endian");
+      CHECK(refusal(form, wide(text, false, "")) == "f: expected text in UTF-8, found UTF-16, big-endian");
+      CHECK(refusal(form, text + std::string(1, '\0')) ==
+            "f:4: expected text in UTF-8, found the byte 0x00 as number 1 of the line");
+    }
+    CHECK(
+        refusal(plain, "{\"a\": 1}\ncaf\xe9\n") ==
+        "f:2: expected text in UTF-8 (or \"invalid_utf8\": \"replace\" in the task, which puts U+FFFD), found the byte "
+        "0xe9 as number 4 of the line");
+  }
+  CHECK(read(replacing(table(DataFormat::lines, {"line"})), "caf\xe9\n") == Words{"1.0 <caf\xEF\xBF\xBD>"});
+  CHECK(read(replacing(json({"a"})), "{\"a\": \"caf\xe9\"}\n") == Words{"1.0 <caf\xEF\xBF\xBD>"});
+}
+
+TEST_CASE("lines that end in CR only are refused in every format") {
+  std::string const what = "expected lines that end in LF or CRLF, found CR only";
+  CHECK(refusal(table(DataFormat::tsv, {"a"}), "a\tb\r1\t2\r") == "f: " + what);
+  CHECK(refusal(table(DataFormat::lines, {"line"}), "one\rtwo\r") == "f: " + what);
+  CHECK(refusal(json({"a"}), "{\"a\": 1}\r{\"a\": 2}\r") == "f: " + what);
+  RecordForm const csv = table(DataFormat::csv, {"a"});
+  CHECK(refusal(csv, "a,b\r1,2\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
+  CHECK(refusal(csv, "a,b\n1,2\r3,4\n") == "f:2: expected a line to end in LF or CRLF, found CR only");
+  CHECK(refusal(csv, "\"a\",\"b\"\r\"1\",\"2\"\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
+  CHECK(read(csv, "a,b\n\"1\r2\",3\n") == Words{"2.0 <1\r2>"});
+  CHECK(read(table(DataFormat::lines, {"line"}), "one\rmore\n") == Words{"1.0 <one\rmore>"});
+}
+
+TEST_CASE("a byte order mark is left out in every format") {
+  std::string const mark = "\xEF\xBB\xBF";
+  CHECK(read(table(DataFormat::tsv, {"a"}), mark + "a\n1\n") == Words{"2.0 <1>"});
+  CHECK(read(table(DataFormat::csv, {"a"}), mark + "a\n1\n") == Words{"2.0 <1>"});
+  CHECK(read(table(DataFormat::csv, {"a"}), mark + "\"a\"\n1\n") == Words{"2.0 <1>"});
+  CHECK(read(json({"a"}), mark + "{\"a\": 1}\n") == Words{"1.0 <1>"});
+  CHECK(read(table(DataFormat::lines, {"line"}), mark + "one\n") == Words{"1.0 <one>"});
+}
+
+TEST_CASE("data that is no regular file is refused and not waited for") {
+  TemporaryDirectory const directory;
+  RecordForm const form = table(DataFormat::lines, {"line"});
+  auto const refusal_of = [&](std::filesystem::path const& path) -> std::string {
+    try {
+      (void)read_records(path, form, [](Record const&) {});
+    } catch (zeroth::InvalidFile const& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  std::filesystem::path const pipe = directory.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(refusal_of(pipe) == pipe.string() + ": expected a regular file, found a pipe");
+  CHECK(refusal_of("/dev/zero") == "/dev/zero: expected a regular file, found a device");
+  CHECK(refusal_of(directory.path()) == directory.path().string() + ": expected a regular file, found a directory");
+  CHECK(refusal_of(directory.path() / "none") ==
+        (directory.path() / "none").string() + ": cannot be read: No such file or directory");
+}
+
+TEST_CASE("a table has a bound on its columns, and a row may have too many cells") {
+  RecordForm const form = table(DataFormat::csv, {"a"});
+  CHECK(read(form, "a" + std::string(65535, ',') + "\n1" + std::string(65535, ',') + "\n") == Words{"2.0 <1>"});
+  CHECK(refusal(form, "a" + std::string(65536, ',') + "\n") ==
+        "f:1: header: expected at most 65536 columns, found more");
+  CHECK(refusal(form, "a,b\n1" + std::string(100000, ',') + "\n") ==
+        "f:2: expected 2 fields separated by commas, found 100001");
 }
 
 TEST_CASE("plain lines are examples, blank ones are not") {

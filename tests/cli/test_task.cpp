@@ -104,7 +104,7 @@ TEST_CASE("a key of a task file that is unknown, missing or of the wrong type is
   CHECK(refusal("/promt", "1") ==
         "f.json: key 'promt': expected one of the keys description, folder, files, split, format, columns, examples, "
         "fields, "
-        "prompt, candidates, label, metric, score, shared_beginning, text, found a key that is none");
+        "prompt, candidates, label, metric, score, shared_beginning, text, invalid_utf8, found a key that is none");
   CHECK(refusal("/description", "1") == "f.json: key 'description': expected a string, found 1");
   CHECK(refusal("/folder", "null") == "accepted");
   CHECK(refusal("/format", "null") == "f.json: key 'format': expected one of tsv, csv, jsonl, lines, found null");
@@ -127,6 +127,68 @@ TEST_CASE("a key of a task file that is unknown, missing or of the wrong type is
   CHECK(refusal("/shared_beginning", "\"both\"") ==
         "f.json: key 'shared_beginning': expected prompt or candidate, found \"both\"");
   CHECK(refusal_of_text("[1]") == "f.json: expected an object, found [1]");
+}
+
+TEST_CASE("a task file names no files outside of the folder of the data") {
+  std::string const expected = "expected a path within the folder of --data, neither absolute nor with \"..\" in it";
+  for (std::string const bad : {"/etc/passwd", "../t", "a/../../t", ".."}) {
+    INFO(bad);
+    for (std::string const key : {"files.train", "files.held_out", "folder"}) {
+      std::string const pointer = key == "folder" ? "/folder" : "/files/" + key.substr(6);
+      CHECK(refusal(pointer, "\"" + bad + "\"") ==
+            "f.json: key '" + key + "': " + expected + ", found \"" + bad + "\"");
+    }
+  }
+  ordered_json all = good();
+  all["files"] = {{"all", "x"}};
+  all["split"] = {{"held_out_share", 0.5}};
+  CHECK(refusal("/files/all", "\"/dev/stdin\"", all) ==
+        "f.json: key 'files.all': " + expected + ", found \"/dev/stdin\"");
+  CHECK(refusal("/files/all", R"("a\u0000b")", all) == "f.json: key 'files.all': " + expected + ", found \"a?b\"");
+  CHECK(refusal("/files/all", "\"inner/./..a/x..\"", all) == "accepted");
+}
+
+TEST_CASE("a task file has bounds on what it asks for") {
+  ordered_json fields = ordered_json::object();
+  std::string prompt;
+  for (int i = 0; i < 1001; ++i) {
+    fields["f" + std::to_string(i)] = "p.x";
+    prompt += "{" + std::to_string(i) + "}";
+  }
+  CHECK(refusal("/fields", fields.dump()) == "f.json: key 'fields': expected at most 1000 fields, found 1001");
+  CHECK(refusal("/prompt", "\"" + prompt + "\"") ==
+        "f.json: key 'prompt': expected at most 1000 fields in a task, found more");
+  CHECK(refusal("/fields/x", ordered_json(std::vector<std::string>(65, "p.x")).dump()) ==
+        "f.json: key 'fields.x': expected at most 64 elements, found 65");
+  CHECK(refusal("/candidates", ordered_json(std::vector<std::string>(1001, "c")).dump()) ==
+        "f.json: key 'candidates': expected 2 to 1000 candidates, found 1001");
+  std::string path = "a";
+  for (int i = 0; i < 64; ++i) path += ".a";
+  CHECK(refusal("/fields/x", "\"" + path + "\"") ==
+        "f.json: key 'fields.x': expected at most 64 keys joined by dots, found more");
+  ordered_json ranges = good();
+  ranges["label"] = {{"field", "x"}};
+  CHECK(refusal("/label/ranges", ordered_json(std::vector<int>(1001)).dump(), ranges) ==
+        "f.json: key 'label.ranges': expected at most 1000 elements, found 1001");
+  // What a message lists is cut too.
+  ordered_json table = ordered_json::parse(
+      R"({"files": {"held_out": "h"}, "format": "csv", "columns": [], "prompt": "{b}",
+          "candidates": ["b", "c"], "label": {"field": "l"}})");
+  for (int i = 0; i < 5000; ++i) table["columns"].push_back("column " + std::to_string(i));
+  std::string const message = refusal("/description", "\"\"", table);
+  CHECK(message.starts_with("f.json: key 'prompt': expected one of the columns column 0, column 1, "));
+  CHECK(message.ends_with("..., found \"b\""));
+  CHECK(message.size() < 300);
+}
+
+TEST_CASE("a task file says what becomes of bytes that are not UTF-8") {
+  CHECK_FALSE(parse_task(good().dump(), "f.json").form.replaces_invalid_utf8);
+  ordered_json replaces = good();
+  replaces["invalid_utf8"] = "replace";
+  CHECK(parse_task(replaces.dump(), "f.json").form.replaces_invalid_utf8);
+  CHECK(refusal("/invalid_utf8", "\"refuse\"") == "accepted");
+  CHECK(refusal("/invalid_utf8", "\"ignore\"") ==
+        "f.json: key 'invalid_utf8': expected refuse or replace, found \"ignore\"");
 }
 
 TEST_CASE("the split of a task file is there with files.all alone, and in range") {
@@ -293,14 +355,13 @@ TEST_CASE("a text to model has no prompt, candidates, label, metric and score") 
 
 TEST_CASE("a task file with a syntax error or a key twice is refused with its place") {
   CHECK(refusal_of_text("{\n  \"format\": tsv\n}") ==
-        "f.json: parse error at line 2, column 14: syntax error while parsing value - invalid literal; last read: "
-        "'\"format\": ts'");
-  CHECK(refusal_of_text("") ==
-        "f.json: parse error at line 1, column 1: syntax error while parsing value - unexpected end of input; expected "
-        "'[', '{', or a literal");
+        "f.json: parse error at line 2, column 13: expected a value, found \"tsv\"");
+  CHECK(refusal_of_text("") == "f.json: parse error at line 1, column 1: expected a value, found the end of the text");
   CHECK(refusal_of_text("{\"folder\": \"a\", \"folder\": \"b\"}") ==
         "f.json: key 'folder': expected once, found twice");
-  CHECK(refusal_of_text(std::string(100'000, '[')) != "accepted");
+  CHECK(refusal_of_text(std::string(100'000, '[')) == "f.json: expected values nested at most 64 deep");
+  CHECK(refusal_of_text(std::string("{\0\"\0a\0", 7) + std::string(20, '\0')) ==
+        "f.json: expected JSON, found a zero byte at offset 1");
 }
 
 TEST_CASE("a task is a name or a file that ends in .json") {

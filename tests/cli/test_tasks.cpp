@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -180,7 +181,7 @@ TEST_CASE("a bad row is refused with file, line, field, what was expected and wh
   CHECK(refusal("sst2", "SST-2/dev.tsv", header) == "SST-2/dev.tsv: expected at least one example, found none");
   CHECK(refusal("sst2", "SST-2/dev.tsv", "") == "SST-2/dev.tsv: expected a header and rows, found an empty file");
   CHECK(refusal("rte", "RTE/train.jsonl", "\n{\"premise\": \"a\"") ==
-        "RTE/train.jsonl:2: expected a JSON object, found \"{\"premise\": \"a\"\"");
+        "RTE/train.jsonl:2: parse error at column 16: expected ',' or '}', found the end of the text");
   CHECK(refusal("rte", "RTE/train.jsonl", R"({"premise": "a", "label": "entailment"})") ==
         "RTE/train.jsonl:1: hypothesis: expected a string, number or boolean, found no such field");
   CHECK(refusal("rte", "RTE/train.jsonl", R"({"premise": [], "hypothesis": "b", "label": "entailment"})") ==
@@ -334,6 +335,56 @@ TEST_CASE("a list of candidates may be of any length, and a label is then an ind
                contains_text("data:1: l: expected a candidate's index, from 0 to 1, found"));
   CHECK(refusal_of_own(task, R"({"q": "Q", "g": 7, "l": 0, "choices": [{"t": " "}]})") ==
         "data:1: choices[].t: expected at least one character, found none");
+}
+
+TEST_CASE("every example knows its file, line and place in the line") {
+  TemporaryDirectory const directory;
+  write_file(directory, "SST-2/train.tsv", header + "1\tfine\n0\tdull\n");
+  write_file(directory, "SST-2/dev.tsv", header + "0\tno wit\n");
+  TaskData const data = load("sst2", directory.path());
+  std::string const folder = (directory.path() / "SST-2").string();
+  REQUIRE(data.train.size() == 2);
+  CHECK(place_of(data.train[1]) == folder + "/train.tsv:3");
+  CHECK(data.train[0].file == data.train[1].file);
+  CHECK(place_of(data.held_out.at(0)) == folder + "/dev.tsv:2");
+  TextExample third{.prompt = {}, .line = 7, .element = 2, .file = std::make_shared<std::string const>("f")};
+  CHECK(place_of(third) == "f:7: example 3");
+}
+
+TEST_CASE("what examples make of their file has a bound") {
+  std::string const task =
+      R"({"files": {"held_out": "data"}, "format": "jsonl", "examples": "l[]", "prompt": "{t} {l[]}",
+    "candidates": ["a", "b"], "label": {"field": "l[]"}})";
+  std::string const line = "{\"t\": \"" + std::string(1000, 't') + "\", \"l\": [0,1,0,1,0,1,0,1,0,1]}\n";
+  TemporaryDirectory const directory;
+  write_file(directory, "data", line);
+  Task const own = parse_task(task, "own.json");
+  CHECK(load_task(own, directory.path(), {.always = 4000, .per_byte_of_file = 10}).held_out.size() == 10);
+  CHECK_THROWS_WITH(load_task(own, directory.path(), {.always = 4000, .per_byte_of_file = 1}),
+                    contains_text("data:1: expected examples of at most 5.0 kB in a file of 1.0 kB, found more: the "
+                                  "texts that they have in common are too long"));
+  std::string const repeated = R"({"files": {"held_out": "data"}, "format": "lines", "text": ")";
+  std::string fields;
+  for (int i = 0; i < 1000; ++i) fields += "{line}";
+  CHECK(refusal_of_own(repeated + fields + "\"}", std::string(20'000, 'x') + "\n") ==
+        "data:1: text: expected text and fields of at most 16777216 bytes together, found more");
+}
+
+TEST_CASE("many values of a field or label are looked up, and a message lists the first ten") {
+  std::string values;
+  for (int i = 0; i < 300; ++i)
+    values += (i == 0 ? "" : ", ") + ("\"v" + std::to_string(i) + "\": ") + std::to_string(i % 2);
+  std::string const task = R"({"files": {"held_out": "data"}, "format": "tsv", "columns": ["t", "l"], "prompt": "{t}",
+    "candidates": ["a", "b"], "label": {"field": "l", "values": {)" +
+                           values + "}}}";
+  std::string rows;
+  for (int i = 0; i < 300; ++i) rows += std::to_string(i % 2) + "\tv" + std::to_string(i) + "\n";
+  TaskData const data = load_own(task, rows);
+  CHECK(data.held_out.size() == 300);
+  for (TextExample const& example : data.held_out) CHECK(example.prompt == std::to_string(example.label));
+  CHECK(refusal_of_own(task, "x\tw\n") ==
+        "data:1: l: expected \"v0\", \"v1\", \"v10\", \"v100\", \"v101\", \"v102\", \"v103\", \"v104\", \"v105\", "
+        "\"v106\" or one of 290 others, found \"w\"");
 }
 
 // The numbers that the program gave before tasks were data: prompts, candidates, labels, splits and their order.

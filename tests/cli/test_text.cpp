@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
@@ -21,6 +24,31 @@ TEST_CASE("lines end in LF or CRLF, and the last with or without") {
   CHECK(read_lines(write_file(directory, "a", "one\ntwo\r\n\nfour")) == Lines{"one", "two", "", "four"});
   CHECK(read_lines(write_file(directory, "b", "one\n")) == Lines{"one"});
   CHECK(read_lines(write_file(directory, "c", "")).empty());
+}
+
+TEST_CASE("lines have no byte order mark and are UTF-8, of regular files and pipes only") {
+  zeroth_test::TemporaryDirectory const directory;
+  using Lines = std::vector<std::string>;
+  CHECK(read_lines(write_file(directory, "mark", "\xEF\xBB\xBFone\n")) == Lines{"one"});
+  std::string const wide = write_file(directory, "wide", std::string("o\0n\0e\0\n\0", 8)).string();
+  CHECK_THROWS_WITH(read_lines(wide), wide + ": expected text in UTF-8, found UTF-16, little-endian");
+  CHECK_THROWS_WITH(read_lines("/dev/zero"), "/dev/zero: expected a regular file or a pipe, found a device");
+  CHECK_THROWS_WITH(read_lines(directory.path()),
+                    directory.path().string() + ": expected a regular file or a pipe, found a directory");
+
+  // A named pipe that nobody writes to is empty; what is written to one is read to its end.
+  std::string const pipe = (directory.path() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(read_lines(pipe).empty());
+  int ends[2] = {};
+  REQUIRE(::pipe(ends) == 0);
+  REQUIRE(::write(ends[1], "a\nb\n", 4) == 4);
+  REQUIRE(::close(ends[1]) == 0);
+  CHECK(read_lines("/dev/fd/" + std::to_string(ends[0])) == Lines{"a", "b"});
+  REQUIRE(::close(ends[0]) == 0);
+  std::string const long_text = write_file(directory, "long", "12345").string();
+  CHECK(read_text(long_text, 5) == "12345");
+  CHECK_THROWS_WITH(read_text(long_text, 4), long_text + ": expected at most 4 B, found more");
 }
 
 TEST_CASE("an error message quotes on one line and not without end") {

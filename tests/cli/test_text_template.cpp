@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <zeroth/error.hpp>
@@ -14,7 +15,7 @@ using namespace zeroth::cli;
 namespace {
 
 std::vector<std::string> const names{"a", "long name", "blank"};
-std::vector<std::string> const values{" Some Text. ", "x", " \n"};
+std::vector<std::string_view> const values{" Some Text. ", "x", " \n"};
 
 TextTemplate make(std::string const& text) {
   return TextTemplate(text, [](std::string const& name) {
@@ -82,4 +83,21 @@ TEST_CASE("a template with a lone brace, an empty name or an unknown filter is r
                     "expected one of the filters strip, lower, upper_first, lower_first_word, drop_period, "
                     "add_question_mark, found \"trim\"");
   CHECK_THROWS_AS(fill("{a|}"), zeroth::InvalidArgument);
+}
+
+TEST_CASE("a template has bounds on fields, filters and the text that they make") {
+  auto const many = [](std::string const& text, std::size_t count) {
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  CHECK(fill(many("{long name}", 1000)) == std::string(1000, 'x'));
+  CHECK_THROWS_WITH(make(many("{long name}", 1001)), "expected a text with at most 1000 fields, found more");
+  CHECK(fill("{a" + many("|strip", 16) + "}") == "Some Text.");
+  CHECK_THROWS_WITH(fill("{a" + many("|strip", 17) + "}"), "expected at most 16 filters after \"a\", found more");
+  std::string const long_value(TextTemplate::most_bytes / 4, 'v');
+  std::vector<std::string_view> const long_values{long_value};
+  CHECK(make("{a}{a}{a}{a}").fill(long_values, [](std::size_t) {}).size() == TextTemplate::most_bytes);
+  CHECK_THROWS_WITH(make("{a}{a}.{a}{a}").fill(long_values, [](std::size_t) {}),
+                    "expected text and fields of at most 16777216 bytes together, found more");
 }

@@ -96,6 +96,7 @@ constexpr std::array<BuiltinTask, 8> tasks{{
   "files": {"all": "movieReviewSnippets_GroundTruth.txt"},
   "split": {"held_out_share": 0.2, "at_most": 1000, "balanced": true},
   "format": "tsv",
+  "invalid_utf8": "replace",
   "columns": ["id", "mean rating", "text"],
   "prompt": "{text|strip} It was",
   "candidates": [" terrible", " great"],

@@ -14,7 +14,10 @@ JsonPath::JsonPath(std::string_view text) {
   auto refuse = [&] {
     throw InvalidArgument("expected keys joined by dots, each with or without \"[]\", found " + in_quotes(whole));
   };
+  std::size_t count = 0;
   for (bool more = true; more;) {
+    if (++count > most_keys)
+      throw InvalidArgument("expected at most " + std::to_string(most_keys) + " keys joined by dots, found more");
     std::size_t const dot = text.find('.');
     more = dot != std::string_view::npos;
     std::string_view key = text.substr(0, dot);

@@ -13,6 +13,8 @@ namespace zeroth::cli {
 /// an element of the array so named. A key with a dot or a bracket in it cannot be written.
 class JsonPath {
  public:
+  static constexpr std::size_t most_keys = 64;  ///< no file of data is nested deeper
+
   /// @throws InvalidArgument "expected ..., found ..." if this is no such path.
   explicit JsonPath(std::string_view text);
 

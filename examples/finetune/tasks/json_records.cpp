@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <deque>
 #include <span>
 
 #include <nlohmann/json.hpp>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "../text.hpp"
@@ -12,16 +14,18 @@
 namespace zeroth::cli {
 namespace {
 
-namespace fs = std::filesystem;
-using nlohmann::json;
+using Json = nlohmann::json;
 
-std::string describe(json const* value) {
+using Visit = std::function<void(Record const&)>;
+using File = std::shared_ptr<std::string const>;
+
+std::string describe(Json const* value) {
   if (value == nullptr) return "no such field";
   return value->is_string() ? in_quotes(value->get_ref<std::string const&>()) : value->type_name();
 }
 
 /// The value that the keys lead to, or nullptr.
-json const* descend(json const* value, std::span<std::string const> keys) {
+Json const* descend(Json const* value, std::span<std::string const> keys) {
   for (std::string const& key : keys) {
     if (!value->is_object()) return nullptr;
     auto const found = value->find(key);
@@ -34,30 +38,31 @@ json const* descend(json const* value, std::span<std::string const> keys) {
 /// Visits the examples of one line.
 class LineReader {
  public:
-  LineReader(fs::path const& path, std::size_t line, RecordForm const& form,
-             std::function<void(Record const&)> const& visit)
-      : path_(path), line_(line), form_(form), visit_(visit) {}
+  LineReader(File const& file, std::size_t line, RecordForm const& form, Visit const& visit)
+      : file_(file), line_(line), form_(form), visit_(visit) {}
 
-  void read(json const& object) {
+  void read(Json const& object) {
     path_to_here_.push_back(&object);
     read_below();
   }
 
  private:
   [[noreturn]] void refuse(std::string const& place, std::string const& why) const {
-    throw InvalidFile(path_.string() + ":" + std::to_string(line_) + ": " + place + ": " + why);
+    constexpr std::size_t longest = 240;
+    throw InvalidFile(*file_ + ":" + std::to_string(line_) + ": " + model::detail::printable(place, longest) + ": " +
+                      why);
   }
 
   /// Visits what lies below the elements that path_to_here_ has come to.
   void read_below() {
     std::size_t const list = elements_.size();
     if (!form_.examples || list == form_.examples->lists()) return visit_example();
-    json const* const array = descend(path_to_here_.back(), form_.examples->keys(list));
+    Json const* const array = descend(path_to_here_.back(), form_.examples->keys(list));
     if (array == nullptr || !array->is_array())
       refuse(form_.examples->text(elements_), "expected an array, found " + describe(array));
     path_to_here_.push_back(nullptr);
     elements_.push_back(0);
-    for (json const& element : *array) {
+    for (Json const& element : *array) {
       path_to_here_.back() = &element;
       read_below();
       ++elements_.back();
@@ -67,73 +72,100 @@ class LineReader {
   }
 
   void visit_example() {
-    std::vector<std::string> names;
-    Record record{path_, line_, count_++, {}, {}, [&](std::size_t field) { return names[field]; }};
+    written_.clear();
+    Record record{file_, line_, count_++, {}, {}, [&](std::size_t field) { return name_of(form_.fields[field]); }};
+    record.values.reserve(form_.fields.size());
     for (Field const& field : form_.fields) {
-      auto [name, value] = find(field);
-      record.values.push_back(field.paths.empty() ? std::string() : text_of(value, name));
-      names.push_back(std::move(name));
+      if (field.paths.empty()) {
+        record.values.emplace_back();
+        continue;
+      }
+      Json const* const value = find(field).second;
+      record.values.push_back(text_of(value, [&] { return name_of(field); }));
     }
     if (form_.list) record.list = read_list(*form_.list);
     visit_(record);
   }
 
-  /// A field's place, with the numbers of elements in it, and its value: of its first path that leads to one.
-  [[nodiscard]] std::pair<std::string, json const*> find(Field const& field) const {
-    if (field.paths.empty()) return {form_.list ? form_.list->text(elements_) : field.name, nullptr};
+  /// The first path of a field that leads to a value, and that; nothing if none does.
+  [[nodiscard]] std::pair<JsonPath const*, Json const*> find(Field const& field) const {
+    for (JsonPath const& path : field.paths)
+      if (Json const* const value = descend(path_to_here_[path.lists()], path.keys(path.lists())))
+        return {&path, value};
+    return {};
+  }
+
+  /// A field's place, with the numbers of elements in it.
+  [[nodiscard]] std::string name_of(Field const& field) const {
+    if (field.paths.empty()) return form_.list ? form_.list->text(elements_) : field.name;
+    if (JsonPath const* const path = find(field).first) return path->text(elements_);
     std::string names;
-    for (JsonPath const& path : field.paths) {
-      std::string name = path.text(elements_);
-      json const* const value = descend(path_to_here_[path.lists()], path.keys(path.lists()));
-      if (value != nullptr) return {std::move(name), value};
-      names += (names.empty() ? "" : " or ") + name;
-    }
-    return {names, nullptr};
+    for (JsonPath const& path : field.paths) names += (names.empty() ? "" : " or ") + path.text(elements_);
+    return names;
   }
 
-  [[nodiscard]] std::string text_of(json const* value, std::string const& name) const {
-    if (value != nullptr && value->is_string()) return value->get<std::string>();
-    if (value != nullptr && (value->is_number() || value->is_boolean())) return value->dump();
-    refuse(name, "expected a string, number or boolean, found " + describe(value));
+  /// @param name what to call the value
+  template <class Name>
+  [[nodiscard]] std::string_view text_of(Json const* value, Name const& name) {
+    if (value != nullptr && value->is_string()) return value->get_ref<std::string const&>();
+    if (value != nullptr && (value->is_number() || value->is_boolean())) return written_.emplace_back(value->dump());
+    refuse(name(), "expected a string, number or boolean, found " + describe(value));
   }
 
-  [[nodiscard]] std::vector<std::string> read_list(JsonPath const& list) const {
+  [[nodiscard]] std::vector<std::string_view> read_list(JsonPath const& list) {
     std::size_t const depth = list.lists() - 1;
-    json const* const array = descend(path_to_here_[depth], list.keys(depth));
+    Json const* const array = descend(path_to_here_[depth], list.keys(depth));
     if (array == nullptr || !array->is_array() || array->empty())
       refuse(list.text(elements_), "expected an array of at least one candidate, found " +
                                        (array != nullptr && array->is_array() ? "an empty one" : describe(array)));
-    std::vector<std::string> texts;
+    if (array->size() > most_candidates)
+      refuse(list.text(elements_), "expected at most " + std::to_string(most_candidates) + " candidates, found " +
+                                       std::to_string(array->size()));
+    std::vector<std::string_view> texts;
     std::vector<std::size_t> elements = elements_;
     elements.resize(depth);
     elements.push_back(0);
-    for (json const& element : *array) {
-      texts.push_back(text_of(descend(&element, list.keys(depth + 1)), list.text(elements)));
+    for (Json const& element : *array) {
+      texts.push_back(text_of(descend(&element, list.keys(depth + 1)), [&] { return list.text(elements); }));
       ++elements.back();
     }
     return texts;
   }
 
-  fs::path const& path_;
+  File const& file_;
   std::size_t line_;
   RecordForm const& form_;
-  std::function<void(Record const&)> const& visit_;
-  std::vector<json const*> path_to_here_;  ///< the line's object, then the element of each list gone into
+  Visit const& visit_;
+  std::vector<Json const*> path_to_here_;  ///< the line's object, then the element of each list gone into
   std::vector<std::size_t> elements_;      ///< their numbers
+  std::deque<std::string> written_;        ///< the example's numbers and booleans as texts
   std::size_t count_ = 0;
 };
 
+Json parse_line(std::string_view line) {
+  if (line.size() > most_json_line_bytes)
+    throw InvalidFile("expected a line of at most " + std::to_string(most_json_line_bytes) + " bytes, found " +
+                      std::to_string(line.size()));
+  Json object = model::detail::parse_json(line, model::JsonLimits{}.nesting, /*one_line=*/true);
+  if (!object.is_object()) throw InvalidFile("expected a JSON object, found " + model::detail::describe_json(object));
+  return object;
+}
+
 }  // namespace
 
-void read_json_records(fs::path const& path, std::vector<std::string> const& lines, RecordForm const& form,
-                       std::function<void(Record const&)> const& visit) {
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (strip(lines[i]).empty()) continue;
-    auto const object = json::parse(model::replace_invalid_utf8(lines[i]), nullptr, /*allow_exceptions=*/false);
-    if (!object.is_object())
-      throw InvalidFile(path.string() + ":" + std::to_string(i + 1) + ": expected a JSON object, found " +
-                        in_quotes(lines[i]));
-    LineReader(path, i + 1, form, visit).read(object);
+void read_json_records(File const& file, TextLines lines, RecordForm const& form, Visit const& visit) {
+  std::string repaired;
+  while (lines.next()) {
+    if (strip(lines.line()).empty()) continue;
+    std::string_view line = lines.line();
+    if (form.replaces_invalid_utf8) line = repaired = model::replace_invalid_utf8(line);
+    Json object;
+    try {
+      object = parse_line(line);
+    } catch (InvalidFile const& error) {
+      throw InvalidFile(*file + ":" + std::to_string(lines.number()) + ": " + error.what());
+    }
+    LineReader(file, lines.number(), form, visit).read(object);
   }
 }
 

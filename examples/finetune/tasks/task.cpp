@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/json_file.hpp>
@@ -17,7 +20,8 @@ namespace {
 using model::JsonMember;
 using model::JsonValue;
 
-constexpr std::uint32_t most_candidates = 1000;
+constexpr std::size_t most_places = 64;  // of a field
+constexpr std::size_t most_ranges = 1000;
 constexpr model::JsonLimits task_limits{.bytes = 1 << 20};
 
 /// @throws InvalidFile unless this is an object without other keys than these.
@@ -25,9 +29,11 @@ void allow_keys(JsonValue const& json, std::initializer_list<std::string_view> k
   json.require_keys_among(std::span(keys.begin(), keys.size()));
 }
 
-/// The elements of an array of at least one.
-std::vector<JsonValue> elements(JsonValue const& json, std::string_view expected) {
+/// The elements of an array of at least one and at most `most`.
+std::vector<JsonValue> elements(JsonValue const& json, std::string_view expected, std::size_t most) {
   if (!json.is_array() || json.json().empty()) throw json.mismatch(expected);
+  if (json.json().size() > most)
+    throw json.mismatch("at most " + std::to_string(most) + " elements", std::to_string(json.json().size()));
   return json.elements();
 }
 
@@ -56,7 +62,7 @@ class TaskParser {
   Task parse() {
     bool const is_text = check_keys();
     if (auto const description = json_.find("description")) task_.description = description->as<std::string>();
-    if (auto const folder = json_.find("folder")) task_.folder = folder->as<std::string>();
+    if (auto const folder = json_.find("folder")) task_.folder = path_in_data(*folder);
     read_files();
     read_form();
     if (is_text) {
@@ -76,7 +82,7 @@ class TaskParser {
  private:
   bool check_keys() const {
     allow_keys(json_, {"description", "folder", "files", "split", "format", "columns", "examples", "fields", "prompt",
-                       "candidates", "label", "metric", "score", "shared_beginning", "text"});
+                       "candidates", "label", "metric", "score", "shared_beginning", "text", "invalid_utf8"});
     bool const is_text = json_.find("text").has_value();
     for (char const* key : {"prompt", "candidates", "label", "metric", "score", "shared_beginning"})
       if (auto const found = json_.find(key); found && is_text)
@@ -84,8 +90,18 @@ class TaskParser {
     return is_text;
   }
 
-  static std::string file_name(JsonValue const& json) {
+  /// A task file may come from someone else: it names files in the folder of the data only.
+  static std::string path_in_data(JsonValue const& json) {
     auto name = json.as<std::string>();
+    std::filesystem::path const path(name);
+    if (path.has_root_path() || std::find(path.begin(), path.end(), "..") != path.end() ||
+        name.find('\0') != std::string::npos)
+      throw json.mismatch("a path within the folder of --data, neither absolute nor with \"..\" in it");
+    return name;
+  }
+
+  static std::string file_name(JsonValue const& json) {
+    auto name = path_in_data(json);
     if (name.empty()) throw json.mismatch("the name of a file");
     return name;
   }
@@ -120,10 +136,17 @@ class TaskParser {
 
   void read_form() {
     read_format();
+    if (auto const invalid = json_.find("invalid_utf8")) {
+      if (!invalid->is("refuse") && !invalid->is("replace")) throw invalid->mismatch("refuse or replace");
+      task_.form.replaces_invalid_utf8 = invalid->is("replace");
+    }
     if (auto const columns = json_.find("columns")) read_columns(*columns);
     if (auto const examples = json_.find("examples")) read_examples(*examples);
     auto const fields = json_.find("fields");
     if (!fields) return;
+    if (fields->is_object() && fields->json().size() > most_fields)
+      throw fields->mismatch("at most " + std::to_string(most_fields) + " fields",
+                             std::to_string(fields->json().size()));
     for (auto const& [key, json] : members(*fields, "an object with a key for each field")) {
       std::string const name(key);
       if (name.empty() || name.find_first_of("{}|") != std::string::npos)
@@ -153,11 +176,10 @@ class TaskParser {
   void read_columns(JsonValue const& json) {
     if (!is(DataFormat::tsv) && !is(DataFormat::csv))
       throw json.mismatch("no such key with a format other than tsv and csv");
-    std::vector<std::string>& columns = task_.form.columns;
-    for (JsonValue const& column : elements(json, "an array with the names of the columns")) {
-      if (std::find(columns.begin(), columns.end(), column.as<std::string>()) != columns.end())
-        throw column.mismatch("a name unlike those before");
-      columns.push_back(column.as<std::string>());
+    for (JsonValue const& column : elements(json, "an array with the names of the columns", most_columns)) {
+      auto name = column.as<std::string>();
+      if (!columns_.insert(name).second) throw column.mismatch("a name unlike those before");
+      task_.form.columns.push_back(std::move(name));
     }
   }
 
@@ -178,7 +200,7 @@ class TaskParser {
     auto read_places = [&](JsonValue const& places) {
       if (!places.is_string() && !places.is_array()) throw places.mismatch(expected);
       if (places.is_string()) return add_place(field, places);
-      for (JsonValue const& place : elements(places, expected)) add_place(field, place);
+      for (JsonValue const& place : elements(places, expected, most_places)) add_place(field, place);
     };
     if (!json.is_object()) {
       read_places(json);
@@ -190,6 +212,14 @@ class TaskParser {
           field.values.emplace_back(value, text.as<std::string>());
       if (auto const blank = json.find("may_be_blank")) field.may_be_blank = blank->as<bool>();
     }
+    add_field(std::move(field));
+  }
+
+  /// @throws InvalidArgument if there are too many.
+  void add_field(Field field) {
+    if (task_.form.fields.size() == most_fields)
+      throw InvalidArgument("expected at most " + std::to_string(most_fields) + " fields in a task, found more");
+    indices_.emplace(field.name, task_.form.fields.size());
     task_.form.fields.push_back(std::move(field));
   }
 
@@ -200,10 +230,13 @@ class TaskParser {
   /// @throws InvalidArgument if no file of this form has such a place.
   void add_place(Field& field, std::string const& place) const {
     std::vector<std::string> const& columns = task_.form.columns;
-    if (!columns.empty() && std::find(columns.begin(), columns.end(), place) == columns.end()) {
+    if (!columns.empty() && !columns_.contains(place)) {
       std::string names;
-      for (std::string const& column : columns) names += (names.empty() ? "" : ", ") + column;
-      throw InvalidArgument("expected one of the columns " + names + ", found " + in_quotes(place));
+      constexpr std::size_t shown = 200;
+      for (std::string const& column : columns)
+        if (names.size() <= shown) names += (names.empty() ? "" : ", ") + column;
+      throw InvalidArgument("expected one of the columns " + model::detail::printable(names, shown) + ", found " +
+                            in_quotes(place));
     }
     if (is(DataFormat::lines) && place != "line")
       throw InvalidArgument("expected the field \"line\", the only one of the format lines, found " + in_quotes(place));
@@ -219,13 +252,11 @@ class TaskParser {
 
   /// The index of a field by name; one that is not declared is the place of that name.
   std::size_t index_of(std::string const& name) {
-    std::vector<Field>& fields = task_.form.fields;
-    auto const found = std::find_if(fields.begin(), fields.end(), [&](Field const& f) { return f.name == name; });
-    if (found != fields.end()) return static_cast<std::size_t>(found - fields.begin());
+    if (auto const found = indices_.find(name); found != indices_.end()) return found->second;
     Field field{name, {}};
     add_place(field, name);
-    fields.push_back(std::move(field));
-    return fields.size() - 1;
+    add_field(std::move(field));
+    return task_.form.fields.size() - 1;
   }
 
   TextTemplate text_template(JsonValue const& json) {
@@ -238,16 +269,17 @@ class TaskParser {
     std::string const expected = "an array of texts or an object with \"list\" and \"text\"";
     JsonValue const json = json_.get("candidates", expected);
     if (json.is_object()) return read_candidate_list(json);
-    std::vector<std::string> fixed;
-    for (JsonValue const& candidate : elements(json, expected)) {
+    std::unordered_set<std::string> texts;
+    std::size_t const count = json.json().size();
+    if (json.is_array() && count > most_candidates)
+      throw json.mismatch("2 to " + std::to_string(most_candidates) + " candidates", std::to_string(count));
+    for (JsonValue const& candidate : elements(json, expected, most_candidates)) {
       task_.candidates.push_back(text_template(candidate));
       if (candidate.as<std::string>().empty()) throw candidate.mismatch("at least one character");
-      if (std::find(fixed.begin(), fixed.end(), candidate.as<std::string>()) != fixed.end())
-        throw candidate.mismatch("a text unlike those before");
-      fixed.push_back(candidate.as<std::string>());
+      if (!texts.insert(candidate.as<std::string>()).second) throw candidate.mismatch("a text unlike those before");
     }
-    if (fixed.size() < 2 || fixed.size() > most_candidates)
-      throw json.mismatch("2 to " + std::to_string(most_candidates) + " candidates", std::to_string(fixed.size()));
+    if (count < 2)
+      throw json.mismatch("2 to " + std::to_string(most_candidates) + " candidates", std::to_string(count));
   }
 
   void read_candidate_list(JsonValue const& json) {
@@ -263,12 +295,13 @@ class TaskParser {
         path.shares_lists(*task_.form.examples, path.lists()))
       throw list.mismatch("another list than that of the key \"examples\", " + in_quotes(task_.form.examples->text()));
     if (balanced_ && task_.split.balanced) throw balanced_->mismatch("false where the candidates are a list");
-    for (Field const& field : task_.form.fields)
-      if (field.name == "candidate")
-        throw json.mismatch("no other field \"candidate\": it is the list's element", "one");
+    if (indices_.contains("candidate"))
+      throw json.mismatch("no other field \"candidate\": it is the list's element", "one");
     task_.form.list = path;
     task_.candidate_field = task_.form.fields.size();
-    task_.form.fields.push_back(Field{"candidate", {}});
+    if (task_.candidate_field == most_fields)
+      throw json.mismatch("at most " + std::to_string(most_fields - 1) + " other fields", "more");
+    add_field(Field{"candidate", {}});
     task_.candidates.push_back(text_template(json.get("text", "a string")));
     if (task_.candidates[0].is_fixed()) throw json.get("text").mismatch("a text with the field {candidate}");
   }
@@ -293,7 +326,7 @@ class TaskParser {
       for (auto const& [value, index] : members(*values, "an object with the index of a candidate for each value"))
         task_.label.values.emplace_back(value, candidate_index(index));
     if (ranges)
-      for (JsonValue const& range : elements(*ranges, "an array of ranges")) read_range(range);
+      for (JsonValue const& range : elements(*ranges, "an array of ranges", most_ranges)) read_range(range);
   }
 
   void read_range(JsonValue const& json) {
@@ -361,6 +394,8 @@ class TaskParser {
 
   JsonValue json_;
   std::optional<JsonValue> balanced_;
+  std::unordered_set<std::string> columns_;               ///< the names in task_.form.columns
+  std::unordered_map<std::string, std::size_t> indices_;  ///< of task_.form.fields, by name
   Task task_;
 };
 

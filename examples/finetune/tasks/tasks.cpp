@@ -6,10 +6,12 @@
 #include <cmath>
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <unordered_set>
 #include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 #include "../order.hpp"
 #include "../text.hpp"
@@ -32,18 +34,22 @@ std::string as_written(std::string const& value) {
   return value == "true" || value == "false" || parse_number<double>(value) ? value : in_quotes(value);
 }
 
-/// "expected a, b or c, found d".
-std::string expected_one_of(std::vector<std::string> const& allowed, std::string const& found) {
+/// "expected a, b or c, found d", the first ten of those allowed.
+template <class Pairs>
+std::string expected_one_of(Pairs const& allowed, std::string const& found) {
+  constexpr std::size_t shown = 10;
+  std::size_t const count = allowed.size();
   std::string names;
-  for (std::size_t i = 0; i < allowed.size(); ++i)
-    names += (i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ") + allowed[i];
+  for (std::size_t i = 0; i < std::min(count, shown); ++i)
+    names += (i == 0 ? "" : i + 1 == count ? " or " : ", ") + as_written(allowed[i].first);
+  if (count > shown) names += " or one of " + std::to_string(count - shown) + " others";
   return "expected " + names + ", found " + found;
 }
 
 /// Makes the examples of one task out of records.
 class ExampleMaker {
  public:
-  explicit ExampleMaker(Task const& task) : task_(task) {
+  ExampleMaker(Task const& task, ExampleLimits limits) : task_(task), limits_(limits) {
     if (!task.has_fixed_candidates()) return;
     for (TextTemplate const& candidate : task.candidates) fixed_.push_back(candidate.fill({}, [](std::size_t) {}));
   }
@@ -51,39 +57,72 @@ class ExampleMaker {
   [[nodiscard]] std::vector<std::string> const& fixed_candidates() const { return fixed_; }
 
   [[nodiscard]] std::vector<TextExample> read(fs::path const& path) const {
+    std::error_code no_size;  // if it cannot be read, read_records() says why
+    std::uintmax_t const size = fs::file_size(path, no_size);
+    std::uint64_t const most = limits_.always + (no_size ? 0 : limits_.per_byte_of_file * size);
+    std::uint64_t left = most;
     std::vector<TextExample> examples;
     read_records(path, task_.form, [&](Record const& record) {
-      if (std::optional<TextExample> example = make(record)) examples.push_back(*std::move(example));
+      std::optional<TextExample> example = make(record);
+      if (!example) return;
+      std::size_t const bytes = memory_of(*example);
+      if (bytes > left)
+        record.refuse("expected examples of at most " + human_bytes(most) + " in a file of " + human_bytes(size) +
+                      ", found more: the texts that they have in common are too long");
+      left -= bytes;
+      examples.push_back(*std::move(example));
     });
     if (examples.empty()) throw InvalidFile(path.string() + ": expected at least one example, found none");
     return examples;
   }
 
  private:
+  using Values = std::vector<std::string_view>;
+  using OnBlank = std::function<void(std::size_t)>;
+
+  static std::size_t memory_of(TextExample const& example) {
+    std::size_t bytes = sizeof example + example.prompt.size() + example.neutral.size() + example.group.size();
+    for (std::string const& candidate : example.candidates) bytes += sizeof candidate + candidate.size();
+    return bytes;
+  }
+
   /// Nothing for a row whose label is in none of the ranges.
   [[nodiscard]] std::optional<TextExample> make(Record const& record) const {
-    std::vector<std::string> const values = mapped(record);
-    auto on_blank = [&](std::size_t field) {
+    Values const values = mapped(record);
+    OnBlank const on_blank = [&](std::size_t field) {
       if (!task_.form.fields[field].may_be_blank) record.refuse(field, "expected at least one character, found none");
     };
-    TextExample example{.prompt = {}, .line = record.line, .element = record.element};
+    auto const fill = [&](char const* what, TextTemplate const& text) {
+      return filled(record, what, text, values, on_blank);
+    };
+    TextExample example{.prompt = {}, .line = record.line, .element = record.element, .file = record.file};
     if (task_.text) {
-      example.candidates.push_back(task_.text->fill(values, on_blank));
+      example.candidates.push_back(fill("text", *task_.text));
       return example;
     }
     if (fixed_.empty()) example.candidates = own_candidates(record, values, on_blank);
     std::size_t const count = fixed_.empty() ? example.candidates.size() : fixed_.size();
     std::optional<std::uint32_t> const label = label_of(record, values[task_.label.field], count);
-    example.prompt = task_.prompt.fill(values, on_blank);
-    if (task_.neutral) example.neutral = task_.neutral->fill(values, on_blank);
-    if (task_.group) example.group = task_.group->fill(values, on_blank);
+    example.prompt = fill("prompt", task_.prompt);
+    if (task_.neutral) example.neutral = fill("score.against", *task_.neutral);
+    if (task_.group) example.group = fill("metric.group", *task_.group);
     if (!label) return std::nullopt;
     example.label = first_of_same_text(example.candidates, *label);
     return example;
   }
 
-  [[nodiscard]] std::vector<std::string> mapped(Record const& record) const {
-    std::vector<std::string> values = record.values;
+  /// @param what the task's key with the text, for messages
+  static std::string filled(Record const& record, char const* what, TextTemplate const& text, Values const& values,
+                            OnBlank const& on_blank) {
+    try {
+      return text.fill(values, on_blank);
+    } catch (InvalidArgument const& error) {
+      record.refuse(std::string(what) + ": " + error.what());
+    }
+  }
+
+  [[nodiscard]] Values mapped(Record const& record) const {
+    Values values = record.values;
     for (std::size_t f = 0; f < values.size(); ++f) {
       auto const& pairs = task_.form.fields[f].values;
       if (!pairs.empty()) values[f] = look_up(record, f, record.values[f], pairs);
@@ -91,32 +130,39 @@ class ExampleMaker {
     return values;
   }
 
+  /// @param pairs in the order of their first, as a task file has them
   template <class T>
-  static T look_up(Record const& record, std::size_t field, std::string const& value,
-                   std::vector<std::pair<std::string, T>> const& pairs) {
-    std::vector<std::string> allowed;
-    for (auto const& [from, to] : pairs) {
-      if (from == value) return to;
-      allowed.push_back(as_written(from));
-    }
-    record.refuse(field, expected_one_of(allowed, in_quotes(value)));
+  static T const& look_up(Record const& record, std::size_t field, std::string_view value,
+                          std::vector<std::pair<std::string, T>> const& pairs) {
+    auto const found = std::lower_bound(pairs.begin(), pairs.end(), value,
+                                        [](auto const& pair, std::string_view text) { return pair.first < text; });
+    if (found != pairs.end() && found->first == value) return found->second;
+    record.refuse(field, expected_one_of(pairs, in_quotes(value)));
   }
 
-  [[nodiscard]] std::vector<std::string> own_candidates(Record const& record, std::vector<std::string> values,
-                                                        std::function<void(std::size_t)> const& on_blank) const {
+  [[nodiscard]] std::vector<std::string> own_candidates(Record const& record, Values values,
+                                                        OnBlank const& on_blank) const {
     std::vector<std::string> candidates;
+    std::size_t left = TextTemplate::most_bytes;
+    auto const add = [&](TextTemplate const& text) {
+      candidates.push_back(filled(record, "candidates", text, values, on_blank));
+      if (candidates.back().size() > left)
+        record.refuse("candidates: expected at most " + std::to_string(TextTemplate::most_bytes) +
+                      " bytes together, found more");
+      left -= candidates.back().size();
+    };
     if (!task_.form.list) {
-      for (TextTemplate const& candidate : task_.candidates) candidates.push_back(candidate.fill(values, on_blank));
+      for (TextTemplate const& candidate : task_.candidates) add(candidate);
       return candidates;
     }
-    for (std::string const& element : record.list) {
+    for (std::string_view element : record.list) {
       values[task_.candidate_field] = element;
-      candidates.push_back(task_.candidates[0].fill(values, on_blank));
+      add(task_.candidates[0]);
     }
     return candidates;
   }
 
-  [[nodiscard]] std::optional<std::uint32_t> label_of(Record const& record, std::string const& value,
+  [[nodiscard]] std::optional<std::uint32_t> label_of(Record const& record, std::string_view value,
                                                       std::size_t candidates) const {
     LabelRule const& rule = task_.label;
     if (!rule.ranges.empty()) {
@@ -132,7 +178,7 @@ class ExampleMaker {
     return checked(record, index.value_or(static_cast<std::uint32_t>(candidates)), value, candidates);
   }
 
-  [[nodiscard]] std::uint32_t checked(Record const& record, std::uint32_t index, std::string const& value,
+  [[nodiscard]] std::uint32_t checked(Record const& record, std::uint32_t index, std::string_view value,
                                       std::size_t candidates) const {
     if (index >= candidates)
       record.refuse(task_.label.field, "expected a candidate's index, from 0 to " + std::to_string(candidates - 1) +
@@ -147,6 +193,7 @@ class ExampleMaker {
   }
 
   Task const& task_;
+  ExampleLimits limits_;
   std::vector<std::string> fixed_;
 };
 
@@ -178,14 +225,18 @@ void split_balanced(std::vector<TextExample> all, Task const& task, fs::path con
   std::vector<std::vector<TextExample>> classes(task.candidates.size());
   for (TextExample& example : shuffled(std::move(all), task.split.seed))
     classes[example.label].push_back(std::move(example));
-  std::size_t smallest = classes[0].size();
-  std::string counts;
-  for (std::size_t c = 0; c < classes.size(); ++c) {
-    smallest = std::min(smallest, classes[c].size());
-    counts += (c == 0 ? "" : ", ") + std::to_string(classes[c].size()) + " of candidate " + std::to_string(c);
-  }
-  if (smallest < 2)
+  auto const size_less = [](auto const& a, auto const& b) { return a.size() < b.size(); };
+  auto const rarest = std::min_element(classes.begin(), classes.end(), size_less);
+  std::size_t const smallest = rarest->size();
+  if (smallest < 2) {
+    constexpr std::ptrdiff_t shown = 10;
+    std::string counts;
+    for (auto members = classes.begin(); members != classes.end(); ++members)
+      if (members - classes.begin() < shown || members == rarest)
+        counts += (counts.empty() ? "" : ", ") + std::to_string(members->size()) + " of candidate " +
+                  std::to_string(members - classes.begin());
     throw InvalidFile(path.string() + ": expected at least two examples of each candidate, found " + counts);
+  }
   divide(std::move(classes), held_out_count(task.split, smallest), data);
 }
 
@@ -203,13 +254,25 @@ void split_all(std::vector<TextExample> all, Task const& task, fs::path const& p
                path.filename().string() + " are held out";
 }
 
+bool is_there(fs::path const& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+bool is_a_directory(fs::path const& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
 /// `directory/file` or `directory/folder/file`, whichever is there.
 fs::path find_file(fs::path const& directory, std::string const& folder, std::string const& file) {
-  if (!fs::is_directory(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");
-  if (fs::exists(directory / file)) return directory / file;
-  if (folder.empty()) throw InvalidFile(directory.string() + ": expected " + file + ", found no such file");
-  if (fs::exists(directory / folder / file)) return directory / folder / file;
-  throw InvalidFile(directory.string() + ": expected " + file + " or " + folder + "/" + file + ", found neither");
+  auto const shown = [](std::string const& name) { return model::detail::printable(name); };
+  if (!is_a_directory(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");
+  if (is_there(directory / file)) return directory / file;
+  if (folder.empty()) throw InvalidFile(directory.string() + ": expected " + shown(file) + ", found no such file");
+  if (is_there(directory / folder / file)) return directory / folder / file;
+  throw InvalidFile(directory.string() + ": expected " + shown(file) + " or " + shown(folder) + "/" + shown(file) +
+                    ", found neither");
 }
 
 void drop_held_out_examples(TaskData& data) {
@@ -220,17 +283,23 @@ void drop_held_out_examples(TaskData& data) {
 
 }  // namespace
 
+std::string place_of(TextExample const& example) {
+  if (!example.file) return "line " + std::to_string(example.line);
+  std::string const place = *example.file + ":" + std::to_string(example.line);
+  return example.element == 0 ? place : place + ": example " + std::to_string(example.element + 1);
+}
+
 std::string identity_of(TextExample const& example) {
   std::string text = example.prompt;
   for (std::string const& candidate : example.candidates) text += '\0' + candidate;
   return text;
 }
 
-TaskData load_task(Task const& task, fs::path const& directory) {
-  ExampleMaker const maker(task);
+TaskData load_task(Task const& task, fs::path const& directory, ExampleLimits limits) {
+  ExampleMaker const maker(task, limits);
   TaskData data{.candidates = maker.fixed_candidates(), .train = {}, .held_out = {}};
   if (!task.all.empty()) {
-    bool const is_file = fs::exists(directory) && !fs::is_directory(directory);
+    bool const is_file = is_there(directory) && !is_a_directory(directory);
     fs::path const path = is_file ? directory : find_file(directory, task.folder, task.all);
     split_all(maker.read(path), task, path, data);
   } else {

@@ -74,6 +74,7 @@ std::string apply_filter(TextFilter filter, std::string_view text) {
 TextTemplate::TextTemplate(std::string_view text,
                            std::function<std::size_t(std::string const& field)> const& index_of) {
   Part part;
+  std::size_t fields = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     char const c = text[i];
     if (c != '{' && c != '}') {
@@ -91,10 +92,15 @@ TextTemplate::TextTemplate(std::string_view text,
       std::size_t bar = inside.find('|');
       std::string const name(inside.substr(0, bar));
       if (name.empty()) throw InvalidArgument("expected the name of a field in braces, found \"{}\"");
+      if (++fields == most_fields + 1)
+        throw InvalidArgument("expected a text with at most " + std::to_string(most_fields) + " fields, found more");
       part.field = index_of(name);
       while (bar != std::string_view::npos) {
         inside.remove_prefix(bar + 1);
         bar = inside.find('|');
+        if (part.filters.size() == most_filters)
+          throw InvalidArgument("expected at most " + std::to_string(most_filters) + " filters after " +
+                                in_quotes(name) + ", found more");
         part.filters.push_back(find_filter(inside.substr(0, bar)));
       }
       parts_.push_back(std::exchange(part, Part{}));
@@ -108,13 +114,22 @@ bool TextTemplate::is_fixed() const {
   return std::all_of(parts_.begin(), parts_.end(), [](Part const& part) { return part.field == no_field; });
 }
 
-std::string TextTemplate::fill(std::span<std::string const> values,
+std::string TextTemplate::fill(std::span<std::string_view const> values,
                                std::function<void(std::size_t field)> const& on_blank) const {
   std::string out;
+  std::size_t left = most_bytes;
+  auto const spend = [&](std::string_view text) {
+    if (text.size() > left)
+      throw InvalidArgument("expected text and fields of at most " + std::to_string(most_bytes) +
+                            " bytes together, found more");
+    left -= text.size();
+  };
   for (Part const& part : parts_) {
+    spend(part.text);
     out += part.text;
     if (part.field == no_field) continue;
-    std::string value = values[part.field];
+    spend(values[part.field]);
+    std::string value(values[part.field]);
     for (TextFilter filter : part.filters) value = apply_filter(filter, value);
     if (strip(value).empty()) on_blank(part.field);
     out += value;

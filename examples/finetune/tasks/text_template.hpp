@@ -25,12 +25,20 @@ enum class TextFilter : std::uint8_t {
 [[nodiscard]] std::string apply_filter(TextFilter filter, std::string_view text);
 
 /// A text with fields left open: "{premise|strip} because". "{{" and "}}" are braces.
+///
+/// A task file of a few kilobytes could ask for gigabytes of text an example: hence the bounds.
 class TextTemplate {
  public:
+  static constexpr std::size_t most_fields = 1000;                  ///< in a text; one that comes twice counts twice
+  static constexpr std::size_t most_filters = 16;                   ///< of a field
+  static constexpr std::size_t most_bytes = std::size_t{16} << 20;  ///< of text and fields, filled in
+
   TextTemplate() = default;
 
   /// @param index_of the index of the field of that name; may throw
-  /// @throws InvalidArgument "expected ..., found ..." if a brace has no partner, a name is empty or a filter unknown.
+  /// @throws InvalidArgument "expected ..., found ..." if a brace has no partner, a name is empty, a filter unknown, or
+  /// if
+  ///   there are too many fields or filters.
   TextTemplate(std::string_view text, std::function<std::size_t(std::string const& field)> const& index_of);
 
   /// Whether it has no field, so that it is the same for every example.
@@ -38,7 +46,8 @@ class TextTemplate {
 
   /// The text with the fields put in.
   /// @param on_blank called for a field of which its filters leave nothing but white space; may throw
-  [[nodiscard]] std::string fill(std::span<std::string const> values,
+  /// @throws InvalidArgument "expected ..., found ..." if text and fields have more than most_bytes
+  [[nodiscard]] std::string fill(std::span<std::string_view const> values,
                                  std::function<void(std::size_t field)> const& on_blank) const;
 
  private:
