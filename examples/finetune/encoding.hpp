@@ -42,8 +42,12 @@ struct EncodedExamples {
 ///
 /// A text to model is cut into pieces of at most `max_tokens`, each an example whose prompt is the token before its
 /// first. A text of a single token with none before it has nothing to score and is left out.
-/// @throws InvalidArgument if `max_tokens` leaves no room for a prompt, if a candidate has no token of its own, or if
-///   no text has a token to score.
+///
+/// Each candidate is encoded with the whole prompt; memory is that of the tokens that are returned.
+/// @throws InvalidArgument naming the example's file and line, if `max_tokens` leaves no room for a prompt, or if no
+/// text
+///   has a token to score.
+/// @throws InvalidFile naming the same, if a prompt or a candidate has no token of its own.
 [[nodiscard]] EncodedExamples encode(std::span<TextExample const> examples, EncodingRules const& rules,
                                      Tokenizer const& tokenizer);
 

@@ -2,7 +2,6 @@
 #include "examples.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <string>
 #include <unordered_set>
@@ -86,8 +85,15 @@ std::string take_demonstrations(Task const& task, TaskData& data, std::uint32_t 
     TextExample const& example = data.train[chosen[i]];
     text += std::string(strip(example.prompt + candidates_of(example, data)[example.label])) + "\n\n";
   }
-  std::sort(chosen.begin(), chosen.end(), std::greater<>());
-  for (std::uint32_t i : chosen) data.train.erase(data.train.begin() + i);
+  std::vector<bool> taken(data.train.size());
+  for (std::uint32_t i : chosen) taken[i] = true;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (taken[i]) continue;
+    if (kept != i) data.train[kept] = std::move(data.train[i]);
+    ++kept;
+  }
+  data.train.resize(kept);
   return text;
 }
 
