@@ -13,7 +13,7 @@ namespace zeroth_fuzz {
 namespace {
 
 constexpr std::string_view task_json = R"({"files": {"all": "a"}, "split": {"held_out_share": 0.5}, "format": "csv",
-  "prompt": "{text} {other}", "candidates": ["no", "yes"], "label": {"field": "label"}})";
+  "prompt": "{text} {other}", "invalid_utf8": "replace", "candidates": ["no", "yes"], "label": {"field": "label"}})";
 
 using Rows = std::vector<std::vector<std::string>>;
 
@@ -21,7 +21,7 @@ Rows rows_of(const RowsFile& file, const zeroth::cli::RecordForm& form) {
   Rows rows;
   zeroth::cli::read_records(file.path(), form, [&](const zeroth::cli::Record& record) {
     require(record.values.size() == form.fields.size(), "a row lacks a field");
-    rows.push_back(record.values);
+    rows.emplace_back(record.values.begin(), record.values.end());
   });
   return rows;
 }

@@ -31,7 +31,8 @@ std::vector<std::string> seeds() {
       "{\"question\": \"caf\\u00e9?\", \"passage\": 12, \"label\": false}\r\n\n",
       "{\"passage\": {\"text\": \"t\", \"questions\": [{\"question\": \"q\", \"answers\": [{\"text\": \"\", \"label\": "
       "1}, {\"text\": \"b\", \"label\": 0}]}]}}\n",
-      "{\"question\": 1.5, \"passage\": {\"questions\": [{\"text\": \"a\"}, {\"text\": \"b\"}]}, \"label\": 1}",
+      "\xEF\xBB\xBF{\"question\": 1.5, \"passage\": {\"questions\": [{\"text\": \"a\"}, {\"text\": \"b\"}]}, "
+      "\"label\": 1}",
   };
 }
 

@@ -33,7 +33,8 @@ bool run(Input input) {
     const TextTemplate filled(text, index_of);
     require(filled.is_fixed() == values.empty(), "whether it has fields is not known");
     std::size_t blank = 0;
-    const std::string out = filled.fill(values, [&](std::size_t field) {
+    const std::vector<std::string_view> views(values.begin(), values.end());
+    const std::string out = filled.fill(views, [&](std::size_t field) {
       require(field < values.size(), "a field that is none is blank");
       ++blank;
     });

@@ -22,8 +22,8 @@ bool run(Input input) {
 std::vector<std::string> seeds() {
   return {
       "sentence\tlabel\ngood\t1\nbad\t0\n",
-      "\xEF\xBB\xBFlabel\tcontent\r\n0\t\"quoted\r\n\r\n1\tcaf\xe9\r\n",
-      "1\t2.5\tgood\n2\t0.1\tso so\n3\t-3\tbad\n4\t1e0\tfine\n5\t-0.6\tpoor",
+      "\xEF\xBB\xBFlabel\tcontent\r\n0\t\"quoted\r\n\r\n1\tcaf\xc3\xa9\r\n",
+      "1\t2.5\tgood caf\xe9\n2\t0.1\tso so\n3\t-3\tbad\n4\t1e0\tfine\n5\t-0.6\tpoor",
   };
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Large inputs for every reader of files, and what reads them: growth.cpp holds the work that they make to their size.
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zeroth_fuzz {
+
+/// Inputs of one form, each about twice as large as that of half the size.
+struct LargeInput {
+  std::string name;
+  std::function<std::string(std::size_t size)> make;  ///< with `size` keys, rows, tensors or the like
+  std::function<void(std::string_view input)> read;   ///< whatever leaves it as an exception is a failure
+};
+
+std::vector<LargeInput> large_model_inputs();
+std::vector<LargeInput> large_task_inputs();
+
+/// `part(i)` for each i below `count`, with `separator` between one and the next.
+template <class Part>
+std::string joined(std::size_t count, std::string_view separator, Part part) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) text += separator;
+    text += part(i);
+  }
+  return text;
+}
+
+inline std::string repeated(std::string_view part, std::size_t count) {
+  return joined(count, "", [&](std::size_t) { return part; });
+}
+
+}  // namespace zeroth_fuzz
