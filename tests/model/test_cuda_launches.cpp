@@ -57,6 +57,8 @@ struct CountingStream {
     count(&Calls::launches);
   }
   template <class Kernel>
+  static void prepare_stored(std::string const& /*what*/) {}
+  template <class Kernel>
   void launch_stored(Kernel const* /*kernel*/, std::uint64_t /*blocks*/, std::string const& /*what*/) const {
     count(&Calls::launches);
   }

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -22,13 +25,17 @@ namespace zeroth_test {
 
 /// In which order a DeferredStream runs what its two queues hold.
 enum class Order {
-  side_late,   ///< the side queue only where the main one waits for it
-  side_early,  ///< the side queue as far as it may go before anything of the main one
+  side_late,   ///< a side queue only where the main one waits for it
+  side_early,  ///< a side queue as far as it may go before anything of the main one
   random,
 };
 
 /// A HostStream that runs nothing when it is asked, but in an order of the worst kind that its two queues and their
 /// events allow, and no sooner than the host waits. What was not made to wait comes out wrong.
+///
+/// Graphs are as CUDA has them. A capture marks its events for itself only: outside, they may not be waited for until
+/// they are marked again, and running the graph does not mark them. A graph runs in its place in the main queue; its
+/// part of the side queue is no part of the stream's, which neither comes before it nor after.
 class DeferredStream {
   struct State;
 
@@ -37,6 +44,7 @@ class DeferredStream {
   struct Marks {
     std::uint64_t asked = 0;
     std::uint64_t reached = 0;
+    bool in_capture = false;  ///< where it was last marked
   };
   using Event = std::shared_ptr<Marks>;
 
@@ -47,13 +55,14 @@ class DeferredStream {
       : state_(std::make_shared<State>(order, seed)) {}
 
   /// From here on waits of that queue are left out, to see that a test notices.
-  void ignore_waits(bool of_side) const { (of_side ? state_->side : state_->main).heeds = false; }
+  void ignore_waits(bool of_side) const { state_->queues[of_side ? side_queue : main_queue].heeds = false; }
 
   /// Tasks of the side queue that ran while the main queue had some that it had been asked for before.
   [[nodiscard]] std::size_t overtakings() const { return state_->overtakings; }
 
   template <class Kernel>
   void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
+    zeroth::cuda::check_launch<Kernel>(blocks, what);
     work([host = state_->host, kernel, blocks, what] { host.launch(kernel, blocks, what); });
   }
 
@@ -84,7 +93,7 @@ class DeferredStream {
 
   [[nodiscard]] bool reaches(void const* memory) const { return state_->host.reaches(memory); }
   [[nodiscard]] static std::uint64_t blocks_at_once() { return HostStream::blocks_at_once(); }
-  void synchronize(std::string const& /*what*/) const { state_->run(state_->current()); }
+  void synchronize(std::string const& /*what*/) const { state_->run(state_->queues[state_->current()]); }
 
   /// See StreamWithSide.
   [[nodiscard]] auto side() const {
@@ -94,11 +103,19 @@ class DeferredStream {
   }
   void record(Event const& event) const { push({Kind::record, {}, event}); }
   void wait(Event const& event) const {
-    if (state_->current().heeds) push({Kind::wait, {}, event});
+    if (state_->queues[state_->current()].heeds) push({Kind::wait, {}, event});
   }
-  /// See StreamWithGraphs; what CUDA does not capture is refused.
+  /// See StreamWithGraphs; what CUDA does not capture, or may not, is refused.
+  template <class Kernel>
+  void prepare_stored(std::string const& /*what*/) const {
+    refuse_in_capture();
+    state_->prepared.insert(name_of<Kernel>());
+  }
   template <class Kernel>
   void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
+    if (state_->captured != nullptr && !state_->prepared.contains(name_of<Kernel>()))
+      throw std::logic_error("a capture is the first to launch that kernel, which has to be loaded");
+    zeroth::cuda::check_launch<Kernel>(blocks, what);
     work([host = state_->host, kernel, blocks, what] { host.launch(*kernel, blocks, what); });
   }
   template <class Body>
@@ -111,6 +128,16 @@ class DeferredStream {
  private:
   enum class Kind { work, record, wait };
 
+  /// The stream's, and the side queue of its graphs.
+  static constexpr std::size_t main_queue = 0;
+  static constexpr std::size_t side_queue = 1;
+  static constexpr std::size_t graph_queue = 2;
+
+  template <class Kernel>
+  [[nodiscard]] static std::string name_of() {
+    return __PRETTY_FUNCTION__;
+  }
+
   /// What a queue holds.
   struct Task {
     Kind kind = Kind::work;
@@ -118,7 +145,7 @@ class DeferredStream {
     Event event;
     std::uint64_t mark = 0;    ///< that is set or waited for
     std::uint64_t number = 0;  ///< in the order in which they were asked for
-    bool on_side = false;
+    std::size_t queue = main_queue;
 
     [[nodiscard]] bool is_ready() const { return kind != Kind::wait || event->reached >= mark; }
   };
@@ -143,48 +170,60 @@ class DeferredStream {
     State& operator=(State const&) = delete;
 
     HostStream host;
-    Queue main;
-    Queue side;
+    std::array<Queue, 3> queues;
     Order order;
     std::mt19937 random;
     bool on_side = false;
     std::vector<Task>* captured = nullptr;  ///< where tasks go instead
+    std::set<std::string> prepared;         ///< kernels
     std::uint64_t asked = 0;
     std::size_t overtakings = 0;
 
-    [[nodiscard]] Queue& current() { return on_side ? side : main; }
+    [[nodiscard]] std::size_t current() const { return on_side ? side_queue : main_queue; }
 
     /// Until the queue is empty, and no further.
     void run(Queue& queue) {
       while (!queue.tasks.empty()) step();
     }
     void run_all() {
-      run(main);
-      run(side);
+      for (Queue& queue : queues) run(queue);
     }
 
+    /// One task: what a queue's last wait is for may lie behind work of another's.
     void step() {
-      bool const main_ready = main.is_ready();
-      bool const side_ready = side.is_ready();
-      if (!main_ready && !side_ready) throw std::logic_error("each queue waits for the other");
-      bool takes_side = side_ready;
-      if (main_ready && side_ready) {
-        takes_side = order == Order::side_early || (order == Order::random && random() % 2 == 0);
-        if (takes_side && main.tasks.front().number < side.tasks.front().number) ++overtakings;
-      }
-      // What a queue's last wait is for may lie behind work of the other's, so one is taken at a time.
-      (takes_side ? side : main).run_one();
+      std::vector<std::size_t> ready;
+      for (std::size_t q = 0; q < queues.size(); ++q)
+        if (queues[q].is_ready()) ready.push_back(q);
+      if (ready.empty()) throw std::logic_error("each queue waits for another");
+      std::size_t const taken = order == Order::side_late    ? ready.front()
+                                : order == Order::side_early ? ready.back()
+                                                             : ready[random() % ready.size()];
+      Queue& queue = queues[taken];
+      std::deque<Task> const& main = queues[main_queue].tasks;
+      if (taken != main_queue && queues[main_queue].is_ready() && main.front().number < queue.tasks.front().number)
+        ++overtakings;
+      queue.run_one();
     }
   };
 
   void work(std::function<void()> work) const { push({Kind::work, std::move(work), nullptr}); }
   void push(Task task) const {
-    task.on_side = state_->on_side;
-    if (state_->captured != nullptr) return state_->captured->push_back(std::move(task));
+    task.queue = state_->current();
+    if (state_->captured != nullptr) {
+      if (task.kind == Kind::record) task.event->in_capture = true;
+      return state_->captured->push_back(std::move(task));
+    }
+    if (task.kind == Kind::record) task.event->in_capture = false;
+    if (task.kind == Kind::wait && task.event->in_capture)
+      throw std::logic_error("a wait for an event that was last marked in a capture");
+    enqueue(std::move(task));
+  }
+  void enqueue(Task task) const {
     if (task.kind == Kind::record) ++task.event->asked;
     if (task.kind != Kind::work) task.mark = task.event->asked;
     task.number = state_->asked++;
-    state_->current().tasks.push_back(std::move(task));
+    std::size_t const queue = task.queue;
+    state_->queues[queue].tasks.push_back(std::move(task));
   }
   void refuse_in_capture() const {
     if (state_->captured != nullptr) throw std::logic_error("CUDA does not capture what waits or takes memory");
@@ -212,11 +251,15 @@ DeferredStream::Graph DeferredStream::capture(Body const& body, std::string cons
   std::vector<Event> marked;
   Event last_of_side;  // null: the main queue has waited for all of the side queue
   bool side_is_open = false;
-  for (Task const& task : graph.tasks) {
+  bool side_has_begun = false;
+  for (Task& task : graph.tasks) {
     bool const is_marked = std::find(marked.begin(), marked.end(), task.event) != marked.end();
     if (task.kind == Kind::wait && !is_marked) throw std::logic_error("a wait for what the graph does not mark");
     if (task.kind == Kind::record) marked.push_back(task.event);
-    if (task.on_side) {
+    if (task.queue == side_queue) {
+      if (!std::exchange(side_has_begun, true) && task.kind != Kind::wait)
+        throw std::logic_error("the graph's side queue does not begin with a wait for the main one");
+      task.queue = graph_queue;
       side_is_open = true;
       last_of_side = task.kind == Kind::record ? task.event : nullptr;
     } else if (task.kind == Kind::wait && task.event == last_of_side) {
@@ -228,10 +271,15 @@ DeferredStream::Graph DeferredStream::capture(Body const& body, std::string cons
 }
 
 inline void DeferredStream::replay(Graph const& graph, std::string const& /*what*/) const {
-  for (Task const& task : graph.tasks) {
-    bool const before = std::exchange(state_->on_side, task.on_side);
-    push(task);
-    state_->on_side = before;
+  refuse_in_capture();
+  std::map<Event, Event> events;  // its own, of this run
+  for (Task task : graph.tasks) {
+    if (task.event != nullptr) {
+      Event& own = events[task.event];
+      if (own == nullptr) own = make_event();
+      task.event = own;
+    }
+    enqueue(std::move(task));
   }
 }
 

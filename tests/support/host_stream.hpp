@@ -2,33 +2,50 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
 
 namespace zeroth_test {
 
+/// In which order a HostStream runs the threads of a phase, and the blocks of a grid. A device has none.
+enum class Sequence { forward, reverse, random };
+
 /// Runs CUDA's kernels on the host: block by block, phase by phase, thread by thread.
 class HostStream {
  public:
+  explicit HostStream(Sequence sequence = Sequence::forward, unsigned seed = 0)
+      : sequence_(sequence), random_(std::make_shared<std::mt19937>(seed)) {}
+
   template <class Kernel>
-  void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& /*what*/) const {
-    for (std::uint64_t block = 0; block < blocks; ++block) {
-      typename Kernel::Shared shared;
-      std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
-      zeroth::cuda::Place at{0, block, blocks};
-      unsigned rounds = 1;
-      if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
-      for (; at.round != rounds; ++at.round)
-        run_phases(kernel, at, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
+  void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
+    zeroth::cuda::check_launch<Kernel>(blocks, what);
+    if (sequence_ != Sequence::random) {
+      for (std::uint64_t i = 0; i < blocks; ++i)
+        run_block(kernel, {0, sequence_ == Sequence::forward ? i : blocks - 1 - i, blocks});
+      return;
     }
+    std::vector<std::uint64_t> order(static_cast<std::size_t>(blocks));
+    std::iota(order.begin(), order.end(), std::uint64_t{0});
+    std::shuffle(order.begin(), order.end(), *random_);
+    for (std::uint64_t block : order) run_block(kernel, {0, block, blocks});
+  }
+
+  /// As a graph launches a kernel.
+  template <class Kernel>
+  void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
+    launch(*kernel, blocks, what);
   }
 
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& /*what*/) const {
@@ -61,15 +78,40 @@ class HostStream {
   static void synchronize(std::string const& /*what*/) {}
 
  private:
+  template <class Kernel>
+  void run_block(Kernel const& kernel, zeroth::cuda::Place at) const {
+    typename Kernel::Shared shared;
+    std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
+    unsigned rounds = 1;
+    if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
+    for (; at.round != rounds; ++at.round)
+      run_phases(kernel, at, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
+  }
   template <class Kernel, unsigned... phases>
-  static void run_phases(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared,
-                         std::integer_sequence<unsigned, phases...> /*all*/) {
+  void run_phases(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared,
+                  std::integer_sequence<unsigned, phases...> /*all*/) const {
     (run_phase<phases>(kernel, at, shared), ...);
   }
   template <unsigned phase, class Kernel>
-  static void run_phase(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared) {
-    for (at.thread = 0; at.thread < zeroth::cuda::block_threads; ++at.thread) kernel.template run<phase>(at, shared);
+  void run_phase(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared) const {
+    constexpr unsigned threads = zeroth::cuda::block_threads;
+    if (sequence_ == Sequence::forward) {
+      for (at.thread = 0; at.thread < threads; ++at.thread) kernel.template run<phase>(at, shared);
+    } else if (sequence_ == Sequence::reverse) {
+      for (at.thread = threads; at.thread-- > 0;) kernel.template run<phase>(at, shared);
+    } else {
+      std::array<unsigned, threads> order;
+      std::iota(order.begin(), order.end(), 0U);
+      std::shuffle(order.begin(), order.end(), *random_);
+      for (unsigned thread : order) {
+        at.thread = thread;
+        kernel.template run<phase>(at, shared);
+      }
+    }
   }
+
+  Sequence sequence_;
+  std::shared_ptr<std::mt19937> random_;
 
   std::shared_ptr<std::map<std::byte*, std::size_t>> owned_ = std::make_shared<std::map<std::byte*, std::size_t>>();
 };

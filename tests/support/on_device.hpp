@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -188,6 +189,7 @@ class OnDevice {
     beside.back();
     return active;
   }
+
 
   B backend_;
 };

@@ -25,7 +25,8 @@ namespace zeroth::cuda {
 
 /// What runs kernels: a GPU's stream (CudaStream in runtime.hpp), or loops on the host, in the tests.
 ///
-/// 1. `launch(kernel, blocks, what)` runs every phase of it in order, after what was asked before.
+/// 1. `launch(kernel, blocks, what)` runs every phase of it in order, after what was asked before. It refuses what
+///    check_launch does.
 /// 2. `allocate(bytes, what)` gives zeros that kernels reach; `zero(memory, bytes, what)` makes zeros of it.
 /// 3. `transfer(to, from, bytes, what)` copies between host and device, either way, and waits.
 /// 4. `reaches(memory)` says whether kernels can use a pointer; `blocks_at_once()` is how many blocks keep it busy.
@@ -286,7 +287,11 @@ class BasicBackend {
     if (list.size_bytes() > terms_bytes)
       throw InvalidArgument(what("a pass", tensor) + " takes at most " + std::to_string(max_samples) + " terms, got " +
                             std::to_string(list.size()));
-    device_.transfer(at(offset), list.data(), list.size_bytes(), what("terms", tensor));
+    // A transfer would end what a stream collects.
+    if constexpr (requires { device_.upload(at(offset), list.data(), list.size_bytes(), what("terms", tensor)); })
+      device_.upload(at(offset), list.data(), list.size_bytes(), what("terms", tensor));
+    else
+      device_.transfer(at(offset), list.data(), list.size_bytes(), what("terms", tensor));
     result.many = static_cast<NoiseTerm const*>(at(offset));
     return result;
   }

@@ -22,9 +22,11 @@ namespace zeroth::cuda {
 ///
 /// 1. `launch_stored(kernel, blocks, what)` launches the kernel that lies at that address of the device's memory when
 ///    its turn comes.
-/// 2. `capture(body, what)` gives a `Graph` of what `body()` asks for, none of which runs. Events that it waits for are
-///    marked in it, and the side queue is waited for in the end.
-/// 3. `replay(graph, what)` asks for all of it.
+/// 2. `prepare_stored<Kernel>(what)` makes a kernel ready to be launched so for the first time within a capture.
+/// 3. `capture(body, what)` gives a `Graph` of what `body()` asks for, none of which runs. Events that it waits for are
+///    marked in it, and the side queue is waited for in the end. Outside of it, an event that was last marked in a
+///    capture may not be waited for until it is marked again.
+/// 4. `replay(graph, what)` asks the main queue for all of it; the side queue neither waits for it nor holds it up.
 template <class T>
 concept StreamWithGraphs = StreamWithSide<T> && std::equality_comparable<typename T::Event> &&
     requires(T const& stream, typename T::Graph const& graph, void (*body)(), std::string const& what) {
@@ -54,6 +56,9 @@ struct StoredBytesKernel {
 /// Two lists are alike if they have the same kernels, grids, products and events in the same order: the values of
 /// kernels (seed, step, coefficients, masks, addresses) may differ, as may what is uploaded. Others are handed over
 /// piece by piece. Copies share the list and the graphs.
+///
+/// A list may end anywhere, as where memory is freed that it writes: work and waits that come after it are in the order
+/// in which all was asked for, whether it was collected or not.
 template <StreamWithGraphs Device>
 class GraphStream {
  public:
@@ -72,7 +77,9 @@ class GraphStream {
   void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
     static_assert(std::is_trivially_copyable_v<Kernel> && alignof(Kernel) <= alignment);
     if (!state_->collects) return on_queue([&] { device_.launch(kernel, blocks, what); });
+    check_launch<Kernel>(blocks, what);  // here, and not where the list is handed over
     Task& task = push(Kind::kernel, &issue_kernel<Kernel>, &kernel, sizeof kernel, what);
+    task.prepare = &prepare_kernel<Kernel>;
     task.blocks = blocks;
   }
 
@@ -106,9 +113,11 @@ class GraphStream {
     on_queue([&] { device_.transfer(to, from, bytes, what); });
   }
   void upload(void* to, void const* from, std::size_t bytes, std::string const& what) const {
+    if (bytes == 0) return;
     if (!state_->collects) return on_queue([&] { device_.upload(to, from, bytes, what); });
     StoredBytesKernel const header{static_cast<std::byte*>(to), bytes};
     Task& task = push(Kind::kernel, &issue_upload, &header, sizeof header, what);
+    task.prepare = &prepare_kernel<StoredBytesKernel>;
     task.blocks = (bytes + block_threads - 1) / block_threads;
     task.bytes += bytes;
     auto const* const begin = static_cast<std::byte const*>(from);
@@ -149,6 +158,7 @@ class GraphStream {
     std::string what;
     std::uint64_t blocks = 0;
     std::size_t event = 0;  ///< of the list's
+    void (*prepare)(Device const& device, std::string const& what) = nullptr;
     std::shared_ptr<void const> callee{};
     bool (*same)(std::byte const*, std::byte const*) = nullptr;
   };
@@ -183,6 +193,8 @@ class GraphStream {
     std::vector<Kept> kept;
     Event fork;
     Event join;
+    std::vector<Event> in_graphs;  // events that were last marked in a list which ran as a graph
+    bool side_is_behind = false;   // the side queue has not been told of a graph that the main one ran
     std::uint64_t uses = 0;
     std::uint64_t replays = 0;
     std::uint64_t pieces = 0;
@@ -208,11 +220,25 @@ class GraphStream {
         ->run(*reinterpret_cast<Value const*>(values + task.offset), task.what);
   }
 
+  template <class Kernel>
+  static void prepare_kernel(Device const& device, std::string const& what) {
+    device.template prepare_stored<Kernel>(what);
+  }
+
   template <class Body>
   void on_queue(Body const& body) const {
     if (!state_->on_side) return body();
+    if (state_->side_is_behind) wait_for_main();
     auto const side = device_.side();
     body();
+  }
+
+  /// The side queue, for all that the main one was asked for.
+  void wait_for_main() const {
+    state_->side_is_behind = false;
+    device_.record(state_->fork);
+    auto const side = device_.side();
+    device_.wait(state_->fork);
   }
 
   using Issue = void (*)(Device const&, Task const&, std::byte const*, std::byte const*);
@@ -228,12 +254,33 @@ class GraphStream {
   }
 
   void mark(Kind kind, Event const& event) const {
-    if (!state_->collects) return on_queue([&] { kind == Kind::record ? device_.record(event) : device_.wait(event); });
+    if (!state_->collects) {
+      return on_queue([&] {
+        if (kind == Kind::record) {
+          set_in_graph(event, false);
+          device_.record(event);
+        } else if (!is_in_graph(event)) {  // else the queue comes after the graph, and so after the event
+          device_.wait(event);
+        }
+      });
+    }
     std::vector<Event>& events = state_->list.events;
     auto const found = std::find(events.begin(), events.end(), event);
     auto const index = static_cast<std::size_t>(found - events.begin());
     if (found == events.end()) events.push_back(event);
     push(kind, nullptr, nullptr, 0, {}).event = index;
+  }
+
+  [[nodiscard]] bool is_in_graph(Event const& event) const {
+    std::vector<Event> const& events = state_->in_graphs;
+    return std::find(events.begin(), events.end(), event) != events.end();
+  }
+  void set_in_graph(Event const& event, bool is) const {
+    if (is == is_in_graph(event)) return;
+    if (is)
+      state_->in_graphs.push_back(event);
+    else
+      std::erase(state_->in_graphs, event);
   }
 
   void finish() const {
@@ -251,9 +298,11 @@ class GraphStream {
   void flush() const {
     if (state_->list.tasks.empty()) return;
     List list = std::exchange(state_->list, {});
+    wait_for_earlier(list);
     std::vector<Kept>& kept = state_->kept;
     auto found = std::find_if(kept.begin(), kept.end(), [&](Kept const& k) { return k.list.is_like(list); });
     if (found == kept.end()) {
+      set_in_graph(list, false);
       state_->pieces += issue(list, nullptr);
       if (kept.size() < most_graphs)
         found = kept.emplace(kept.end());
@@ -264,25 +313,40 @@ class GraphStream {
       return;
     }
     found->used = ++state_->uses;
+    set_in_graph(list, true);
     if (!found->graph) {
       found->stored = device_.allocate(list.values.size(), "values of a graph");
+      for (Task const& task : list.tasks)
+        if (task.prepare != nullptr) task.prepare(device_, task.what);
       found->graph = device_.capture([&] { issue(list, found->stored.get()); }, "graph");
     }
     device_.upload(found->stored.get(), list.values.data(), list.values.size(), "values of a graph");
     device_.replay(*found->graph, "graph");
+    state_->side_is_behind = true;
     ++state_->replays;
+  }
+
+  void set_in_graph(List const& list, bool is) const {
+    for (Task const& task : list.tasks)
+      if (task.kind == Kind::record) set_in_graph(list.events[task.event], is);
+  }
+
+  /// For events that the list waits for and does not mark: all of it comes after them.
+  void wait_for_earlier(List const& list) const {
+    std::vector<bool> known(list.events.size());
+    for (Task const& task : list.tasks) {
+      if (task.kind == Kind::wait && !known[task.event] && !is_in_graph(list.events[task.event]))
+        device_.wait(list.events[task.event]);
+      if (task.kind == Kind::wait || task.kind == Kind::record) known[task.event] = true;
+    }
   }
 
   /// Returns how many launches, calls and uploads there were.
   std::uint64_t issue(List const& list, std::byte const* stored) const {
-    // What the side queue waits for lies in the list, or before all of it.
+    // What a queue waits for lies in the list, or before all of it.
     std::vector<bool> marked(list.events.size());
     bool const forks = std::any_of(list.tasks.begin(), list.tasks.end(), [](Task const& t) { return t.on_side; });
-    if (forks) {
-      device_.record(state_->fork);
-      auto const side = device_.side();
-      device_.wait(state_->fork);
-    }
+    if (forks) wait_for_main();
     std::uint64_t count = 0;
     for (Task const& task : list.tasks) {
       auto run = [&] {

@@ -10,6 +10,7 @@
 
 #include <zeroth/backend/cuda/kernel.hpp>
 #include <zeroth/backend/cuda/side_scope.hpp>
+#include <zeroth/backend/cuda/upload_ring.hpp>
 #include <zeroth/error.hpp>
 
 #if defined(__CUDACC__)
@@ -145,6 +146,30 @@ class QueueEvent {
   std::shared_ptr<CUevent_st> event_;
 };
 
+/// Page-locked memory and marks on a device's streams: see UploadRing.
+class PinnedPort {
+ public:
+  using Mark = QueueEvent;
+
+  explicit PinnedPort(int device) : device_(device) {}
+
+  [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes) const {
+    DeviceScope const scope(device_);
+    void* memory = nullptr;
+    check(cudaMallocHost(&memory, bytes), "cudaMallocHost", "memory that uploads go through");
+    return {static_cast<std::byte*>(memory), [](std::byte* p) { cudaFreeHost(p); }};
+  }
+  [[nodiscard]] Mark make_mark() const { return Mark(device_); }
+  void set(Mark const& mark, cudaStream_t stream) const {
+    DeviceScope const scope(device_);
+    check(cudaEventRecord(mark.get(), stream), "cudaEventRecord", "upload");
+  }
+  void wait(Mark const& mark) const { check(cudaEventSynchronize(mark.get()), "cudaEventSynchronize", "upload"); }
+
+ private:
+  int device_;
+};
+
 #if defined(__CUDACC__)
 
 namespace detail {
@@ -220,8 +245,7 @@ class CudaStream {
 #if defined(__CUDACC__)
   template <class Kernel>
   void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
-    static_assert(sizeof(Kernel) <= 4096, "a kernel's arguments take at most 4 KiB");
-    if (blocks > 0x7fffffffU) throw CudaError("launch (" + what + "): a grid of " + std::to_string(blocks) + " blocks");
+    check_launch<Kernel>(blocks, what);
     DeviceScope const scope(device_);
     detail::run_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, queue()>>>(kernel);
     check(cudaGetLastError(), "kernel launch", what);
@@ -229,8 +253,15 @@ class CudaStream {
 
   /// See StreamWithGraphs.
   template <class Kernel>
+  void prepare_stored(std::string const& what) const {
+    // Kernels are loaded lazily, which a capture may not allow: asking for what they are loads them.
+    DeviceScope const scope(device_);
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, detail::run_stored_kernel<Kernel>), "cudaFuncGetAttributes", what);
+  }
+  template <class Kernel>
   void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
-    if (blocks > 0x7fffffffU) throw CudaError("launch (" + what + "): a grid of " + std::to_string(blocks) + " blocks");
+    check_launch<Kernel>(blocks, what);
     DeviceScope const scope(device_);
     detail::run_stored_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, queue()>>>(kernel);
     check(cudaGetLastError(), "kernel launch", what);
@@ -260,9 +291,15 @@ class CudaStream {
   }
 
   /// Copies from the host, whose memory may change once this returns, and does not wait for the copy.
+  /// It does by way of page-locked memory of the stream's own: of a copy from other memory CUDA says no more than that
+  /// it may be synchronous, and one from the caller's page-locked memory is not.
   void upload(void* to, void const* from, std::size_t bytes, std::string const& what) const {
-    // Memory that is not page-locked has been copied away when cudaMemcpyAsync returns.
-    transfer_async(to, from, bytes, what);
+    if (shared_->uploads == nullptr)
+      shared_->uploads = std::make_unique<UploadRing<PinnedPort>>(PinnedPort(device_), upload_bytes);
+    shared_->uploads->copy(to, from, bytes, [&](void* target, std::byte const* pinned, std::size_t part) {
+      transfer_async(target, pinned, part, what);
+      return queue();
+    });
   }
 
   [[nodiscard]] static bool reaches(void const* memory) {
@@ -314,7 +351,8 @@ class CudaStream {
   template <class Body>
   [[nodiscard]] Graph capture(Body const& body, std::string const& what) const {
     DeviceScope const scope(device_);
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", what);
+    // Relaxed: what else CUDA may have to load while kernels are launched, such as the caller's, is no error then.
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture", what);
     cudaGraph_t graph = nullptr;
     try {
       body();
@@ -353,7 +391,11 @@ class CudaStream {
 
     cudaStream_t side = nullptr;
     bool on_side = false;
+    std::unique_ptr<UploadRing<PinnedPort>> uploads;
   };
+
+  /// Of page-locked memory: more than the passes of a step send.
+  static constexpr std::size_t upload_bytes = std::size_t{4} << 20;
 
   /// The stream that work goes to at present.
   [[nodiscard]] cudaStream_t queue() const noexcept {

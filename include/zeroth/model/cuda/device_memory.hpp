@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
+#include <zeroth/model/cuda/copy_rows.hpp>
 #include <zeroth/model/cuda/values.hpp>
 #include <zeroth/model/cuda/workspace.hpp>
 
@@ -34,8 +35,11 @@ class DeviceMatrix {
     if (bytes() > kept_bytes_) {
       std::size_t const size = std::max(bytes(), kept_bytes_ + kept_bytes_ / 2);
       std::shared_ptr<std::byte> larger = device.allocate(size, "keys and values");
-      std::size_t const held = static_cast<std::size_t>(kept * features) * size_of(dtype);
-      if (held != 0) device.transfer(larger.get(), kept_.get(), held, "keys and values");
+      // By a kernel: a transfer would end what a stream collects.
+      LaneRows const to{larger.get(), dtype, 1, kept, features};
+      if (to.size() != 0)
+        device.launch(CopyRowsKernel{{kept_.get(), dtype, 0}, features, nullptr, 0, to, 0, features, /*adds=*/false},
+                      (to.size() + block_threads - 1) / block_threads, "keys and values");
       kept_ = std::move(larger);
       kept_bytes_ = size;
     }

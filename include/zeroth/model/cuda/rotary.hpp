@@ -42,16 +42,27 @@ struct RotateKernel {
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
-    std::uint64_t const i = at.global();
-    if (2 * i >= x.size()) return;
-    std::uint64_t const pair = i % pairs;
-    std::uint64_t const head = i / pairs * 2 * pairs;  // the head's first element
-    std::uint64_t const row = 2 * i / x.features % x.rows;
+    if (2 * at.global() >= x.size()) return;
+    // A division of 32 bits costs a fraction of one of 64.
+    if (x.size() <= 0xffffffffU)
+      turn(static_cast<std::uint32_t>(at.global()), static_cast<std::uint32_t>(pairs),
+           static_cast<std::uint32_t>(x.rows), static_cast<std::uint32_t>(x.features));
+    else
+      turn(at.global(), pairs, x.rows, x.features);
+  }
+
+ private:
+  /// Pair i of all.
+  template <class Index>
+  ZEROTH_HOST_DEVICE void turn(Index i, Index of_head, Index rows, Index features) const noexcept {
+    Index const pair = i % of_head;
+    Index const head = i / of_head * 2 * of_head;  // the head's first element
+    Index const row = 2 * i / features % rows;
     bool const adjacent = pairing == RotaryPairing::adjacent;
-    std::uint64_t const first = head + (adjacent ? 2 * pair : pair);
-    std::uint64_t const second = first + (adjacent ? 1 : pairs);
-    float const cosine = table[2 * (row * pairs + pair)];
-    float const sine = table[2 * (row * pairs + pair) + 1];
+    Index const first = head + (adjacent ? 2 * pair : pair);
+    Index const second = first + (adjacent ? 1 : of_head);
+    float const cosine = table[2 * (std::uint64_t{row} * of_head + pair)];
+    float const sine = table[2 * (std::uint64_t{row} * of_head + pair) + 1];
     float const a = x.get(first);
     float const b = x.get(second);
     x.set(first, a * cosine - b * sine);
