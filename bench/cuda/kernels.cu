@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the elementwise kernels of the CUDA backend cost, as a share of the bandwidth of a copy that is measured in turn
-// with them: bench_cuda [--smoke]. Prints a table, and last a line of JSON. Without a device it says so and returns 77.
+// with them: bench_cuda [--smoke]. Expansions go to panels of 8 to 96 MB, of both lanes together. Prints each kernel as
+// it has been measured, and a line of JSON with it. Without a device it says so and returns 77.
 
 #include <cstddef>
 #include <cstdint>
@@ -72,7 +73,7 @@ class Benchmark {
       : rows_(smoke ? 256 : 11008), rounds_(smoke ? 3 : 21), bytes_before_(zeroth_bench::device_bytes_in_use()) {
     matrices_.reserve(2);  // they are referred to
     for (DataType dtype : {DataType::bf16, DataType::f32}) matrices_.emplace_back(backend_, dtype, rows_);
-    for (auto& panel : panels_) panel = backend_.allocate(panel_weights * sizeof(float));
+    for (auto& panel : panels_) panel = backend_.allocate((std::size_t{panel_megabytes[4]} << 20) / 2);
     beside_ = backend_.allocate(static_cast<std::size_t>(matrices_[0].parameter.size()));
     for (auto& side : copied_) side = backend_.allocate(copy_bytes);
     for (Matrix const& matrix : matrices_) {
@@ -83,30 +84,40 @@ class Benchmark {
   }
 
   int run() {
-    std::vector<std::vector<double>> of_copy(cases_.size());
-    std::vector<std::vector<double>> rates(cases_.size());
-    std::vector<std::vector<double>> times(cases_.size());
+    std::printf("%-46s %-32s share of copy bandwidth: median, lowest, highest of %d\n", "kernel", "ms", rounds_);
     std::vector<double> copies;
-    for (int round = -2; round < rounds_; ++round) {  // the first are not counted
-      double const copy = 2.0 * copy_bytes / seconds([&] {
-                            backend_.device().transfer_async(copied_[0].get(), copied_[1].get(), copy_bytes, "copy");
-                          });
-      if (round >= 0) copies.push_back(copy);
-      for (std::size_t i = 0; i < cases_.size(); ++i) {
-        double const time = seconds(cases_[i].run);
+    for (Case const& one : cases_) {
+      std::vector<double> of_copy;
+      std::vector<double> rates;
+      std::vector<double> times;
+      for (int round = -2; round < rounds_; ++round) {  // the first are not counted
+        double const copy = 2.0 * copy_bytes / seconds([&] {
+                              backend_.device().transfer_async(copied_[0].get(), copied_[1].get(), copy_bytes, "copy");
+                            });
+        double const time = seconds(one.run);
         if (round < 0) continue;
-        times[i].push_back(time * 1e3);
-        rates[i].push_back(cases_[i].bytes / time);
-        of_copy[i].push_back(cases_[i].bytes / time / copy);
+        copies.push_back(copy);
+        times.push_back(time * 1e3);
+        rates.push_back(one.bytes / time);
+        of_copy.push_back(one.bytes / time / copy);
       }
+      report(one, times, rates, of_copy);
     }
-    report(times, rates, of_copy, copies);
+    zeroth_bench::JsonObject result;
+    result.text("part", "cuda_kernels");
+    result.raw("device", zeroth_bench::describe_device(0).str());
+    result.bytes("weights", static_cast<std::size_t>(matrices_[0].parameter.size()));
+    result.raw("copy_bytes_per_second", zeroth_bench::spread_text(copies));
+    result.bytes("backend_bytes", zeroth::CudaBackend::bytes());
+    result.bytes("device_bytes", zeroth_bench::device_bytes_in_use() - bytes_before_);
+    std::printf("%-46s %s bytes a second\n%s\n", "copy", zeroth_bench::spread_text(copies).c_str(),
+                result.str().c_str());
     return 0;
   }
 
  private:
   static constexpr std::size_t copy_bytes = std::size_t{256} << 20;
-  static constexpr std::uint64_t panel_weights = 256 * Matrix::columns;  ///< two panels of f32 stay in a cache of 50 MB
+  static constexpr unsigned panel_megabytes[] = {8, 16, 32, 64, 96};  // of both lanes
 
   template <class Work>
   [[nodiscard]] double seconds(Work const& work) const {
@@ -120,21 +131,36 @@ class Benchmark {
   }
 
   template <class S, class Rule>
-  void add_expansion(std::string const& name, Matrix const& matrix, TensorMask<Rule> mask) {
-    auto run = [this, &matrix, mask] {
+  void add_expansion(std::string const& name, Matrix const& matrix, TensorMask<Rule> mask, DataType panel_dtype,
+                     unsigned megabytes) {
+    std::size_t const width = size_of(panel_dtype);
+    std::uint64_t const most = (std::uint64_t{megabytes} << 20) / (2 * width);
+    auto run = [this, &matrix, mask, panel_dtype, most] {
       zeroth::Lane const lanes[] = {{0, +1}, {0, -1}};
-      float* const panels[] = {reinterpret_cast<float*>(panels_[0].get()), reinterpret_cast<float*>(panels_[1].get())};
-      for (std::uint64_t first = 0; first < matrix.parameter.size(); first += panel_weights)
-        backend_.expand(matrix.parameter, mask, NoiseField<S>{{}, 7, 0}, std::span(lanes), 1e-3F, first, panel_weights,
-                        std::span(panels));
+      void* const panels[] = {panels_[0].get(), panels_[1].get()};
+      std::uint64_t const size = matrix.parameter.size();
+      for (std::uint64_t first = 0; first < size; first += most) {
+        std::uint64_t const count = most < size - first ? most : size - first;
+        backend_.expand_to(matrix.parameter, mask, NoiseField<S>{{}, 7, 0}, std::span(lanes), 1e-3F,
+                           zeroth::PanelRequest{.first = first, .count = count, .dtype = panel_dtype},
+                           std::span(panels));
+      }
     };
-    add("expand/" + name, matrix, static_cast<double>(size_of(matrix.parameter.dtype)) + 2 * sizeof(float), run);
+    add("expand/" + name + "/to " + std::string(to_string(panel_dtype)) + "/" + std::to_string(megabytes) + " MB",
+        matrix, static_cast<double>(size_of(matrix.parameter.dtype) + 2 * width), run);
   }
 
   void add_expansions(Matrix const& matrix) {
-    add_expansion<Gaussian>("gaussian/dense", matrix, TensorMask<zeroth::Dense::Rule>{zeroth::Coverage::all, {}});
-    add_expansion<Gaussian>("gaussian/smallest", matrix, matrix.smallest);
-    add_expansion<Rademacher>("rademacher/smallest", matrix, matrix.smallest);
+    constexpr unsigned usual = panel_megabytes[2];
+    for (DataType panel_dtype : {DataType::bf16, DataType::f32}) {
+      // Weights of f32 go to panels of f32.
+      if (matrix.parameter.dtype == DataType::f32 && panel_dtype != DataType::f32) continue;
+      for (unsigned megabytes : panel_megabytes)
+        add_expansion<Gaussian>("gaussian/smallest", matrix, matrix.smallest, panel_dtype, megabytes);
+      add_expansion<Gaussian>("gaussian/dense", matrix, TensorMask<zeroth::Dense::Rule>{zeroth::Coverage::all, {}},
+                              panel_dtype, usual);
+      add_expansion<Rademacher>("rademacher/smallest", matrix, matrix.smallest, panel_dtype, usual);
+    }
   }
 
   template <class S>
@@ -166,30 +192,18 @@ class Benchmark {
     });
   }
 
-  void report(std::vector<std::vector<double>> const& times, std::vector<std::vector<double>> const& rates,
-              std::vector<std::vector<double>> const& of_copy, std::vector<double> const& copies) const {
-    std::printf("%-42s %-32s share of copy bandwidth: median, lowest, highest of %d\n", "kernel, 45 million weights",
-                "ms", rounds_);
-    zeroth_bench::JsonObject rows;
-    for (std::size_t i = 0; i < cases_.size(); ++i) {
-      std::string const time = zeroth_bench::spread_text(times[i]);
-      std::string const share = zeroth_bench::spread_text(of_copy[i]);
-      std::printf("%-42s %-32s %s\n", cases_[i].name.c_str(), time.c_str(), share.c_str());
-      zeroth_bench::JsonObject row;
-      row.raw("milliseconds", time);
-      row.raw("bytes_per_second", zeroth_bench::spread_text(rates[i]));
-      row.raw("of_copy", share);
-      rows.raw(cases_[i].name, row.str());
-    }
-    zeroth_bench::JsonObject result;
-    result.text("part", "cuda_kernels");
-    result.raw("device", zeroth_bench::describe_device(0).str());
-    result.bytes("weights", static_cast<std::size_t>(matrices_[0].parameter.size()));
-    result.raw("copy_bytes_per_second", zeroth_bench::spread_text(copies));
-    result.bytes("device_bytes", zeroth_bench::device_bytes_in_use() - bytes_before_);
-    result.bytes("backend_bytes", zeroth::CudaBackend::bytes());
-    result.raw("rows", rows.str());
-    std::printf("%s\n", result.str().c_str());
+  static void report(Case const& one, std::vector<double> const& times, std::vector<double> const& rates,
+                     std::vector<double> const& of_copy) {
+    std::string const time = zeroth_bench::spread_text(times);
+    std::string const share = zeroth_bench::spread_text(of_copy);
+    std::printf("%-46s %-32s %s\n", one.name.c_str(), time.c_str(), share.c_str());
+    zeroth_bench::JsonObject row;
+    row.text("part", "cuda_kernel");
+    row.text("kernel", one.name);
+    row.raw("milliseconds", time);
+    row.raw("bytes_per_second", zeroth_bench::spread_text(rates));
+    row.raw("of_copy", share);
+    std::printf("%s\n", row.str().c_str());
   }
 
   zeroth::CudaBackend backend_;
@@ -206,6 +220,7 @@ class Benchmark {
 }  // namespace
 
 int main(int argc, char** argv) {
+  zeroth_bench::write_lines();
   bool const smoke = argc == 2 && std::string_view(argv[1]) == "--smoke";
   if (argc > 2 || (argc == 2 && !smoke)) {
     std::fprintf(stderr, "usage: bench_cuda [--smoke]\n");

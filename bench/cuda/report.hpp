@@ -14,6 +14,11 @@
 
 namespace zeroth_bench {
 
+/// Has standard output written line by line, wherever it goes: what a benchmark has found is there if it is ended.
+inline void write_lines() {
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
+}
+
 /// Median, lowest and highest of a figure's rounds, as JSON.
 [[nodiscard]] inline std::string spread_text(std::vector<double> figures) {
   std::sort(figures.begin(), figures.end());

@@ -36,6 +36,13 @@ class GuardedStream : private HostStream {
     HostStream::launch(kernel, blocks, what);
   }
 
+  /// As a graph launches a kernel that lies in its memory.
+  template <class Kernel>
+  void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
+    Access const access(*owned_);
+    HostStream::launch(*kernel, blocks, what);
+  }
+
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& /*what*/) const {
     // It ends where a page does that nobody may touch, up to the 16 bytes that kernels read at a time.
     std::size_t const page = page_size();

@@ -33,19 +33,30 @@ class HostStream {
     zeroth::cuda::check_launch<Kernel>(blocks, what);
     if (sequence_ != Sequence::random) {
       for (std::uint64_t i = 0; i < blocks; ++i)
-        run_block(kernel, {0, sequence_ == Sequence::forward ? i : blocks - 1 - i, blocks});
+        launch_block(kernel, {0, sequence_ == Sequence::forward ? i : blocks - 1 - i, blocks});
       return;
     }
     std::vector<std::uint64_t> order(static_cast<std::size_t>(blocks));
     std::iota(order.begin(), order.end(), std::uint64_t{0});
     std::shuffle(order.begin(), order.end(), *random_);
-    for (std::uint64_t block : order) run_block(kernel, {0, block, blocks});
+    for (std::uint64_t block : order) launch_block(kernel, {0, block, blocks});
   }
 
   /// As a graph launches a kernel.
   template <class Kernel>
   void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
     launch(*kernel, blocks, what);
+  }
+
+  /// One block of a grid.
+  template <class Kernel>
+  void launch_block(Kernel const& kernel, zeroth::cuda::Place at) const {
+    typename Kernel::Shared shared;
+    std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
+    unsigned rounds = 1;
+    if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
+    for (; at.round != rounds; ++at.round)
+      run_phases(kernel, at, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
   }
 
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& /*what*/) const {
@@ -78,15 +89,6 @@ class HostStream {
   static void synchronize(std::string const& /*what*/) {}
 
  private:
-  template <class Kernel>
-  void run_block(Kernel const& kernel, zeroth::cuda::Place at) const {
-    typename Kernel::Shared shared;
-    std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
-    unsigned rounds = 1;
-    if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
-    for (; at.round != rounds; ++at.round)
-      run_phases(kernel, at, shared, std::make_integer_sequence<unsigned, Kernel::phases>());
-  }
   template <class Kernel, unsigned... phases>
   void run_phases(Kernel const& kernel, zeroth::cuda::Place at, typename Kernel::Shared& shared,
                   std::integer_sequence<unsigned, phases...> /*all*/) const {
