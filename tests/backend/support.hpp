@@ -88,55 +88,81 @@ struct ThirdsBelow {
   bool operator==(ThirdsBelow const&) const = default;
 };
 
+/// Which values that have bits of their own a Slice has. The sign and payload of a NaN are the one thing of which a GPU
+/// has other bits than a CPU: what it is given makes none.
+enum class Specials { all, without_nans };
+
+#if defined(__CUDACC__)
+constexpr Specials of_backends = Specials::without_nans;
+#else
+constexpr Specials of_backends = Specials::all;
+#endif
+
+/// The largest number of a type.
+inline float largest(zeroth::DataType dtype) {
+  switch (dtype) {
+    case zeroth::DataType::bf16:
+      return zeroth::float_of(0x7f7f0000U);
+    case zeroth::DataType::f16:
+      return 65504;
+    case zeroth::DataType::f32:
+      break;
+  }
+  return std::numeric_limits<float>::max();
+}
+
+/// Whether memory that holds that type has a NaN in it.
+inline bool has_nan(std::vector<std::byte> const& memory, zeroth::DataType dtype) {
+  for (std::size_t at = 0; at + zeroth::size_of(dtype) <= memory.size(); at += zeroth::size_of(dtype)) {
+    float value = 0;
+    std::uint16_t narrowed = 0;
+    if (dtype == zeroth::DataType::f32) {
+      std::memcpy(&value, memory.data() + at, sizeof value);
+    } else {
+      std::memcpy(&narrowed, memory.data() + at, sizeof narrowed);
+      value = widen(dtype, narrowed);
+    }
+    if (std::isnan(value)) return true;
+  }
+  return false;
+}
+
 /// A slice of a larger tensor, with other memory before and behind it that must not be touched.
 class Slice {
  public:
   Slice(std::uint64_t size, std::uint64_t offset, zeroth::DataType dtype = zeroth::DataType::f32,
-        std::uint64_t seed = 17)
+        std::uint64_t seed = 17, Specials specials = of_backends)
       : memory_((static_cast<std::size_t>(size) + 2 * margin) * zeroth::size_of(dtype)),
         parameter{"slice", zeroth::Role::matrix, {1, size}, dtype, nullptr, zeroth::stream_of("w"), offset} {
     parameter.data = begin();
     std::vector<float> values = normal_weights(static_cast<std::size_t>(size) + 2 * margin, seed + size);
-    // What has bits of its own, spread over the tensor. A GPU's NaN has one payload, so there they would differ.
-    float const special[] = {
-      -0.0F,
-      0.0F,
-#if !defined(__CUDACC__)
-      std::numeric_limits<float>::infinity(),
-      -std::numeric_limits<float>::infinity(),
-      std::numeric_limits<float>::quiet_NaN(),
-#endif
-      std::numeric_limits<float>::denorm_min(),
-      std::numeric_limits<float>::max()
-    };
-    for (std::size_t i = 0; i < size; i += 11) values[margin + i] = special[i / 11 % std::size(special)];
+    // What has bits of its own, spread over the tensor.
+    std::vector<float> special{-0.0F, 0.0F, std::numeric_limits<float>::denorm_min(), largest(dtype), -largest(dtype)};
+    if (specials == Specials::all) {
+      constexpr float infinity = std::numeric_limits<float>::infinity();
+      special.insert(special.end(),
+                     {infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::max()});
+    }
+    for (std::size_t i = 0; i < size; i += 11) values[margin + i] = special[i / 11 % special.size()];
     for (std::size_t i = 0; i < values.size(); ++i) {
       std::uint16_t const narrowed = dtype == zeroth::DataType::f32 ? std::uint16_t{0} : narrow(dtype, values[i]);
       void const* const from = dtype == zeroth::DataType::f32 ? static_cast<void const*>(&values[i]) : &narrowed;
       std::memcpy(memory_.data() + i * zeroth::size_of(dtype), from, zeroth::size_of(dtype));
     }
   }
-  Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) {
-    parameter.data = begin();
-  }
+  Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) { parameter.data = begin(); }
   Slice& operator=(Slice const&) = delete;
 
   /// The weights of a slice of f32.
-  [[nodiscard]] float* data() {
-    return static_cast<float*>(parameter.data);
-  }
+  [[nodiscard]] float* data() { return static_cast<float*>(parameter.data); }
 
   /// The slice and what is around it.
-  [[nodiscard]] std::vector<std::byte> const& memory() const {
-    return memory_;
-  }
+  [[nodiscard]] std::vector<std::byte> const& memory() const { return memory_; }
 
  private:
   static constexpr std::size_t margin = 130;
 
-  [[nodiscard]] std::byte* begin() {
-    return memory_.data() + margin * zeroth::size_of(parameter.dtype);
-  }
+  [[nodiscard]] std::byte* begin() { return memory_.data() + margin * zeroth::size_of(parameter.dtype); }
 
   std::vector<std::byte> memory_;
 

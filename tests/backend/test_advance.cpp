@@ -88,6 +88,29 @@ void check_advance(Slice const& slice, State const& masks, S const& sampler) {
   check_rule(slice, masks, sampler, Four{-0.01F});
 }
 
+#if !defined(__CUDACC__)
+TEST_CASE("the weights that a GPU is tested on make no NaN, whatever the rule") {
+  for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+    Slice const slice(517, 333, dtype, 17, zeroth_test::Specials::without_nans);
+    auto const masks = zeroth_test::mask_of(zeroth::Dense{}, slice.parameter);
+    auto check = [&](auto const& rule) {
+      for (Rounding rounding : {Rounding::nearest, Rounding::stochastic, Rounding::compensated, Rounding::extra_byte}) {
+        for (ElementwisePass pass : passes()) {
+          pass.rounding = rounding;
+          Advanced const found = advanced(zeroth::ReferenceBackend{}, slice, masks, zeroth::Gaussian{}, pass, rule);
+          CHECK_FALSE(zeroth_test::has_nan(found.memory, dtype));
+          for (std::uint32_t bits : found.state) CHECK_FALSE(std::isnan(zeroth::float_of(bits)));
+        }
+      }
+    };
+    check(zeroth::MomentumRule{0.9F, 1e-3F});
+    check(zeroth::Adam{}.rule(1e-3F, 3));
+    check(zeroth::AdaMm{}.rule(1e-3F, 3));
+    check(Four{-0.01F});
+  }
+}
+#endif
+
 TEST_CASE("advance gives the reference's bits with every sampler") {
   for (zeroth_test::Extent const& extent : zeroth_test::extents())
     for (zeroth::DataType dtype : zeroth_test::every_dtype) {

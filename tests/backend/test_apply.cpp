@@ -151,6 +151,31 @@ TEST_CASE("apply gives the reference's bits however the executor shares the work
   }
 }
 
+#if !defined(__CUDACC__)
+TEST_CASE("the weights that a GPU is tested on make no NaN, whatever the pass") {
+  for (zeroth::DataType dtype : zeroth_test::every_dtype) {
+    Slice const slice(517, 333, dtype, 17, zeroth_test::Specials::without_nans);
+    Slice const other(517, 333, dtype, 5, zeroth_test::Specials::without_nans);
+    zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 20000};
+    CHECK_FALSE(zeroth_test::has_nan(slice.memory(), dtype));
+    zeroth_test::for_each_mask(slice.parameter, [&](auto const& state, char const* name) {
+      for (zeroth::Rounding rounding : every_rounding) {
+        INFO(name << ", " << to_string(dtype) << ", " << to_string(rounding));
+        for (ElementwisePass pass : passes()) {
+          pass.rounding = rounding;
+          for (void const* source : {static_cast<void const*>(nullptr), static_cast<void const*>(other.parameter.data)})
+            CHECK_FALSE(zeroth_test::has_nan(
+                applied(zeroth::ReferenceBackend{}, slice, source, state, noise, pass).memory, dtype));
+        }
+      }
+    });
+  }
+  // As the test would notice.
+  Slice const with_nans(517, 333, zeroth::DataType::bf16, 17, zeroth_test::Specials::all);
+  CHECK(zeroth_test::has_nan(with_nans.memory(), zeroth::DataType::bf16));
+}
+#endif
+
 TEST_CASE("apply does what the pass says, in its order") {
   float weight = 2;
   zeroth::Parameter const tensor{"w", zeroth::Role::matrix, {1, 1}, zeroth::DataType::f32, &weight, 0, 0};
