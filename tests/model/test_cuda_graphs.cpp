@@ -292,6 +292,31 @@ TEST_CASE("a list comes after events that were marked before it was collected") 
   }
 }
 
+TEST_CASE("a graph's part of the side queue comes after what that queue was asked for before") {
+  for (Order order : {Order::side_early, Order::side_late, Order::random}) {
+    Collected const work(order);
+    work.stream.synchronize("the zeros of its memory");
+    auto const read = work.stream.make_event();
+    for (int turn = 0; turn < 3; ++turn) {
+      auto const value = static_cast<float>(10 + turn);
+      {
+        auto const side = work.stream.side();
+        work.set(0, value);
+      }
+      work.stream.collect();
+      {
+        auto const side = work.stream.side();
+        work.copy(0, 1);
+        work.stream.record(read);
+      }
+      work.stream.wait(read);
+      work.copy(1, 2);
+      CHECK(work.get(2) == value);
+    }
+    CHECK(work.stream.replays() == 2);
+  }
+}
+
 TEST_CASE("a grid that no device takes is refused where it is asked for") {
   Collected const work;
   for (bool collects : {false, true}) {

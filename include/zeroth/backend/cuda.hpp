@@ -12,7 +12,7 @@
 namespace zeroth {
 
 /// Weights in the memory of a GPU, as the caller's raw pointers have them; the same bits as ReferenceBackend, but for
-/// the payload of a NaN, of which a GPU has one.
+/// the sign and payload of a NaN, of which a GPU has one.
 ///
 /// Work is queued on a stream, the caller's or one of its own. `expand` and `preview` return at once, what gives a
 /// number or writes to the host waits. State, what is beside the weights and stored masks live in the device's memory.

@@ -195,6 +195,7 @@ class GraphStream {
     Event join;
     std::vector<Event> in_graphs;  // events that were last marked in a list which ran as a graph
     bool side_is_behind = false;   // the side queue has not been told of a graph that the main one ran
+    bool side_is_ahead = false;    // nor the main one of work that went to the side queue by itself
     std::uint64_t uses = 0;
     std::uint64_t replays = 0;
     std::uint64_t pieces = 0;
@@ -229,6 +230,7 @@ class GraphStream {
   void on_queue(Body const& body) const {
     if (!state_->on_side) return body();
     if (state_->side_is_behind) wait_for_main();
+    state_->side_is_ahead = true;
     auto const side = device_.side();
     body();
   }
@@ -239,6 +241,15 @@ class GraphStream {
     device_.record(state_->fork);
     auto const side = device_.side();
     device_.wait(state_->fork);
+  }
+
+  /// The main queue, for all that the side one was asked for.
+  void wait_for_side() const {
+    {
+      auto const side = device_.side();
+      device_.record(state_->join);
+    }
+    device_.wait(state_->join);
   }
 
   using Issue = void (*)(Device const&, Task const&, std::byte const*, std::byte const*);
@@ -321,6 +332,7 @@ class GraphStream {
       found->graph = device_.capture([&] { issue(list, found->stored.get()); }, "graph");
     }
     device_.upload(found->stored.get(), list.values.data(), list.values.size(), "values of a graph");
+    if (std::exchange(state_->side_is_ahead, false)) wait_for_side();
     device_.replay(*found->graph, "graph");
     state_->side_is_behind = true;
     ++state_->replays;
@@ -367,13 +379,7 @@ class GraphStream {
         run();
       }
     }
-    if (forks) {
-      {
-        auto const side = device_.side();
-        device_.record(state_->join);
-      }
-      device_.wait(state_->join);
-    }
+    if (forks) wait_for_side();
     return count;
   }
 
