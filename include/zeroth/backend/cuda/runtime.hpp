@@ -257,7 +257,8 @@ class CudaStream {
     // Kernels are loaded lazily, which a capture may not allow: asking for what they are loads them.
     DeviceScope const scope(device_);
     cudaFuncAttributes attributes{};
-    check(cudaFuncGetAttributes(&attributes, detail::run_stored_kernel<Kernel>), "cudaFuncGetAttributes", what);
+    void (*const function)(Kernel const*) = &detail::run_stored_kernel<Kernel>;
+    check(cudaFuncGetAttributes(&attributes, reinterpret_cast<void const*>(function)), "cudaFuncGetAttributes", what);
   }
   template <class Kernel>
   void launch_stored(Kernel const* kernel, std::uint64_t blocks, std::string const& what) const {
