@@ -163,8 +163,6 @@ void expansion() {
   }
 }
 
-using FirstPlace = std::remove_cvref_t<decltype(*zeroth::BesideWeights{}.first_place)>;
-
 template <class Change>
 zeroth::cuda::ApplyKernel<zeroth::Gaussian, Smallest, Change> pass_kernel(void* data, Change const& change) {
   zeroth::cuda::ApplyKernel<zeroth::Gaussian, Smallest, Change> kernel{data,
@@ -196,7 +194,9 @@ void update(bool with_places) {
   Sparse<std::uint16_t> const weights(tensor_size);
   Sparse<std::int8_t> const beside(tensor_size);
   Sparse<std::uint64_t> const places(2 * tiles);
-  Sparse<FirstPlace> const first_place(tiles);
+  constexpr std::uint64_t group_tiles = zeroth::BesideWeights::tiles_per_group;
+  Sparse<std::uint64_t> const group_place((tiles + group_tiles - 1) / group_tiles);
+  Sparse<std::uint16_t> const first_place(tiles);
   zeroth::NoiseTerm const term{0, 1e-3F};
   for (Part const& part : parts) {
     weights.put(part.first, stored_weights(part.count, part.first));
@@ -208,8 +208,12 @@ void update(bool with_places) {
     }
     // As if all before the part had a place too.
     for (std::uint64_t tile = (start + part.first) / zeroth::tile_size;
-         tile <= (start + part.first + part.count - 1) / zeroth::tile_size; ++tile)
-      first_place[tile] = static_cast<FirstPlace>(std::max(tile * zeroth::tile_size, start + part.first) - start);
+         tile <= (start + part.first + part.count - 1) / zeroth::tile_size; ++tile) {
+      std::uint64_t const group = tile / group_tiles;
+      group_place[group] = std::max(group * group_tiles * zeroth::tile_size, start) - start;
+      std::uint64_t const place = std::max(tile * zeroth::tile_size, start + part.first) - start;
+      first_place[tile] = static_cast<std::uint16_t>(place - group_place[group]);
+    }
     std::vector<std::uint16_t> own = weights.get(part.first, part.count);
     std::vector<std::int8_t> own_beside = beside.get(part.first, part.count);
     std::uint64_t const expected_active = zeroth::ReferenceBackend{}.apply(
@@ -220,6 +224,7 @@ void update(bool with_places) {
     kernel.beside.data = beside.data();
     if (with_places) {
       kernel.beside.places = places.data();
+      kernel.beside.group_place = group_place.data();
       kernel.beside.first_place = first_place.data();
     }
     kernel.active = &active;
@@ -461,8 +466,7 @@ int main() {
   try {
     expansion();
     update(/*with_places=*/false);
-    // Where the number of a place has 32 bits, no tensor has more of them.
-    if constexpr (sizeof(FirstPlace) > sizeof(std::uint32_t)) update(/*with_places=*/true);
+    update(/*with_places=*/true);
     update_with_state();
     mask_words();
     histogram();

@@ -166,17 +166,14 @@ class EveryKernel {
   /// Places for four in five of the weights.
   struct Places {
     std::vector<std::uint64_t> words;
-    std::vector<std::remove_cvref_t<decltype(*zeroth::BesideWeights{}.first_place)>> first;
 
     Places() : words((offset % zeroth::tile_size + weights + zeroth::tile_size - 1) / zeroth::tile_size * 2) {
       std::uint64_t const origin = offset / zeroth::tile_size * zeroth::tile_size;
-      for (std::uint64_t w = 0, next = 0; w < words.size(); ++w) {
-        if (w % 2 == 0) first.push_back(static_cast<typename decltype(first)::value_type>(next));
+      for (std::uint64_t w = 0; w < words.size(); ++w) {
         for (std::uint64_t b = 0; b < 64; ++b) {
           std::uint64_t const element = origin + w * 64 + b;
           if (element < offset || element >= offset + weights || element % 5 == 3) continue;
           words[w] |= std::uint64_t{1} << b;
-          ++next;
         }
       }
     }
@@ -188,7 +185,9 @@ class EveryKernel {
     using Kernel = zeroth::cuda::ApplyKernel<zeroth::Gaussian, Smallest, Change>;
     Places const places;
     Values const words = list(places.words);
-    Values const first_place = list(places.first);
+    zeroth::PlaceIndex const index(places.words);
+    Values const group_place = list(index.group_place);
+    Values const first_place = list(index.first_place);
     std::vector<zeroth::NoiseTerm> terms;
     for (std::uint32_t t = 0; t < zeroth::cuda::Terms::few_terms + 4; ++t) terms.push_back({t, 1e-4F});
     Values const many = list(terms);
@@ -205,7 +204,8 @@ class EveryKernel {
     kernel.beside.data = beside.data();
     if (with_places) {
       kernel.beside.places = words.template as<std::uint64_t const>();
-      kernel.beside.first_place = first_place.template as<typename decltype(places.first)::value_type const>();
+      kernel.beside.group_place = group_place.template as<std::uint64_t const>();
+      kernel.beside.first_place = first_place.template as<std::uint16_t const>();
     }
     if (previews) kernel.panel = panel.template as<float>();
     kernel.active = active.template as<unsigned long long>();

@@ -190,7 +190,6 @@ class OnDevice {
     return active;
   }
 
-
   B backend_;
 };
 
