@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -14,5 +15,9 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] inline Json or_null(std::optional<double> const& value) {
   return value ? Json(*value) : Json(nullptr);
 }
+
+/// JSON as text: on one line, or if `indent` is not negative a member a line. A character that a terminal would not
+/// show is \u and its number, and what is not UTF-8 is U+FFFD.
+[[nodiscard]] std::string json_text(Json const& json, int indent = -1);
 
 }  // namespace zeroth::cli
