@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: MIT
-#include <cstdio>
-#include <string>
-
-#include <zeroth/error.hpp>
+#include <filesystem>
 
 #include "commands.hpp"
 #include "language_model.hpp"
+#include "output.hpp"
 #include "save.hpp"
+#include "standard_streams.hpp"
 
 namespace zeroth::cli {
 
 int run(ExportOptions const& options) {
-  if (std::filesystem::exists(options.output) && !options.overwrite)
-    throw InvalidArgument("--output: " + options.output.string() + " exists; --overwrite replaces it");
+  std::filesystem::path const output = check_saveable(
+      options.output, options.to == SaveFormat::gguf ? SavedAs::file : SavedAs::folder, options.overwrite);
   LanguageModel model(options);
   model.source.keep_files();
   model.merge_adapter();
   if (options.to == SaveFormat::gguf)
-    save_gguf_file(model, options.dtype, options.output);
+    save_gguf_file(model, options.dtype, output);
   else
-    save_model(model, options.to, options.dtype, options.output);
-  std::printf("%s\n", options.output.c_str());
+    save_model(model, options.to, options.dtype, output);
+  print_name(options.output);
   return 0;
 }
 

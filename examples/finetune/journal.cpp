@@ -3,19 +3,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <variant>
 
-#include <zeroth/error.hpp>
 #include <zeroth/journal_file.hpp>
+#include <zeroth/model/format/printable.hpp>
 #include <zeroth/number_text.hpp>
 
 #include "commands.hpp"
+#include "format.hpp"
 #include "journal_plot.hpp"
 #include "json.hpp"
 #include "metrics.hpp"
 #include "output.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -75,8 +76,12 @@ Json to_json(Journal const& journal) {
   return json;
 }
 
+constexpr std::size_t name_width = 24;
+
 void print_fact(std::string const& name, std::string const& value) {
-  std::printf("%-24s%s\n", name.c_str(), value.c_str());
+  std::string line = model::replace_unprintable(name);
+  line.resize(std::max(line.size() + 1, name_width), ' ');
+  print(line + model::replace_unprintable(value) + "\n");
 }
 
 void print_header(Journal const& journal) {
@@ -97,18 +102,20 @@ void print_header(Journal const& journal) {
                                       ", loss " + number_text(best->loss));
 }
 
-void print(StepRecord const& record) {
-  std::printf("%8llu  %-10s  %12.6g  %12.6g ", static_cast<unsigned long long>(record.step) + 1, "step", record.loss,
-              static_cast<double>(record.step_size));
-  if (record.skipped()) std::printf("  skipped: %s", std::string(to_string(record.skip_reason)).c_str());
-  for (float coefficient : record.coefficients) std::printf(" %13.6g", static_cast<double>(coefficient));
-  std::printf("\n");
+std::string line_of(StepRecord const& record) {
+  std::string line = format("%8llu  %-10s  %12.6g  %12.6g ", static_cast<unsigned long long>(record.step) + 1, "step",
+                            unsigned_nan(record.loss), static_cast<double>(record.step_size));
+  if (record.skipped()) line += "  skipped: " + std::string(to_string(record.skip_reason));
+  for (float coefficient : record.coefficients)
+    line += format(" %13.6g", unsigned_nan(static_cast<double>(coefficient)));
+  return line + "\n";
 }
 
-void print(EvaluationRecord const& record) {
-  std::printf("%8llu  %-10s  %12.6g  %12s   score %.6g on %llu examples\n",
-              static_cast<unsigned long long>(record.step), std::string(to_string(record.set)).c_str(), record.loss, "",
-              record.score, static_cast<unsigned long long>(record.examples));
+std::string line_of(EvaluationRecord const& record) {
+  return format("%8llu  %-10s  %12.6g  %12s   score %.6g on %llu examples\n",
+                static_cast<unsigned long long>(record.step), std::string(to_string(record.set)).c_str(),
+                unsigned_nan(record.loss), "", unsigned_nan(record.score),
+                static_cast<unsigned long long>(record.examples));
 }
 
 }  // namespace
@@ -120,15 +127,16 @@ int run(JournalOptions const& options) {
     OutputFile image(options.plot);
     image.write(journal_plot(journal));
     image.finish();
-    std::printf("%s\n", options.plot.c_str());
+    // Behind the image in the same file or pipe, the name would be part of it.
+    if (!leads_to_standard_output(options.plot)) print_name(options.plot);
   } else if (options.json) {
-    std::printf("%s\n", to_json(journal).dump(2).c_str());
+    print(json_text(to_json(journal), 2) + "\n");
   } else {
     print_header(journal);
-    std::printf("\n%8s  %-10s  %12s  %12s  %13s\n", "step", "record", "loss", "rate", "coefficients");
-    for (JournalEntry const& entry : journal.entries()) std::visit([](auto const& record) { print(record); }, entry);
+    print(format("\n%8s  %-10s  %12s  %12s  %13s\n", "step", "record", "loss", "rate", "coefficients"));
+    for (JournalEntry const& entry : journal.entries())
+      print(std::visit([](auto const& record) { return line_of(record); }, entry));
   }
-  if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
   return 0;
 }
 

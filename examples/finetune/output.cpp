@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "output.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/journal_file.hpp>
 
+#include "descriptors.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -26,22 +29,43 @@ namespace fs = std::filesystem;
   throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
 }
 
-// A link is followed, or /dev/stdout itself would be replaced where it leads to a regular file.
-fs::path target_of(fs::path const& path) {
-  std::error_code error;
-  fs::path const target = fs::canonical(path, error);
-  return error ? path : target;
-}
-
 bool is_device(fs::path const& path) {
   std::error_code ignored;
   fs::file_status const status = fs::status(path, ignored);
   return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
-std::FILE* open_for_writing(fs::path const& path, char const* mode = "wbe") {
-  std::FILE* const file = std::fopen(path.c_str(), mode);
+/// Whether a descriptor is of that regular file.
+bool is_regular_file_of(int descriptor, struct ::stat const& file) {
+  struct ::stat status {};
+  return S_ISREG(file.st_mode) && ::fstat(descriptor, &status) == 0 && status.st_dev == file.st_dev &&
+         status.st_ino == file.st_ino;
+}
+
+/// @throws InvalidFile if nothing can be written to the descriptor.
+void check_writable(int descriptor, fs::path const& path) {
+  int const flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) refuse(path, "expected an open descriptor to write to, found", errno);
+  if ((flags & O_ACCMODE) == O_RDONLY)
+    throw InvalidFile(path.string() + ": expected a descriptor that is open for writing, found one for reading");
+}
+
+/// A stream of its own to what a descriptor leads to, at the place where that is.
+std::FILE* stream_to(int descriptor, fs::path const& path) {
+  check_writable(descriptor, path);
+  // What was printed before comes before it.
+  if (std::fflush(stdout) != 0) refuse(path, "cannot write", errno);
+  int const copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  std::FILE* const file = copy < 0 ? nullptr : ::fdopen(copy, "w");
   if (file == nullptr) refuse(path, "cannot write", errno);
+  return file;
+}
+
+std::FILE* open_for_writing(Destination const& to, char const* mode = "wbe") {
+  if (to.descriptor) return stream_to(*to.descriptor, to.path);
+  check_not_standard_stream(to.path);
+  std::FILE* const file = std::fopen(to.path.c_str(), mode);
+  if (file == nullptr) refuse(to.path, "cannot write", errno);
   return file;
 }
 
@@ -61,28 +85,31 @@ bool has_steps(fs::path const& journal) {
 }  // namespace
 
 OutputFile::OutputFile(fs::path const& path) : path_(path) {
-  fs::path const target = target_of(path);
-  if (is_device(target))
-    device_.reset(open_for_writing(target));
-  else
-    file_.emplace(target.string());
+  Destination const to = destination_of(path);
+  if (to.descriptor || is_device(to.path)) {
+    stream_.reset(open_for_writing(to));
+  } else {
+    check_not_standard_stream(to.path);
+    file_.emplace(to.path.string());
+  }
 }
 
 void OutputFile::write(std::string_view text) {
   if (file_) return file_->write(text);
-  if (std::fwrite(text.data(), 1, text.size(), device_.get()) != text.size()) refuse(path_, "cannot write", errno);
+  if (std::fwrite(text.data(), 1, text.size(), stream_.get()) != text.size()) refuse(path_, "cannot write", errno);
 }
 
 void OutputFile::finish() {
   if (file_) return file_->commit();
-  if (std::fflush(device_.get()) != 0) refuse(path_, "cannot write", errno);
-  device_.reset();
+  // Some file systems say only at the end that there was no room.
+  bool const flushed = std::fflush(stream_.get()) == 0;
+  if (!flushed || std::fclose(stream_.release()) != 0) refuse(path_, "cannot write", errno);
 }
 
-AppendedFile::AppendedFile(fs::path const& path) : path_(path), file_(open_for_writing(path)) {}
+AppendedFile::AppendedFile(fs::path const& path) : path_(path), file_(open_for_writing(destination_of(path))) {}
 
 AppendedFile::AppendedFile(fs::path const& path, std::uint64_t bytes)
-    : path_(path), file_(open_for_writing(path, "abe")) {
+    : path_(path), file_(open_for_writing(destination_of(path), "abe")) {
   std::error_code error;
   fs::resize_file(path, bytes, error);
   if (error) refuse(path_, "cannot cut", error.value());
@@ -164,13 +191,54 @@ void RunDirectory::check_space(std::uint64_t bytes) const {
 }
 
 void check_writable(fs::path const& path, std::initializer_list<fs::path> inputs) {
+  Destination const to = destination_of(path);
+  if (to.descriptor) return check_writable(*to.descriptor, path);
   std::error_code ignored;
   for (fs::path const& input : inputs)
     if (fs::equivalent(path, input, ignored))
       throw InvalidFile(path.string() + ": expected a file other than the input to write, found the input itself");
   if (fs::is_directory(path, ignored)) throw InvalidFile(path.string() + ": expected a file, found a directory");
   // A pipe is opened but once: its reader would take a first close for the end.
-  if (!is_device(target_of(path))) OutputFile{path};
+  if (!is_device(to.path))
+    OutputFile{path};
+  else if (::faccessat(AT_FDCWD, to.path.c_str(), W_OK, AT_EACCESS) != 0)
+    refuse(path, "cannot write", errno);
+}
+
+void check_not_standard_stream(fs::path const& path) {
+  struct ::stat status {};
+  if (::stat(path.c_str(), &status) != 0) return;
+  for (auto const& [descriptor, stream] : {std::pair{STDOUT_FILENO, "output"}, std::pair{STDERR_FILENO, "error"}})
+    if (is_regular_file_of(descriptor, status))
+      throw InvalidFile(path.string() + ": expected another file than standard " + stream +
+                        " goes to, found the same; name another, or /dev/std" + (descriptor == 1 ? "out" : "err"));
+}
+
+bool leads_to_standard_output(fs::path const& path) {
+  Destination const to = destination_of(path);
+  struct ::stat here {};
+  struct ::stat there {};
+  if (::fstat(STDOUT_FILENO, &here) != 0) return false;
+  if ((to.descriptor ? ::fstat(*to.descriptor, &there) : ::stat(to.path.c_str(), &there)) != 0) return false;
+  return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+fs::path check_saveable(fs::path const& path, SavedAs form, bool overwrite) {
+  Destination const to = destination_of(path);
+  std::error_code error;
+  fs::file_status const status = fs::status(to.path, error);
+  if (status.type() == fs::file_type::none) refuse(path, "--output: cannot look at it", error.value());
+  if (to.descriptor && !fs::is_directory(status))
+    throw InvalidArgument("--output: expected the name of a file or folder, found " + path.string() +
+                          ", which stands for an open descriptor");
+  if (fs::exists(status) && !overwrite)
+    throw InvalidArgument("--output: " + path.string() + " exists; --overwrite replaces it");
+  check_not_standard_stream(to.path);
+  if (form == SavedAs::file)
+    model::AtomicFile{to.path.string()};
+  else
+    model::AtomicDirectory{to.path};
+  return to.path;
 }
 
 }  // namespace zeroth::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -12,14 +12,15 @@
 #include "commands.hpp"
 #include "language_model.hpp"
 #include "options_json.hpp"
+#include "output.hpp"
 #include "run_log.hpp"
 #include "save.hpp"
+#include "standard_streams.hpp"
 
 namespace zeroth::cli {
 
 int run(ReplayModelOptions const& given) {
-  if (std::filesystem::exists(given.output) && !given.overwrite)
-    throw InvalidArgument("--output: " + given.output.string() + " exists; --overwrite replaces it");
+  std::filesystem::path const output = check_saveable(given.output, SavedAs::folder, given.overwrite);
   std::string const source = given.journal.string();
   Journal const journal = read_journal(source);
   FinetuneOptions options = options_of(journal.header(), source);
@@ -38,12 +39,11 @@ int run(ReplayModelOptions const& given) {
   std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor, model.gpu.get());
   optimizer->replay(journal, {.until = given.until, .notes = {form_note(model)}, .source = source});
   if (model.adapter)
-    save_adapter(model, given.output);
+    save_adapter(model, output);
   else
-    save_model(model, given.save, std::nullopt, given.output);
-  std::fprintf(stderr, "%llu of the %llu steps of %s\n", static_cast<unsigned long long>(optimizer->steps()),
-               static_cast<unsigned long long>(journal.steps()), source.c_str());
-  std::printf("%s\n", given.output.c_str());
+    save_model(model, given.save, std::nullopt, output);
+  tell(std::to_string(optimizer->steps()) + " of the " + std::to_string(journal.steps()) + " steps of " + source);
+  print_name(given.output);
   return 0;
 }
 
