@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,7 +21,9 @@
 #include "interrupt.hpp"
 #include "options_json.hpp"
 #include "output.hpp"
+#include "paths.hpp"
 #include "save.hpp"
+#include "standard_streams.hpp"
 #include "summary.hpp"
 
 namespace zeroth::cli {
@@ -46,7 +47,7 @@ FinetuneOptions resolved(FinetuneOptions options) {
 /// The options of a run that goes on: those it began with, but for what may have been moved since.
 FinetuneOptions resumed(FinetuneOptions const& given) {
   std::filesystem::path const file = given.resume / "options.json";
-  if (!std::filesystem::exists(file))
+  if (!path_exists(file))
     throw InvalidFile("--resume: " + given.resume.string() +
                       ": expected the folder of a run, found no options.json in it");
   FinetuneOptions options = read_options(file);
@@ -64,7 +65,7 @@ FinetuneOptions resumed(FinetuneOptions const& given) {
 
 /// Whether the run in the folder came to its end.
 bool is_finished(RunDirectory const& out) {
-  if (!std::filesystem::exists(out.summary())) return false;
+  if (!path_exists(out.summary())) return false;
   return !model::JsonValue::load(out.summary().string()).get<bool>("interrupted");
 }
 
@@ -114,13 +115,17 @@ void save(LanguageModel const& model, FinetuneOptions const& options, RunDirecto
 
 int run(FinetuneOptions const& given) {
   bool const goes_on = !given.resume.empty();
+  // Hours of work are not to end because nobody reads the progress any more.
+  outlive_readers();
   FinetuneOptions options = goes_on ? resumed(given) : resolved(given);
   Task const task = find_task(options.task);
+  for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json"})
+    check_not_standard_stream(options.out / name);
   RunDirectory out(options.out, goes_on             ? EarlierRun::go_on
                                 : options.overwrite ? EarlierRun::replace
                                                     : EarlierRun::refuse);
   if (goes_on && is_finished(out)) {
-    std::fprintf(stderr, "%s: the run is finished\n", options.out.c_str());
+    tell(options.out.string() + ": the run is finished");
     return 0;
   }
   TaskData data = load_task(task, options.data);
@@ -181,7 +186,7 @@ int run(FinetuneOptions const& given) {
   if (adapted || options.save)
     progress.message("saved in " + (adapted ? out.adapter() : out.model()).string() +
                      (adapted && options.save ? " and, merged, in " + out.model().string() : ""));
-  std::printf("%s\n", summary_of(*result.before, evaluation_of_saved(options, result), task.metric).c_str());
+  print(summary_of(*result.before, evaluation_of_saved(options, result), task.metric) + "\n");
   return result.interrupted ? interrupted_exit_code : 0;
 }
 

@@ -25,6 +25,10 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+void outlive_readers() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
 bool interrupted() noexcept {
   return signal_count != 0;
 }
