@@ -2,9 +2,9 @@
 #include "evaluation.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <unordered_map>
+
+#include "format.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -51,9 +51,7 @@ void judge(EvaluationResult& result, EncodedExamples const& examples, Metric con
 }
 
 std::string number(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4f", value);
-  return text.data();
+  return format("%.4f", unsigned_nan(value));
 }
 
 /// Names what an evaluation gives, with `text_of` for each of its numbers.

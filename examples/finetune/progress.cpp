@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "format.hpp"
+#include "standard_streams.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -62,9 +63,10 @@ std::string human_duration(double seconds) {
 Progress::Progress(std::uint64_t total_steps) : total_(total_steps), terminal_(is_terminal()) {}
 
 void Progress::step(std::uint64_t done, double loss, double seconds) {
+  loss_ = loss;
   if (std::isfinite(loss)) {
-    double const weight = timed_steps_ == 0 ? 1 : 1 / std::min(smoothing_steps, static_cast<double>(timed_steps_ + 1));
-    smoothed_loss_ += weight * (loss - smoothed_loss_);
+    ++finite_steps_;
+    smoothed_loss_ += (loss - smoothed_loss_) / std::min(smoothing_steps, static_cast<double>(finite_steps_));
   }
   seconds_ += seconds;
   ++timed_steps_;
@@ -74,8 +76,8 @@ void Progress::step(std::uint64_t done, double loss, double seconds) {
   std::string const count =
       format("step %llu/%llu ", static_cast<unsigned long long>(done), static_cast<unsigned long long>(total_));
   std::string const rate = mean >= 1 ? format("%.2f s/step", mean) : format("%.2f steps/s", 1 / mean);
-  std::string const rest = format("loss %.4f  ", smoothed_loss_) + rate + "  " +
-                           human_duration(mean * static_cast<double>(total_ - done)) + " left";
+  std::string const rest =
+      loss_text() + "  " + rate + "  " + human_duration(mean * static_cast<double>(total_ - done)) + " left";
   draw(terminal_ ? with_bar(count, rest, done, total_) : count + " " + rest);
 }
 
@@ -88,7 +90,14 @@ void Progress::evaluation(std::uint64_t done, std::uint64_t total) {
 
 void Progress::message(std::string_view line) {
   clear();
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  tell(line);
+}
+
+std::string Progress::loss_text() const {
+  if (!std::isfinite(loss_)) return format("loss %.4f", unsigned_nan(loss_));
+  std::uint64_t const others = timed_steps_ - finite_steps_;
+  return format("loss %.4f", smoothed_loss_) +
+         (others == 0 ? "" : format(" (nan or inf: %llu)", static_cast<unsigned long long>(others)));
 }
 
 bool Progress::is_due() {

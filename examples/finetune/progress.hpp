@@ -16,7 +16,8 @@ class Progress {
   Progress& operator=(Progress const&) = delete;
   ~Progress() { clear(); }
 
-  /// Shows that `done` steps are done; the last had this loss and took this long.
+  /// Shows that `done` steps are done; the last had this loss and took this long. The loss that is shown is a moving
+  /// average, of the losses that are finite; while one is not it is shown itself, and later how many there were.
   void step(std::uint64_t done, double loss, double seconds);
 
   /// Shows how far an evaluation has come; on a terminal only.
@@ -30,6 +31,7 @@ class Progress {
 
   /// Whether the last drawing is long enough ago; if so, it is now.
   [[nodiscard]] bool is_due();
+  [[nodiscard]] std::string loss_text() const;
   void draw(std::string const& line);
   void clear();
 
@@ -39,7 +41,9 @@ class Progress {
   Clock::time_point next_;
   std::uint64_t timed_steps_ = 0;
   double seconds_ = 0;
+  double loss_ = 0;  ///< of the last step
   double smoothed_loss_ = 0;
+  std::uint64_t finite_steps_ = 0;
 };
 
 /// "41 s", "3:07" or "2:05:59".
