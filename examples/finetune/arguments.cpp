@@ -375,13 +375,23 @@ void check(CLI::App const& command, FinetuneOptions const& options) {
     throw InvalidArgument("--save-step best: expected --validation-examples beside it, found none");
 }
 
+/// What CLI11 says of a word, on one line; what it says in its own way, as every other message says it.
+std::string plain_text(CLI::ParseError const& error) {
+  std::string const text = error.what();
+  std::string const option = text.substr(0, text.find_first_of(": "));
+  if (dynamic_cast<CLI::RequiredError const*>(&error) != nullptr)
+    return option + " is required: expected it, found none";
+  if (dynamic_cast<CLI::ArgumentMismatch const*>(&error) != nullptr && option.starts_with('-'))
+    return option + (text.ends_with(" missing") ? ": expected a value, found none" : ": expected once, found again");
+  return text.substr(0, text.find('\n'));
+}
+
 /// What is wrong with the words that CLI11 could not use: a word that it does not know comes before what is missing.
 std::string message_of(CLI::App const& app, CLI::ParseError const& error, std::vector<std::string> const& words) {
   std::vector<CLI::App*> const commands = app.get_subcommands();
   CLI::App const& command = commands.empty() ? app : *commands[0];
   std::string const name = commands.empty() ? app.get_name() : app.get_name() + " " + command.get_name();
-  std::string text = error.what();
-  text = text.substr(0, text.find('\n'));
+  std::string text = plain_text(error);
   if (commands.empty() && (words.empty() || !words[0].starts_with('-')))
     text = "expected a command" + (words.empty() ? ", found none" : found(words[0]));
   else if (std::vector<std::string> const unknown = command.remaining(); !unknown.empty())

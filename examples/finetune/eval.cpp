@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <cstdio>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +12,9 @@
 #include "examples.hpp"
 #include "json.hpp"
 #include "output.hpp"
+#include "paths.hpp"
 #include "progress.hpp"
+#include "standard_streams.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -61,9 +62,9 @@ int run(EvalOptions const& options) {
       return true;
     });
   }
-  Json const json{{"model", options.model.string()},
-                  {"adapter", options.adapter.empty() ? Json(nullptr) : Json(options.adapter.string())},
-                  {"task", options.task},
+  Json const json{{"model", path_text(options.model)},
+                  {"adapter", options.adapter.empty() ? Json(nullptr) : Json(path_text(options.adapter))},
+                  {"task", path_text(options.task)},
                   {"split", data.split.empty() ? Json(nullptr) : Json(data.split)},
                   {"shots", options.shots},
                   {"candidates", data.candidates.empty() ? Json(nullptr) : Json(data.candidates)},
@@ -75,12 +76,11 @@ int run(EvalOptions const& options) {
                   {"loss", result->loss},
                   {"per_example", to_json(*result, examples, texts, task)}};
   OutputFile output(options.output);
-  output.write(json.dump(2) + "\n");
+  output.write(json_text(json, 2) + "\n");
   output.finish();
-  if (!data.split.empty()) std::fprintf(stderr, "%s\n", data.split.c_str());
+  if (!data.split.empty()) tell(data.split);
   EvaluationMetrics const metrics{0, result->accuracy, result->metric, result->loss, examples.examples.size()};
-  std::fprintf(stderr, "%s on %zu held-out examples\n", summary_of(metrics, task.metric).c_str(),
-               examples.examples.size());
+  tell(summary_of(metrics, task.metric) + " on " + std::to_string(examples.examples.size()) + " held-out examples");
   return 0;
 }
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
+#include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/sampling.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "language_model.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -20,28 +21,30 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-/// Prints text as it comes, and holds back the beginning of a character until its end is there.
+/// Prints text as it comes, and holds back the beginning of a character until its end is there. On a terminal a model
+/// has no say but in what is read: only line ends and tabs remain of the characters that would steer it.
 class TextStream {
  public:
   void write(std::string_view bytes) {
     held_ += bytes;
     std::size_t const whole = held_.size() - incomplete_utf8_suffix(held_);
-    print(model::replace_invalid_utf8(std::string_view(held_).substr(0, whole)));
+    show(std::string_view(held_).substr(0, whole));
     held_.erase(0, whole);
   }
 
   void finish() {
-    print(model::replace_invalid_utf8(held_));
+    show(held_);
     held_.clear();
-    print("\n");
+    print_now("\n");
   }
 
  private:
-  static void print(std::string const& text) {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-      throw InvalidFile("standard output: cannot write");
+  void show(std::string_view text) const {
+    std::string const valid = model::replace_invalid_utf8(text);
+    print_now(on_terminal_ ? model::replace_unprintable(valid, "\n\t") : valid);
   }
 
+  bool on_terminal_ = prints_on_terminal();
   std::string held_;
 };
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
-#include <zeroth/error.hpp>
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/gguf.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 #include "commands.hpp"
 #include "json.hpp"
 #include "model_source.hpp"
+#include "paths.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
@@ -57,7 +58,7 @@ Json describe(ModelSource const& source) {
         Json{{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", tensor.dtype}, {"bytes", tensor.bytes}});
   }
   model::GgufFile const* const gguf = source.gguf();
-  return Json{{"path", source.path()},
+  return Json{{"path", path_text(source.path())},
               {"format", source.format()},
               {"format_version", gguf != nullptr ? Json(gguf->version()) : Json()},
               {"files", gguf != nullptr ? gguf->parts() : source.folder()->checkpoint.parts().size()},
@@ -85,13 +86,39 @@ Json describe(ModelSource const& source) {
               {"tensors", std::move(tensors)}};
 }
 
-void print_fact(char const* name, std::string const& value) {
-  std::printf("%-16s%s\n", name, value.c_str());
+/// `text` with spaces up to `width` columns.
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
 }
 
-void print(Json const& model, model::DecoderConfig const& config) {
+void print_fact(char const* name, std::string const& value) {
+  print(padded(name, 16) + model::replace_unprintable(value) + "\n");
+}
+
+void print_tensors(std::vector<StoredTensor> const& tensors) {
+  std::size_t longest = 6;
+  std::vector<std::string> names;
+  for (StoredTensor const& tensor : tensors) {
+    names.push_back(model::replace_unprintable(tensor.name));
+    longest = std::max(longest, names.back().size());
+  }
+  auto const row = [&](std::string const& name, std::string const& dtype, std::string const& shape) {
+    print(padded(name, longest + 2) + padded(dtype, 8) + shape + "\n");
+  };
+  print("\n");
+  row("tensor", "dtype", "shape");
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    std::string shape;
+    for (std::uint64_t size : tensors[i].shape) shape += (shape.empty() ? "" : " x ") + std::to_string(size);
+    row(names[i], tensors[i].dtype, shape);
+  }
+}
+
+void print_model(Json const& model, ModelSource const& source) {
+  model::DecoderConfig const& config = source.config();
   auto number = [&](char const* field) { return std::to_string(model.at(field).get<std::uint64_t>()); };
-  print_fact("model", model.at("path").get<std::string>());
+  print_fact("model", source.path());
   std::string format = model.at("format").get<std::string>();
   if (!model.at("format_version").is_null()) format += " version " + number("format_version");
   if (model.at("files") != 1) format += " in " + number("files") + " files";
@@ -115,17 +142,7 @@ void print(Json const& model, model::DecoderConfig const& config) {
                                  " for each token of a batch: " + bytes("example_bytes") + " (" +
                                  bytes("example_bytes_16_bit") + ") with " + std::to_string(example_tokens) +
                                  " tokens");
-
-  std::size_t longest = 6;
-  for (Json const& tensor : model.at("tensors"))
-    longest = std::max(longest, tensor.at("name").get_ref<std::string const&>().size());
-  std::printf("\n%-*s  %-8s%s\n", static_cast<int>(longest), "tensor", "dtype", "shape");
-  for (Json const& tensor : model.at("tensors")) {
-    std::string shape;
-    for (Json const& size : tensor.at("shape")) shape += (shape.empty() ? "" : " x ") + size.dump();
-    std::printf("%-*s  %-8s%s\n", static_cast<int>(longest), tensor.at("name").get_ref<std::string const&>().c_str(),
-                tensor.at("dtype").get_ref<std::string const&>().c_str(), shape.c_str());
-  }
+  print_tensors(source.tensors());
 }
 
 }  // namespace
@@ -134,10 +151,9 @@ int run(InspectOptions const& options) {
   ModelSource const source(options.model);
   Json const model = describe(source);
   if (options.json)
-    std::printf("%s\n", model.dump(2).c_str());
+    print(json_text(model, 2) + "\n");
   else
-    print(model, source.config());
-  if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
+    print_model(model, source);
   return 0;
 }
 

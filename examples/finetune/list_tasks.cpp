@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: MIT
-#include <cstdio>
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/printable.hpp>
 
 #include "commands.hpp"
+#include "standard_streams.hpp"
 #include "tasks/builtin_tasks.hpp"
 #include "tasks/task.hpp"
 #include "text.hpp"
 
 namespace zeroth::cli {
+namespace {
+
+constexpr std::size_t name_width = 16;
+
+}  // namespace
 
 int run(TasksOptions const& options) {
   if (!options.name.empty()) {
     BuiltinTask const* const task = find_builtin_task(options.name);
     if (task == nullptr)
       throw InvalidArgument("tasks: expected one of " + builtin_task_names() + ", found " + in_quotes(options.name));
-    std::printf("%s", std::string(task->json).c_str());
+    print(task->json);
   } else {
     for (BuiltinTask const& task : builtin_tasks()) {
-      std::string const name(task.name);
-      std::printf("%-16s%s\n", name.c_str(), find_task(name).description.c_str());
+      std::string name(task.name);
+      std::string const description = model::replace_unprintable(find_task(name).description);
+      name.resize(std::max(name.size() + 1, name_width), ' ');
+      print(name + description + "\n");
     }
   }
-  if (std::fflush(stdout) != 0) throw InvalidFile("standard output: cannot write");
   return 0;
 }
 

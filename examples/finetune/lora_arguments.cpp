@@ -6,6 +6,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/lora.hpp>
+#include <zeroth/model/tokenizer/unicode.hpp>
 
 #include "option_types.hpp"
 
@@ -50,6 +51,9 @@ void check_lora(FinetuneOptions const& options) {
   if (!makes && options.lora_alpha) throw InvalidArgument("--lora-alpha: expected --lora-rank beside it, found none");
   if (!makes && !options.lora_targets.empty())
     throw InvalidArgument("--lora-targets: expected --lora-rank beside it, found none");
+  // They are written down as JSON, and no name of a tensor that has a meaning is anything else.
+  for (std::string const& target : options.lora_targets)
+    if (!model::is_utf8(target)) throw InvalidArgument("--lora-targets: expected UTF-8" + found(target));
 }
 
 }  // namespace zeroth::cli

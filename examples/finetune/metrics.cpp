@@ -55,29 +55,26 @@ std::vector<MetricsLine> read_metrics(std::filesystem::path const& path) {
 
 void MetricsFile::write(StepMetrics const& metrics) {
   Json const skipped = metrics.skipped.empty() ? Json(nullptr) : Json(std::string(metrics.skipped));
-  file_.append(Json{
-      {"type", "step"},
-      {"step", metrics.step},
-      {"loss", metrics.loss},
-      {"loss_base", or_null(metrics.loss_base)},
-      {"loss_plus", or_null(metrics.loss_plus)},
-      {"loss_minus", or_null(metrics.loss_minus)},
-      {"projected_gradient", metrics.projected_gradient},
-      {"learning_rate", metrics.learning_rate},
-      {"active_weights", metrics.active_weights},
-      {"seconds", metrics.seconds},
-      {"skipped",
-       skipped}}.dump());
+  file_.append(json_text({{"type", "step"},
+                          {"step", metrics.step},
+                          {"loss", metrics.loss},
+                          {"loss_base", or_null(metrics.loss_base)},
+                          {"loss_plus", or_null(metrics.loss_plus)},
+                          {"loss_minus", or_null(metrics.loss_minus)},
+                          {"projected_gradient", metrics.projected_gradient},
+                          {"learning_rate", metrics.learning_rate},
+                          {"active_weights", metrics.active_weights},
+                          {"seconds", metrics.seconds},
+                          {"skipped", skipped}}));
 }
 
 void MetricsFile::write(EvaluationMetrics const& metrics) {
-  file_.append(Json{{"type", type_of(metrics.set)},
-                    {"step", metrics.step},
-                    {"accuracy", or_null(metrics.accuracy)},
-                    {"metric", metrics.metric},
-                    {"loss", metrics.loss},
-                    {"examples", metrics.examples}}
-                   .dump());
+  file_.append(json_text({{"type", type_of(metrics.set)},
+                          {"step", metrics.step},
+                          {"accuracy", or_null(metrics.accuracy)},
+                          {"metric", metrics.metric},
+                          {"loss", metrics.loss},
+                          {"examples", metrics.examples}}));
 }
 
 }  // namespace zeroth::cli

@@ -10,16 +10,18 @@
 #include <zeroth/model/load_gguf.hpp>
 #include <zeroth/model/load_hugging_face.hpp>
 
+#include "paths.hpp"
+
 namespace zeroth::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
 std::variant<model::GgufFile, HuggingFaceFolder> open_source(fs::path const& path) {
-  if (!fs::is_directory(path)) return model::GgufFile(path.string());
+  if (!is_folder(path)) return model::GgufFile(path.string());
   // Of a model that was saved in both forms, the one whose rows stand as in the GGUF file that it came from.
-  if (fs::exists(path / "model.gguf")) return model::GgufFile((path / "model.gguf").string());
-  if (fs::exists(path / "config.json")) return HuggingFaceFolder(path);
+  if (path_exists(path / "model.gguf")) return model::GgufFile((path / "model.gguf").string());
+  if (path_exists(path / "config.json")) return HuggingFaceFolder(path);
   throw InvalidFile(path.string() + ": expected a GGUF file, or a folder with model.gguf or with config.json and " +
                     "safetensors, found a folder without");
 }

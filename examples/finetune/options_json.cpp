@@ -15,6 +15,7 @@
 
 #include "json.hpp"
 #include "output.hpp"
+#include "paths.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -89,7 +90,7 @@ Json json_of(T const& value) {
   else if constexpr (std::is_enum_v<T>)
     return to_string(value);
   else if constexpr (std::same_as<T, fs::path>)
-    return value.empty() ? Json(nullptr) : Json(value.string());
+    return value.empty() ? Json(nullptr) : Json(path_text(value));
   else if constexpr (std::same_as<T, std::vector<std::string>>)
     return value.empty() ? Json(nullptr) : Json(value);
   else
@@ -109,6 +110,14 @@ void read_name(model::JsonValue const& json, Enum& value) {
   throw json.mismatch("one of " + names);
 }
 
+fs::path read_path(model::JsonValue const& text) {
+  try {
+    return path_of_text(text.as<std::string>());
+  } catch (InvalidArgument const& error) {
+    throw InvalidFile(text.place() + ": " + error.what());
+  }
+}
+
 template <class T>
 void read(model::JsonValue const& object, std::string_view key, T& value) {
   if constexpr (is_optional<T>) {
@@ -117,7 +126,8 @@ void read(model::JsonValue const& object, std::string_view key, T& value) {
   } else if constexpr (std::is_enum_v<T>) {
     read_name(object.get(key, "a name"), value);
   } else if constexpr (std::same_as<T, fs::path>) {
-    value = object.find<std::string>(key).value_or("");
+    auto const text = object.find(key);
+    value = text ? read_path(*text) : fs::path();
   } else if constexpr (std::same_as<T, std::vector<std::string>>) {
     value = object.find_array<std::string>(key).value_or(T{});
   } else {
@@ -133,15 +143,16 @@ constexpr char const* adapter_note = "adapter";
 Json to_json(FinetuneOptions const& options) {
   Json json;
   for_each_option(options, [&](char const* key, auto const& value, Scope) { json[key] = json_of(value); });
+  json["task"] = path_text(options.task);
   return json;
 }
 
 void write_options(fs::path const& path, FinetuneOptions options) {
   for (fs::path* const given : {&options.model, &options.data, &options.out, &options.adapter})
-    if (!given->empty()) *given = fs::absolute(*given).lexically_normal();
-  if (options.task.ends_with(".json")) options.task = fs::absolute(options.task).lexically_normal().string();
+    if (!given->empty()) *given = absolute_path(*given);
+  if (options.task.ends_with(".json")) options.task = absolute_path(options.task).string();
   OutputFile file(path);
-  file.write(to_json(options).dump(2) + "\n");
+  file.write(json_text(to_json(options), 2) + "\n");
   file.finish();
 }
 
@@ -154,6 +165,7 @@ FinetuneOptions read_options(fs::path const& path) {
     keys.emplace_back(key);
   });
   json.require_keys_among(keys);
+  options.task = read_path(json.get("task")).string();
   // By these is divided.
   for (char const* key : {"batch_size", "micro_batches"}) (void)json.get(key).whole_number(1, 65536);
   return options;
@@ -162,7 +174,7 @@ FinetuneOptions read_options(fs::path const& path) {
 std::vector<JournalField> option_notes(FinetuneOptions const& options) {
   std::vector<JournalField> notes;
   for_each_option(options, [&](char const* key, auto const& value, Scope scope) {
-    if (scope == Scope::steps) notes.push_back({std::string(note_prefix) + key, json_of(value).dump()});
+    if (scope == Scope::steps) notes.push_back({std::string(note_prefix) + key, json_text(json_of(value))});
   });
   notes.push_back({std::string(note_prefix) + adapter_note, json_of(!options.adapter.empty()).dump()});
   return notes;

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <variant>
 
 #include <zeroth/error.hpp>
+
+#include "paths.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -33,7 +34,7 @@ RunLog::RunLog(RunDirectory const& out, JournalHeader const& header)
 std::vector<MetricsLine> RunLog::cut(RunDirectory const& out) {
   std::vector<JournalEntry> const& entries = journal().entries();
   if (entries.empty()) return {};
-  if (!std::filesystem::exists(out.metrics()))
+  if (!path_exists(out.metrics()))
     throw InvalidFile(out.metrics().string() + ": expected the metrics of the run of " + journal_.path() +
                       ", found no such file");
   std::vector<MetricsLine> lines = read_metrics(out.metrics());

@@ -46,7 +46,7 @@ class LineScorer {
       Json log_probabilities = Json::array();
       if (!line.empty()) log_probabilities.push_back(nullptr);
       for (std::size_t i = 1; i < line.size(); ++i) log_probabilities.push_back(*next++);
-      output_.write(Json{{"tokens", line}, {"logprobs", std::move(log_probabilities)}}.dump() + "\n");
+      output_.write(json_text({{"tokens", line}, {"logprobs", std::move(log_probabilities)}}) + "\n");
     }
     lines_.clear();
     batch_.clear();

@@ -11,6 +11,7 @@
 #include "memory.hpp"
 #include "options_json.hpp"
 #include "output.hpp"
+#include "paths.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -112,11 +113,11 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"evaluation_examples", examples.held_out.examples.size()},
       {"examples_truncated", examples.train.truncated + examples.validation.truncated + examples.held_out.truncated},
       {"split", split.empty() ? Json(nullptr) : Json(split)},
-      {"model", {{"path", model.source.path()}, {"bytes", stored_bytes(model.source)}}},
+      {"model", {{"path", path_text(model.source.path())}, {"bytes", stored_bytes(model.source)}}},
       {"versions", {{"zeroth", version}, {"compiler", compiler()}, {"eigen", eigen()}}},
       {"options", used_options(options)}};
   OutputFile file(path);
-  file.write(summary.dump(2) + "\n");
+  file.write(json_text(summary, 2) + "\n");
   file.finish();
 }
 

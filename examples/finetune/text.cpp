@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/text_encoding.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
@@ -27,8 +28,8 @@ class InputFile {
   enum class Kind : std::uint8_t { regular, regular_or_pipe };
 
   InputFile(std::filesystem::path const& path, Kind kind) : path_(path) {
-    // O_NONBLOCK: neither a pipe that none writes to nor a device is waited for.
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    // A pipe is waited for only where it may be read; it has no writer yet, or O_NONBLOCK would take it for empty.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (kind == Kind::regular ? O_NONBLOCK : 0));
     if (descriptor_ < 0) fail_to_read();
     try {
       check(kind);
@@ -70,8 +71,6 @@ class InputFile {
                         (is_pipe                   ? "a pipe"
                          : S_ISDIR(status.st_mode) ? "a directory"
                                                    : "a device"));
-    } else if (::fcntl(descriptor_, F_SETFL, 0) != 0) {
-      fail_to_read();
     }
   }
 
@@ -106,11 +105,10 @@ std::size_t incomplete_utf8_suffix(std::string_view text) noexcept {
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 60;
-  std::string out = "\"";
-  std::string const valid = model::replace_invalid_utf8(text.substr(0, longest));
-  for (char c : valid) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  if (text.size() > longest) out += "...";
-  return out + '"';
+  std::string spaced(text.substr(0, longest + 1));
+  for (char& c : spaced)
+    if (c == '\t' || c == '\n' || c == '\r') c = ' ';
+  return '"' + model::detail::printable(spaced, longest) + '"';
 }
 
 std::vector<std::string> read_lines(std::filesystem::path const& path) {

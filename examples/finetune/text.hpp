@@ -15,7 +15,8 @@ namespace zeroth::cli {
 /// How many bytes at the end of `text` are the beginning of a UTF-8 character whose end is not there: 0 to 3.
 [[nodiscard]] std::size_t incomplete_utf8_suffix(std::string_view text) noexcept;
 
-/// `text` between double quotes, on one line and shortened, for an error message.
+/// `text` between double quotes, on one line and shortened, for an error message: model::replace_unprintable()
+/// of it, with a space for each tab and line end.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The lines of a text file or of a pipe: split at "\n" or "\r\n", the last with or without its line end, and without

@@ -22,7 +22,7 @@ int run(TokenizeOptions const& options) {
     std::vector<std::int32_t> const tokens = tokenizer.encode(line);
     Json pieces = Json::array();
     for (std::int32_t token : tokens) pieces.push_back(model::replace_invalid_utf8(tokenizer.token_bytes(token)));
-    output.write(Json{{"tokens", tokens}, {"pieces", std::move(pieces)}}.dump() + "\n");
+    output.write(json_text({{"tokens", tokens}, {"pieces", std::move(pieces)}}) + "\n");
   }
   output.finish();
   return 0;

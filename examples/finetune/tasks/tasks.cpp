@@ -14,6 +14,7 @@
 #include <zeroth/model/format/printable.hpp>
 
 #include "../order.hpp"
+#include "../paths.hpp"
 #include "../text.hpp"
 
 namespace zeroth::cli {
@@ -254,23 +255,13 @@ void split_all(std::vector<TextExample> all, Task const& task, fs::path const& p
                path.filename().string() + " are held out";
 }
 
-bool is_there(fs::path const& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
-
-bool is_a_directory(fs::path const& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
 /// `directory/file` or `directory/folder/file`, whichever is there.
 fs::path find_file(fs::path const& directory, std::string const& folder, std::string const& file) {
   auto const shown = [](std::string const& name) { return model::detail::printable(name); };
-  if (!is_a_directory(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");
-  if (is_there(directory / file)) return directory / file;
+  if (!is_folder(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");
+  if (path_exists(directory / file)) return directory / file;
   if (folder.empty()) throw InvalidFile(directory.string() + ": expected " + shown(file) + ", found no such file");
-  if (is_there(directory / folder / file)) return directory / folder / file;
+  if (path_exists(directory / folder / file)) return directory / folder / file;
   throw InvalidFile(directory.string() + ": expected " + shown(file) + " or " + shown(folder) + "/" + shown(file) +
                     ", found neither");
 }
@@ -299,7 +290,7 @@ TaskData load_task(Task const& task, fs::path const& directory, ExampleLimits li
   ExampleMaker const maker(task, limits);
   TaskData data{.candidates = maker.fixed_candidates(), .train = {}, .held_out = {}};
   if (!task.all.empty()) {
-    bool const is_file = is_there(directory) && !is_a_directory(directory);
+    bool const is_file = path_exists(directory) && !is_folder(directory);
     fs::path const path = is_file ? directory : find_file(directory, task.folder, task.all);
     split_all(maker.read(path), task, path, data);
   } else {
