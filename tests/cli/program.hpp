@@ -34,10 +34,13 @@ class Program {
   };
 
   explicit Program(std::vector<std::string> const& arguments) : Program(arguments, Limits{}) {}
-  Program(std::vector<std::string> const& arguments, Limits limits) {
+
+  /// @param script if it is not empty, what a shell does in place of running the program: `"$0" "$@"` runs it
+  Program(std::vector<std::string> const& arguments, Limits limits, std::string const& script = {}) {
     char const* const path = std::getenv("ZEROTH_CLI");
     if (path == nullptr) throw std::runtime_error("ZEROTH_CLI is not set");
     std::vector<std::string> words{path};
+    if (!script.empty()) words = {"/bin/sh", "-c", script, path};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -49,12 +52,14 @@ class Program {
     if (process_ == 0) {
       redirect(out, STDOUT_FILENO);
       redirect(error, STDERR_FILENO);
+      // As a shell would start it, whatever the tests run under.
+      std::signal(SIGPIPE, SIG_DFL);
+      std::signal(SIGXFSZ, SIG_DFL);
       if (limits.file_bytes) {
-        std::signal(SIGXFSZ, SIG_IGN);
         rlimit const limit{*limits.file_bytes, *limits.file_bytes};
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
       }
-      execv(path, argv.data());
+      execv(argv[0], argv.data());
       _exit(127);
     }
   }
@@ -97,6 +102,11 @@ class Program {
 
 inline Outcome run_program(std::vector<std::string> const& arguments, Program::Limits limits = {}) {
   return Program(arguments, limits).wait();
+}
+
+/// The same with a shell around it: `"$0" "$@"` in the script runs the program with the arguments.
+inline Outcome run_in_shell(std::string const& script, std::vector<std::string> const& arguments) {
+  return Program(arguments, {}, script).wait();
 }
 
 }  // namespace zeroth_test
