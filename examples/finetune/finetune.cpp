@@ -22,6 +22,7 @@
 #include "options_json.hpp"
 #include "output.hpp"
 #include "paths.hpp"
+#include "run_directory.hpp"
 #include "save.hpp"
 #include "standard_streams.hpp"
 #include "summary.hpp"

@@ -10,7 +10,7 @@
 
 #include "language_model.hpp"
 #include "metrics.hpp"
-#include "output.hpp"
+#include "run_directory.hpp"
 #include "tasks/task.hpp"
 
 namespace zeroth::cli {
