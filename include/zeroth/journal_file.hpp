@@ -2,7 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,50 +11,99 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/file_lock.hpp>
 #include <zeroth/journal/journal.hpp>
 
 namespace zeroth {
 
 namespace detail {
 
-/// A file of the operating system's that is closed at the end. Every failure throws InvalidFile with its path.
+/// What the system calls a file of this mode, in a message.
+[[nodiscard]] constexpr char const* kind_of(::mode_t mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "a directory";
+    case S_IFIFO:
+      return "a pipe";
+    case S_IFSOCK:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
+/// A regular file of the operating system's that is closed at the end. Every failure throws InvalidFile with its path.
 class PosixFile {
  public:
+  /// @throws InvalidFile also if it is a pipe, a device or a directory: none of them ends, or can be cut and locked
   PosixFile(std::string path, int flags) : path_(std::move(path)) {
     constexpr ::mode_t mode = 0666;  // less the process's umask
-    descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, mode);
+    // Else the open of a pipe waits for its other end.
+    descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
     if (descriptor_ < 0) fail("cannot open");
+    struct ::stat status {};
+    int const error = ::fstat(descriptor_, &status) == 0 ? 0 : errno;
+    if (error == 0 && S_ISREG(status.st_mode)) return;
+    ::close(descriptor_);
+    errno = error;
+    if (error != 0) fail("cannot open");
+    throw InvalidFile(path_ + ": expected a regular file, found " + kind_of(status.st_mode));
   }
   PosixFile(PosixFile const&) = delete;
   PosixFile& operator=(PosixFile const&) = delete;
-  ~PosixFile() { ::close(descriptor_); }
-
-  [[nodiscard]] std::string const& path() const noexcept { return path_; }
-
-  /// Keeps other processes from locking it, for as long as it is open. The system ends the lock of a process that dies.
-  void lock() const {
-    // Some network file systems have no locks; there, nobody is kept out.
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      throw InvalidFile(path_ + ": expected a journal that nobody writes, found one that another process has open");
+  PosixFile(PosixFile&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), locked_(other.locked_) {}
+  PosixFile& operator=(PosixFile&&) = delete;
+  ~PosixFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
   }
 
+  /// A journal that no other JournalFile may have while it is open. The system ends the lock of a process that dies.
+  [[nodiscard]] static PosixFile open_locked(std::string const& path, int flags) {
+    // One that was replaced between the open and the lock is opened again.
+    constexpr int attempts = 100;
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      PosixFile file(path, flags);
+      LockResult const lock = try_lock(file.descriptor_);
+      if (lock == LockResult::busy)
+        throw InvalidFile(path + ": expected a journal that nobody writes, found one that is open for writing");
+      if (!is_named(file.descriptor_, path.c_str())) continue;
+      file.locked_ = lock == LockResult::held;
+      return file;
+    }
+    throw InvalidFile(path + ": expected a journal that stays in its place, found it replaced again and again");
+  }
+
+  [[nodiscard]] std::string const& path() const noexcept { return path_; }
+  [[nodiscard]] bool is_locked() const noexcept { return locked_; }
+
+  /// As much as it has now: it may grow meanwhile.
   [[nodiscard]] std::vector<std::byte> read_all() const {
+    struct ::stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail("cannot read");
+    auto const size = static_cast<std::size_t>(status.st_size);
     std::vector<std::byte> bytes;
     std::array<std::byte, 1 << 16> block;
-    for (;;) {
-      ::ssize_t const count = ::pread(descriptor_, block.data(), block.size(), static_cast<::off_t>(bytes.size()));
+    while (bytes.size() < size) {
+      std::size_t const most = std::min(block.size(), size - bytes.size());
+      ::ssize_t const count = ::pread(descriptor_, block.data(), most, static_cast<::off_t>(bytes.size()));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail("cannot read");
-      if (count == 0) return bytes;
+      if (count == 0) break;
       bytes.insert(bytes.end(), block.begin(), block.begin() + count);
+      // A large file that is no journal is not taken into memory.
+      if (bytes.size() >= journal_magic.size() && !is_journal(bytes)) return bytes;
     }
+    return bytes;
   }
 
   void write(std::span<std::byte const> bytes, std::size_t at) const {
@@ -75,6 +124,9 @@ class PosixFile {
     if (::fsync(descriptor_) != 0) fail("cannot write");
   }
 
+  /// The same without an exception, for when nobody can be told.
+  void try_synchronize() const noexcept { ::fsync(descriptor_); }
+
   /// Puts the file's name on disk. Best effort: not every file system can.
   void synchronize_name() const {
     std::size_t const slash = path_.rfind('/');
@@ -92,14 +144,98 @@ class PosixFile {
 
   std::string path_;
   int descriptor_ = -1;
+  bool locked_ = false;
 };
+
+/// Keeps bytes in a file of their own next to `path`: PATH.cut-1, or the first such name that is free. Its name.
+[[nodiscard]] inline std::string keep_aside(std::string const& path, std::span<std::byte const> bytes) {
+  constexpr int most = 10000;
+  for (int number = 1; number <= most; ++number) {
+    std::string name = path + ".cut-" + std::to_string(number);
+    struct ::stat status {};
+    if (::lstat(name.c_str(), &status) == 0) continue;
+    PosixFile const file(name, O_WRONLY | O_CREAT | O_EXCL);
+    try {
+      file.write(bytes, 0);
+      file.synchronize();
+    } catch (...) {
+      ::unlink(name.c_str());
+      throw;
+    }
+    file.synchronize_name();
+    return name;
+  }
+  throw InvalidFile(path + ".cut-N: expected a name that is free for N from 1 to " + std::to_string(most) +
+                    ", found none");
+}
 
 }  // namespace detail
 
-/// Reads the journal in a file, also while a run goes on writing it.
-/// @throws InvalidFile if it cannot be read or is none; see Journal::read
+/// Reads the journal in a file, also while a run is writing it.
+/// @throws InvalidFile if it cannot be read or is no regular file; see Journal::read
 [[nodiscard]] inline Journal read_journal(std::string const& path) {
   return Journal::read(detail::PosixFile(path, O_RDONLY).read_all(), path);
+}
+
+/// What can be trusted of a journal in a file.
+struct RecoveredJournal {
+  Journal journal;
+  std::size_t left_bytes = 0;  ///< that follow its last record and are none of its records
+
+  /// Whether more follows than the beginning of a record whose writing was cut short, which loses nothing.
+  [[nodiscard]] bool is_damaged() const noexcept { return left_bytes >= journal.record_bytes(); }
+
+  /// What is wrong with a damaged one, on one line.
+  [[nodiscard]] std::string damage() const { return detail::damage(journal, left_bytes); }
+};
+
+/// Reads the journal in a file up to its first bad record; the file stays as it is.
+/// @throws InvalidFile if it cannot be read or is no regular file; see Journal::recover
+[[nodiscard]] inline RecoveredJournal recover_journal(std::string const& path) {
+  std::vector<std::byte> const bytes = detail::PosixFile(path, O_RDONLY).read_all();
+  Journal journal = Journal::recover(bytes, path);
+  std::size_t const left = bytes.size() - journal.size();
+  return {std::move(journal), left};
+}
+
+/// What was cut off a journal because it did not follow on from the records before.
+struct JournalCut {
+  std::size_t bytes = 0;
+  std::size_t records = 0;  ///< that are left
+  std::uint64_t steps = 0;  ///< that are left
+  std::string kept_in{};    ///< file that has the bytes now; empty if they were less than a record
+
+  /// "cut 96 bytes after record 11, step 10; they are in run.journal.cut-1".
+  [[nodiscard]] std::string text() const {
+    std::string const kept = kept_in.empty() ? ": a record whose writing was cut short" : "; they are in " + kept_in;
+    return "cut " + std::to_string(bytes) + " bytes after " + std::to_string(records) + " records and " +
+           std::to_string(steps) + " steps" + kept;
+  }
+};
+
+namespace detail {
+
+/// Cuts what follows the records of `journal` off its file, which has `found`; a record or more is kept aside first.
+[[nodiscard]] inline std::optional<JournalCut> cut_tail(PosixFile const& file, Journal const& journal,
+                                                        std::span<std::byte const> found) {
+  std::span<std::byte const> const tail = found.subspan(journal.size());
+  if (tail.empty()) return std::nullopt;
+  JournalCut cut{.bytes = tail.size(), .records = journal.entries().size(), .steps = journal.steps()};
+  if (tail.size() >= journal.record_bytes()) cut.kept_in = keep_aside(file.path(), tail);
+  file.truncate(journal.size());
+  file.synchronize();
+  return cut;
+}
+
+}  // namespace detail
+
+/// Cuts a damaged journal to the records before the first bad one and keeps the rest in a file next to it. Says what
+/// was cut; nothing if the journal is whole.
+/// @throws InvalidFile if a JournalFile has it open, or as recover_journal does; the file is then as it was
+[[nodiscard]] inline std::optional<JournalCut> repair_journal(std::string const& path) {
+  detail::PosixFile const file = detail::PosixFile::open_locked(path, O_RDWR);
+  std::vector<std::byte> const found = file.read_all();
+  return detail::cut_tail(file, Journal::recover(found, path), found);
 }
 
 /// How a JournalFile is kept.
@@ -117,9 +253,16 @@ struct JournalFileOptions {
 ///
 /// A record is with the operating system when `append` returns, and so survives whatever ends the process. It is on
 /// disk at the next `append` that comes `sync_every` later, so that if the machine itself goes down the steps of about
-/// that time are lost, and done again. Whatever is torn is cut off at the last whole record when the file is opened.
+/// that time are lost, and done again. `synchronize` puts all of them on disk, and so does the end of the object, which
+/// cannot say if that fails.
 ///
-/// While it is open no second JournalFile can have it. Not part of <zeroth/zeroth.hpp>: it needs a POSIX system.
+/// A journal that such an end left damaged is cut at the first bad record when it is opened, even if good ones follow;
+/// what is cut is kept in a file next to it, and `cut` says so.
+///
+/// While it is open no second JournalFile can have it, in another process or in this one, where the file system has
+/// locks (`is_locked`). On one without, nobody is kept out. A file that others remove or rename is beyond protection.
+///
+/// Not part of <zeroth/zeroth.hpp>: it needs a POSIX system.
 class JournalFile {
  public:
   /// Opens the journal of the optimizer's run. If the file is not there or empty it is begun; else the optimizer does
@@ -136,27 +279,36 @@ class JournalFile {
   /// The same without the replay.
   /// @param header of the run
   JournalFile(std::string path, JournalHeader const& header, std::chrono::milliseconds sync_every = default_sync)
-      : file_(std::move(path), O_RDWR | O_CREAT), journal_(header), sync_every_(sync_every) {
-    file_.lock();
+      : file_(detail::PosixFile::open_locked(path, O_RDWR | O_CREAT)), journal_(header), sync_every_(sync_every) {
     std::vector<std::byte> const found = file_.read_all();
     std::vector<std::byte> const begun = encode(header);
-    bool const is_torn_header = found.size() < begun.size() && std::equal(found.begin(), found.end(), begun.begin());
+    // Of a header whose writing a machine's end cut short, the file may have zeros where bytes did not get to the disk.
+    bool const is_torn_header = found.size() <= begun.size() &&
+                                std::equal(found.begin(), found.end(), begun.begin(),
+                                           [](std::byte f, std::byte b) { return f == b || f == std::byte{0}; });
     if (is_torn_header) {
       file_.write(begun, 0);
       file_.synchronize();
       file_.synchronize_name();
       return;
     }
-    journal_ = Journal::read(found, file_.path());
+    journal_ = Journal::recover(found, file_.path());
     require_same(journal_.header(), header, file_.path());
-    if (journal_.size() != found.size()) file_.truncate(journal_.size());
+    cut_ = detail::cut_tail(file_, journal_, found);
   }
 
   JournalFile(JournalFile const&) = delete;
   JournalFile& operator=(JournalFile const&) = delete;
+  ~JournalFile() { file_.try_synchronize(); }
 
   [[nodiscard]] std::string const& path() const noexcept { return file_.path(); }
   [[nodiscard]] Journal const& journal() const noexcept { return journal_; }
+
+  /// What was cut off when it was opened; nothing if it was whole.
+  [[nodiscard]] std::optional<JournalCut> const& cut() const noexcept { return cut_; }
+
+  /// Whether others are kept out: false on a file system without locks.
+  [[nodiscard]] bool is_locked() const noexcept { return file_.is_locked(); }
 
   /// Adds what the next step did, or an evaluation after the last one.
   /// @throws InvalidFile if it cannot be written, as on a full disk; the file then ends with the record before
@@ -183,6 +335,7 @@ class JournalFile {
   }
 
   /// Puts all records on disk.
+  /// @throws InvalidFile if the system cannot
   void synchronize() { file_.synchronize(); }
 
  private:
@@ -197,6 +350,7 @@ class JournalFile {
 
   detail::PosixFile file_;
   Journal journal_;
+  std::optional<JournalCut> cut_;
   std::chrono::milliseconds sync_every_;
   Clock::time_point synchronized_ = Clock::now();
 };

@@ -90,27 +90,48 @@ TEST_CASE("a journal cut at any byte is read up to its last whole record") {
   }
 }
 
-TEST_CASE("any wrong bit of a journal is noticed, and of the last record alone is a torn tail") {
+TEST_CASE("any wrong bit of a journal is noticed, and recovery goes to the record before it") {
   Run const expected = run(3);
   Bytes bytes = expected.journal.bytes();
-  std::size_t const last = bytes.size() - 48;
+  std::size_t const header = Journal(expected.journal.header()).size();
   for (std::size_t at = 0; at < bytes.size(); ++at)
     for (int bit = 0; bit < 8; ++bit) {
       bytes[at] ^= std::byte{1} << bit;
       INFO(at << " " << bit);
-      if (at >= last)
-        CHECK(Journal::read(bytes, "wrong").entries().size() == expected.journal.entries().size() - 1);
-      else
-        CHECK_THROWS_AS(Journal::read(bytes, "wrong"), zeroth::InvalidFile);
+      CHECK_THROWS_AS(Journal::read(bytes, "wrong"), zeroth::InvalidFile);
+      if (at >= header) CHECK(Journal::recover(bytes, "wrong").entries().size() == (at - header) / 48);
       bytes[at] ^= std::byte{1} << bit;
     }
 }
 
-TEST_CASE("a tail of several records that did not get to the disk is torn") {
+TEST_CASE("records that did not get to the disk, or whole ones after them, are never left out without a word") {
   Run const expected = run(6);
-  Bytes bytes = expected.journal.bytes();
-  std::fill(bytes.end() - 3 * 48 - 5, bytes.end(), std::byte{0});
-  CHECK(Journal::read(bytes, "torn").steps() == 3);
+  Bytes const bytes = expected.journal.bytes();
+  std::size_t const header = Journal(expected.journal.header()).size();
+  auto check = [&](Bytes const& damaged, std::size_t good) {
+    Journal const recovered = Journal::recover(damaged, "damaged");
+    CHECK(recovered.entries().size() == good);
+    CHECK(recovered.size() == header + good * 48);
+    CHECK_THROWS_WITH(Journal::read(damaged, "damaged"),
+                      contains_text("damaged: record " + std::to_string(good) + ", after "));
+  };
+  Bytes torn = bytes;
+  std::fill(torn.end() - 3 * 48 - 5, torn.end(), std::byte{0});
+  check(torn, 4);
+  for (std::size_t i = 0; i < expected.journal.entries().size(); ++i) {
+    INFO(i);
+    auto const place = static_cast<std::ptrdiff_t>(header + i * 48);
+    Bytes hole = bytes;
+    std::fill_n(hole.begin() + place, 48, std::byte{0});
+    check(hole, i);
+    Bytes doubled = bytes;
+    doubled.insert(doubled.begin() + place, bytes.begin() + place, bytes.begin() + place + 48);
+    check(doubled, i + 1);
+    if (i + 1 == expected.journal.entries().size()) continue;
+    Bytes dropped = bytes;
+    dropped.erase(dropped.begin() + place, dropped.begin() + place + 48);
+    check(dropped, i);
+  }
 }
 
 TEST_CASE("what is wrong with a journal is named") {

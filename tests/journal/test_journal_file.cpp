@@ -2,6 +2,7 @@
 #include <zeroth/journal_file.hpp>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstddef>
@@ -82,9 +83,113 @@ TEST_CASE("a journal can be read while it is written, but not opened twice for w
   auto journal = std::make_unique<JournalFile>(path, optimizer);
   journal->append(optimizer.step(small.fused()));
   CHECK(zeroth::read_journal(path).steps() == 1);
+  CHECK(journal->is_locked());
   CHECK_THROWS_WITH(run(path), contains_text(path + ": expected a journal that nobody writes"));
+  CHECK_THROWS_WITH(zeroth::repair_journal(path), contains_text(path + ": expected a journal that nobody writes"));
   journal.reset();
   CHECK(run(path).second == 1);
+}
+
+TEST_CASE("a damaged journal is cut at its first bad record, and the rest is kept and named") {
+  zeroth_test::TemporaryDirectory const directory;
+  std::string const path = directory / "run.journal";
+  auto const expected = run(path).first;
+  std::string const whole = bytes_of(path);
+  std::size_t const header = zeroth::Journal(zeroth::read_journal(path).header()).size();
+  std::size_t const record = (whole.size() - header) / steps;
+  std::string const good = whole.substr(0, header + 3 * record);
+  std::string const last = whole.substr(header + 5 * record);
+  int cuts = 0;
+  // A page that did not get to the disk while later ones did, a record that is missing, one that is there twice.
+  for (std::string const& rest :
+       {std::string(2 * record, '\0') + last, last, good.substr(good.size() - record) + last}) {
+    write(path, good + rest);
+    zeroth::RecoveredJournal const recovered = zeroth::recover_journal(path);
+    CHECK(recovered.is_damaged());
+    CHECK(recovered.journal.steps() == 3);
+    CHECK(recovered.left_bytes == rest.size());
+    CHECK_THROWS_WITH(zeroth::read_journal(path), contains_text(path + ": record 3, after 3 steps, is damaged"));
+    CHECK(bytes_of(path) == good + rest);  // reading changes nothing
+
+    std::string const kept = path + ".cut-" + std::to_string(++cuts);
+    if (cuts == 1) {
+      auto const cut = zeroth::repair_journal(path);
+      REQUIRE(cut);
+      CHECK(cut->text() ==
+            "cut " + std::to_string(rest.size()) + " bytes after 3 records and 3 steps; they are in " + kept);
+      CHECK_FALSE(zeroth::repair_journal(path));
+    } else {
+      JournalFile const journal(path, recovered.journal.header());
+      REQUIRE(journal.cut());
+      CHECK(journal.cut()->bytes == rest.size());
+      CHECK(journal.cut()->records == 3);
+      CHECK(journal.cut()->steps == 3);
+      CHECK(journal.cut()->kept_in == kept);
+    }
+    CHECK(bytes_of(path) == good);
+    CHECK(bytes_of(kept) == rest);
+    auto const [weights, first] = run(path);
+    CHECK(first == 3);
+    CHECK(weights == expected);
+    CHECK(bytes_of(path) == whole);
+  }
+  // The beginning of a record holds no step: it is cut without a file.
+  write(path, good + last.substr(0, record - 1));
+  CHECK_FALSE(zeroth::recover_journal(path).is_damaged());
+  auto const torn = zeroth::repair_journal(path);
+  REQUIRE(torn);
+  CHECK(torn->bytes == record - 1);
+  CHECK(torn->kept_in.empty());
+  CHECK(bytes_of(path) == good);
+  CHECK_FALSE(fs::exists(path + ".cut-4"));
+}
+
+TEST_CASE("a cut that cannot be kept is not made") {
+  zeroth_test::TemporaryDirectory const directory;
+  std::string const path = directory / "run.journal";
+  run(path);
+  std::string damaged = bytes_of(path);
+  damaged[damaged.size() - 3 * 48] ^= 1;
+  write(path, damaged);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit const limit{20, before.rlim_max};
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  CHECK_THROWS_WITH(zeroth::repair_journal(path), contains_text("run.journal.cut-1: cannot write: File too large"));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK(bytes_of(path) == damaged);
+  CHECK_FALSE(fs::exists(path + ".cut-1"));
+}
+
+TEST_CASE("a header whose writing the end of the machine cut short is written again") {
+  zeroth_test::TemporaryDirectory const directory;
+  std::string const path = directory / "run.journal";
+  auto const expected = run(path).first;
+  std::string const whole = bytes_of(path);
+  std::size_t const header = zeroth::Journal(zeroth::read_journal(path).header()).size();
+  for (std::size_t written : {std::size_t{0}, std::size_t{20}, header - 1, header}) {
+    write(path, whole.substr(0, written) + std::string(header - written, '\0'));
+    CHECK(run(path).first == expected);
+    CHECK(bytes_of(path) == whole);
+  }
+}
+
+TEST_CASE("only a regular file is a journal: a pipe does not hang, and what never ends is not read") {
+  zeroth_test::TemporaryDirectory const directory;
+  std::string const path = directory / "pipe";
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(zeroth::read_journal(path), contains_text("pipe: expected a regular file, found a pipe"));
+  CHECK_THROWS_WITH(zeroth::repair_journal(path), contains_text("pipe: expected a regular file, found a pipe"));
+  CHECK_THROWS_WITH(run(path), contains_text("pipe: expected a regular file, found a pipe"));
+  CHECK_THROWS_WITH(zeroth::read_journal("/dev/zero"), contains_text("expected a regular file, found a device"));
+  CHECK_THROWS_WITH(zeroth::read_journal(directory.path().string()), contains_text("found a directory"));
+  // Larger than any memory: its beginning says that it is none.
+  std::string const large = directory / "large";
+  write(large, "");
+  fs::resize_file(large, std::uintmax_t{1} << 42);
+  CHECK_THROWS_WITH(zeroth::read_journal(large), contains_text("expected a journal of zeroth"));
 }
 
 TEST_CASE("what is no journal, or one of another run, is refused by name and left as it is") {

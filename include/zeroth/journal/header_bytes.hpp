@@ -29,6 +29,13 @@ inline constexpr std::uint32_t journal_version = 1;
 /// Of the part whose size is the same in every journal.
 inline constexpr std::size_t journal_prefix_bytes = 44;
 
+/// Whether these bytes begin as a journal does.
+[[nodiscard]] inline bool is_journal(std::span<std::byte const> bytes) noexcept {
+  return bytes.size() >= journal_magic.size() &&
+         std::equal(journal_magic.begin(), journal_magic.end(), bytes.begin(),
+                    [](unsigned char c, std::byte byte) { return std::to_integer<unsigned char>(byte) == c; });
+}
+
 }  // namespace detail
 
 /// The header as a journal begins with it; docs/journal.md has the layout.
@@ -78,11 +85,7 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
 /// @throws InvalidFile if there is none, if it is cut off or damaged, or of a version that is not known
 [[nodiscard]] inline JournalHeader decode_header(std::span<std::byte const> bytes, std::string const& source) {
   constexpr std::size_t checksum_bytes = sizeof(std::uint32_t);
-  auto const is_magic = [](std::byte byte, unsigned char c) { return std::to_integer<unsigned char>(byte) == c; };
-  if (bytes.size() < detail::journal_magic.size() ||
-      !std::equal(detail::journal_magic.begin(), detail::journal_magic.end(), bytes.begin(),
-                  [&](unsigned char c, std::byte byte) { return is_magic(byte, c); }))
-    throw InvalidFile(source + ": expected a journal of zeroth, found something else");
+  if (!detail::is_journal(bytes)) throw InvalidFile(source + ": expected a journal of zeroth, found something else");
   detail::ByteReader prefix(bytes.subspan(detail::journal_magic.size()), source + ": header");
   auto const found = prefix.number<std::uint32_t>();
   if (found != detail::journal_version)

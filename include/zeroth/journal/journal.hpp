@@ -19,6 +19,15 @@
 
 namespace zeroth {
 
+class Journal;
+
+namespace detail {
+
+/// What is said of a journal that `left` more bytes follow, which are not its next records.
+[[nodiscard]] std::string damage(Journal const& journal, std::size_t left);
+
+}  // namespace detail
+
 /// The log of a run: what it started from and what each step did. With the base weights it is the tuned model.
 ///
 ///     zeroth::Journal journal(zeroth::make_journal_header(optimizer));
@@ -65,23 +74,34 @@ class Journal {
     return all;
   }
 
-  /// Reads a journal. A torn tail, after which no whole record follows, is left out: `size()` is then less than
-  /// `bytes.size()`, and is where the next record goes.
+  /// Bytes of each record.
+  [[nodiscard]] std::size_t record_bytes() const noexcept { return layout_.record_bytes(); }
+
+  /// Reads a journal up to the first record that does not follow on from those before it. `size()` is where that is; if
+  /// it is less than `bytes.size()`, something follows that is left out, even if further on there are good records: a
+  /// journal with a hole, or with a record too few or too many, is a run only up to there.
   /// @param source of the bytes, for messages
-  /// @throws InvalidFile if it is none, of an unknown version, or damaged before the last of its whole records
-  [[nodiscard]] static Journal read(std::span<std::byte const> bytes, std::string const& source) {
+  /// @throws InvalidFile if it is no journal, of an unknown version, if its header is damaged, or if a record whose
+  ///   checksum fits holds what no run writes
+  [[nodiscard]] static Journal recover(std::span<std::byte const> bytes, std::string const& source) {
     Journal journal(decode_header(bytes, source));
     detail::RecordLayout const& layout = journal.layout_;
-    auto record = [&](std::size_t i) { return bytes.subspan(layout.start_of(i), layout.record_bytes()); };
-    auto is_whole = [&](std::size_t i) { return layout.is_whole(record(i), i); };
-    std::size_t const count = (bytes.size() - layout.start_of(0)) / layout.record_bytes();
-    std::size_t next = 0;
-    for (; next < count && is_whole(next); ++next)
-      journal.add(layout.decode(record(next), journal.steps_, source + ": record " + std::to_string(next)));
-    for (std::size_t i = next + 1; i < count; ++i)
-      if (is_whole(i))
-        throw InvalidFile(source + ": record " + std::to_string(next) + ", after " + std::to_string(journal.steps_) +
-                          " steps, is damaged: its checksum does not fit its content");
+    for (std::size_t i = 0; bytes.size() - journal.size() >= layout.record_bytes(); ++i) {
+      auto const record = bytes.subspan(layout.start_of(i), layout.record_bytes());
+      if (!layout.is_whole(record, i)) break;
+      journal.add(layout.decode(record, journal.steps_, source + ": record " + std::to_string(i)));
+    }
+    return journal;
+  }
+
+  /// Reads a journal that is whole. Only the beginning of one more record, whose writing was cut short, may follow, and
+  /// is left out: `size()` is then less than `bytes.size()`, and is where the next record goes.
+  /// @param source of the bytes, for messages
+  /// @throws InvalidFile as `recover` does, and if a record is damaged, missing or there twice
+  [[nodiscard]] static Journal read(std::span<std::byte const> bytes, std::string const& source) {
+    Journal journal = recover(bytes, source);
+    if (std::size_t const left = bytes.size() - journal.size(); left >= journal.record_bytes())
+      throw InvalidFile(source + ": " + detail::damage(journal, left));
     return journal;
   }
 
@@ -99,6 +119,18 @@ class Journal {
   std::uint64_t steps_ = 0;
 };
 
+inline std::string detail::damage(Journal const& journal, std::size_t left) {
+  return "record " + std::to_string(journal.entries().size()) + ", after " + std::to_string(journal.steps()) +
+         " steps, is damaged: its checksum does not fit its content and place; expected " +
+         std::to_string(left / journal.record_bytes()) + " more records, found " + std::to_string(left) +
+         " bytes from there on that do not follow on from those before";
+}
+
+/// Whether one evaluation is better than another: of the higher score, or if they are equal of the lower loss.
+[[nodiscard]] inline bool is_better(EvaluationRecord const& one, EvaluationRecord const& other) noexcept {
+  return one.score > other.score || (one.score == other.score && one.loss < other.loss);
+}
+
 /// The validation of the highest score, of equal ones that of the lowest loss, of these the first; none if there is no
 /// validation.
 [[nodiscard]] inline std::optional<EvaluationRecord> best_validation(Journal const& journal) {
@@ -106,7 +138,7 @@ class Journal {
   for (JournalEntry const& entry : journal.entries()) {
     auto const* const found = std::get_if<EvaluationRecord>(&entry);
     if (found == nullptr || found->set != EvaluationSet::validation) continue;
-    if (!best || found->score > best->score || (found->score == best->score && found->loss < best->loss)) best = *found;
+    if (!best || is_better(*found, *best)) best = *found;
   }
   return best;
 }
