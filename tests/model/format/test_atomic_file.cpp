@@ -222,3 +222,48 @@ TEST_CASE("AtomicDirectory refuses to replace what is not a plain folder of file
     CHECK(fs::exists(folder / "model/branch"));
   }
 }
+
+TEST_CASE("what a killed process left of a file or folder is removed by the next one that writes it, nothing else") {
+  const TemporaryDirectory folder;
+  const auto touch = [&](const std::string& name) { std::ofstream(folder / name) << "half"; };
+  for (const char* name : {"model.part-17-0", "model.part-99999999-12", "model.part-17", "model.part-17-x",
+                           "model.part-17-0.txt", "other.part-17-0", "model.old.part-17-0"})
+    touch(name);
+  fs::create_directories(folder / "model.part-18-0");
+  touch("model.part-18-0/weights");
+  fs::create_directories(folder / "model.part-19-0/branch");  // nothing that a model is written as
+  fs::create_symlink(folder / "other.part-17-0", folder / "model.part-20-0");
+  const std::vector<std::string> left{"model.old.part-17-0", "model.part-17",   "model.part-17-0.txt",
+                                      "model.part-17-x",     "model.part-19-0", "model.part-20-0",
+                                      "other.part-17-0"};
+  SECTION("by a file") {
+    AtomicFile file((folder / "model").string());
+    file.write("new");
+    file.commit();
+  }
+  SECTION("by a folder") {
+    AtomicDirectory directory(folder / "model");
+    directory.commit();
+  }
+  std::vector<std::string> names = names_in(folder.path());
+  CHECK(names.front() == "model");
+  names.erase(names.begin());
+  CHECK(names == left);
+}
+
+TEST_CASE("what a living writer has is not taken for what a killed one left") {
+  const TemporaryDirectory folder;
+  AtomicFile file((folder / "file").string());
+  AtomicDirectory directory(folder / "model");
+  file.write("first");
+  write_file(directory, "weights", "first");
+  zeroth::model::remove_dead_parts(folder / "file");
+  zeroth::model::remove_dead_parts(folder / "model");
+  AtomicFile second((folder / "file").string());
+  AtomicDirectory another(folder / "model");
+  CHECK(names_in(folder.path()).size() == 4);
+  file.commit();
+  directory.commit();
+  CHECK(text_of(folder / "file") == "first");
+  CHECK(text_of(folder / "model/weights") == "first");
+}

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/file_lock.hpp>
 
 namespace zeroth::model {
 
@@ -46,11 +47,59 @@ inline void synchronize_directory(const std::filesystem::path& directory) noexce
   ::close(descriptor);
 }
 
+/// What a file or folder that is being written is called until it is complete: PATH.part-PROCESS-NUMBER. Whoever writes
+/// it has it locked, so that one without a lock is what a killed process left.
+inline constexpr std::string_view part_infix = ".part-";
+
+/// Whether `name` is what a part of the file or folder called `of` is called.
+inline bool is_part(std::string_view name, std::string_view of) noexcept {
+  if (!name.starts_with(of) || !name.substr(of.size()).starts_with(part_infix)) return false;
+  name.remove_prefix(of.size() + part_infix.size());
+  const std::size_t dash = name.find('-');
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  return dash != std::string_view::npos && is_number(name.substr(0, dash)) && is_number(name.substr(dash + 1));
+}
+
+/// Locks a part that was just made under `name`. False if another process took it for a dead one meanwhile.
+inline bool claim_part(int descriptor, const char* name) noexcept {
+  return zeroth::detail::try_lock(descriptor) != zeroth::detail::LockResult::busy &&
+         zeroth::detail::is_named(descriptor, name);
+}
+
+/// Whether all that the folder holds is regular files; false if it cannot be read.
+inline bool holds_regular_files_only(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->symlink_status(error).type() != std::filesystem::file_type::regular) return false;
+  }
+  return !error;
+}
+
+/// Removes a part if no process has it any more: if its lock is free.
+inline void remove_dead_part(const std::filesystem::path& part) {
+  int descriptor = ::open(part.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0 && errno == EISDIR) descriptor = ::open(part.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  if (zeroth::detail::try_lock(descriptor) == zeroth::detail::LockResult::held &&
+      zeroth::detail::is_named(descriptor, part.c_str())) {
+    struct ::stat status {};
+    std::error_code ignored;
+    if (::fstat(descriptor, &status) == 0 &&
+        (S_ISREG(status.st_mode) || (S_ISDIR(status.st_mode) && holds_regular_files_only(part)))) {
+      std::filesystem::remove_all(part, ignored);
+    }
+  }
+  ::close(descriptor);
+}
+
 /// Calls `make(name)` with names beside `path` until one is free; the name that was. `make` returns false with errno.
 template <class Make>
 std::string make_beside(const std::string& path, Make make) {
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    std::string name = path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+    std::string name = path + std::string(part_infix) + std::to_string(::getpid()) + "-" + std::to_string(attempt);
     if (make(name.c_str())) return name;
     if (errno != EEXIST) fail_to_write(path, "cannot create", errno);
   }
@@ -59,6 +108,19 @@ std::string make_beside(const std::string& path, Make make) {
 
 }  // namespace detail
 
+/// Removes what killed processes left of `path` while they were writing it: its temporary files and folders, see
+/// AtomicFile, that no process has locked. On a file system without locks nobody can tell, and all of them stay.
+inline void remove_dead_parts(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code error;
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (detail::is_part(entry->path().filename().native(), path.filename().native())) {
+      detail::remove_dead_part(entry->path());
+    }
+  }
+}
+
 /// A file that appears under its name complete or not at all.
 ///
 /// The bytes go to a temporary name in the same folder; commit() puts them on disk and renames. Until then a file
@@ -66,17 +128,22 @@ std::string make_beside(const std::string& path, Make make) {
 /// disk included, throws InvalidFile with the final name and the system's reason, and leaves nothing behind.
 class AtomicFile {
  public:
-  /// Opens a temporary file beside `path`. Throws also if `path` exists and is not a regular file.
+  /// Opens a temporary file beside `path`, and removes those that killed processes left. Throws also if `path` exists
+  /// and is not a regular file.
   explicit AtomicFile(std::string path) : path_(std::move(path)) {
     struct ::stat status {};
     if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
       throw InvalidFile(path_ + ": cannot write: exists and is not a regular file");
     }
     buffer_.reserve(buffer_size);
+    remove_dead_parts(path_);
     temporary_path_ = detail::make_beside(path_, [&](const char* name) {
       constexpr ::mode_t mode = 0666;  // less the process's umask
       descriptor_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-      return descriptor_ >= 0;
+      if (descriptor_ < 0 || detail::claim_part(descriptor_, name)) return descriptor_ >= 0;
+      ::close(std::exchange(descriptor_, -1));
+      errno = EEXIST;
+      return false;
     });
   }
 
@@ -117,7 +184,6 @@ class AtomicFile {
     try {
       flush();
       if (::fsync(descriptor_) != 0) detail::fail_to_write(path_, "cannot write", errno);
-      if (::close(std::exchange(descriptor_, -1)) != 0) detail::fail_to_write(path_, "cannot write", errno);
       if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
         detail::fail_to_write(path_, "cannot rename the complete file to its name", errno);
       }
@@ -126,6 +192,8 @@ class AtomicFile {
       throw;
     }
     temporary_path_.clear();
+    // Closed after it has its name, until when the lock keeps others from taking it for a dead one. It is on disk.
+    ::close(std::exchange(descriptor_, -1));
     const auto folder = std::filesystem::path(path_).parent_path();
     detail::synchronize_directory(folder.empty() ? "." : folder);
   }
@@ -143,9 +211,9 @@ class AtomicFile {
   }
 
   void discard() noexcept {
-    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
     if (!temporary_path_.empty()) ::unlink(temporary_path_.c_str());
     temporary_path_.clear();
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   }
 
   std::string path_;
@@ -162,7 +230,8 @@ class AtomicFile {
 /// remove a tree.
 class AtomicDirectory {
  public:
-  /// Makes the temporary folder. Throws InvalidFile if it cannot, or if `path` exists and is not such a folder.
+  /// Makes the temporary folder, and removes those that killed processes left. Throws InvalidFile if it cannot, or if
+  /// `path` exists and is not such a folder.
   explicit AtomicDirectory(const std::filesystem::path& path) {
     std::error_code error;
     auto resolved = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
@@ -170,13 +239,17 @@ class AtomicDirectory {
     if (!resolved.has_filename()) resolved = resolved.parent_path();  // "out/"
     path_ = resolved.string();
     require_replaceable();
-    temporary_path_ = detail::make_beside(path_, [](const char* name) { return ::mkdir(name, 0777) == 0; });
+    remove_dead_parts(path_);
+    temporary_path_ = detail::make_beside(path_, [&](const char* name) { return make_locked(name); });
   }
 
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
 
-  ~AtomicDirectory() { remove(temporary_path_); }
+  ~AtomicDirectory() {
+    remove(temporary_path_);
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
 
   /// The final name, absolute.
   const std::string& path() const noexcept { return path_; }
@@ -193,9 +266,22 @@ class AtomicDirectory {
     if (!exchange()) replace_in_steps();
     detail::synchronize_directory(std::filesystem::path(path_).parent_path());
     remove(std::exchange(temporary_path_, {}));
+    ::close(std::exchange(descriptor_, -1));
   }
 
  private:
+  /// Makes the folder and locks it. False with errno.
+  bool make_locked(const char* name) noexcept {
+    if (::mkdir(name, 0777) != 0) return false;
+    descriptor_ = ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor_ >= 0 && detail::claim_part(descriptor_, name)) return true;
+    const int error = descriptor_ >= 0 || errno == ENOENT ? EEXIST : errno;  // taken for a dead one: another name
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    if (error != EEXIST) ::rmdir(name);
+    errno = error;
+    return false;
+  }
+
   /// Swaps the two folders' names in one call, so that at no instant the name has no folder. Not every system can.
   bool exchange() const noexcept {
 #ifdef RENAME_EXCHANGE
@@ -208,7 +294,8 @@ class AtomicDirectory {
   void replace_in_steps() {
     std::string old;
     if (std::error_code ignored; std::filesystem::exists(path_, ignored)) {
-      old = detail::make_beside(path_, [&](const char* name) {
+      // Not a name of a part: if the process is killed between the two renames, it is the only folder there is.
+      old = detail::make_beside(path_ + ".old", [&](const char* name) {
         return ::mkdir(name, 0777) == 0 && ::rename(path_.c_str(), name) == 0;  // onto the empty folder
       });
     }
@@ -242,6 +329,7 @@ class AtomicDirectory {
 
   std::string path_;
   std::string temporary_path_;
+  int descriptor_ = -1;  ///< of the temporary folder, for its lock
 };
 
 }  // namespace zeroth::model
