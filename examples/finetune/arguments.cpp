@@ -224,11 +224,13 @@ CLI::App& add_replay(CLI::App& app, ReplayModelOptions& options) {
 CLI::App& add_journal(CLI::App& app, JournalOptions& options) {
   CLI::App& command = *app.add_subcommand("journal", "Show what a run started from and what each step did");
   command.group("Commands");
-  command.footer("Example:\n  zeroth journal DIR/journal --plot run.svg");
+  command.footer("Examples:\n  zeroth journal DIR/journal --plot run.svg\n  zeroth journal DIR/journal --repair");
   command.add_option("journal", options.journal, "journal of the run: DIR/journal")->required()->type_name("FILE");
   command.add_flag("--json", options.json, "print JSON");
   command.add_option("--plot", options.plot, "draw the run as an SVG image and write it, instead of a table")
       ->type_name("FILE");
+  command.add_flag("--repair", options.repair,
+                   "cut a damaged journal at its first bad record, and keep what is cut in a file next to it");
   return command;
 }
 
@@ -464,6 +466,8 @@ Command parse_arguments(int argc, char const* const* argv) {
   if (journal_command.parsed()) {
     if (journal.json && !journal.plot.empty())
       throw InvalidArgument("--plot: expected no --json beside it: an image takes the place of what is printed");
+    if (journal.repair && (journal.json || !journal.plot.empty()))
+      throw InvalidArgument("--repair: expected no --json or --plot beside it");
     return journal;
   }
   if (eval_command.parsed()) {

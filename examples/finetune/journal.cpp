@@ -3,7 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <variant>
 
 #include <zeroth/journal_file.hpp>
@@ -16,6 +20,7 @@
 #include "json.hpp"
 #include "metrics.hpp"
 #include "output.hpp"
+#include "run_lock.hpp"
 #include "standard_streams.hpp"
 #include "text.hpp"
 
@@ -59,7 +64,8 @@ Json to_json(EvaluationRecord const& record) {
           {"examples", record.examples}};
 }
 
-Json to_json(Journal const& journal) {
+Json to_json(RecoveredJournal const& recovered) {
+  Journal const& journal = recovered.journal;
   JournalHeader const& header = journal.header();
   Json json{{"noise_version", header.noise_version},
             {"base_hash", hexadecimal(header.base_hash)},
@@ -69,6 +75,7 @@ Json to_json(Journal const& journal) {
             {"tensors", Json::array()},
             {"steps", journal.steps()},
             {"bytes", journal.size()},
+            {"damaged_bytes", recovered.is_damaged() ? recovered.left_bytes : 0},
             {"records", Json::array()}};
   for (JournalTensor const& tensor : header.tensors) json["tensors"].push_back(to_json(tensor));
   for (JournalEntry const& entry : journal.entries())
@@ -118,10 +125,32 @@ std::string line_of(EvaluationRecord const& record) {
                 static_cast<unsigned long long>(record.examples));
 }
 
+int repair(std::filesystem::path const& path) {
+  std::error_code error;
+  std::filesystem::path const target = std::filesystem::canonical(path, error);
+  if (error) throw InvalidFile(path.string() + ": cannot open: " + error.message());
+  // The run whose journal it is must not begin meanwhile, or go on.
+  RunLock const lock(target.parent_path(), path.string(), RunLock::Folder::must_exist);
+  std::optional<JournalCut> const cut = repair_journal(target.string());
+  print(path.string() + ": " + (cut ? cut->text() : "whole, nothing to repair") + "\n");
+  return 0;
+}
+
+void warn_of_damage(RecoveredJournal const& recovered, std::string const& path) {
+  if (!recovered.is_damaged()) return;
+  std::fprintf(stderr,
+               "zeroth: warning: %s: %s; what comes before is shown. zeroth journal --repair cuts the rest off and "
+               "keeps it in a file next to it, as --resume does\n",
+               path.c_str(), recovered.damage().c_str());
+}
+
 }  // namespace
 
 int run(JournalOptions const& options) {
-  Journal const journal = read_journal(options.journal.string());
+  if (options.repair) return repair(options.journal);
+  RecoveredJournal const recovered = recover_journal(options.journal.string());
+  Journal const& journal = recovered.journal;
+  warn_of_damage(recovered, options.journal.string());
   if (!options.plot.empty()) {
     check_writable(options.plot, {options.journal});
     OutputFile image(options.plot);
@@ -130,7 +159,7 @@ int run(JournalOptions const& options) {
     // Behind the image in the same file or pipe, the name would be part of it.
     if (!leads_to_standard_output(options.plot)) print_name(options.plot);
   } else if (options.json) {
-    print(json_text(to_json(journal), 2) + "\n");
+    print(json_text(to_json(recovered), 2) + "\n");
   } else {
     print_header(journal);
     print(format("\n%8s  %-10s  %12s  %12s  %13s\n", "step", "record", "loss", "rate", "coefficients"));

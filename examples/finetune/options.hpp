@@ -139,6 +139,7 @@ struct JournalOptions {
   std::filesystem::path journal;
   bool json = false;
   std::filesystem::path plot;  ///< SVG image to write; empty: none, and the journal is printed
+  bool repair = false;         ///< cut it at its first bad record, instead of showing it
 };
 
 /// `zeroth eval`.

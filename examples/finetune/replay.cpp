@@ -22,7 +22,17 @@ namespace zeroth::cli {
 int run(ReplayModelOptions const& given) {
   std::filesystem::path const output = check_saveable(given.output, SavedAs::folder, given.overwrite);
   std::string const source = given.journal.string();
-  Journal const journal = read_journal(source);
+  RecoveredJournal const recovered = recover_journal(source);
+  Journal const& journal = recovered.journal;
+  if (recovered.is_damaged()) {
+    // Its last good step is not the run's last: whoever wants it says so.
+    std::string const steps = std::to_string(journal.steps());
+    if (given.until.value_or(journal.steps() + 1) > journal.steps())
+      throw InvalidFile(source + ": " + recovered.damage() + "; --until N with N of at most " + steps +
+                        " replays the steps before, and zeroth journal --repair cuts the rest off");
+    std::fprintf(stderr, "zeroth: warning: %s: %s; the %s steps before are good\n", source.c_str(),
+                 recovered.damage().c_str(), steps.c_str());
+  }
   FinetuneOptions options = options_of(journal.header(), source);
   options.model = given.model;
   options.adapter = given.adapter;

@@ -150,7 +150,31 @@ TEST_CASE("replay refuses what does not belong together, by name") {
   bytes[bytes.size() - 100] ^= 1;
   write_file(run.fixture.directory, "out/journal", bytes);
   check_refused_at_once(run.replay(), "is damaged: its checksum does not fit its content");
-  check_refused_at_once({"journal", run.journal}, "is damaged");
+  // What is good of it, to whoever says how much.
+  Outcome const until = run_program(run.replay({"--until", "3"}));
+  CHECK(until.exit_code == 0);
+  CHECK_THAT(until.error, contains_text("zeroth: warning: " + run.journal + ": record 5, after 3 steps, is damaged"));
+  check_refused_at_once(run.replay({"--until", "4"}), "--until N with N of at most 3");
+  Outcome const shown = run_program({"journal", run.journal});
+  CHECK(shown.exit_code == 0);
+  CHECK_THAT(shown.error, contains_text("zeroth: warning: " + run.journal + ": record 5, after 3 steps, is damaged"));
+  CHECK_THAT(shown.error, contains_text("zeroth journal --repair cuts the rest off"));
+  json const shown_json = json::parse(run_program({"journal", run.journal, "--json"}).out);
+  CHECK(shown_json.at("steps") == 3);
+  CHECK(shown_json.at("damaged_bytes") == 2 * 44);
+
+  Outcome const repaired = run_program({"journal", run.journal, "--repair"});
+  INFO(repaired.error);
+  CHECK(repaired.exit_code == 0);
+  CHECK_THAT(repaired.out, contains_text(": cut 88 bytes after 5 records and 3 steps; they are in "));
+  CHECK(read_file(run.journal) + read_file(run.journal + ".cut-1") == bytes);
+  CHECK_THAT(run_program({"journal", run.journal, "--repair"}).out, contains_text(": whole, nothing to repair"));
+  CHECK(run_program({"journal", run.journal}).error.empty());
+  CHECK(run_program(run.replay()).exit_code == 0);
+  check_refused_at_once({"journal", run.journal, "--repair", "--json"}, "--repair: expected no --json or --plot");
+  check_refused_at_once({"journal", run.journal + "s", "--repair"}, run.journal + "s: cannot open");
+  check_refused_at_once({"journal", "/dev/zero"}, "/dev/zero: expected a regular file, found a device");
+  check_refused_at_once({"journal", "/dev/zero", "--repair"}, "/dev/zero: expected a regular file, found a device");
   write_file(run.fixture.directory, "out/journal", "no journal");
   check_refused_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
 
@@ -163,6 +187,19 @@ TEST_CASE("replay refuses what does not belong together, by name") {
   words = run.replay();
   words.erase(std::find(words.begin(), words.end(), "--overwrite"));
   check_refused_at_once(words, "--output: " + run.output + " exists");
+}
+
+TEST_CASE("a journal whose notes lack what a run always has is refused by the note's name") {
+  RecordedRun const run;
+  zeroth::Journal const before = zeroth::read_journal(run.journal);
+  for (char const* key : {"samples", "sampler", "learning_rate", "steps", "eval_every", "max_tokens"}) {
+    zeroth::JournalHeader header = before.header();
+    for (zeroth::JournalField& note : header.notes)
+      if (note.name == "option " + std::string(key)) note.value = "null";
+    fs::remove(run.journal);
+    zeroth::JournalFile(run.journal, header).synchronize();
+    check_refused_at_once(run.replay(), run.journal + ": note 'option " + key + "': expected a value, found none");
+  }
 }
 
 TEST_CASE("journal shows what the metrics show, as a table and as JSON") {
