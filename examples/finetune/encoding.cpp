@@ -193,4 +193,10 @@ std::uint64_t hash_of(EncodedExamples const& examples) {
   return hash;
 }
 
+std::uint64_t hash_of_groups(EncodedExamples const& examples) {
+  std::uint64_t hash = 0;
+  for (std::uint32_t group : examples.groups) hash = split_mix(hash ^ group);
+  return hash;
+}
+
 }  // namespace zeroth::cli

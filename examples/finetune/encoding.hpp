@@ -54,4 +54,7 @@ struct EncodedExamples {
 /// A hash of all that losses on the examples depend on: their tokens, labels and order.
 [[nodiscard]] std::uint64_t hash_of(EncodedExamples const& examples);
 
+/// A hash of which examples belong together.
+[[nodiscard]] std::uint64_t hash_of_groups(EncodedExamples const& examples);
+
 }  // namespace zeroth::cli

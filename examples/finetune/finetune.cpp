@@ -47,11 +47,7 @@ FinetuneOptions resolved(FinetuneOptions options) {
 
 /// The options of a run that goes on: those it began with, but for what may have been moved since.
 FinetuneOptions resumed(FinetuneOptions const& given) {
-  std::filesystem::path const file = given.resume / "options.json";
-  if (!path_exists(file))
-    throw InvalidFile("--resume: " + given.resume.string() +
-                      ": expected the folder of a run, found no options.json in it");
-  FinetuneOptions options = read_options(file);
+  FinetuneOptions options = read_options(given.resume / "options.json");
   options.out = given.resume;
   options.resume = given.resume;
   if (!given.model.empty()) options.model = given.model;
@@ -106,6 +102,7 @@ void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options,
 
 /// Saves what was tuned, if it is to be saved.
 void save(LanguageModel const& model, FinetuneOptions const& options, RunDirectory const& out) {
+  out.require_held();
   if (model.adapter)
     save_adapter(model, out.adapter());
   else if (options.save)
@@ -118,13 +115,20 @@ int run(FinetuneOptions const& given) {
   bool const goes_on = !given.resume.empty();
   // Hours of work are not to end because nobody reads the progress any more.
   outlive_readers();
+  if (!goes_on) (void)find_task(given.task);
+  std::filesystem::path const& folder = goes_on ? given.resume : given.out;
+  for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json"})
+    check_not_standard_stream(folder / name);
+  // Locked before anything in it is read: the options of a run that goes on, too.
+  RunDirectory const out(folder, goes_on           ? EarlierRun::go_on
+                                 : given.overwrite ? EarlierRun::replace
+                                                   : EarlierRun::refuse);
   FinetuneOptions options = goes_on ? resumed(given) : resolved(given);
   Task const task = find_task(options.task);
-  for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json"})
-    check_not_standard_stream(options.out / name);
-  RunDirectory out(options.out, goes_on             ? EarlierRun::go_on
-                                : options.overwrite ? EarlierRun::replace
-                                                    : EarlierRun::refuse);
+  out.require_not_written("--model", options.model);
+  out.require_not_written("--adapter", options.adapter);
+  out.require_not_written("--data", options.data);
+  if (options.task.ends_with(".json")) out.require_not_written("--task", options.task);
   if (goes_on && is_finished(out)) {
     tell(options.out.string() + ": the run is finished");
     return 0;
@@ -138,16 +142,19 @@ int run(FinetuneOptions const& given) {
   out.check_space(model->adapter_bytes() + (options.save ? saved_bytes(*model, *options.save) : 0));
 
   catch_interrupts();
+  Progress progress(*options.steps);
+  if (!out.is_locked())
+    progress.message(options.out.string() +
+                     ": the file system has no locks; nothing keeps a second run from writing here");
+  // Whatever can be refused is refused before an earlier run's files are removed.
+  std::optional<FinetuneRun> run(std::in_place, options, *model, task, examples, progress);
+  std::string const options_text = text_of(options);
   if (!goes_on) {
     out.begin();
-    write_options(out.options(), options);
+    write_options(out.options(), options_text);
   }
-  Progress progress(*options.steps);
-  std::optional<FinetuneRun> run(std::in_place, options, out, *model, task, examples, progress);
-  if (goes_on) {
-    out.begin();
-    out.remove_parts();
-  }
+  run->open(out);
+  if (goes_on) out.begin();
   progress.message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
                    std::string(to_string(options.method)) + ": " + counts_of(examples) + ", " +
                    std::to_string(*options.steps) + " steps");
@@ -166,6 +173,7 @@ int run(FinetuneOptions const& given) {
   // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
   if (!saves_best) save(*model, options, out);
   run->evaluate_after();
+  run->finish();
   RunResult const result = run->result();
   run.reset();
   if (result.best)
@@ -179,10 +187,10 @@ int run(FinetuneOptions const& given) {
   bool const adapted = model->adapter.has_value();
   if (adapted && options.save) {
     model->merge_adapter();
+    out.require_held();
     save_model(*model, *options.save, std::nullopt, out.model());
   }
-  if (!adapted) RunDirectory::remove_stale(out.adapter());
-  if (!options.save) RunDirectory::remove_stale(out.model());
+  out.require_held();
   write_summary(out.summary(), options, task, data.split, *model, examples, result);
   if (adapted || options.save)
     progress.message("saved in " + (adapted ? out.adapter() : out.model()).string() +

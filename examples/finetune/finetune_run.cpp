@@ -7,7 +7,9 @@
 #include <string>
 #include <variant>
 
+#include <zeroth/backend/cpu.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/weight_hash.hpp>
 
 #include "evaluation.hpp"
 #include "interrupt.hpp"
@@ -51,8 +53,8 @@ StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, do
 
 }  // namespace
 
-FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, LanguageModel const& model,
-                         Task const& task, RunExamples const& examples, Progress& progress)
+FinetuneRun::FinetuneRun(FinetuneOptions const& options, LanguageModel const& model, Task const& task,
+                         RunExamples const& examples, Progress& progress)
     : options_(options),
       task_(task),
       examples_(examples),
@@ -60,11 +62,16 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, RunDirectory& out, Lang
       decoder_(make_decoder(model, options, executor_)),
       scorer_(decoder_, task.scoring),
       optimizer_(make_optimizer(options, model.tuned(), executor_, model.gpu.get())),
-      log_(out, optimizer_->journal_header(notes(model))),
+      header_(optimizer_->journal_header(notes(model))),
       progress_(progress) {
   result_.tuned_weights = model.tuned().weights();
   result_.adapter_bytes = model.adapter_bytes();
-  if (!log_.found().empty()) go_on();
+}
+
+void FinetuneRun::open(RunDirectory const& out) {
+  log_.emplace(out, header_, task_.metric);
+  for (std::string const& repair : log_->repairs()) progress_.message(repair);
+  if (!log_->found().empty()) go_on();
 }
 
 std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
@@ -74,18 +81,29 @@ std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
   if (!examples_.validation.examples.empty())
     notes.push_back({"validation examples", hexadecimal(hash_of(examples_.validation))});
   notes.push_back({"held-out examples", hexadecimal(hash_of(examples_.held_out))});
+  for (JournalField const& note : task_notes(task_)) notes.push_back(note);
+  // Which examples belong together counts for this metric only.
+  if (task_.metric.kind == Metric::Kind::exact_match) {
+    if (!examples_.validation.examples.empty())
+      notes.push_back({"validation groups", hexadecimal(hash_of_groups(examples_.validation))});
+    notes.push_back({"held-out groups", hexadecimal(hash_of_groups(examples_.held_out))});
+  }
+  // The base weights of the journal are those that are tuned: an adapter's say nothing of the model under it.
+  if (model.adapter)
+    notes.push_back({"model under the adapter",
+                     hexadecimal(hash_weights(model.weights.parameters(), CpuBackend(AnyExecutor(executor_))))});
   return notes;
 }
 
 void FinetuneRun::go_on() {
   Clock::time_point const start = Clock::now();
-  std::vector<JournalEntry> const& entries = log_.journal().entries();
+  std::vector<JournalEntry> const& entries = log_->journal().entries();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (auto const* const step = std::get_if<StepRecord>(&entries[i])) {
       optimizer_->replay(*step);
-      count(*step, std::get<StepMetrics>(log_.found()[i].metrics).seconds);
+      count(*step, std::get<StepMetrics>(log_->found()[i].metrics).seconds);
     } else {
-      note(std::get<EvaluationMetrics>(log_.found()[i].metrics));
+      note(std::get<EvaluationMetrics>(log_->found()[i].metrics), std::get<EvaluationRecord>(entries[i]));
     }
   }
   result_.optimizer_bytes = optimizer_->bytes();
@@ -114,6 +132,10 @@ void FinetuneRun::evaluate_after() {
   if (!result_.after) result_.after = result_.before;
 }
 
+void FinetuneRun::finish() {
+  log_->synchronize();
+}
+
 void FinetuneRun::measure_losses(AnyProbe const& probe, std::span<double> losses) {
   std::vector<std::uint32_t> const batch = batch_of_step(options_.seed, probe.step(), options_.batch_size,
                                                          static_cast<std::uint32_t>(examples_.train.examples.size()));
@@ -126,7 +148,7 @@ void FinetuneRun::measure_losses(AnyProbe const& probe, std::span<double> losses
 }
 
 void FinetuneRun::record(StepReport const& report, double seconds) {
-  log_.write(report, metrics_of(report, optimizer_->lanes(), seconds));
+  log_->write(report, metrics_of(report, optimizer_->lanes(), seconds));
   count(report, seconds);
   result_.optimizer_bytes = optimizer_->bytes();
   // A conservative update turns steps down all the time.
@@ -136,9 +158,10 @@ void FinetuneRun::record(StepReport const& report, double seconds) {
   progress_.step(result_.steps, report.loss, seconds);
 }
 
-void FinetuneRun::count(StepRecord const& record, double seconds) {
+void FinetuneRun::count(StepRecord const& record, std::optional<double> seconds) {
   ++result_.steps;
-  result_.step_seconds += seconds;
+  result_.timed_steps += seconds ? 1 : 0;
+  result_.step_seconds += seconds.value_or(0);
   if (record.skipped())
     ++result_.skipped_steps;
   else
@@ -147,6 +170,11 @@ void FinetuneRun::count(StepRecord const& record, double seconds) {
 
 bool FinetuneRun::is_due() const {
   return result_.steps != 0 && *options_.evaluate_every != 0 && result_.steps % *options_.evaluate_every == 0;
+}
+
+/// Whether a run that nothing interrupts evaluates at this step.
+bool FinetuneRun::is_logged() const {
+  return result_.steps == 0 || result_.steps == *options_.steps || is_due();
 }
 
 /// Evaluates on all sets, unless that was done at this step. Returns whether that came to its end.
@@ -167,21 +195,24 @@ bool FinetuneRun::evaluate_on(EvaluationSet set, bool interruptible) {
   if (!evaluation) return false;
   EvaluationMetrics const metrics{result_.steps,    evaluation->accuracy,     evaluation->metric,
                                   evaluation->loss, examples.examples.size(), set};
-  log_.write(metrics, task_.metric);
-  note(metrics);
+  EvaluationRecord const record = record_of(metrics, task_.metric);
+  if (is_logged()) log_->write(metrics, record);
+  note(metrics, record);
   progress_.message("step " + std::to_string(metrics.step) + ": " + summary_of(metrics, task_.metric) + " on " +
                     std::to_string(metrics.examples) + " " + std::string(to_string(set)) + " examples (" +
                     human_duration(seconds_since(start)) + ")");
   return true;
 }
 
-/// Takes in an evaluation that the journal has.
-void FinetuneRun::note(EvaluationMetrics const& evaluation) {
+/// Takes in an evaluation.
+void FinetuneRun::note(EvaluationMetrics const& evaluation, EvaluationRecord const& record) {
   evaluated_step_[static_cast<std::size_t>(evaluation.set)] = evaluation.step;
-  if (evaluation.set == EvaluationSet::held_out)
+  if (evaluation.set == EvaluationSet::held_out) {
     (result_.before ? result_.after : result_.before) = evaluation;
-  else if (best_validation(log_.journal())->step == evaluation.step)
+  } else if (!best_ || is_better(record, *best_)) {
+    best_ = record;
     result_.best = {evaluation, result_.after ? *result_.after : *result_.before};
+  }
 }
 
 }  // namespace zeroth::cli

@@ -9,9 +9,10 @@
 #include <variant>
 #include <vector>
 
-#include <zeroth/journal/evaluation_record.hpp>
+#include <zeroth/journal/journal.hpp>
 
 #include "output.hpp"
+#include "tasks/task.hpp"
 
 namespace zeroth::cli {
 
@@ -22,11 +23,11 @@ struct StepMetrics {
   std::optional<double> loss_base;   ///< at theta itself, if the estimator evaluates it
   std::optional<double> loss_plus;   ///< at theta + epsilon m z, mean over the samples
   std::optional<double> loss_minus;  ///< at theta - epsilon m z, mean over the samples, if there are such points
-  double projected_gradient = 0;
+  std::optional<double> projected_gradient;  ///< none: not known any more
   double learning_rate = 0;
   std::uint64_t active_weights = 0;
-  double seconds = 0;
-  std::string_view skipped;  ///< why the weights were not updated; empty: they were
+  std::optional<double> seconds;  ///< none: not known any more
+  std::string_view skipped;       ///< why the weights were not updated; empty: they were
 };
 
 /// What metrics.jsonl and `zeroth journal --json` call an evaluation on these examples.
@@ -44,31 +45,37 @@ struct EvaluationMetrics {
   EvaluationSet set = EvaluationSet::held_out;
 };
 
+/// A line of metrics.jsonl that was there or was made again. Of a step it has number and seconds only.
+struct MetricsLine {
+  std::variant<StepMetrics, EvaluationMetrics> metrics;
+  std::string text;
+  bool is_remade = false;
+};
+
+/// The lines of metrics.jsonl that belong to a journal's entries, one for each. A line of the file is taken if it tells
+/// what its entry does, wherever in the file it is; else the entry's own numbers make one, with null for the rest.
+/// @param path of the file; it need not be there
+/// @throws InvalidFile if the file is there and cannot be read
+[[nodiscard]] std::vector<MetricsLine> metrics_of(std::vector<JournalEntry> const& entries,
+                                                  std::filesystem::path const& path, Metric const& metric);
+
 /// Writes metrics.jsonl, a JSON object a line, as the run goes.
 class MetricsFile {
  public:
-  /// Starts the file anew.
+  /// Goes on after these lines: what else the file has is cut off, and if it does not begin with them it is replaced.
   /// @throws InvalidFile if it cannot be made; as do both `write`s if it cannot be written.
-  explicit MetricsFile(std::filesystem::path const& path) : file_(path) {}
-
-  /// Goes on after the first `bytes` of the file; what follows them is cut off.
-  MetricsFile(std::filesystem::path const& path, std::uint64_t bytes) : file_(path, bytes) {}
+  MetricsFile(std::filesystem::path const& path, std::vector<MetricsLine> const& lines);
 
   void write(StepMetrics const& metrics);
   void write(EvaluationMetrics const& metrics);
 
+  /// Puts all lines on disk, and the file's name.
+  /// @throws InvalidFile if the system cannot
+  void synchronize() const;
+
  private:
+  std::filesystem::path path_;
   AppendedFile file_;
 };
-
-/// A line of metrics.jsonl that was read again. Of a step it has number, active weights and seconds alone.
-struct MetricsLine {
-  std::variant<StepMetrics, EvaluationMetrics> metrics;
-  std::uint64_t end = 0;  ///< bytes of the file up to the line's end
-};
-
-/// Reads metrics.jsonl up to the first line that is not one of its own: the rest of a file that was torn.
-/// @throws InvalidFile if the file cannot be read.
-[[nodiscard]] std::vector<MetricsLine> read_metrics(std::filesystem::path const& path);
 
 }  // namespace zeroth::cli

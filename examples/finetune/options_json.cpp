@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options_json.hpp"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
@@ -135,6 +136,21 @@ void read(model::JsonValue const& object, std::string_view key, T& value) {
   }
 }
 
+/// Options without a value of their own until a run begins, which then always have one. Others may be null.
+constexpr std::array<std::string_view, 6> set_in_a_run{"sampler", "samples",    "learning_rate",
+                                                       "steps",   "eval_every", "max_tokens"};
+
+/// Reads an option of a run that was begun.
+/// @param what the key is part of, for messages: "options.json: key '"
+template <class T>
+void read_complete(model::JsonValue const& object, std::string_view key, T& value, std::string const& what) {
+  read(object, key, value);
+  if constexpr (is_optional<T>) {
+    bool const must_be = std::find(set_in_a_run.begin(), set_in_a_run.end(), key) != set_in_a_run.end();
+    if (must_be && !value) throw InvalidFile(what + std::string(key) + "': expected a value, found none");
+  }
+}
+
 constexpr std::string_view note_prefix = "option ";
 constexpr char const* adapter_note = "adapter";
 
@@ -147,12 +163,16 @@ Json to_json(FinetuneOptions const& options) {
   return json;
 }
 
-void write_options(fs::path const& path, FinetuneOptions options) {
+std::string text_of(FinetuneOptions options) {
   for (fs::path* const given : {&options.model, &options.data, &options.out, &options.adapter})
     if (!given->empty()) *given = absolute_path(*given);
   if (options.task.ends_with(".json")) options.task = absolute_path(options.task).string();
+  return json_text(to_json(options), 2) + "\n";
+}
+
+void write_options(fs::path const& path, std::string const& text) {
   OutputFile file(path);
-  file.write(json_text(to_json(options), 2) + "\n");
+  file.write(text);
   file.finish();
 }
 
@@ -161,7 +181,7 @@ FinetuneOptions read_options(fs::path const& path) {
   FinetuneOptions options;
   std::vector<std::string_view> keys;
   for_each_option(options, [&](char const* key, auto& value, Scope) {
-    read(json, key, value);
+    read_complete(json, key, value, path.string() + ": key '");
     keys.emplace_back(key);
   });
   json.require_keys_among(keys);
@@ -190,7 +210,7 @@ FinetuneOptions options_of(JournalHeader const& header, std::string const& journ
   model::JsonValue const json = model::JsonValue::parse(text + "}", journal);
   FinetuneOptions options;
   for_each_option(options, [&](char const* key, auto& value, Scope scope) {
-    if (scope == Scope::steps) read(json, key, value);
+    if (scope == Scope::steps) read_complete(json, key, value, journal + ": note 'option ");
   });
   return options;
 }

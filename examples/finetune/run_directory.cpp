@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "run_directory.hpp"
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -26,23 +27,65 @@ namespace fs = std::filesystem;
   throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
 }
 
-/// What is saved in a run's folder under another name at first, see model::AtomicFile.
-constexpr std::array<std::string_view, 4> part_names{"model", "adapter", "summary.json", "options.json"};
+/// What a run writes in its folder, the folders last.
+constexpr std::array<std::string_view, 6> run_names{"options.json",  "summary.json", "journal",
+                                                    "metrics.jsonl", "model",        "adapter"};
+constexpr std::size_t run_files = 4;
 
 /// Whether there is a journal that would be a loss.
 bool has_steps(fs::path const& journal) {
   if (!fs::exists(journal)) return false;
   try {
-    return read_journal(journal.string()).steps() > 0;
+    return recover_journal(journal.string()).journal.steps() > 0;
   } catch (InvalidFile const&) {
     return fs::file_size(journal) > 0;
   }
 }
 
+void remove_all_of(fs::path const& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) refuse(path, "cannot remove", error.value());
+}
+
+fs::path folder_of_run(fs::path path, EarlierRun earlier) {
+  if (earlier == EarlierRun::go_on && !fs::exists(path / "options.json"))
+    throw InvalidFile("--resume: " + path.string() + ": expected the folder of a run, found no options.json in it");
+  return path;
+}
+
+/// Whether a journal's name with something after it is that of bytes which were cut off it, see JournalCut.
+bool is_cut(std::string const& name) {
+  return name.starts_with("journal.cut-");
+}
+
+/// The path and, one after the other, the folders that it lies in.
+std::vector<fs::path> with_folders(fs::path path) {
+  std::vector<fs::path> all{path};
+  for (; path.has_relative_path(); all.push_back(path)) path = path.parent_path();
+  return all;
+}
+
 }  // namespace
 
-RunDirectory::RunDirectory(fs::path path, EarlierRun earlier) : path_(std::move(path)), earlier_(earlier) {
-  if (earlier == EarlierRun::refuse) {
+RunDirectory::RunDirectory(fs::path path, EarlierRun earlier)
+    : path_(folder_of_run(std::move(path), earlier)),
+      earlier_(earlier),
+      lock_(path_, earlier == EarlierRun::go_on ? "--resume" : "--out",
+            earlier == EarlierRun::go_on ? RunLock::Folder::must_exist : RunLock::Folder::may_be_made) {
+  check();
+}
+
+void RunDirectory::check() const {
+  for (std::string_view name : std::span(run_names).first(run_files)) {
+    fs::path const file = path_ / name;
+    std::error_code ignored;
+    fs::file_status const status = fs::status(file, ignored);
+    if (fs::exists(status) && !fs::is_regular_file(status))
+      throw InvalidFile(file.string() + ": expected a regular file, found " +
+                        (fs::is_directory(status) ? "a directory" : "a pipe or a device"));
+  }
+  if (earlier_ == EarlierRun::refuse) {
     for (fs::path const& finished : {summary(), model(), adapter()})
       if (fs::exists(finished))
         throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
@@ -52,48 +95,41 @@ RunDirectory::RunDirectory(fs::path path, EarlierRun earlier) : path_(std::move(
                         ": expected no earlier run, found the journal of one that did not " +
                         "end; go on with it with --resume, choose another directory or add --overwrite");
   }
+  check_writable(summary());
+  for (fs::path const& folder : {model(), adapter()}) zeroth::model::AtomicDirectory{folder};
+}
+
+void RunDirectory::require_not_written(std::string const& option, fs::path const& input) const {
+  if (input.empty()) return;
   std::error_code error;
-  made_here_ = fs::create_directories(path_, error);
-  if (error) refuse(path_, "--out: cannot make the directory", error.value());
-  try {
-    check_writable(summary());
-    for (fs::path const& folder : {model(), adapter()}) zeroth::model::AtomicDirectory{folder};
-  } catch (...) {
-    if (made_here_) fs::remove(path_, error);
-    throw;
+  std::vector<fs::path> read{fs::canonical(input, error)};
+  if (error) return;  // not there: whoever reads it says so
+  // The files of a model's folder may be links to others.
+  if (fs::is_directory(read[0], error))
+    for (fs::directory_iterator entry(read[0], error); !error && entry != fs::directory_iterator();
+         entry.increment(error))
+      if (std::error_code ignored; entry->is_symlink(ignored))
+        if (fs::path target = fs::canonical(entry->path(), ignored); !ignored) read.push_back(std::move(target));
+  for (fs::path const& path : read)
+    for (fs::path const& above : with_folders(path))
+      for (std::string_view name : run_names)
+        if (fs::equivalent(above, path_ / name, error))
+          throw InvalidFile(option + ": " + input.string() + ": expected one outside of what the run writes, found " +
+                            (path_ / name).string() + ", which it replaces; choose another --out, or copy it first");
+}
+
+void RunDirectory::begin() const {
+  lock_.require_held();
+  if (earlier_ == EarlierRun::go_on) {
+    remove_all_of(summary());
+  } else {
+    // Without options no run goes on: they are the first to be removed, and come back when all else is gone.
+    std::vector<fs::path> stale(run_names.begin(), run_names.end());
+    for (fs::directory_entry const& entry : fs::directory_iterator(path_))
+      if (is_cut(entry.path().filename().string())) stale.push_back(entry.path().filename());
+    for (fs::path const& name : stale) remove_all_of(path_ / name);
   }
-}
-
-RunDirectory::~RunDirectory() {
-  std::error_code ignored;
-  if (made_here_) fs::remove(path_, ignored);
-}
-
-void RunDirectory::begin() {
-  std::vector<fs::path> stale{summary()};
-  // Without options no run goes on: they are the first to be removed, and come back when the journal is gone.
-  if (earlier_ != EarlierRun::go_on) stale.insert(stale.end(), {options(), journal()});
-  for (fs::path const& path : stale) {
-    std::error_code error;
-    fs::remove(path, error);
-    if (error) refuse(path, "cannot remove", error.value());
-  }
-}
-
-void RunDirectory::remove_parts() const {
-  for (fs::directory_entry const& entry : fs::directory_iterator(path_)) {
-    std::string const name = entry.path().filename().string();
-    bool const is_part = std::any_of(part_names.begin(), part_names.end(), [&](std::string_view part) {
-      return name.starts_with(std::string(part) + ".part-");
-    });
-    if (is_part) remove_stale(entry.path());
-  }
-}
-
-void RunDirectory::remove_stale(fs::path const& saved) {
-  std::error_code error;
-  fs::remove_all(saved, error);
-  if (error) refuse(saved, "cannot remove", error.value());
+  for (std::string_view name : run_names) zeroth::model::remove_dead_parts(path_ / name);
 }
 
 void RunDirectory::check_space(std::uint64_t bytes) const {

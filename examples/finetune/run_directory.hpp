@@ -3,25 +3,26 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+
+#include "run_lock.hpp"
 
 namespace zeroth::cli {
 
 /// What is to become of the run that a folder already holds.
 enum class EarlierRun : std::uint8_t { refuse, replace, go_on };
 
-/// The folder of a run: options.json, metrics.jsonl, journal, summary.json, and model/, adapter/ or both.
+/// The folder of a run: options.json, metrics.jsonl, journal, summary.json, and model/, adapter/ or both. It is locked
+/// for as long as the object lives, see RunLock.
 class RunDirectory {
  public:
-  /// Makes the folder if it is not there, and checks that all of these can be written to it.
-  /// @throws InvalidFile if not, or if it holds a run (summary.json, model, adapter, or a journal with a step) and that
-  ///   is to be refused.
+  /// Makes the folder if it is not there (but for a run that goes on), locks it, and checks that all of these can be
+  /// written to it. Nothing of an earlier run is changed.
+  /// @throws InvalidFile if another run is writing there, if something cannot be written, if there is no run to go on
+  ///   with, or if it holds a run (summary.json, model, adapter, or a journal with a step) and that is to be refused.
   RunDirectory(std::filesystem::path path, EarlierRun earlier);
-  RunDirectory(RunDirectory const&) = delete;
-  RunDirectory& operator=(RunDirectory const&) = delete;
 
-  /// Removes the folder again if it was made here and nothing has come into it.
-  ~RunDirectory();
-
+  [[nodiscard]] std::filesystem::path const& path() const noexcept { return path_; }
   [[nodiscard]] std::filesystem::path options() const { return path_ / "options.json"; }
   [[nodiscard]] std::filesystem::path journal() const { return path_ / "journal"; }
   [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
@@ -29,23 +30,31 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model"; }
   [[nodiscard]] std::filesystem::path adapter() const { return path_ / "adapter"; }
 
-  /// Removes the summary of an earlier run, which no longer holds once there are more metrics, and if the run does not
-  /// go on its options and journal.
-  void begin();
+  /// Whether a second run is kept out: not on a file system without locks.
+  [[nodiscard]] bool is_locked() const noexcept { return lock_.is_locked(); }
 
-  /// Removes what killed processes left of models and adapters that they were saving.
-  void remove_parts() const;
+  /// See RunLock.
+  void require_held() const { lock_.require_held(); }
 
-  /// Removes the model or the adapter that an earlier run left and this one does not replace.
-  static void remove_stale(std::filesystem::path const& saved);
+  /// @param option that gave the input, for messages: "--model"
+  /// @param input a file or a folder that the run reads
+  /// @throws InvalidFile if it is, or leads to, something in the folder that a run replaces
+  void require_not_written(std::string const& option, std::filesystem::path const& input) const;
+
+  /// Removes what no longer holds once the run writes: the summary of a run that goes on, and of one that is replaced
+  /// all that it left, so that what is in the folder is never of two runs. Also what killed processes left of files and
+  /// models that they were writing.
+  void begin() const;
 
   /// @throws InvalidFile if the disk has less than `bytes` free.
   void check_space(std::uint64_t bytes) const;
 
  private:
+  void check() const;
+
   std::filesystem::path path_;
   EarlierRun earlier_;
-  bool made_here_ = false;
+  RunLock lock_;
 };
 
 }  // namespace zeroth::cli

@@ -1,51 +1,48 @@
 // SPDX-License-Identifier: MIT
 #include "run_log.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
-#include <variant>
+#include <string_view>
 
 #include <zeroth/error.hpp>
-
-#include "paths.hpp"
 
 namespace zeroth::cli {
 namespace {
 
-/// Whether a line of the metrics tells what an entry of the journal does.
-bool belong_together(MetricsLine const& line, JournalEntry const& entry) {
-  if (auto const* const step = std::get_if<StepMetrics>(&line.metrics)) {
-    auto const* const record = std::get_if<StepRecord>(&entry);
-    return record != nullptr && step->step == record->step + 1;
+constexpr std::string_view name_of(model::CandidateScore score) noexcept {
+  switch (score) {
+    case model::CandidateScore::mean:
+      return "mean";
+    case model::CandidateScore::sum:
+      return "sum";
+    case model::CandidateScore::against_neutral:
+      return "against_neutral";
   }
-  auto const* const record = std::get_if<EvaluationRecord>(&entry);
-  auto const& evaluation = std::get<EvaluationMetrics>(line.metrics);
-  return record != nullptr && evaluation.step == record->step && evaluation.set == record->set;
+  return "unknown";
+}
+
+constexpr std::string_view name_of(model::Loss loss) noexcept {
+  return loss == model::Loss::cross_entropy ? "cross_entropy" : "language_model";
+}
+
+constexpr std::string_view name_of(model::TokenScores tokens) noexcept {
+  return tokens == model::TokenScores::automatic ? "automatic" : "log_probabilities";
 }
 
 }  // namespace
 
-RunLog::RunLog(RunDirectory const& out, JournalHeader const& header)
+RunLog::RunLog(RunDirectory const& out, JournalHeader const& header, Metric const& metric)
     : journal_(out.journal().string(), header),
-      found_(cut(out)),
-      metrics_(found_.empty() ? MetricsFile(out.metrics()) : MetricsFile(out.metrics(), found_.back().end)) {}
-
-std::vector<MetricsLine> RunLog::cut(RunDirectory const& out) {
-  std::vector<JournalEntry> const& entries = journal().entries();
-  if (entries.empty()) return {};
-  if (!path_exists(out.metrics()))
-    throw InvalidFile(out.metrics().string() + ": expected the metrics of the run of " + journal_.path() +
-                      ", found no such file");
-  std::vector<MetricsLine> lines = read_metrics(out.metrics());
-  std::size_t const count = std::min(lines.size(), entries.size());
-  for (std::size_t i = 0; i < count; ++i)
-    if (!belong_together(lines[i], entries[i]))
-      throw InvalidFile(out.metrics().string() + ":" + std::to_string(i + 1) + ": expected a line about record " +
-                        std::to_string(i) + " of " + journal_.path() + ", found one about another");
-  lines.resize(count);
-  if (count < entries.size()) journal_.truncate(count);
-  return lines;
+      found_(metrics_of(journal().entries(), out.metrics(), metric)),
+      metrics_(out.metrics(), found_) {
+  if (journal_.cut()) repairs_.push_back(journal_.path() + ": " + journal_.cut()->text());
+  std::size_t remade = 0;
+  for (MetricsLine const& line : found_) remade += line.is_remade ? 1 : 0;
+  if (remade > 0)
+    repairs_.push_back(out.metrics().string() + ": " + std::to_string(remade) + " of " + std::to_string(found_.size()) +
+                       " lines were missing or damaged and are made of the journal, with null for what it has not");
+  synchronize();
 }
 
 void RunLog::write(StepReport const& report, StepMetrics const& metrics) {
@@ -53,14 +50,32 @@ void RunLog::write(StepReport const& report, StepMetrics const& metrics) {
   journal_.append(static_cast<StepRecord const&>(report));
 }
 
-void RunLog::write(EvaluationMetrics const& evaluation, Metric const& metric) {
-  metrics_.write(evaluation);
+void RunLog::write(EvaluationMetrics const& metrics, EvaluationRecord const& record) {
+  metrics_.write(metrics);
+  journal_.append(record);
+}
+
+void RunLog::synchronize() {
+  journal_.synchronize();
+  metrics_.synchronize();
+}
+
+EvaluationRecord record_of(EvaluationMetrics const& evaluation, Metric const& metric) {
   bool const lower_is_better = metric.kind == Metric::Kind::loss;
-  journal_.append(EvaluationRecord{.step = evaluation.step,
-                                   .set = evaluation.set,
-                                   .score = lower_is_better ? -evaluation.metric : evaluation.metric,
-                                   .loss = evaluation.loss,
-                                   .examples = evaluation.examples});
+  return {.step = evaluation.step,
+          .set = evaluation.set,
+          .score = lower_is_better ? -evaluation.metric : evaluation.metric,
+          .loss = evaluation.loss,
+          .examples = evaluation.examples};
+}
+
+std::vector<JournalField> task_notes(Task const& task) {
+  std::string metric(to_string(task.metric.kind));
+  if (task.metric.kind == Metric::Kind::f1) metric += " of candidate " + std::to_string(task.metric.positive);
+  return {{"task loss", std::string(name_of(task.scoring.loss))},
+          {"task score", std::string(name_of(task.scoring.candidate))},
+          {"task scores of tokens", std::string(name_of(task.scoring.tokens))},
+          {"task metric", metric}};
 }
 
 JournalField form_note(LanguageModel const& model) {

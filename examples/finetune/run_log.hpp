@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include <zeroth/journal_file.hpp>
@@ -15,31 +14,46 @@
 
 namespace zeroth::cli {
 
-/// What a run writes as it goes: metrics.jsonl, for people, and journal, from which the run can go on. Each line of the
-/// metrics belongs to a record of the journal and is written before it.
+/// What a run writes as it goes: journal, from which the run can go on, and metrics.jsonl, for people. Each line of the
+/// metrics belongs to a record of the journal and is written before it. The journal decides: whatever has become of the
+/// metrics, they are made again to fit it, and no record is given up for them.
 class RunLog {
  public:
-  /// Begins both files. If the folder has a journal, they go on where both have a line and its record; what follows in
-  /// either is cut off.
-  /// @throws InvalidFile if the journal is damaged or of another run, or the metrics are not of the same
-  RunLog(RunDirectory const& out, JournalHeader const& header);
+  /// Begins both files, or goes on with them. A damaged journal is cut at its first bad record and keeps the rest in a
+  /// file next to it, see JournalFile. Of the metrics, the lines that tell what a record does are kept, in the
+  /// journal's order; where there is none, the record's own numbers make one, with null for what it has not.
+  /// @param metric of the task
+  /// @throws InvalidFile if the journal is of another run, or either file cannot be written
+  RunLog(RunDirectory const& out, JournalHeader const& header, Metric const& metric);
 
   [[nodiscard]] Journal const& journal() const noexcept { return journal_.journal(); }
 
-  /// The metrics that were there, one for each entry that the journal had when it was opened.
+  /// The metrics of each entry that the journal had when it was opened.
   [[nodiscard]] std::vector<MetricsLine> const& found() const noexcept { return found_; }
+
+  /// What was repaired when the files were opened, a line each.
+  [[nodiscard]] std::vector<std::string> const& repairs() const noexcept { return repairs_; }
 
   /// @throws InvalidFile if either file cannot be written; as does the other.
   void write(StepReport const& report, StepMetrics const& metrics);
-  void write(EvaluationMetrics const& evaluation, Metric const& metric);
+  void write(EvaluationMetrics const& metrics, EvaluationRecord const& record);
+
+  /// Puts both files on disk, and their names.
+  /// @throws InvalidFile if the system cannot
+  void synchronize();
 
  private:
-  [[nodiscard]] std::vector<MetricsLine> cut(RunDirectory const& out);
-
   JournalFile journal_;
+  std::vector<std::string> repairs_;
   std::vector<MetricsLine> found_;
   MetricsFile metrics_;
 };
+
+/// An evaluation as the journal has it.
+[[nodiscard]] EvaluationRecord record_of(EvaluationMetrics const& evaluation, Metric const& metric);
+
+/// All of the task that steers steps or evaluation and is not in the encoded examples, as notes of a journal.
+[[nodiscard]] std::vector<JournalField> task_notes(Task const& task);
 
 /// The note of a journal about the order of its model's rows: that of GGUF, or of a Hugging Face folder.
 [[nodiscard]] JournalField form_note(LanguageModel const& model);

@@ -97,7 +97,7 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"steps", result.steps},
       {"skipped_steps", result.skipped_steps},
       {"interrupted", result.interrupted},
-      {"seconds_per_step", mean(result.step_seconds, result.steps)},
+      {"seconds_per_step", mean(result.step_seconds, result.timed_steps)},
       {"peak_memory_bytes", peak_memory_bytes()},
       {"weights_bytes", parameters.bytes()},
       {"weights", parameters.weights()},

@@ -31,7 +31,8 @@ struct RunResult {
   std::uint64_t adapter_bytes = 0;    ///< 0 without one
   std::uint64_t active_weights = 0;   ///< updated, summed over the steps
   std::uint64_t optimizer_bytes = 0;  ///< that the optimizer holds beside the weights
-  double step_seconds = 0;            ///< time that the steps took together
+  double step_seconds = 0;            ///< time that the timed steps took together
+  std::uint64_t timed_steps = 0;      ///< whose time is known: not that of lines which metrics.jsonl has lost
   bool interrupted = false;
 };
 

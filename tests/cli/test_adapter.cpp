@@ -100,14 +100,20 @@ TEST_CASE("eval, score and finetune with --adapter see what the run had tuned") 
   check_close(scores_of(fixture, {"--model", fixture.model, "--adapter", adapter, "--backend", "eigen"}),
               scores_of(fixture, {"--model", fixture.model, "--adapter", adapter}));
 
-  // A run that goes on, into the same folder.
-  Outcome const more = run_program(fixture.finetune({"--adapter", adapter, "--overwrite", "--learning-rate", "1e-2"}));
+  // A run that goes on. Not into the same folder, where it would replace what it began with.
+  std::string const moved = (fixture.directory.path() / "moved").string();
+  Words const words = fixture.finetune({"--adapter", adapter, "--overwrite", "--learning-rate", "1e-2"});
+  check_refused_at_once(words, "--adapter: " + adapter + ": expected one outside of what the run writes, found " +
+                                   fixture.out + "/adapter");
+  CHECK(fixture.summary() == first);
+  fs::rename(adapter, moved);
+  Outcome const more = run_program(fixture.finetune({"--adapter", moved, "--overwrite", "--learning-rate", "1e-2"}));
   INFO(more.error);
   REQUIRE(more.exit_code == 0);
   json const second = fixture.summary();
   CHECK(second.at("loss_before") == first.at("loss_after"));
   CHECK(second.at("loss_after") != second.at("loss_before"));
-  CHECK(second.at("options").at("adapter") == adapter);
+  CHECK(second.at("options").at("adapter") == moved);
   CHECK(second.at("options").at("lora_rank") == 4);
   CHECK(second.at("options").at("lora_targets").is_null());
   CHECK(second.at("tuned_weights") == first.at("tuned_weights"));
@@ -133,7 +139,9 @@ TEST_CASE("a merged model scores as the adapter does, from finetune --save and f
   std::string const folder = (fixture.directory.path() / "folder").string();
   REQUIRE(run_program({"export", "--model", fixture.model, "--output", folder}).exit_code == 0);
   check_close(scores_of(fixture, {"--model", folder, "--adapter", adapter}), expected);
-  Outcome const again = run_program(fixture.finetune({"--adapter", adapter, "--overwrite"}));
+  std::string const moved = (fixture.directory.path() / "moved").string();
+  fs::rename(adapter, moved);
+  Outcome const again = run_program(fixture.finetune({"--adapter", moved, "--overwrite"}));
   REQUIRE(again.exit_code == 0);
   CHECK_FALSE(fs::exists(fixture.out + "/model"));  // the earlier run's, which is not this one's
   REQUIRE(run_program(fixture.finetune({"--overwrite"})).exit_code == 0);

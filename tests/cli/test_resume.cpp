@@ -108,6 +108,90 @@ TEST_CASE("a run goes on from metrics cut at any byte of the last lines to the b
   run.check_resumed();
 }
 
+TEST_CASE("whatever has become of the metrics, a run goes on from all of its journal") {
+  StoppedRun const run;
+  std::string const journal = run.journal.substr(0, run.journal.size() - 44);
+  std::vector<nlohmann::json> const whole = Fixture::lines(run.fixture.out + "/metrics.jsonl");
+  std::string flipped = run.metrics;
+  flipped[run.metrics.size() / 2] ^= 2;
+  std::string doubled = run.metrics;
+  doubled.insert(0, run.metrics.substr(0, run.metrics.find('\n') + 1));
+  std::string other_numbers = run.metrics;
+  other_numbers.replace(other_numbers.find("\"loss\":") + 7, 1, "9");
+  struct Case {
+    std::string metrics;
+    std::size_t remade;
+  };
+  std::size_t const records = run.lines() - 1;
+  for (Case const& damaged :
+       {Case{"", records}, Case{"\n", records}, Case{std::string(500, '\0'), records}, Case{flipped, 1},
+        Case{"\n" + run.metrics, 0}, Case{doubled, 0}, Case{run.metrics.substr(run.metrics.find('\n') + 1), 1},
+        Case{other_numbers, 1}, Case{"null\n[]\n{\"type\":\"step\"}\n{\"type\":3,\"step\":1}\n" + run.metrics, 0},
+        Case{"\xff" + run.metrics, 1}, Case{std::string(100000, '[') + "\n", records}}) {
+    INFO(damaged.metrics.substr(0, 300));
+    run.stop(journal.size(), std::string::npos);
+    write_file(run.fixture.directory, "out/metrics.jsonl", damaged.metrics);
+    Outcome const outcome = run.resume();
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    // It had but the last evaluation left to do.
+    CHECK_THAT(outcome.error, contains_text("going on after step 8"));
+    CHECK(weights_in(run.fixture.out) == run.weights);
+    CHECK(read_file(run.fixture.out + "/journal") == run.journal);
+    std::string const said = " lines were missing or damaged and are made of the journal";
+    if (damaged.remade > 0)
+      CHECK_THAT(outcome.error, contains_text("metrics.jsonl: " + std::to_string(damaged.remade) + " of " +
+                                              std::to_string(records) + said));
+    else
+      CHECK(outcome.error.find(said) == std::string::npos);
+    std::vector<nlohmann::json> const lines = Fixture::lines(run.fixture.out + "/metrics.jsonl");
+    REQUIRE(lines.size() == whole.size());
+    std::size_t unknown = 0;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      // What the journal has is the same in each line, and in those that were there all is.
+      for (char const* key : {"type", "step", "loss", "active_weights", "skipped", "metric", "accuracy", "examples"})
+        CHECK(lines[i].value(key, nlohmann::json()) == whole[i].value(key, nlohmann::json()));
+      if (whole[i].at("type") != "step") continue;
+      CHECK(lines[i].at("learning_rate").get<float>() == whole[i].at("learning_rate").get<float>());
+      unknown += lines[i].at("seconds").is_null() ? 1 : 0;
+      if (!lines[i].at("seconds").is_null()) CHECK(lines[i] == whole[i]);
+    }
+    if (damaged.remade == records) CHECK(unknown == 8);
+    nlohmann::json const seconds = run.fixture.summary().at("seconds_per_step");
+    CHECK(seconds.is_null() == (damaged.remade == records));
+  }
+  run.stop(journal.size(), std::string::npos);
+  fs::remove(run.fixture.out + "/metrics.jsonl");
+  run.check_resumed();
+}
+
+TEST_CASE("a run goes on from the first bad record of its journal, says so and keeps the rest") {
+  StoppedRun const run;
+  std::size_t const record = 44;
+  std::string const good = run.journal.substr(0, run.header_bytes() + 4 * record);  // an evaluation and three steps
+  int cuts = 0;
+  for (std::string const& rest :
+       {std::string(2 * record, '\0') + run.journal.substr(good.size() + 2 * record),  // a hole
+        run.journal.substr(good.size() + record),                                      // a record too few
+        run.journal.substr(good.size() - record)}) {                                   // a record too many
+    run.stop(0, std::string::npos);
+    write_file(run.fixture.directory, "out/journal", good + rest);
+    Outcome const outcome = run.resume();
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    std::string const kept = run.fixture.out + "/journal.cut-" + std::to_string(++cuts);
+    CHECK_THAT(outcome.error, contains_text("/journal: cut " + std::to_string(rest.size()) +
+                                            " bytes after 4 records and 3 steps; they are in " + kept));
+    CHECK(read_file(kept) == rest);
+    CHECK(weights_in(run.fixture.out) == run.weights);
+    CHECK(read_file(run.fixture.out + "/journal") == run.journal);
+  }
+  // They are the earlier run's, and go with it.
+  CHECK(run_program(run.fixture.finetune({"--overwrite"})).exit_code == 0);
+  for (fs::directory_entry const& entry : fs::directory_iterator(run.fixture.out))
+    CHECK(entry.path().filename().string().find("cut") == std::string::npos);
+}
+
 TEST_CASE("a run goes on from before its first step") {
   StoppedRun const run;
   std::size_t const first_line = run.metrics.find('\n') + 1;
@@ -230,6 +314,47 @@ TEST_CASE("an interrupted run goes on, and a finished one has nothing left to do
   CHECK(fixture.summary().at("interrupted") == false);
 }
 
+TEST_CASE("a run that goes on after an interrupt leaves the model and the journal of one never stopped") {
+  for (Words const& kind : {Words{}, Words{"--validation-examples", "2", "--save-step", "best"}}) {
+    Fixture const undisturbed;
+    Words more{"--eval-every", "700", "--learning-rate", "1e-3"};
+    more.insert(more.end(), kind.begin(), kind.end());
+    Words words = undisturbed.finetune(more);
+    *std::find(words.begin(), words.end(), "4") = "3000";  // steps
+    REQUIRE(run_program(words).exit_code == 0);
+
+    Fixture const stopped;
+    *std::find(words.begin(), words.end(), undisturbed.out) = stopped.out;
+    std::size_t interrupts = 0;
+    std::size_t const header = zeroth::Journal(zeroth::read_journal(undisturbed.out + "/journal").header()).size();
+    for (std::size_t target = 500;; target += 500) {
+      bool const begun = fs::exists(stopped.out + "/options.json");
+      Program program(begun ? Words{"finetune", "--resume", stopped.out} : words);
+      std::string const journal = stopped.out + "/journal";
+      std::error_code none;
+      while (program.running() && (!fs::exists(journal, none) || fs::file_size(journal, none) < header + target * 44))
+        std::this_thread::yield();
+      program.signal(SIGINT);
+      Outcome const outcome = program.wait();
+      INFO(outcome.error);
+      if (outcome.exit_code == 0) break;
+      REQUIRE(outcome.exit_code == 130);
+      CHECK(stopped.summary().at("interrupted") == true);
+      ++interrupts;
+    }
+    CHECK(interrupts > 0);
+    CHECK(weights_in(stopped.out) == weights_in(undisturbed.out));
+    CHECK(read_file(stopped.out + "/journal") == read_file(undisturbed.out + "/journal"));
+    auto numbers = [](Fixture const& fixture) {
+      std::vector<nlohmann::json> lines = fixture.metrics();
+      for (nlohmann::json& line : lines) line.erase("seconds");
+      return lines;
+    };
+    CHECK(numbers(stopped) == numbers(undisturbed));
+    CHECK(stopped.summary().at("best") == undisturbed.summary().at("best"));
+  }
+}
+
 TEST_CASE("a run with a journal is not replaced by accident") {
   StoppedRun const run;
   run.stop(run.journal.size() - 1, std::string::npos);
@@ -280,24 +405,65 @@ TEST_CASE("a run does not go on over another model, other data or a damaged jour
   with_option("new", 1, "options.json: key 'new': expected one of the keys model, task");
   write_file(run.fixture.directory, "out/options.json", options.dump());
 
+  with_option("samples", nullptr, "options.json: key 'samples': expected a value, found none");
+  write_file(run.fixture.directory, "out/options.json", options.dump());
+
   std::string damaged = run.journal;
-  damaged[run.header_bytes() + 30] ^= 1;
-  write_file(run.fixture.directory, "out/journal", damaged);
-  check_refused_untouched({}, journal + ": record 0, after 0 steps, is damaged");
-  damaged = run.journal;
   damaged[8] = 2;
   write_file(run.fixture.directory, "out/journal", damaged);
   check_refused_untouched({}, journal + ": expected format version 1, found 2");
 
   run.stop(std::string::npos, std::string::npos);
-  std::size_t const second = run.metrics.find('\n') + 1;
-  write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics.substr(second));
-  check_refused_untouched({}, "metrics.jsonl:1: expected a line about record 0");
-  write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics);
   run.check_resumed();
-  run.stop(std::string::npos, std::string::npos);
-  fs::remove(run.fixture.out + "/metrics.jsonl");
-  check_refused(run.resume(), run.fixture, "metrics.jsonl: expected the metrics of the run");
+}
+
+TEST_CASE("a run does not go on with another model under its adapter") {
+  StoppedRun const run({"--lora-rank", "2"});
+  Fixture const other;
+  REQUIRE(run_program({"finetune", "--model", other.model, "--task", "sst2", "--data", other.data, "--out", other.out,
+                       "--steps", "1", "--save", "gguf"})
+              .exit_code == 0);
+  run.stop(run.journal.size() - 1, std::string::npos);
+  check_refused(run.resume({"--model", other.out + "/model"}), run.fixture,
+                run.fixture.out + "/journal: model under the adapter: expected 0x");
+}
+
+TEST_CASE("a run does not go on with a task that scores, judges or groups otherwise") {
+  Fixture const fixture;
+  std::string rows;
+  for (int i = 0; i < 6; ++i)
+    rows += R"({"text": "story number )" + std::to_string(i) + R"(", "other": ")" + std::to_string(i / 2) +
+            R"(", "label": )" + std::to_string(i % 2) + "}\n";
+  write_file(fixture.directory, "train.jsonl", rows);
+  write_file(fixture.directory, "held.jsonl", rows);
+  nlohmann::json const task = nlohmann::json::parse(
+      R"({"files": {"train": "train.jsonl", "held_out": "held.jsonl"}, "format": "jsonl", "prompt": "{text} It was",
+          "candidates": [" terrible and bad", " good"], "label": {"field": "label"}, "score": "mean",
+          "metric": {"name": "exact_match", "group": "{text}"}})");
+  std::string const file = write_file(fixture.directory, "task.json", task.dump()).string();
+  Words const words = fixture.finetune_on(file, {"--learning-rate", "1e-3"});
+  REQUIRE(run_program(words).exit_code == 0);
+  std::string const journal = read_file(fixture.out + "/journal");
+  fs::remove(fixture.out + "/summary.json");
+  fs::remove_all(fixture.out + "/model");
+  write_file(fixture.directory, "out/journal", journal.substr(0, journal.size() - 44));
+  auto refused = [&](char const* key, nlohmann::json const& value, std::string const& expected) {
+    nlohmann::json changed = task;
+    changed[key] = value;
+    write_file(fixture.directory, "task.json", changed.dump());
+    check_refused(run_program({"finetune", "--resume", fixture.out}), fixture, fixture.out + "/journal: " + expected);
+    CHECK(read_file(fixture.out + "/journal") == journal.substr(0, journal.size() - 44));
+  };
+  refused("score", "sum", "task score: expected sum, found mean");
+  refused("score", {{"against", "It was"}}, "training examples: expected 0x");
+  refused("metric", "accuracy", "task metric: expected accuracy, found exact_match");
+  refused("metric", {{"name", "f1"}, {"positive", 1}}, "task metric: expected f1 of candidate 1, found exact_match");
+  refused("metric", {{"name", "exact_match"}, {"group", "{other}"}}, "held-out groups: expected 0x");
+  refused("prompt", "{text} It is", "training examples: expected 0x");
+  refused("candidates", {" terrible and bad", " fine"}, "training examples: expected 0x");
+  refused("label", {{"field", "label"}, {"values", {{"0", 1}, {"1", 0}}}}, "training examples: expected 0x");
+  write_file(fixture.directory, "task.json", task.dump());
+  CHECK(run_program({"finetune", "--resume", fixture.out}).exit_code == 0);
 }
 
 TEST_CASE("resume takes a run's folder and hardly an option beside it") {
