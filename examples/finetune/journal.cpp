@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -138,10 +137,9 @@ int repair(std::filesystem::path const& path) {
 
 void warn_of_damage(RecoveredJournal const& recovered, std::string const& path) {
   if (!recovered.is_damaged()) return;
-  std::fprintf(stderr,
-               "zeroth: warning: %s: %s; what comes before is shown. zeroth journal --repair cuts the rest off and "
-               "keeps it in a file next to it, as --resume does\n",
-               path.c_str(), recovered.damage().c_str());
+  tell("zeroth: warning: " + path + ": " + recovered.damage() +
+       "; what comes before is shown. zeroth journal --repair cuts the rest off and keeps it in a file next to it, as "
+       "--resume does");
 }
 
 }  // namespace

@@ -30,8 +30,7 @@ int run(ReplayModelOptions const& given) {
     if (given.until.value_or(journal.steps() + 1) > journal.steps())
       throw InvalidFile(source + ": " + recovered.damage() + "; --until N with N of at most " + steps +
                         " replays the steps before, and zeroth journal --repair cuts the rest off");
-    std::fprintf(stderr, "zeroth: warning: %s: %s; the %s steps before are good\n", source.c_str(),
-                 recovered.damage().c_str(), steps.c_str());
+    tell("zeroth: warning: " + source + ": " + recovered.damage() + "; the " + steps + " steps before are good");
   }
   FinetuneOptions options = options_of(journal.header(), source);
   options.model = given.model;
