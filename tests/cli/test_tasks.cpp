@@ -210,6 +210,16 @@ TEST_CASE("a folder that is not there, and a task of two files in one, are refus
   CHECK_THROWS_WITH(load_task(task, directory.path() / ""), contains_text("expected dev.tsv, found no such file"));
 }
 
+TEST_CASE("a file name that the system refuses is one that is not there") {
+  TemporaryDirectory const directory;
+  Task task = find_task("sst2");
+  task.folder.clear();
+  task.train.clear();
+  task.held_out = std::string(5000, 'n');
+  CHECK_THROWS_WITH(load_task(task, directory.path()),
+                    directory.path().string() + ": expected " + std::string(80, 'n') + "..., found no such file");
+}
+
 TEST_CASE("a task without a training file has held-out examples alone") {
   TemporaryDirectory const directory;
   write_file(directory, "dev.tsv", header + "1\tgood\n");
