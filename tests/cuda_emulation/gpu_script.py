@@ -98,6 +98,20 @@ class GpuScript(unittest.TestCase):
         with tarfile.open(archive.out / "logs.tar.gz") as logs:
             self.assertIn("kernel_tests.log", logs.getnames())
 
+    def test_sanitizers_are_not_asked_without_a_device(self):
+        archive = Archive(self.folder, test_cuda="echo skipped: none\nexit 77")
+        tools = pathlib.Path(self.folder) / "tools"
+        tools.mkdir()
+        (tools / "compute-sanitizer").write_text("#!/bin/sh\nexit 5\n")
+        (tools / "compute-sanitizer").chmod(0o755)
+        path = f"{tools}:{os.environ['PATH']}"
+        archive.environment = lambda: {"PATH": path, "CUDA_PATH": str(archive.cublas.parent)}
+        self.assertEqual(archive.run("--only", "smoke,memcheck").returncode, 0)
+        self.assertEqual(archive.results()["outcomes"][1]["says"], "skipped: none")
+        archive.program("test_cuda", "exit 0")
+        self.assertEqual(archive.run("--only", "smoke,memcheck").returncode, 1)
+        self.assertEqual(archive.outcomes(), {"smoke": "passed", "memcheck": "failed"})
+
     def test_steps_are_in_the_order_of_a_short_lease(self):
         names = Archive(self.folder).run("--list").stdout.split()
         self.assertEqual(names[:6], ["smoke", "kernel_tests", "steps", "kernels", "pytorch", "profile"])
