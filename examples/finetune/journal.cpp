@@ -104,8 +104,9 @@ void print_header(Journal const& journal) {
                             std::to_string(journal.entries().size() - journal.steps()) + " evaluations, " +
                             human_bytes(journal.size()));
   if (auto const best = best_validation(journal))
-    print_fact("best validation", "step " + std::to_string(best->step) + ", score " + number_text(best->score) +
-                                      ", loss " + number_text(best->loss));
+    print_fact("best validation", "step " + std::to_string(best->step) + ", score " +
+                                      number_text(unsigned_nan(best->score)) + ", loss " +
+                                      number_text(unsigned_nan(best->loss)));
 }
 
 std::string line_of(StepRecord const& record) {

@@ -52,7 +52,10 @@ TEST_CASE("lines have no byte order mark and are UTF-8, of regular files and pip
 }
 
 TEST_CASE("an error message quotes on one line and not without end") {
-  CHECK(in_quotes("a\nb") == "\"a b\"");
+  CHECK(in_quotes("a\nb\tc") == "\"a b c\"");
+  CHECK(in_quotes("\x1b[2J\xC2\x9B\xE2\x80\xAE") == "\"?[2J??\"");
+  CHECK(in_quotes("caf\xE9") == "\"caf?\"");
+  CHECK(in_quotes(std::string(59, 'x') + "\xC3\xA9") == '"' + std::string(59, 'x') + "...\"");
   CHECK(in_quotes(std::string(500, 'x')).size() < 80);
 }
 
