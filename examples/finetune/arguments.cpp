@@ -381,10 +381,13 @@ void check(CLI::App const& command, FinetuneOptions const& options) {
 std::string plain_text(CLI::ParseError const& error) {
   std::string const text = error.what();
   std::string const option = text.substr(0, text.find_first_of(": "));
-  if (dynamic_cast<CLI::RequiredError const*>(&error) != nullptr)
-    return option + " is required: expected it, found none";
+  if (dynamic_cast<CLI::RequiredError const*>(&error) != nullptr) return "expected " + option + ", found none";
   if (dynamic_cast<CLI::ArgumentMismatch const*>(&error) != nullptr && option.starts_with('-'))
     return option + (text.ends_with(" missing") ? ": expected a value, found none" : ": expected once, found again");
+  constexpr std::string_view conversion = "Could not convert: ";
+  if (std::size_t const end = text.find(" = "); text.starts_with(conversion) && end != std::string::npos)
+    return text.substr(conversion.size(), end - conversion.size()) + ": expected true, false or no value" +
+           found(text.substr(end + 3));
   return text.substr(0, text.find('\n'));
 }
 

@@ -164,7 +164,7 @@ TEST_CASE("a word that the command line does not know is refused before what is 
         "zeroth: error: expected an option of zeroth, found \"--verbose\"; see zeroth --help\n");
   CHECK(refusal({"eval", "--modle", "m"}) ==
         "zeroth: error: expected an option of zeroth eval, found \"--modle\"; see zeroth eval --help\n");
-  CHECK(refusal({"eval"}) == "zeroth: error: --model is required; see zeroth eval --help\n");
+  CHECK(refusal({"eval"}) == "zeroth: error: expected --model, found none; see zeroth eval --help\n");
   CHECK_THAT(refusal({"completion", "tcsh"}), contains_text("expected one of bash, zsh, fish, found \"tcsh\""));
 }
 

@@ -338,7 +338,13 @@ TEST_CASE("options out of range are refused before anything is read or written")
     check_refused_at_once(fixture.finetune(c.more), c.expected);
     CHECK_FALSE(fs::exists(fixture.out));
   }
-  check_refused_at_once({"finetune", "--task", "sst2"}, "--model is required: expected it, found none");
+  check_refused_at_once({"finetune", "--task", "sst2"}, "expected --model, found none");
+  check_refused_at_once({"inspect", "--model", "a", "--json=b"},
+                        "--json: expected true, false or no value, found \"b\"");
+  check_refused_at_once({"inspect", "--model"}, "--model: expected a value, found none");
+  check_refused_at_once({"inspect", "--model", "a", "--model", "b"}, "--model: expected once, found again");
+  check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--lora-targets", "caf\xE9"}),
+                        "--lora-targets: expected UTF-8, found \"caf?\"");
   check_refused_at_once({}, "expected a command, found none");
   check_refused_at_once({"eval", "--model", "m", "--task", "sst3", "--data", "d", "--output", "o"},
                         "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, text, or a file "
