@@ -86,7 +86,9 @@ def header(table, version, digit_version):
         "",
         "#include <cstdint>",
         "",
-        "namespace zeroth::model {",
+        "#include <zeroth/config.hpp>",
+        "",
+        "namespace zeroth::ZEROTH_ISA::model {",
         "",
         f"/// Class of a code point, as the regex engine of Hugging Face `tokenizers` {tokenizers.__version__} sees it",
         f"/// (\\p{{L}}, \\p{{N}}, \\s of Unicode {version}). `digit_only`: \\p{{N}} only for its Digits pre-tokenizer (Unicode "
@@ -101,7 +103,7 @@ def header(table, version, digit_version):
         "};",
         "// clang-format on",
         "",
-        "}  // namespace zeroth::model",
+        "}  // namespace zeroth::ZEROTH_ISA::model",
         "",
     ])
 
@@ -203,7 +205,9 @@ def normalization_header(classes, pairs):
         "",
         "#include <cstdint>",
         "",
-        "namespace zeroth::model {",
+        "#include <zeroth/config.hpp>",
+        "",
+        "namespace zeroth::ZEROTH_ISA::model {",
         "",
         f"// Canonical decompositions and combining classes as the NFC of Hugging Face `tokenizers` {tokenizers.__version__} knows them.",
         "// clang-format off",
@@ -232,7 +236,7 @@ def normalization_header(classes, pairs):
         "};",
         "// clang-format on",
         "",
-        "}  // namespace zeroth::model",
+        "}  // namespace zeroth::ZEROTH_ISA::model",
         "",
     ])
 

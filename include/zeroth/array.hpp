@@ -8,7 +8,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A std::array whose elements device code may touch: nvcc lets it call std::array's operators only with a flag that
 /// users should not need. On the host it becomes a std::array, or a std::span of its elements, wherever one is wanted.
@@ -39,4 +39,4 @@ struct Array {
   bool operator==(Array const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

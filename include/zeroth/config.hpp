@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <zeroth/numeric/isa.hpp>
+
 #ifdef __FAST_MATH__
 #error "zeroth defines its results to the bit, which -ffast-math forbids: compile without it (-O3 alone vectorises)."
 #endif
@@ -30,7 +32,7 @@
 #define ZEROTH_DEVICE_UNROLL
 #endif
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 inline constexpr int version_major = 0;
 inline constexpr int version_minor = 1;
@@ -40,4 +42,4 @@ inline constexpr char const* version = "0.1.0";
 /// Counts up whenever the same seed gives other noise, masks or roundings: a journal of another version is refused.
 inline constexpr unsigned noise_version = 1;
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -19,7 +19,7 @@
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// From losses to what is done to the weights: the scalar half of a step, without weights and noise. Cheap to make; it
 /// refers to what it is made of.
@@ -125,4 +125,4 @@ class Decision {
   E const& estimator_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

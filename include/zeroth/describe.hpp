@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// A sampler, mask policy, update or estimator on one line, with all that its result depends on:
 /// "smallest-magnitude(sparsity=0.75, scope=tensor, vectors=all, refresh_every=0)". Journals keep it, and two policies
@@ -35,4 +37,4 @@ template <class Policy>
   return text + ")";
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

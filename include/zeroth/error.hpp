@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// Base of every exception that zeroth throws on purpose.
 ///
@@ -41,4 +43,4 @@ void require_choice(Enum value, unsigned choices, std::string const& field) {
 
 }  // namespace detail
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -6,7 +6,9 @@
 #include <memory>
 #include <type_traits>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// Type-erased, non-owning reference to a callable `void(std::size_t)`; two pointers, valid while the callable lives.
 class IndexedTask {
@@ -80,4 +82,4 @@ class AnyExecutor {
   void (*run_)(void*, std::size_t, IndexedTask);
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstdint>
 
-namespace zeroth::detail {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::detail {
 
 /// What came of asking for a lock.
 enum class LockResult : std::uint8_t {
@@ -35,4 +37,4 @@ enum class LockResult : std::uint8_t {
          opened.st_ino == named.st_ino;
 }
 
-}  // namespace zeroth::detail
+}  // namespace zeroth::ZEROTH_ISA::detail

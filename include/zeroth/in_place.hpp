@@ -20,7 +20,7 @@
 #include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Moves the weights, where they lie, between the points of a step, and puts them back.
 ///
@@ -192,4 +192,4 @@ class InPlaceWeights {
   Kept trial_;  // what is beside one tensor, for a point that may not become the step
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -23,7 +23,7 @@
 #include <zeroth/file_lock.hpp>
 #include <zeroth/journal/journal.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -355,4 +355,4 @@ class JournalFile {
   Clock::time_point synchronized_ = Clock::now();
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -11,7 +11,7 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/sampler.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The optimizer's own probe: theta + sign epsilon m(theta) z(sample), or theta after each candidate pass, for the
 /// lanes of one evaluation. Nothing is stored: noise and mask are worked out anew wherever a panel is asked for. A
@@ -75,4 +75,4 @@ class MaskedProbe {
   std::uint32_t micro_batch_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

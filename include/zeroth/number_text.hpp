@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <string>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// A number for a message, in the shortest form that reads back as the same: "-1", "1e-60", "0.1", "nan".
 template <class Number>
@@ -25,4 +27,4 @@ requires std::integral<Number> || std::floating_point<Number>
   return text;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

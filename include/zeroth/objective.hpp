@@ -7,7 +7,7 @@
 
 #include <zeroth/probe.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Which loss evaluation of a run this is: what an in-place objective may ask for, to pick its batch.
 struct Evaluation {
@@ -45,4 +45,4 @@ concept FusedObjective = Probe<P> && requires(T& objective, P const& probe, std:
   objective(probe, losses);
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -34,7 +34,7 @@
 #include <zeroth/update_window.hpp>
 #include <zeroth/weight_state.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -664,4 +664,4 @@ class ZerothOrderOptimizer {
   bool weights_are_undefined_ = false;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -12,7 +12,7 @@
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/schedule.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// How the in-place form puts the weights back.
 enum class Restore : std::uint8_t {
@@ -67,4 +67,4 @@ struct Options {
   bool operator==(Options const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

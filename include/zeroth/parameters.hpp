@@ -15,7 +15,7 @@
 #include <zeroth/random/philox.hpp>
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What a tensor is for. Mask policies and name filters may treat the roles apart; the paper thresholds matrices.
 enum class Role : std::uint8_t { matrix, vector, embedding, head };
@@ -184,4 +184,4 @@ inline std::uint64_t ParameterSet::bytes() const noexcept {
   return total;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

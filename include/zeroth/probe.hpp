@@ -9,7 +9,7 @@
 
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
 /// as the step in hand would leave it (sign +1), or as its reverse would (-1); of those an update that only descends
@@ -97,4 +97,4 @@ class AnyProbe {
   bool (*expand_to_)(void const*, std::size_t, PanelRequest const&, std::span<void* const>);
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

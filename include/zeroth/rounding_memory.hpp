@@ -16,7 +16,7 @@
 #include <zeroth/storage/beside.hpp>
 #include <zeroth/storage/rounding.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What a way of rounding keeps beside 16-bit weights from one update to the next, nothing for those of f32. It lies
 /// where the backend's passes reach it.
@@ -101,4 +101,4 @@ class RoundingMemory {
   std::vector<Tensor> tensors_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -5,7 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// Why a step left the weights as they were.
 enum class SkipReason : std::uint8_t {
@@ -64,4 +66,4 @@ struct StepRecord {
   bool operator==(StepRecord const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

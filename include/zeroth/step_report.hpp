@@ -5,7 +5,7 @@
 
 #include <zeroth/step_record.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What a step did, and what it was decided on.
 struct StepReport : StepRecord {
@@ -18,4 +18,4 @@ struct StepReport : StepRecord {
   bool clipped = false;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

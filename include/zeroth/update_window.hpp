@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// An update that was made, in the scalars that make it again.
 struct PastUpdate {
@@ -43,4 +45,4 @@ class UpdateWindow {
   std::vector<PastUpdate> updates_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

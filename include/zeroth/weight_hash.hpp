@@ -13,7 +13,7 @@
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/split_mix.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What one weight adds to the hash of a set of weights.
 /// @param stream noise stream of its tensor
@@ -50,4 +50,4 @@ template <class Backend>
   return hash;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -12,7 +12,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/parameters.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The values that an update keeps for each weight: `floats` f32 for the weights of each tensor that was updated, zeros
 /// at first, where the backend's passes reach them.
@@ -45,4 +45,4 @@ class WeightState {
   std::uint64_t bytes_ = 0;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

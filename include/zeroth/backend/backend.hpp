@@ -18,7 +18,7 @@
 #include <zeroth/update/momentum.hpp>
 #include <zeroth/update/state_rule.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A multiple of the noise of one sample.
 struct NoiseTerm {
@@ -103,4 +103,4 @@ template <class B, class Body>
   }
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

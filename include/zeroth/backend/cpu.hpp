@@ -21,7 +21,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -398,4 +398,4 @@ class CpuBackend {
   InstructionSet set_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -9,7 +9,7 @@
 #error "zeroth/backend/cuda.hpp has kernels in it: compile the file that includes it with nvcc (as a .cu file)"
 #endif
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Weights in the memory of a GPU, as the caller's raw pointers have them; the same bits as ReferenceBackend, but for
 /// the sign and payload of a NaN, of which a GPU has one.
@@ -47,4 +47,4 @@ static_assert(Backend<CudaBackend>);
 static_assert(Backend<CudaGraphBackend>);
 static_assert(BackendWithMemory<CudaBackend>);
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

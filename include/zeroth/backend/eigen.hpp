@@ -13,7 +13,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/parameters.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The CPU backend beside Eigen: the same elementwise passes, with adapters between Eigen's types and parameters.
 class EigenBackend : public CpuBackend {
@@ -52,4 +52,4 @@ class EigenBackend : public CpuBackend {
   }
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

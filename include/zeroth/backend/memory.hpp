@@ -6,7 +6,9 @@
 #include <cstring>
 #include <memory>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// What a backend adds whose passes cannot reach the host's memory, or should not: where what is kept beside the
 /// weights lies then.
@@ -39,4 +41,4 @@ void transfer_for([[maybe_unused]] Backend const& backend, void* to, void const*
     std::memcpy(to, from, bytes);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -16,7 +16,7 @@
 #include <zeroth/random/fma.hpp>
 #include <zeroth/storage/rounding.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Plain loops over elements, each written as it is defined: the twin that every fast path is tested against.
 struct ReferenceBackend {
@@ -243,4 +243,4 @@ struct ReferenceBackend {
 
 static_assert(Backend<ReferenceBackend>);
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

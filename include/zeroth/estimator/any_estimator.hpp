@@ -11,7 +11,7 @@
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A built-in estimator that is chosen at run time, so that a program has one optimizer for all of them.
 class AnyEstimator {
@@ -53,4 +53,4 @@ class AnyEstimator {
   Choice choice_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <type_traits>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -97,4 +99,4 @@ struct OneSided {
   bool operator==(OneSided const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

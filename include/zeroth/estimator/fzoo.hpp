@@ -9,7 +9,7 @@
 
 #include <zeroth/estimator/estimator.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// FZOO: one-sided differences of a batch of n directions, over the standard deviation of the batch's losses (Dang et
 /// al., "FZOO: Fast Zeroth-Order Optimizer for Fine-Tuning Large Language Models towards Adam-Scale Speed", arXiv
@@ -37,4 +37,4 @@ struct Fzoo : OneSided {
   bool operator==(Fzoo const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

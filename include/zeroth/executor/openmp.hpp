@@ -12,7 +12,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// OpenMP's threads as an executor. Without -fopenmp it runs on the calling thread.
 class OpenMpExecutor {
@@ -56,4 +56,4 @@ class OpenMpExecutor {
 
 static_assert(Executor<OpenMpExecutor>);
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

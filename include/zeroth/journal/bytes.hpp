@@ -14,7 +14,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/random/float_bits.hpp>
 
-namespace zeroth::detail {
+namespace zeroth::ZEROTH_ISA::detail {
 
 [[nodiscard]] constexpr bool is_printable(std::string_view text) noexcept {
   for (char c : text)
@@ -146,4 +146,4 @@ class ByteReader {
   std::size_t at_ = 0;
 };
 
-}  // namespace zeroth::detail
+}  // namespace zeroth::ZEROTH_ISA::detail

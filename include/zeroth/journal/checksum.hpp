@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <span>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -30,4 +32,4 @@ inline constexpr std::array<std::uint32_t, 256> crc32_table = [] {
   return ~c;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace zeroth {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA {
 
 /// Which examples an evaluation was on.
 enum class EvaluationSet : std::uint8_t {
@@ -27,4 +29,4 @@ struct EvaluationRecord {
   bool operator==(EvaluationRecord const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -17,7 +17,7 @@
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/weight_hash.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A setting that a run was made with, and its value.
 struct JournalField {
@@ -128,4 +128,4 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
                       ", which the run began with, found " + hexadecimal(expected.base_hash));
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

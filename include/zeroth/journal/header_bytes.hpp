@@ -18,7 +18,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -134,4 +134,4 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
   return header;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

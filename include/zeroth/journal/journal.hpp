@@ -17,7 +17,7 @@
 #include <zeroth/journal/record_bytes.hpp>
 #include <zeroth/step_record.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 class Journal;
 
@@ -184,4 +184,4 @@ void replay(Journal const& journal, Optimizer& optimizer, ReplayOptions const& o
   detail::replay_steps(journal, optimizer, steps);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

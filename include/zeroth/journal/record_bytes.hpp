@@ -17,7 +17,7 @@
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/step_record.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What happened next in a run.
 using JournalEntry = std::variant<StepRecord, EvaluationRecord>;
@@ -171,4 +171,4 @@ class RecordLayout {
 
 }  // namespace detail
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -10,7 +10,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/mask/mask.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Whether to combine two masks by "and" or by "or".
 enum class Combination : std::uint8_t { both, either };
@@ -88,4 +88,4 @@ template <MaskPolicy A, MaskPolicy B>
   return {std::move(first), std::move(second)};
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -7,7 +7,7 @@
 
 #include <zeroth/mask/mask.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Every weight is active: MeZO (Malladi et al., "Fine-Tuning Language Models with Just Forward Passes", 2023).
 struct Dense {
@@ -30,4 +30,4 @@ struct Dense {
   bool operator==(Dense const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -12,7 +12,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/mask/mask.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Whether a name matches a glob, in which `*` stands for any run of characters and `?` for any one.
 [[nodiscard]] constexpr bool glob_match(std::string_view glob, std::string_view name) noexcept {
@@ -129,4 +129,4 @@ struct Filtered {
 template <class Policy>
 Filtered(Policy, TensorFilter) -> Filtered<Policy>;
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -15,7 +15,7 @@
 #include <zeroth/number_text.hpp>
 #include <zeroth/random/float_bits.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Over which tensors a share of weights is counted: each one alone (the paper), all tensors of a layer, or all.
 enum class Scope : std::uint8_t { tensor, layer, global };
@@ -186,4 +186,4 @@ using SmallestMagnitude = MagnitudeMask<true>;
 /// The large weights alone: the ablation in which the paper finds the noise of MeZO.
 using LargestMagnitude = MagnitudeMask<false>;
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

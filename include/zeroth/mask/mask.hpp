@@ -14,7 +14,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/tile.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The active weights of one tile: bit e of the pair is element e.
 struct TileMask {
@@ -189,4 +189,4 @@ concept MaskPolicy = std::regular<T> && requires(T const& policy) {
   requires MaskRule<MaskRuleOf<decltype(policy.prepare(parameters, weights))>>;
 });
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -14,7 +14,7 @@
 #include <zeroth/number_text.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Picks each weight with a fixed probability, by 16 random bits that depend on nothing but seed, stream and index.
 struct RandomRule {
@@ -78,4 +78,4 @@ struct RandomMask {
   bool operator==(RandomMask const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

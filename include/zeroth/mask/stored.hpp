@@ -17,7 +17,7 @@
 #include <zeroth/random/split_mix.hpp>
 #include <zeroth/random/tile.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Picks the weights whose bit is set. The words begin at a tile's first element; they are not owned.
 struct BitmapRule {
@@ -129,4 +129,4 @@ struct StoredMask {
   bool operator==(StoredMask const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -8,7 +8,7 @@
 
 #include <zeroth/model/decoder.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A decoder whose set of operations was chosen at run time. Owns it; one virtual call a batch.
 class AnyDecoder {
@@ -61,4 +61,4 @@ class AnyDecoder {
   std::unique_ptr<Base> decoder_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -11,7 +11,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/packed_batch.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a forward pass does with which rows: all rows up to the last layer's queries, from there on the scored ones.
 ///
@@ -85,4 +85,4 @@ inline void BatchPlan::set_continuation(std::span<std::int32_t const> next, std:
   for (std::size_t token = 0; token < vocabulary; ++token) requests.push_back({0, static_cast<std::int32_t>(token)});
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -5,9 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include <zeroth/config.hpp>
 #include <zeroth/model/format/json_file.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Token ids of a config.json or generation_config.json: a number, or a list of numbers. Null and negative numbers are
 /// none, as in transformers; LLaMA's first configurations have `"pad_token_id": -1`.
@@ -25,4 +26,4 @@ namespace zeroth::model {
   return ids;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -19,7 +19,7 @@
 #include <zeroth/model/pass_sizes.hpp>
 #include <zeroth/probe.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a score is.
 enum class ScoreKind : std::uint8_t {
@@ -315,4 +315,4 @@ class Decoder {
   std::size_t kept_rows_ = 0;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/rotary.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// How a token's place in its sequence enters.
 enum class Positions : std::uint8_t {
@@ -106,4 +106,4 @@ inline void DecoderConfig::check(std::string_view source) const {
   if (std::string const problem = rope_scaling.problem(head_dim / 2); !problem.empty()) refuse(problem);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -11,7 +11,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The weights that a forward pass sees: theta itself, or all lanes of a probe around it.
 struct WeightView {
@@ -115,4 +115,4 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
   ops.log_probabilities(weights, n, c, requests, out);
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

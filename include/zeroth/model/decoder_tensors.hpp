@@ -10,7 +10,7 @@
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/parameters.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Name, role and shape of a tensor that a decoder has.
 struct TensorSpec {
@@ -108,4 +108,4 @@ struct DecoderTensors {
   return specs;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -20,7 +20,7 @@
 #include <zeroth/number_text.hpp>
 #include <zeroth/parameters.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// All weights of a decoder in one allocation, page-aligned on the host, each tensor in the row order of the file it
 /// came from.
@@ -146,4 +146,4 @@ class DecoderWeights {
   ParameterSet parameters_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,13 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/config.hpp>
 #include <zeroth/model/configured_tokens.hpp>
 #include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/format/gguf_writer.hpp>
 #include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/tokenizer/any_tokenizer.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -91,4 +92,4 @@ inline void set_end_tokens(GgufWriter& writer, std::vector<std::int32_t> const& 
   if (others.size() > 1) writer.set("tokenizer.ggml.eom_token_id", static_cast<std::uint32_t>(others[1]));
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -20,7 +20,7 @@
 #include <zeroth/model/load_gguf.hpp>
 #include <zeroth/model/stored_rows.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -144,4 +144,4 @@ inline void save_gguf(std::string path, DecoderWeights const& weights,
   detail::write_gguf_tensors(writer, weights, matrices);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -26,7 +26,7 @@
 #include <zeroth/model/hugging_face_tensors.hpp>
 #include <zeroth/model/stored_rows.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a Hugging Face folder holds beside the weights.
 struct HuggingFaceExtras {
@@ -142,4 +142,4 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
   directory.commit();
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

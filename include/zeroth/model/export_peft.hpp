@@ -17,7 +17,7 @@
 #include <zeroth/model/peft_config.hpp>
 #include <zeroth/model/peft_modules.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -75,4 +75,4 @@ inline void save_peft(std::filesystem::path const& folder, LoraAdapter const& ad
   directory.commit();
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -11,10 +11,11 @@
 #include <system_error>
 #include <vector>
 
+#include <zeroth/config.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/mapped_file.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a Hugging Face folder may hold beside weights and config.json, and what a copy of the model takes along.
 inline constexpr std::array<std::string_view, 9> carried_files{
@@ -60,4 +61,4 @@ inline constexpr std::uint64_t carried_file_limit = std::uint64_t{256} << 20;
   return files;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

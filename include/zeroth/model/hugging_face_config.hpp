@@ -20,7 +20,7 @@
 #include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -328,4 +328,4 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   return json;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -8,7 +8,7 @@
 #include <zeroth/model/decoder_config.hpp>
 #include <zeroth/model/decoder_tensors.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Name of a tensor in a Hugging Face checkpoint and the parameter that holds it.
 struct HuggingFaceTensor {
@@ -72,4 +72,4 @@ struct HuggingFaceTensor {
   return head * head_dim + element % 2 * (head_dim / 2) + element / 2;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -17,7 +17,7 @@
 #include <zeroth/model/format/gguf.hpp>
 #include <zeroth/model/load_tensor.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -218,4 +218,4 @@ class GgufDecoderKeys {
   return weights;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -25,7 +25,7 @@
 #include <zeroth/model/hugging_face_tensors.hpp>
 #include <zeroth/model/load_tensor.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -191,4 +191,4 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
   return load_hugging_face(SafetensorsCheckpoint(folder), config, dtype, std::move(memory));
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -20,7 +20,7 @@
 #include <zeroth/model/peft_config.hpp>
 #include <zeroth/model/peft_modules.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// An adapter as PEFT saved it.
 struct PeftAdapter {
@@ -129,4 +129,4 @@ struct PeftFolder {
   return load_peft(PeftFolder(folder), base);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

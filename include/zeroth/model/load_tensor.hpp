@@ -13,7 +13,7 @@
 #include <zeroth/model/format/dequantize.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// Decodes a whole tensor of a file into a parameter: in place if that is f32 on the host, else part by part, so that
 /// the tensor is never held twice.
@@ -39,4 +39,4 @@ inline void load_tensor(TensorType type, std::span<std::byte const> bytes, Decod
   }
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -22,7 +22,7 @@
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The largest rank: beyond any use, and far from overflow.
 inline constexpr std::uint32_t lora_rank_limit = 1U << 16;
@@ -216,4 +216,4 @@ inline void merge(LoraAdapter const& adapter, DecoderWeights& weights) {
   }
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

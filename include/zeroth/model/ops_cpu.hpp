@@ -19,7 +19,7 @@
 #include <zeroth/model/cpu/products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// DecoderOps on the CPU without any library: products in registers over blocks of 16 tokens. All is f32 but the
 /// factors of products with weights, which may be bf16; see cpu::Products.
@@ -314,4 +314,4 @@ class CpuOps {
 
 static_assert(DecoderOps<CpuOps>);
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

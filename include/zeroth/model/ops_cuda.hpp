@@ -7,7 +7,7 @@
 #include <zeroth/model/cuda/graph_products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// How CudaOps computes, and the workspaces that it takes.
 struct CudaOpsOptions : cuda::OpsOptions {
@@ -40,4 +40,4 @@ class CudaGraphOps : public cuda::BasicOps<zeroth::cuda::GraphStream<zeroth::cud
 static_assert(DecoderOps<CudaOps>);
 static_assert(DecoderOps<CudaGraphOps>);
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -4,7 +4,7 @@
 #include <zeroth/model/eigen/row_major_ops.hpp>
 #include <zeroth/model/onednn/gemm.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// DecoderOps whose products with weights are oneDNN's, in f32 or bf16, each on one thread within the executor's own
 /// division of work; all else is EigenOps', in f32.
@@ -20,4 +20,4 @@ class OneDnnOps : public RowMajorOps<OneDnnGemm> {
 
 static_assert(DecoderOps<OneDnnOps>);
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -9,7 +9,7 @@
 
 #include <zeroth/error.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A run of rows that is one sequence, or the continuation of another one.
 ///
@@ -92,4 +92,4 @@ class PackedBatch {
   std::vector<ScoreRequest> requests_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

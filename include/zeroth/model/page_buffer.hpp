@@ -11,7 +11,7 @@
 
 #include <zeroth/error.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Whole pages of zeros from the system, given back on destruction; a page takes no memory until it is written.
 class PageBuffer {
@@ -56,4 +56,4 @@ class PageBuffer {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

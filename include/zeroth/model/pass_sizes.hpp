@@ -6,7 +6,7 @@
 
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The largest batch that a decoder is going to be asked to score: see Decoder::reserve.
 struct BatchLimits {
@@ -36,4 +36,4 @@ struct PassSizes {
   std::size_t vocabulary = 0;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

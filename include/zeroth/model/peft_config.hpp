@@ -15,7 +15,7 @@
 #include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/lora.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What is read from the adapter_config.json of a LoRA adapter as Hugging Face PEFT saves it.
 struct PeftConfig {
@@ -140,4 +140,4 @@ inline bool is_set(JsonValue const& json, std::string_view key) {
   };
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,7 @@
 #include <zeroth/model/hugging_face_tensors.hpp>
 #include <zeroth/parameters.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A linear layer that PEFT can adapt: a module of Hugging Face transformers' model.
 struct PeftModule {
@@ -42,4 +42,4 @@ struct PeftModule {
   return module.rotary ? stored_rotary_row(row, config.head_dim, config.pairing) : row;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -9,7 +9,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/decoder_config.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Models whose shape published_model() knows.
 inline constexpr std::array<std::string_view, 6> published_models{"smollm2-135m", "llama-7b",   "llama-13b",
@@ -74,4 +74,4 @@ inline constexpr std::array<std::string_view, 6> published_models{"smollm2-135m"
                         "'");
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

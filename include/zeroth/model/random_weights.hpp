@@ -11,7 +11,7 @@
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Fills weights that are zeros with ones as before any training: matrices normal with a standard deviation of 0.02,
 /// gains 1, biases 0. For measurements: what a step costs does not depend on what the weights are.
@@ -35,4 +35,4 @@ void fill_random(DecoderWeights& weights, B const& backend, std::uint64_t seed) 
   }
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Which two elements of a head one rotary angle turns.
 enum class RotaryPairing : std::uint8_t {
@@ -87,4 +89,4 @@ inline std::string RotaryScaling::problem(std::size_t pairs) const {
   return {};
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -13,7 +13,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// How the next token is drawn from its logits.
 struct SamplingOptions {
@@ -69,4 +69,4 @@ struct SamplingOptions {
   return order[static_cast<std::size_t>(drawn - cumulative.begin())];
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

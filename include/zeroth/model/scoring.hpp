@@ -14,7 +14,7 @@
 #include <zeroth/model/packed_batch.hpp>
 #include <zeroth/probe.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A prompt that says nothing of the example, and the candidates as tokens after it.
 struct NeutralPrompt {
@@ -211,4 +211,4 @@ class CandidateScorer {
   ScoredBatch result_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

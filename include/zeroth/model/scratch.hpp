@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Floats on a 64-byte boundary; grows, never shrinks.
 class AlignedFloats {
@@ -115,4 +117,4 @@ class ScratchPool {
   std::size_t made_ = 0;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -9,7 +9,7 @@
 #include <zeroth/model/decoder_weights.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// The type of a file in which weights of a type keep their bits.
 [[nodiscard]] constexpr TensorType tensor_type_of(DataType dtype) noexcept {
@@ -36,4 +36,4 @@ void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRo
   write(std::span<float const>(row));
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -7,7 +7,7 @@
 
 #include <zeroth/backend/memory.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Where a decoder's weights lie, if not in the host's memory: what BackendWithMemory offers, its type erased.
 struct WeightMemory {
@@ -24,4 +24,4 @@ struct WeightMemory {
   [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(allocate); }
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -7,7 +7,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The example that fills place `position` of the batch of a step: a pure function of its arguments, uniform over
 /// [0, examples), drawn with replacement.
@@ -26,4 +26,4 @@ namespace zeroth {
   return bits[1] * (examples >> 32) + (middle_1 >> 32) + (middle_2 >> 32);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

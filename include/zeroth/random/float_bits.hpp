@@ -6,7 +6,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 // std::memcpy rather than std::bit_cast: device code may call it without a compiler flag of the user's.
 
@@ -41,4 +41,4 @@ namespace zeroth {
   return (bits & 0x7fffffffffffffffULL) < 0x7ff0000000000000ULL;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -7,7 +7,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -48,4 +48,4 @@ namespace detail {
 #endif
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -10,7 +10,7 @@
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Two independent standard normal values.
 struct NormalPair {
@@ -72,4 +72,4 @@ inline constexpr float angle_unit = 0x1.921fb6p-15F;
   return {float_of(bits_of(a) ^ ((bits << 16) & 0x80000000U)), float_of(bits_of(b) ^ ((bits << 17) & 0x80000000U))};
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

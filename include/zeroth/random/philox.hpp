@@ -6,7 +6,7 @@
 #include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// 128 random bits: one block of Philox4x32, or a counter for it.
 using RandomBlock = Array<std::uint32_t, 4>;
@@ -97,4 +97,4 @@ inline constexpr std::uint64_t max_blocks = std::uint64_t{1} << 48;
 /// Steps of a run: the counter gives them 32 bits, so the noise of one more would be the first's.
 inline constexpr std::uint64_t max_steps = std::uint64_t{1} << 32;
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -5,7 +5,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// SplitMix64's map of a counter to 64 bits (Steele, Lea and Flood, OOPSLA 2014): a bijection in which each bit of the
 /// argument changes about half of the result's. What hashes are made of; noise comes from Philox.
@@ -16,4 +16,4 @@ namespace zeroth {
   return x ^ (x >> 31);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

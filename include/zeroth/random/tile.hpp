@@ -5,7 +5,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Elements of a tile. Random blocks are assigned to elements tile by tile, and masks are made a tile at a time.
 inline constexpr unsigned tile_size = 128;
@@ -35,4 +35,4 @@ template <unsigned values_per_block>
   return {element / tile_size * blocks + within % blocks, within / blocks};
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

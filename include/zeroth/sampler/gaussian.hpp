@@ -7,7 +7,7 @@
 #include <zeroth/random/normal.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// z ~ N(0, 1), as in the paper. 16 random bits a value; see normal_pair for the map and its moments.
 struct Gaussian {
@@ -25,4 +25,4 @@ struct Gaussian {
   bool operator==(Gaussian const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -6,7 +6,7 @@
 #include <zeroth/array.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// z = +1 or -1 with equal odds: the cheapest direction, one random bit a value (1 in a bit means -1).
 struct Rademacher {
@@ -25,4 +25,4 @@ struct Rademacher {
   bool operator==(Rademacher const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

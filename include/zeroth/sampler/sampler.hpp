@@ -11,7 +11,7 @@
 #include <zeroth/random/philox.hpp>
 #include <zeroth/random/tile.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -86,4 +86,4 @@ struct NoiseField {
   }
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

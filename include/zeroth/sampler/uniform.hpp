@@ -6,7 +6,7 @@
 #include <zeroth/array.hpp>
 #include <zeroth/random/philox.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// z uniform over 65536 equidistant values in (-sqrt(3), sqrt(3)), of mean 0 and variance 1. 16 random bits a value.
 struct Uniform {
@@ -30,4 +30,4 @@ struct Uniform {
   bool operator==(Uniform const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -10,7 +10,7 @@
 #include <zeroth/config.hpp>
 #include <zeroth/random/tile.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Memory that a rounding keeps beside the weights of a tensor: bytes_beside(rounding) bytes for each weight, or for
 /// each weight that has a place. Not owned.
@@ -83,4 +83,4 @@ struct PlaceIndex {
   }
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -7,7 +7,7 @@
 
 #include <zeroth/config.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// How a weight is stored. Arithmetic is always in f32.
 enum class DataType : std::uint8_t { f32, bf16, f16 };
@@ -30,4 +30,4 @@ inline constexpr std::uint8_t data_types = 3;  ///< how many there are
   return dtype == DataType::f32 ? 4 : 2;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -7,7 +7,7 @@
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 // Integers throughout: no rounding mode and no flush-to-zero mode of the processor can touch these.
 
@@ -81,4 +81,4 @@ inline constexpr std::uint32_t rebias = 112U << 23;         // the exponent's bi
   return dtype == DataType::bf16 ? 0x7f80U : 0x7c00U;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

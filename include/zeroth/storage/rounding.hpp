@@ -11,7 +11,7 @@
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// How an updated weight goes back into 16 bits. Weights of f32 are not rounded and have no use for it.
 ///
@@ -135,4 +135,4 @@ struct ExtendedWeight {
   return float_to_bfloat16(widen(dtype, weight) - value);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

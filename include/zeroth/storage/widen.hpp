@@ -7,7 +7,7 @@
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The value of an IEEE binary16 number, exactly. A NaN becomes a quiet NaN whose bits keep their place below the sign
 /// and exponent, as the conversion instructions of processors have it.
@@ -33,4 +33,4 @@ namespace zeroth {
   return dtype == DataType::bf16 ? bfloat16_to_float(bits) : half_to_float(bits);
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -17,7 +17,7 @@
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Adam's step of one weight, to the bit: every rounding is that of one IEEE operation, in this order.
 ///
@@ -118,4 +118,4 @@ struct AdaMm : Adam {
   bool operator==(AdaMm const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

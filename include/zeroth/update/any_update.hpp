@@ -11,7 +11,7 @@
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A built-in update without state per weight that is chosen at run time, so that a program has one optimizer for all
 /// of them.
@@ -55,4 +55,4 @@ class AnyUpdate {
   Choice choice_;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

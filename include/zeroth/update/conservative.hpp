@@ -8,7 +8,7 @@
 #include <zeroth/number_text.hpp>
 #include <zeroth/update/sgd.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Sgd that goes nowhere but down: of theta, theta - eta g m z and theta + eta g m z it takes the one with the lowest
 /// loss on the batch, theta itself if none is lower (ZO-SGD-Cons; Zhang et al., "Revisiting Zeroth-Order Optimization
@@ -28,4 +28,4 @@ struct ConservativeSgd : Sgd {
   bool operator==(ConservativeSgd const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -14,7 +14,7 @@
 #include <zeroth/random/fma.hpp>
 #include <zeroth/update/sgd.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// m <- beta m + d, theta <- theta - eta m, to the bit.
 struct MomentumRule {
@@ -53,4 +53,4 @@ struct Momentum {
   bool operator==(Momentum const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace zeroth::detail {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::detail {
 
 /// base^exponent by products alone, so that it has the same bits on every machine; std::pow does not promise that.
 [[nodiscard]] inline double power(double base, std::uint64_t exponent) noexcept {
@@ -13,4 +15,4 @@ namespace zeroth::detail {
   return result;
 }
 
-}  // namespace zeroth::detail
+}  // namespace zeroth::ZEROTH_ISA::detail

@@ -10,7 +10,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// The learning rate over a run, as a factor of its peak: warm-up by equal rises, then constant, or a fall to
 /// `final_factor` that ends with the last step, along a line or half a cosine.
@@ -74,4 +74,4 @@ struct Schedule {
   return "unknown";
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

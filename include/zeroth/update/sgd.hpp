@@ -10,7 +10,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
@@ -74,4 +74,4 @@ struct SignSgd {
   bool operator==(SignSgd const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -6,7 +6,7 @@
 
 #include <zeroth/array.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// What an update with state does to one weight: what a kernel receives, so a small value that is cheap to copy.
 ///
@@ -38,4 +38,4 @@ template <class Rule, std::size_t floats = 1>
 template <class Rule>
 inline constexpr std::size_t state_floats = detail::count_state_floats<Rule>();
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

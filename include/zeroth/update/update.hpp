@@ -10,7 +10,7 @@
 
 #include <zeroth/update/state_rule.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// How a step's projected gradients become a change of the weights. An update without state per weight is a few
 /// scalars: a coefficient for each sample's noise.
@@ -132,4 +132,4 @@ template <class U>
     return false;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

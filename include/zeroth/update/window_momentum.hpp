@@ -11,7 +11,7 @@
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Momentum without a value per weight: the noise of the last `window` updates is made again, each with its share of
 /// the running sum, so that memory is that of inference. For weights of f32 and masks that are fixed and do not look at
@@ -44,4 +44,4 @@ struct WindowMomentum {
   bool operator==(WindowMomentum const&) const = default;
 };
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

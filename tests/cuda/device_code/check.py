@@ -54,7 +54,7 @@ def kernels_in(folder):
 
 def short(kernel):
     """A mangled name's part that tells kernels apart: run_kernel<ITS TYPE> or run_stored_kernel<ITS TYPE>."""
-    return re.sub(r"^(\.text\.)?_ZN6zeroth4cuda6detail1[07]run_(stored_)?kernelI|EEv(PK)?T_$", r"\2", kernel)
+    return re.sub(r"^(\.text\.)?_ZN6zeroth(\d+\w+?)?4cuda6detail1[07]run_(stored_)?kernelI|EEv(PK)?T_$", r"\3", kernel)
 
 
 def check_local(compilation, kernels):

@@ -12,7 +12,7 @@
 #include <zeroth/random/tile.hpp>
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 // Not to be inlined: g++ 12 sees 16-bit memory where it is inlined and warns of the branch for f32, which is not taken.
 
@@ -58,4 +58,4 @@ __attribute__((noinline)) inline void narrow_values(DataType dtype, std::span<fl
   });
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

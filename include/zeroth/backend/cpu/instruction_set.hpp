@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <string_view>
 
+#include <zeroth/config.hpp>
+
 #if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
 #define ZEROTH_X86_DISPATCH 1
 #else
 #define ZEROTH_X86_DISPATCH 0
 #endif
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// Which vector code the CPU backend runs. All give the same bits.
 enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
@@ -53,4 +55,4 @@ enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
   return InstructionSet::portable;
 }
 
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

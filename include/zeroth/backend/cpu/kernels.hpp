@@ -32,7 +32,7 @@
 // What follows vector_*.inc is compiled once for each instruction set, each time in a namespace of its own, so that a
 // program built for plain x86-64 carries them all and no two translation units disagree about one.
 
-namespace zeroth::cpu_kernels {
+namespace zeroth::ZEROTH_ISA::cpu_kernels {
 
 #define ZEROTH_INLINE
 #define ZEROTH_TARGET
@@ -122,4 +122,4 @@ void with_kernels([[maybe_unused]] InstructionSet set, Body&& body) {
   body(portable::Kernels{});
 }
 
-}  // namespace zeroth::cpu_kernels
+}  // namespace zeroth::ZEROTH_ISA::cpu_kernels

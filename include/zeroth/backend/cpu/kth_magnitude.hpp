@@ -12,7 +12,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/float_bits.hpp>
 
-namespace zeroth::detail {
+namespace zeroth::ZEROTH_ISA::detail {
 
 /// Exact k-th smallest |theta| by radix selection on the bits: two read passes, 512 KiB a thread.
 class MagnitudeSelection {
@@ -67,4 +67,4 @@ class MagnitudeSelection {
   AnyExecutor executor_;
 };
 
-}  // namespace zeroth::detail
+}  // namespace zeroth::ZEROTH_ISA::detail

@@ -13,7 +13,7 @@
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/storage/rounding.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// Terms as the kernel receives them: a few with its arguments, more of them in memory.
 struct Terms {
@@ -242,4 +242,4 @@ struct ApplyKernel {
   }
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

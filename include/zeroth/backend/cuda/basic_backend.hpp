@@ -21,7 +21,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// What runs kernels: a GPU's stream (CudaStream in runtime.hpp), or loops on the host, in the tests.
 ///
@@ -339,4 +339,4 @@ class BasicBackend {
   std::shared_ptr<Shared> shared_;
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

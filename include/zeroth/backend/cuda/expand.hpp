@@ -11,7 +11,7 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/sampler/sampler.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// A lane as the kernel receives it.
 struct PanelLane {
@@ -73,4 +73,4 @@ struct ExpandKernel {
   }
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

@@ -16,7 +16,7 @@
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/backend/cuda/side_scope.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// A stream that can keep a list of work, and run it again at once.
 ///
@@ -387,4 +387,4 @@ class GraphStream {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

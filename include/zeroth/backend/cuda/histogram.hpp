@@ -10,7 +10,7 @@
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// Counts the weights of a tensor by one digit of their magnitudes, of those alone whose higher digits are `prefix`:
 /// a step of radix selection. Reads 16 bytes at a time. Grid: as many blocks as the device runs at once.
@@ -77,4 +77,4 @@ struct HistogramKernel {
   }
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

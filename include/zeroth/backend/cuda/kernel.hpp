@@ -24,7 +24,7 @@
 //
 // runs all its phases that often, at.round counting from 0; it says the same for all threads of a block.
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// Threads of a block.
 inline constexpr unsigned block_threads = 256;
@@ -88,4 +88,4 @@ ZEROTH_HOST_DEVICE inline void add_count(unsigned long long* sum, unsigned count
 #endif
 }
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

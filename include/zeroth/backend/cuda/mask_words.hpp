@@ -8,7 +8,7 @@
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// The mask as bits. Grid: a thread for each word.
 template <MaskRule Rule>
@@ -42,4 +42,4 @@ struct MaskWordsKernel {
   }
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

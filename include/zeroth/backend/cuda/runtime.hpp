@@ -18,7 +18,7 @@
 extern "C" __device__ int __nvvm_reflect(char const* name);  // NOLINT: its name
 #endif
 
-namespace zeroth {
+namespace zeroth::ZEROTH_ISA {
 
 /// A call of CUDA's that failed. The message names the call, what it was for, and CUDA's own name and number of the
 /// error.
@@ -423,4 +423,4 @@ class CudaStream {
 };
 
 }  // namespace cuda
-}  // namespace zeroth
+}  // namespace zeroth::ZEROTH_ISA

@@ -3,7 +3,9 @@
 
 #include <utility>
 
-namespace zeroth::cuda {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// While it lives, a stream's work goes to its side queue: what `side()` of a StreamWithSide returns.
 class SideScope {
@@ -19,4 +21,4 @@ class SideScope {
   bool before_;
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

@@ -12,7 +12,7 @@
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::cuda {
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// How the threads of a grid share the elements [first, first + count) of a tensor: 16 threads a tile or more, so that
 /// the elements of each come from one random block. Thread i of a tile has elements i, i + threads, i + 2 threads, ...:
@@ -107,4 +107,4 @@ struct TileShare {
   }
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

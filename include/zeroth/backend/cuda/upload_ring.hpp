@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
-namespace zeroth::cuda {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::cuda {
 
 /// Memory that copies to a device are made from, so that the caller's own may change as soon as one is asked for. It is
 /// taken in turn, piece by piece, and used again once the copy from there has been made.
@@ -95,4 +97,4 @@ class UploadRing {
   std::vector<Mark> spare_;
 };
 
-}  // namespace zeroth::cuda
+}  // namespace zeroth::ZEROTH_ISA::cuda

@@ -7,7 +7,7 @@
 #include <zeroth/model/cpu/kernels.hpp>
 #include <zeroth/model/scratch.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Activations of all lanes of a probe: for each lane, `rows` tokens of `features` values.
 ///
@@ -54,4 +54,4 @@ class Activations {
   std::size_t features_ = 0;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -11,7 +11,7 @@
 #include <zeroth/model/cpu/kernels.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Attention of some queries of one segment, for one key-value head and all query heads that share it.
 ///
@@ -114,4 +114,4 @@ class AttentionTask {
   std::size_t first_query_;
 };
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

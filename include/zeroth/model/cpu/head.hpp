@@ -15,7 +15,7 @@
 #include <zeroth/model/cpu/products.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// The head: scores of tokens at rows, without ever holding rows x vocabulary logits.
 class Head {
@@ -145,4 +145,4 @@ class Head {
   std::vector<float> sums_;
 };
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

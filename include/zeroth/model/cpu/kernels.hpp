@@ -13,7 +13,7 @@
 /// broadcasts weights, which are read in place in their own row order, and neither operand is ever packed or copied.
 /// Each element of a product is one sum over k in ascending order: it depends on its own row and its own token, not on
 /// tile sizes, threads or neighbours.
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Tokens in a block: one AVX-512 vector, two of AVX2, four of SSE or NEON.
 inline constexpr std::size_t block_tokens = 16;
@@ -205,4 +205,4 @@ void product(ProductArguments const& a) {
   return of(detail::PortableKernel{});
 }
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

@@ -15,7 +15,7 @@
 ///
 /// Two consecutive features lie in the 32 bits of a float, the earlier one in its lower half, for weights and
 /// activations alike; else all lies as it does in f32, and ProductArguments counts in pairs.
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Whether this processor has the instruction.
 [[nodiscard]] inline bool multiplies_pairs(InstructionSet set) noexcept {
@@ -110,4 +110,4 @@ inline constexpr Product pair_product = &detail::product<detail::PairKernel>;
 
 #endif
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

@@ -10,7 +10,7 @@
 #include <zeroth/model/cpu/activations.hpp>
 #include <zeroth/model/decoder_ops.hpp>
 
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Rows of a matrix that one task expands and multiplies: enough to share the noise's set-up and the reading of the
 /// activations, few enough for a lane to stay in the second-level cache beside a tile of activations, and for the tasks
@@ -95,4 +95,4 @@ struct Panel {
   return {scratch.pointers, count};
 }
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

@@ -14,7 +14,7 @@
 #include <zeroth/model/cpu/pairs.hpp>
 #include <zeroth/model/cpu/panels.hpp>
 
-namespace zeroth::model::cpu {
+namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// The products of CpuOps with weights: of f32 numbers, or of bf16 numbers with f32 sums.
 ///
@@ -126,4 +126,4 @@ class Products {
   AlignedFloats rounded_;
 };
 
-}  // namespace zeroth::model::cpu
+}  // namespace zeroth::ZEROTH_ISA::model::cpu

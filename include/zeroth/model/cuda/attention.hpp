@@ -6,7 +6,7 @@
 
 #include <zeroth/model/cuda/values.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Queries that a block takes together, and the segment that they lie in.
 struct AttentionTile {
@@ -187,4 +187,4 @@ struct AttentionKernel {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -25,7 +25,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/pass_sizes.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// How the operations on a device compute, and the workspaces that they take.
 struct OpsOptions {
@@ -304,4 +304,4 @@ class BasicOps {
   std::vector<AttentionTile> tiles_;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

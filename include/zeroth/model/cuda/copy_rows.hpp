@@ -5,7 +5,7 @@
 
 #include <zeroth/model/cuda/values.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Rows of a table to rows of a matrix, from any type to any: row r of a lane is row rows[r] of that lane's table, or
 /// row first + r. Grid: a thread for each element of the target.
@@ -36,4 +36,4 @@ struct CopyRowsKernel {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -12,7 +12,7 @@
 #include <zeroth/backend/cuda/runtime.hpp>
 #include <zeroth/model/cuda/products.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// @throws CudaError if the status is not CUBLAS_STATUS_SUCCESS
 inline void check(cublasStatus_t status, char const* call, std::string const& what) {
@@ -81,4 +81,4 @@ class CublasProducts {
 
 static_assert(Products<CublasProducts>);
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -17,7 +17,7 @@
 #include <zeroth/model/cuda/workspace.hpp>
 #include <zeroth/model/pass_sizes.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// The head of a decoder on a device: scores of the tokens that are asked for. Logits are of f32, and no more of them
 /// are held at once than a workspace takes.
@@ -181,4 +181,4 @@ class DeviceHead {
   UploadedLists request_lists_;  // of its own, lest the parts' lists take its place
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

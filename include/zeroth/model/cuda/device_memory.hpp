@@ -14,7 +14,7 @@
 #include <zeroth/model/cuda/values.hpp>
 #include <zeroth/model/cuda/workspace.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Activations of all lanes on a device: lanes x rows x features, row-major. What it holds is lost when a pass begins,
 /// but for what `extend` keeps.
@@ -122,4 +122,4 @@ class UploadedLists {
   std::uint64_t uses_ = 0;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

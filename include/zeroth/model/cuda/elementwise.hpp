@@ -6,7 +6,7 @@
 
 #include <zeroth/model/cuda/values.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// silu(gate) * up.
 struct SwiGlu {
@@ -76,4 +76,4 @@ struct ElementwiseKernel {
   ZEROTH_HOST_DEVICE void set(std::uint16_t& word, float value) const noexcept { word = narrow(x.dtype, value); }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -8,7 +8,7 @@
 #include <zeroth/backend/cuda/graph_stream.hpp>
 #include <zeroth/model/cuda/products.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Products of P's as part of what a GraphStream collects; P's are on the stream beneath it.
 template <zeroth::cuda::StreamWithGraphs Device, Products P>
@@ -25,4 +25,4 @@ class GraphProducts {
   std::shared_ptr<P const> products_;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -6,7 +6,7 @@
 
 #include <zeroth/model/cuda/values.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// A part of the logits: of some rows and some tokens. [lanes x rows x tokens]
 struct LogitsPart {
@@ -119,4 +119,4 @@ struct NormaliseKernel {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -6,7 +6,7 @@
 
 #include <zeroth/model/cuda/values.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// x / sqrt(mean of its squares + epsilon), times the gain, of each row. Grid: a block a row, of all lanes.
 struct RmsNormKernel {
@@ -85,4 +85,4 @@ struct LayerNormKernel {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -7,7 +7,7 @@
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/model/cuda/workspace.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Two buffers for panels of weights, taken in turn: while what reads one of them runs, the other is written on the
 /// stream's side queue, if it has one. Without, one buffer, and all in one order.
@@ -132,4 +132,4 @@ class PanelBuffers {
   bool overlaps_ = false;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

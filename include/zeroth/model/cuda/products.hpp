@@ -6,7 +6,7 @@
 
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// out = alpha in W^T + beta out, for each of a batch: in is rows x columns, W is outputs x columns, out rows x
 /// outputs.
@@ -41,4 +41,4 @@ concept Products = requires(T const& products, Product const& product, std::stri
   products.run(product, what);
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -7,7 +7,7 @@
 #include <zeroth/model/cuda/values.hpp>
 #include <zeroth/model/rotary.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Cosine and sine of each row and pair. Grid: a thread for each of them.
 struct RotaryTableKernel {
@@ -70,4 +70,4 @@ struct RotateKernel {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

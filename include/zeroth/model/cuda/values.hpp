@@ -16,7 +16,7 @@
 // What the kernels of the transformer on CUDA have in common. They are host and device code, as backend/cuda/kernel.hpp
 // says, and compute in f32 whatever the type of what they read and write.
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 using zeroth::cuda::block_threads;
 using zeroth::cuda::NothingShared;
@@ -92,4 +92,4 @@ struct BlockSum {
   }
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -19,7 +19,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/pass_sizes.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// Weights on a device as all lanes see them, in the type of the products.
 ///
@@ -234,4 +234,4 @@ class WeightPanels {
   std::vector<float*> pointers_;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

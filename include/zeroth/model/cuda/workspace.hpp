@@ -8,7 +8,7 @@
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
 
-namespace zeroth::model::cuda {
+namespace zeroth::ZEROTH_ISA::model::cuda {
 
 /// One block of a device's memory for all that a forward pass writes. A pass takes pieces of it in the order in which
 /// it needs them, so that passes of the same sizes find theirs at the same addresses; the next pass begins anew.
@@ -98,4 +98,4 @@ class Piece {
   std::size_t own_bytes_ = 0;
 };
 
-}  // namespace zeroth::model::cuda
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -9,7 +9,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// softmax(q k^T / sqrt(head_dim)) v for the queries of one segment and the heads that share a key-value head.
 ///
@@ -81,4 +81,4 @@ class EigenAttention {
   std::size_t first_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -7,7 +7,7 @@
 #include <zeroth/model/eigen/lane_matrix.hpp>
 #include <zeroth/model/eigen/panel.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The products of RowMajorOps with weights on Eigen, in f32. What RowMajorOps asks of a Gemm:
 ///
@@ -52,4 +52,4 @@ class EigenGemm {
   }
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

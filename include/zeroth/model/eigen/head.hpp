@@ -13,7 +13,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The head: scores of tokens at rows, without ever holding rows x vocabulary logits.
 class EigenHead {
@@ -130,4 +130,4 @@ class EigenHead {
   std::vector<double> sums_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,7 @@
 #include <zeroth/model/decoder_ops.hpp>
 #include <zeroth/model/eigen/lane_matrix.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Rows [first, first + rows) of a weight matrix as every lane sees them, each [rows x columns].
 ///
@@ -76,4 +76,4 @@ class WeightPanel {
   return std::max<std::size_t>(((rows + even - 1) / even + 15) / 16 * 16, 16);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

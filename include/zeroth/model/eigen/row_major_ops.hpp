@@ -19,7 +19,7 @@
 #include <zeroth/model/eigen/lane_matrix.hpp>
 #include <zeroth/model/eigen/panel.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// DecoderOps over row-major activations, written with Eigen, whose products with weights are those of a Gemm: see
 /// EigenGemm. EigenOps and OneDnnOps are the two that there are.
@@ -258,4 +258,4 @@ class RowMajorOps {
   EigenHead head_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

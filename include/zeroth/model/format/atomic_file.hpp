@@ -21,7 +21,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/file_lock.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -332,4 +332,4 @@ class AtomicDirectory {
   int descriptor_ = -1;  ///< of the temporary folder, for its lock
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

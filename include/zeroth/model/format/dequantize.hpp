@@ -13,7 +13,7 @@
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -150,4 +150,4 @@ inline void dequantize(TensorType type, std::span<const std::byte> blocks, std::
   }
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -19,7 +19,7 @@
 ///   Q4_K  11 + 6 + 4 = 21, minimum 11 + 6 = 17
 /// and no product leaves float's range of exponents: the smallest half is 2^-24. Q8_K's scale is a float, and its one
 /// product is rounded, but it has no sum to be contracted with.
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// A copy of bytes of a block: unlike the block itself it cannot overlap the values, and loops over it are vectorised.
 template <std::size_t count>
@@ -164,4 +164,4 @@ inline void dequantize_q8_k(const std::byte* block, float* values) noexcept {
   }
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -19,7 +19,7 @@
 #include <zeroth/model/format/mapped_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A model in GGUF, versions 2 and 3, little-endian, memory-mapped: one file, or all files of a model that llama.cpp's
 /// gguf-split has split.
@@ -139,4 +139,4 @@ class GgufFile {
   std::unordered_map<std::string_view, std::size_t> tensor_index_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -15,7 +15,7 @@
 #include <zeroth/model/format/gguf_value.hpp>
 #include <zeroth/model/format/printable.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// The metadata of one GGUF file, found by key and read as a C++ type. Entries are views of the file's mapping.
 class GgufMetadata {
@@ -101,4 +101,4 @@ class GgufMetadata {
   std::unordered_map<std::string_view, std::size_t> index_;
 };
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -19,7 +19,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/tensor_type.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Where a tensor lies in a GGUF file and how it is encoded.
 struct GgufTensor {
@@ -200,4 +200,4 @@ class GgufPart {
 
 }  // namespace detail
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

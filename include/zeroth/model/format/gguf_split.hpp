@@ -14,7 +14,7 @@
 #include <zeroth/model/format/gguf_part.hpp>
 #include <zeroth/model/format/mapped_file.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// Keys of a file that is a part of a model: its number from 0, the number of parts, the tensors of all parts together.
 inline constexpr std::string_view split_number_key = "split.no";
@@ -92,4 +92,4 @@ inline std::vector<GgufPart> open_gguf_parts(MappedFile file) {
   return parts;
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

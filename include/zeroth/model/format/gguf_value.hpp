@@ -13,7 +13,7 @@
 
 #include <zeroth/error.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 static_assert(sizeof(std::size_t) == 8, "zeroth::model maps whole model files and needs a 64-bit system");
 
@@ -188,4 +188,4 @@ std::optional<T> decode_gguf(GgufType type, GgufCursor& cursor, std::string& fou
 
 }  // namespace detail
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

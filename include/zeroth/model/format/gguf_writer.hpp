@@ -20,7 +20,7 @@
 #include <zeroth/model/format/tensor_type.hpp>
 #include <zeroth/storage/narrow.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The value of general.file_type in a file whose matrices are of type f32, f16 or bf16, vectors being F32 in any case.
 /// Throws InvalidArgument if it is another type.
@@ -262,4 +262,4 @@ class GgufWriter {
   std::uint64_t written_ = 0;  // values of it that are written
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -21,7 +21,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/text_encoding.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The most that a JSON text may have, so that what is made of it fits the memory and the stack.
 struct JsonLimits {
@@ -551,4 +551,4 @@ inline void JsonValue::require_keys_among(std::span<const std::string_view> know
   }
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -20,7 +20,7 @@
 
 #include <zeroth/error.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -198,4 +198,4 @@ class MappedFile {
   struct ::stat identity_ {};
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

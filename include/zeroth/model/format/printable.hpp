@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include <zeroth/config.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Whether a terminal, or a viewer of text, does something else with a character than to show it: a control character
 /// (C0, DEL, C1: the escape sequences begin with one), a mark that turns the direction of the text around it, or a
@@ -52,4 +53,4 @@ inline std::string printable(std::string_view text, std::size_t limit = 80) {
 
 }  // namespace detail
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -19,7 +19,7 @@
 #include <zeroth/model/format/mapped_file.hpp>
 #include <zeroth/model/format/printable.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Where a tensor lies in a safetensors file, or in one of a checkpoint's, and how it is encoded.
 struct SafetensorsTensor {
@@ -211,4 +211,4 @@ class SafetensorsFile {
   std::unordered_map<std::string_view, std::size_t> index_;  // by name, which lies in tensors_
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -18,7 +18,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/safetensors.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The weights of a Hugging Face folder: the file `model.safetensors`, or the parts that `model.safetensors.index.json`
 /// names, memory-mapped and read as if they were one file.
@@ -157,4 +157,4 @@ class SafetensorsCheckpoint {
   std::unordered_map<std::string_view, std::size_t> index_;  // by name, which lies in tensors_
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -18,7 +18,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/format/safetensors_writer.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Writes the tensors of a checkpoint into a folder, in as many safetensors files as their size asks for.
 ///
@@ -172,4 +172,4 @@ class SafetensorsFolderWriter {
   std::uint64_t written_ = 0;  // values of it that are written
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -19,7 +19,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/storage/narrow.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -179,4 +179,4 @@ class SafetensorsWriter {
   std::uint64_t written_ = 0;  // values of it that are written
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

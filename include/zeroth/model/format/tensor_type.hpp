@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 static_assert(std::endian::native == std::endian::little,
               "zeroth::model reads and writes little-endian files in place; this host is big-endian");
@@ -69,4 +71,4 @@ inline std::string tensor_type_names() {
   return names;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

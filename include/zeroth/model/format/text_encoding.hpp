@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
-namespace zeroth::model::detail {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// `text` without the byte order mark of UTF-8 at its beginning.
 inline std::string_view without_byte_order_mark(std::string_view text) noexcept {
@@ -41,4 +43,4 @@ inline std::string_view wide_encoding(std::string_view text) noexcept {
   return {};
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -13,7 +13,7 @@
 #include <zeroth/model/onednn/matmul.hpp>
 #include <zeroth/storage/widen.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The products of RowMajorOps with weights by oneDNN; see EigenGemm for what each function does.
 ///
@@ -131,4 +131,4 @@ class OneDnnGemm {
   AlignedFloats narrowed_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -21,7 +21,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/storage/data_type.hpp>
 
-namespace zeroth::model::onednn {
+namespace zeroth::ZEROTH_ISA::model::onednn {
 
 /// While it lives, oneDNN uses this thread alone, so that how it cuts a product depends on nothing but shapes.
 class OneThread {
@@ -133,4 +133,4 @@ class Matmuls {
   std::size_t next_ = 0;
 };
 
-}  // namespace zeroth::model::onednn
+}  // namespace zeroth::ZEROTH_ISA::model::onednn

@@ -11,7 +11,7 @@
 
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Finds tokens that are taken from a text whole, before it is cut into words, as Hugging Face `tokenizers` finds its
 /// added tokens: the leftmost first, then the longest.
@@ -106,4 +106,4 @@ class AddedTokens {
   bool any_found_ = false;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

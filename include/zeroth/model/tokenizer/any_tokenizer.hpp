@@ -18,7 +18,7 @@
 #include <zeroth/model/tokenizer/to_gguf.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A file of a Hugging Face folder.
 struct TokenizerFile {
@@ -153,4 +153,4 @@ class AnyTokenizer {
   std::shared_ptr<const std::vector<TokenizerFile>> files_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,7 @@
 
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// GPT-2's alphabet for byte-level BPE: the code point that stands for each of the 256 bytes. Bytes that are printable
 /// in Latin-1 stand for themselves; the others take U+0100, U+0101, ... in ascending order.
@@ -50,4 +50,4 @@ inline std::optional<std::string> bytes_of_token(std::string_view token) {
   return result;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

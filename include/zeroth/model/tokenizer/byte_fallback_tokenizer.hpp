@@ -19,7 +19,7 @@
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
 /// A part is what lies between two user-defined tokens. The first two are a normalizer's; with the others normalised
@@ -187,4 +187,4 @@ class ByteFallbackTokenizer : public MergingTokenizer {
   std::array<std::int32_t, 256> byte_ids_{};
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -23,7 +23,7 @@
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/vocabulary.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a BytePairTokenizer is made from, beside its tokens: normal ones in GPT-2's byte alphabet, control and
 /// user-defined ones as they are written. The views are read by the constructor only.
@@ -144,4 +144,4 @@ class BytePairTokenizer : public MergingTokenizer {
   std::array<std::int32_t, 256> byte_ids_{};
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// Throws InvalidArgument unless SentencePiece can follow these compiled normalisation rules without leaving them.
 ///
@@ -64,4 +64,4 @@ inline void check_charsmap(std::string_view charsmap) {
   }
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -12,7 +12,7 @@
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The tokenizer of a GGUF file, from its keys `tokenizer.ggml.model` (must be "gpt2"), `.pre`, `.tokens`,
 /// `.token_type`,
@@ -69,4 +69,4 @@ inline std::optional<std::string_view> chat_template_from_gguf(const GgufFile& f
   return text;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -19,7 +19,7 @@
 #include <zeroth/model/tokenizer/tokenizer_json.hpp>
 #include <zeroth/model/tokenizer/unigram_json.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a tokenizer.json describes.
 using HuggingFaceTokenizer = std::variant<BytePairTokenizer, ByteFallbackTokenizer, SentencePieceModel>;
@@ -233,4 +233,4 @@ inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const st
   }
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

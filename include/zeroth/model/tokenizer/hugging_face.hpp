@@ -13,7 +13,7 @@
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -299,4 +299,4 @@ std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::
   return out;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

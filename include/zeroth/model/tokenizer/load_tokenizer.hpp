@@ -23,7 +23,7 @@
 #include <zeroth/model/tokenizer/sentencepiece_merges.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Makes a tokenizer of a SentencePiece model, and keeps `files` for AnyTokenizer; throws InvalidArgument if the model
 /// contradicts itself. sentencepiece_tokenizer() of the component zeroth::sentencepiece is one. An empty one is none:
@@ -254,4 +254,4 @@ inline AnyTokenizer load_tokenizer(const std::filesystem::path& path, const Sent
                                              maker, file.string());
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The merges of a byte-pair encoding, found by pair in constant time: 12 bytes a merge plus a hash table of 4 bytes a
 /// slot, at least 2 slots a merge.
@@ -135,4 +137,4 @@ class WordMerger {
   std::vector<Candidate> queue_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

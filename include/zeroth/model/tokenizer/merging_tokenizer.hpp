@@ -12,7 +12,7 @@
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/vocabulary.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The tokens and merges of a byte-pair tokenizer, whatever its tokens stand for and its words are.
 class MergingTokenizer {
@@ -57,4 +57,4 @@ class MergingTokenizer {
   MergeTable merges_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

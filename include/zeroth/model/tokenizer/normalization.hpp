@@ -13,7 +13,7 @@
 #include <zeroth/model/tokenizer/normalization_tables.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What is done to a text before it is cut into words.
 enum class Normalization {
@@ -165,4 +165,4 @@ inline std::string nfc(std::string_view text) {
   return result;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

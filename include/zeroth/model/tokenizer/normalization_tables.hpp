@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 // Canonical decompositions and combining classes as the NFC of Hugging Face `tokenizers` 0.23.3 knows them.
 // clang-format off
@@ -653,4 +655,4 @@ inline constexpr std::uint16_t canonical_compositions[] = {
 };
 // clang-format on
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

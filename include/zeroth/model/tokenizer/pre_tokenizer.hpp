@@ -9,7 +9,7 @@
 #include <zeroth/model/format/printable.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// How text is cut into the words that byte-pair merges never cross. The names are GGUF's (`tokenizer.ggml.pre`).
 enum class PreTokenizer {
@@ -196,4 +196,4 @@ void for_each_word(PreTokenizer pre_tokenizer, std::string_view text, Use&& use)
   detail::for_each_gpt2_word(text.substr(stretch), use);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -27,7 +27,7 @@
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/unigram_json.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -268,4 +268,4 @@ inline AnyTokenizer sentencepiece_tokenizer(SentencePieceModel model, std::vecto
   return AnyTokenizer(SentencePieceTokenizer(std::move(model)), std::move(files));
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

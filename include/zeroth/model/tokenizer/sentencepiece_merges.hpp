@@ -21,7 +21,7 @@
 #include <zeroth/model/tokenizer/vocabulary.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -190,4 +190,4 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   return form;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

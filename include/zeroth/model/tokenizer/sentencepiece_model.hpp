@@ -13,7 +13,7 @@
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A piece of a SentencePiece model: a token.
 struct SentencePiece {
@@ -281,4 +281,4 @@ inline std::string sentencepiece_bytes(std::string_view text, TokenType type) {
   return with_read_spaces(text);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -16,7 +16,7 @@
 #include <zeroth/model/tokenizer/sentencepiece_merges.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The name that GGUF files have for a pre-tokenizer.
 [[nodiscard]] constexpr std::string_view gguf_name(PreTokenizer pre_tokenizer) noexcept {
@@ -139,4 +139,4 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const ByteFallbackTokeniz
   return form.exact;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -16,7 +16,7 @@
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/vocabulary.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// What a token is for, numbered as in GGUF's `tokenizer.ggml.token_type`.
 enum class TokenType : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
@@ -238,4 +238,4 @@ inline std::vector<MergeTable::Merge> resolve_merges(const TokenTable& table, st
 
 }  // namespace detail
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -18,7 +18,7 @@
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// What tokenizer.json may have: large vocabularies take some tens of megabytes.
 inline constexpr JsonLimits tokenizer_json_limits{.bytes = std::size_t{256} << 20};
@@ -224,4 +224,4 @@ inline bool writes_spaces(const JsonValue& step) {
   return step.has("type", "Replace") && has_pattern(step, "String", " ") && step.has("content", written_space);
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

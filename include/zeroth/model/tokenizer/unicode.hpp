@@ -11,7 +11,7 @@
 
 #include <zeroth/model/tokenizer/unicode_tables.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
@@ -103,4 +103,4 @@ inline std::string replace_invalid_utf8(std::string_view text) {
   return result;
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

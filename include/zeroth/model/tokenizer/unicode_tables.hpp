@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Class of a code point, as the regex engine of Hugging Face `tokenizers` 0.23.3 sees it
 /// (\p{L}, \p{N}, \s of Unicode 16.0). `digit_only`: \p{N} only for its Digits pre-tokenizer (Unicode 17.0);
@@ -152,4 +154,4 @@ inline constexpr std::uint32_t character_class_runs[] = {
 };
 // clang-format on
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

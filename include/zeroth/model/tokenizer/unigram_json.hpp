@@ -15,7 +15,7 @@
 #include <zeroth/model/tokenizer/tokenizer_json.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
-namespace zeroth::model::detail {
+namespace zeroth::ZEROTH_ISA::model::detail {
 
 inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -111,4 +111,4 @@ inline SentencePieceModel read_unigram(const JsonValue& root, const TokenTableDa
   return model;
 }
 
-}  // namespace zeroth::model::detail
+}  // namespace zeroth::ZEROTH_ISA::model::detail

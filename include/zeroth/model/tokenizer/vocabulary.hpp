@@ -14,7 +14,7 @@
 
 #include <zeroth/error.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Texts of tokens by id, and ids by text. Memory: the texts, 4 bytes a token, and a hash table of 4 bytes a slot, at
 /// least 2 slots a token.
@@ -69,4 +69,4 @@ class Vocabulary {
   std::vector<std::int32_t> slots_;
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace zeroth::model {
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
 
 /// U+2581, which SentencePiece writes for a space.
 inline constexpr std::string_view written_space = "\xE2\x96\x81";
@@ -56,4 +58,4 @@ inline std::optional<unsigned char> byte_of_token(std::string_view text) {
   return static_cast<unsigned char>(high * 16 + low);
 }
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model
