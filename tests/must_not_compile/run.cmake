@@ -20,8 +20,15 @@ if(NOT result EQUAL 0)
   message(FATAL_ERROR "${CASE} must compile with -DZEROTH_FIXED, but:\n${output}")
 endif()
 
+file(
+  STRINGS ${CASE} flags
+  REGEX "^// flags: .+"
+  LIMIT_COUNT 1)
+string(REGEX REPLACE "^// flags: " "" flags "${flags}")
+separate_arguments(flags)
+
 execute_process(
-  COMMAND ${compile}
+  COMMAND ${compile} ${flags}
   ERROR_VARIABLE output
   RESULT_VARIABLE result)
 if(result EQUAL 0)
