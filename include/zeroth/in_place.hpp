@@ -13,6 +13,7 @@
 #include <zeroth/backend/memory.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/stored.hpp>
+#include <zeroth/numeric/float_environment.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
@@ -145,6 +146,7 @@ class InPlaceWeights {
   }
 
   void save_masks() {
+    DefaultFloatEnvironment const environment;
     masks_kept_.resize(parameters_.size());
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (coverage(i) != Coverage::some) continue;
@@ -163,6 +165,7 @@ class InPlaceWeights {
   /// Sums apply(index, source of the weights, mask) over the tensors that are touched.
   template <class Apply>
   std::uint64_t run(Apply const& apply) const {
+    DefaultFloatEnvironment const environment;
     return count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {

@@ -7,6 +7,7 @@
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/numeric/float_environment.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/sampler.hpp>
@@ -42,6 +43,7 @@ class MaskedProbe {
 
   /// See Probe.
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
+    DefaultFloatEnvironment const environment;
     Parameter const& tensor = (*parameters_)[parameter];
     auto const mask = masks_->tensor(parameter, noise_.step);
     if (candidates_.empty()) return backend_->expand(tensor, mask, noise_, lanes_, epsilon_, first, count, panels);

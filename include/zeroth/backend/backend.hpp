@@ -70,7 +70,12 @@ struct ElementwisePass {
 /// 11. `count_later()` and `counted()`, if present: between the two, `apply` and `advance` may return 0 before their
 /// work
 ///    is done, and `counted` returns the sum of what they would have returned.
-/// 12. Every backend gives the bits that ReferenceBackend gives. A mask sees a weight as its value in f32.
+/// 12. Every backend gives the bits that ReferenceBackend gives, also where the calling thread or one of its own rounds
+///    otherwise or takes subnormal numbers for 0 (see DefaultFloatEnvironment). A mask sees a weight as its value in
+///    f32.
+/// 13. `checks_arithmetic`, if present and true (static constexpr bool): when an optimizer is made, `expand` and
+/// `apply`
+///    are called for a few weights in the host's memory, whose bits are known, see check_arithmetic.
 template <class T>
 concept Backend = std::copyable<T> &&
     requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,

@@ -20,6 +20,7 @@
 #include <zeroth/backend/cpu/kth_magnitude.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
+#include <zeroth/numeric/float_environment.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
@@ -75,6 +76,7 @@ class CpuBackend {
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
+    DefaultFloatEnvironment const environment;
     if (mask.coverage == Coverage::none) {
       if (panels.empty()) return;
       read(tensor, first, std::span(panels[0], static_cast<std::size_t>(count)));
@@ -133,6 +135,7 @@ class CpuBackend {
   template <Sampler S, MaskRule Rule>
   void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
+    DefaultFloatEnvironment const environment;
     std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
     detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart part) {
       // The pass over a copy of the tile's weights, and of what is beside them.
@@ -201,6 +204,7 @@ class CpuBackend {
     std::memcpy(out.data(), tensor.data, static_cast<std::size_t>(tensor.bytes()));
   }
 
+  static constexpr bool checks_arithmetic = true;
   [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "cpu"; }
   [[nodiscard]] AnyExecutor executor() const noexcept { return executor_; }
@@ -387,6 +391,7 @@ class CpuBackend {
     std::size_t const chunks = static_cast<std::size_t>((lead + tensor.size() + chunk - 1) / chunk);
     std::atomic<std::size_t> sum{0};  // a count of weights in memory; it takes none, so that no update fails half way
     executor_.parallel_for(chunks, [&](std::size_t i) {
+      DefaultFloatEnvironment const environment;
       std::uint64_t const begin = i == 0 ? 0 : i * chunk - lead;
       std::uint64_t const end = std::min((i + 1) * chunk - lead, tensor.size());
       sum.fetch_add(static_cast<std::size_t>(body(begin, end - begin)), std::memory_order_relaxed);

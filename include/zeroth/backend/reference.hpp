@@ -12,6 +12,7 @@
 
 #include <zeroth/array.hpp>
 #include <zeroth/backend/backend.hpp>
+#include <zeroth/numeric/float_environment.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
 #include <zeroth/storage/rounding.hpp>
@@ -24,6 +25,7 @@ struct ReferenceBackend {
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
               std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
+    DefaultFloatEnvironment const environment;
     for (std::size_t k = 0; k < lanes.size(); ++k) {
       float const coefficient = static_cast<float>(lanes[k].sign) * epsilon;
       for (std::uint64_t i = 0; i < count; ++i) {
@@ -69,6 +71,7 @@ struct ReferenceBackend {
   template <Sampler S, MaskRule Rule>
   void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
+    DefaultFloatEnvironment const environment;
     std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
     for (std::uint64_t i = 0; i < count; ++i) {
       float weight_of_copy;
@@ -92,6 +95,7 @@ struct ReferenceBackend {
 
   template <MaskRule Rule>
   void mask_bits(Parameter const& tensor, TensorMask<Rule> const& mask, std::span<std::uint64_t> words) const {
+    DefaultFloatEnvironment const environment;
     std::fill(words.begin(), words.end(), 0);
     std::uint64_t const origin = tensor.offset / tile_size * tile_size;
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
@@ -118,6 +122,7 @@ struct ReferenceBackend {
     std::memcpy(out.data(), tensor.data, static_cast<std::size_t>(tensor.bytes()));
   }
 
+  static constexpr bool checks_arithmetic = true;
   [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "reference"; }
 
@@ -126,6 +131,7 @@ struct ReferenceBackend {
   template <Sampler S, MaskRule Rule, class Change>
   static std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                            NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) {
+    DefaultFloatEnvironment const environment;
     if (source == nullptr) source = tensor.data;
     std::uint64_t active = 0;
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {

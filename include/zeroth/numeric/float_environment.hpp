@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include <zeroth/config.hpp>
+
+#if defined(__SSE__) || defined(_M_X64)
+#include <xmmintrin.h>
+#elif !defined(__aarch64__)
+#include <cfenv>
+#endif
+
+namespace zeroth::ZEROTH_ISA {
+
+namespace detail {
+
+// What a thread does with results that do not fit: the rounding mode, whether subnormal numbers count as 0 and which
+// exceptions trap. `changed` is a state with all of these as a program starts, and all else as it is.
+#if defined(__SSE__) || defined(_M_X64)
+struct FloatControl {
+  using State = std::uint32_t;
+  static constexpr State settings = 0xffc0;  // flush to zero, rounding mode, masked exceptions, subnormals are zeros
+  static constexpr State standard = 0x1f80;  // of these: all exceptions masked
+
+  [[nodiscard]] static State get() noexcept { return _mm_getcsr(); }
+  static void set(State state) noexcept { _mm_setcsr(state); }
+  [[nodiscard]] static State changed(State state) noexcept { return (state & ~settings) | standard; }
+};
+#elif defined(__aarch64__)
+struct FloatControl {
+  using State = std::uint64_t;
+
+  [[nodiscard]] static State get() noexcept {
+    State state;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+    return state;
+  }
+  static void set(State state) noexcept { __asm__ volatile("msr fpcr, %0" : : "r"(state) : "memory"); }
+  [[nodiscard]] static State changed(State /*state*/) noexcept { return 0; }
+};
+#else
+struct FloatControl {
+  using State = int;  // the rounding mode alone
+
+  [[nodiscard]] static State get() noexcept { return std::fegetround(); }
+  static void set(State state) noexcept { std::fesetround(state); }
+  [[nodiscard]] static State changed(State /*state*/) noexcept { return FE_TONEAREST; }
+};
+#endif
+
+}  // namespace detail
+
+/// While it lives, the calling thread rounds to nearest, keeps subnormal numbers, and traps no exception: as a program
+/// starts. Then the thread has its own settings back, and no exception flag that was raised meanwhile if they differ.
+///
+/// An engine may have set subnormals to zero on its threads, a library linked with -ffast-math does so at the start of
+/// the program, and another rounding mode is a call of fesetround away. Each pass over weights and each decision about
+/// a step has one of these; objectives run under the caller's own settings. Reads one register, and writes it only
+/// where the settings differ. On processors other than x86-64 and arm64 it sets the rounding mode only.
+class DefaultFloatEnvironment {
+ public:
+  DefaultFloatEnvironment() noexcept
+      : saved_(detail::FloatControl::get()), differs_(detail::FloatControl::changed(saved_) != saved_) {
+    if (differs_) detail::FloatControl::set(detail::FloatControl::changed(saved_));
+    keep_order();
+  }
+  ~DefaultFloatEnvironment() {
+    keep_order();
+    if (differs_) detail::FloatControl::set(saved_);
+  }
+  DefaultFloatEnvironment(DefaultFloatEnvironment const&) = delete;
+  DefaultFloatEnvironment& operator=(DefaultFloatEnvironment const&) = delete;
+
+ private:
+  /// What is read from memory and written to it between two of these is computed there.
+  static void keep_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+  detail::FloatControl::State saved_;
+  bool differs_;
+};
+
+/// body() in a DefaultFloatEnvironment.
+template <class Body>
+decltype(auto) in_default_float_environment(Body&& body) {
+  DefaultFloatEnvironment const environment;
+  return std::forward<Body>(body)();
+}
+
+}  // namespace zeroth::ZEROTH_ISA
