@@ -12,6 +12,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/estimator/estimator.hpp>
+#include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/random/float_bits.hpp>
@@ -55,25 +57,44 @@ class Decision {
     return (first == 0 ? base_lanes() : 0) + samples * signs().size();
   }
 
+  /// The perturbation scale as it is applied.
+  [[nodiscard]] float epsilon() const noexcept {
+    DefaultFloatEnvironment const environment;
+    return rounded_single(options_.epsilon);
+  }
+
+  [[nodiscard]] double learning_rate(std::uint64_t step) const {
+    DefaultFloatEnvironment const environment;
+    return rounded_product(options_.learning_rate, options_.schedule(step));
+  }
+
+  /// Adds a point's loss on one micro-batch to its mean over all of them.
+  void add_micro_batch(double& mean, double loss) const noexcept {
+    DefaultFloatEnvironment const environment;
+    mean = with_share(mean, loss, options_.micro_batches);
+  }
+
   /// Fills in what follows from the losses.
   void decide(StepReport& report) const {
-    for (double loss : report.losses) report.loss += loss / static_cast<double>(report.losses.size());
+    DefaultFloatEnvironment const environment;
+    for (double loss : report.losses)
+      report.loss = with_share(report.loss, loss, static_cast<double>(report.losses.size()));
     if (!all_finite(report.losses)) report.skip_reason = SkipReason::non_finite_loss;
     if (report.skipped()) return;
 
     double const base = estimator_.uses_base ? report.losses[0] : 0;
     std::span<double const> const losses = std::span(report.losses).subspan(base_lanes());
     double const scale = scale_of(estimator_, losses);
+    auto const distance = static_cast<double>(epsilon());
     for (std::uint32_t s = 0; s < options_.samples; ++s) {
-      double const epsilon = static_cast<double>(static_cast<float>(options_.epsilon));
-      double g =
-          scale * estimator_.projected_gradient(base, losses.subspan(s * signs().size(), signs().size()), epsilon);
+      std::span<double const> const of_sample = losses.subspan(s * signs().size(), signs().size());
+      double g = rounded_product(scale, estimator_.projected_gradient(base, of_sample, distance));
       if (options_.clip && std::abs(g) > *options_.clip) {
         g = std::copysign(*options_.clip, g);
         report.clipped = true;
       }
       report.projected_gradients.push_back(g);
-      report.projected_gradient += g / options_.samples;
+      report.projected_gradient = with_share(report.projected_gradient, g, options_.samples);
     }
 
     report.coefficients.resize(options_.samples);
@@ -81,8 +102,8 @@ class Decision {
       detail::mean_coefficients(report.projected_gradients, report.coefficients);
     else
       update_.coefficients(report.projected_gradients, report.learning_rate, report.coefficients);
-    report.decay = static_cast<float>(update_.decay(report.learning_rate));
-    report.step_size = static_cast<float>(report.learning_rate);
+    report.decay = rounded_single(update_.decay(report.learning_rate));
+    report.step_size = rounded_single(report.learning_rate);
     for (float c : report.coefficients)
       if (!is_finite(c)) return skip(report, SkipReason::non_finite_coefficient);
     if (!is_finite(report.decay) || !is_finite(report.step_size)) skip(report, SkipReason::non_finite_coefficient);
@@ -91,6 +112,7 @@ class Decision {
   /// Takes the lowest of theta, the step and its reverse.
   /// @param report decided, with the losses of both candidates
   static void choose(StepReport& report) {
+    DefaultFloatEnvironment const environment;
     if (!all_finite(report.candidate_losses)) return skip(report, SkipReason::non_finite_loss);
     double const base = report.losses[0];
     double const step = report.candidate_losses[0];

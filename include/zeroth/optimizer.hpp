@@ -20,6 +20,8 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/masked_probe.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/numeric/known_answer.hpp>
 #include <zeroth/objective.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
@@ -111,7 +113,7 @@ class ZerothOrderOptimizer {
         update_(std::move(update)),
         estimator_(std::move(estimator)),
         options_(std::move(options)),
-        masks_(prepare_mask(policy, parameters_, WeightReader(backend_))),
+        masks_(in_default_float_environment([&] { return prepare_mask(policy, parameters_, WeightReader(backend_)); })),
         rounding_(parameters_, options_.rounding),
         state_(parameters_, floats_a_weight),
         window_(updates_before(update_)),
@@ -182,6 +184,7 @@ class ZerothOrderOptimizer {
 
   /// The weights of a tensor that the mask picks as the weights stand now: one bit a weight.
   [[nodiscard]] Bitmap active_bits(std::size_t parameter) const {
+    DefaultFloatEnvironment const environment;
     Bitmap bits(parameters_[parameter]);
     backend_.mask_bits(parameters_[parameter], masks_.tensor(parameter, noise().step), bits.words());
     return bits;
@@ -278,7 +281,7 @@ class ZerothOrderOptimizer {
         objective(probe, std::span(losses).subspan(first, count));
         first += count;
       }
-      for (std::size_t k = 0; k < lanes_.size(); ++k) report.losses[k] += losses[k] / options_.micro_batches;
+      for (std::size_t k = 0; k < lanes_.size(); ++k) decision().add_micro_batch(report.losses[k], losses[k]);
     }
     decision().decide(report);
     if (only_descends(update_) && !report.skipped()) choose_fused(report, objective);
@@ -347,7 +350,7 @@ class ZerothOrderOptimizer {
       losses.fill(unwritten);
       ProbeOfStep const probe(parameters_, masks_, backend_, noise(), candidates.lanes, passes, micro_batch);
       objective(probe, std::span<double>(losses));
-      for (std::size_t k = 0; k < 2; ++k) report.candidate_losses[k] += losses[k] / options_.micro_batches;
+      for (std::size_t k = 0; k < 2; ++k) decision().add_micro_batch(report.candidate_losses[k], losses[k]);
     }
     decision().choose(report);
   }
@@ -387,7 +390,7 @@ class ZerothOrderOptimizer {
         loss = objective(Evaluation{step_, micro_batch, lane});
       else
         loss = objective();
-      mean += loss / options_.micro_batches;
+      decision().add_micro_batch(mean, loss);
     }
     return mean;
   }
@@ -397,12 +400,15 @@ class ZerothOrderOptimizer {
     StepReport report;
     report.step = step_;
     report.abandoned = abandoned_;
-    report.learning_rate = options_.learning_rate * options_.schedule(step_);
+    report.learning_rate = decision().learning_rate(step_);
     report.losses.assign(lanes_.size(), 0);
     return report;
   }
 
-  void begin_masks() { begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step); }
+  void begin_masks() {
+    DefaultFloatEnvironment const environment;
+    begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step);
+  }
 
   void begin_in_place() {
     check_restore();
@@ -414,6 +420,7 @@ class ZerothOrderOptimizer {
   /// Skips a step in which a window would add what fits no f32.
   void skip_what_overflows([[maybe_unused]] StepReport& report) const {
     if constexpr (WindowedUpdate<U>) {
+      DefaultFloatEnvironment const environment;
       auto fits = [&](std::span<float const> directions, std::uint32_t age) {
         return std::all_of(directions.begin(), directions.end(), [&](float direction) {
           return is_finite(update_.coefficient(direction, report.step_size, age));
@@ -442,6 +449,7 @@ class ZerothOrderOptimizer {
   }
 
   [[nodiscard]] Change prepare_change(StepRecord const& record) {
+    DefaultFloatEnvironment const environment;
     if constexpr (StatefulUpdate<U>)
       for (std::size_t i = 0; i < parameters_.size(); ++i)
         if (is_touched(i)) (void)state_.tensor(i, parameters_[i], backend_);
@@ -467,6 +475,7 @@ class ZerothOrderOptimizer {
   /// The fused form's only write to the weights; returns how many it touched.
   std::uint64_t apply(StepRecord const& record, Change& change) {
     if (record.skipped()) return 0;
+    DefaultFloatEnvironment const environment;
     std::uint64_t const touched = count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -481,6 +490,7 @@ class ZerothOrderOptimizer {
 
   /// Puts the weights back from where they are and updates them; returns how many the update touched.
   std::uint64_t apply_in_place(StepRecord const& record, Change& change) {
+    DefaultFloatEnvironment const environment;
     if (record.skipped()) {
       in_place_->put_back();
       return 0;
@@ -596,7 +606,7 @@ class ZerothOrderOptimizer {
   [[nodiscard]] NoiseField<S> noise() const noexcept {
     return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
   }
-  [[nodiscard]] float epsilon() const noexcept { return static_cast<float>(options_.epsilon); }
+  [[nodiscard]] float epsilon() const noexcept { return decision().epsilon(); }
 
   /// The pass as an update of that tensor, whose weights are unperturbed.
   [[nodiscard]] ElementwisePass rounded(ElementwisePass const& pass, std::size_t parameter) {
@@ -637,6 +647,7 @@ class ZerothOrderOptimizer {
 
   [[nodiscard]] static ParameterSet checked(ParameterSet parameters, B const& backend) {
     if (parameters.empty()) throw InvalidArgument("the optimizer has no parameters to tune");
+    check_arithmetic(backend);
     for (Parameter const& p : parameters)
       if (!backend.supports(p.dtype))
         throw InvalidArgument("parameter '" + p.name + "': backend '" + std::string(backend.name()) +

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <zeroth/update/schedule.hpp>
 
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numbers>
 
 #include "catch.hpp"
 
@@ -43,6 +46,24 @@ TEST_CASE("a cosine schedule falls to its end along half a cosine") {
   CHECK(schedule(14) == 0);
 }
 
+TEST_CASE("a cosine schedule falls all the time and is as near to a cosine as doubles are") {
+  Schedule const schedule = Schedule::cosine(4001);
+  double before = 2;
+  for (std::uint64_t step = 0; step < 4001; ++step) {
+    double const found = schedule(step);
+    double const angle = std::numbers::pi * static_cast<double>(step) / 4001;
+    CHECK(found < before);
+    CHECK(std::abs(found - 0.5 * (1 + std::cos(angle))) < 1e-15);  // the angle itself is off by 2e-16 or so
+    before = found;
+  }
+}
+
+TEST_CASE("a warm-up that no run ends is no division by zero") {
+  std::uint64_t const most = std::numeric_limits<std::uint64_t>::max();
+  CHECK(Schedule::constant(most)(0) == 0x1p-64);
+  CHECK(Schedule::constant(most)(most - 1) == 1);
+}
+
 TEST_CASE("a schedule that cannot be followed is refused by field") {
   using zeroth_test::contains_text;
   CHECK_NOTHROW(Schedule::constant(1000).check());
@@ -51,6 +72,13 @@ TEST_CASE("a schedule that cannot be followed is refused by field") {
                     contains_text("schedule.total_steps must exceed warmup_steps = 0, got 0"));
   CHECK_THROWS_WITH(Schedule::cosine(10, 10).check(),
                     contains_text("schedule.total_steps must exceed warmup_steps = 10, got 10"));
+  std::uint64_t const most = std::uint64_t{1} << 32;
+  CHECK_NOTHROW(Schedule::constant(most).check());
+  CHECK_NOTHROW(Schedule::linear(most).check());
+  CHECK_THROWS_WITH(Schedule::constant(most + 1).check(),
+                    contains_text("schedule.warmup_steps must be at most 4294967296, got 4294967297"));
+  CHECK_THROWS_WITH(Schedule::cosine(most + 1).check(),
+                    contains_text("schedule.total_steps must be at most 4294967296, got 4294967297"));
   for (double factor : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
     Schedule schedule = Schedule::linear(10);
     schedule.final_factor = factor;

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <zeroth/config.hpp>
+#include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
@@ -80,7 +81,7 @@ struct CentralDifference {
 
   [[nodiscard]] double projected_gradient(double /*base*/, std::span<double const> losses,
                                           double epsilon) const noexcept {
-    return (losses[0] - losses[1]) / (2 * epsilon);
+    return rounded_quotient(rounded_difference(losses[0], losses[1]), rounded_product(2, epsilon));
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "central-difference"; }
   bool operator==(CentralDifference const&) const = default;
@@ -93,7 +94,7 @@ struct OneSided {
   static constexpr bool uses_base = true;
 
   [[nodiscard]] double projected_gradient(double base, std::span<double const> losses, double epsilon) const noexcept {
-    return (losses[0] - base) / epsilon;
+    return rounded_quotient(rounded_difference(losses[0], base), epsilon);
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "one-sided"; }
   bool operator==(OneSided const&) const = default;

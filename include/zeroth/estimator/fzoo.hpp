@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include <zeroth/estimator/estimator.hpp>
+#include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
@@ -27,11 +27,14 @@ struct Fzoo : OneSided {
   [[nodiscard]] double scale(std::span<double const> losses) const noexcept {
     double const n = static_cast<double>(losses.size());
     double mean = 0;
-    for (double loss : losses) mean += loss / n;
+    for (double loss : losses) mean = with_share(mean, loss, n);
     double squares = 0;
-    for (double loss : losses) squares = std::fma(loss - mean, loss - mean, squares);
-    double const sigma = std::sqrt(squares / (n - 1));
-    return sigma > 0 ? 1 / sigma : 0;
+    for (double loss : losses) {
+      double const away = rounded_difference(loss, mean);
+      squares = rounded_fma(away, away, squares);
+    }
+    double const sigma = rounded_root(rounded_quotient(squares, n - 1));
+    return sigma > 0 ? rounded_quotient(1, sigma) : 0;
   }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "fzoo"; }
   bool operator==(Fzoo const&) const = default;

@@ -13,6 +13,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/random/float_bits.hpp>
 
 namespace zeroth::ZEROTH_ISA {
@@ -147,7 +148,8 @@ struct MagnitudeMask {
       }
       // (1 - 0.7) 10 is a little above 3 in doubles, and must not count as 4: leave out the rounding errors.
       auto const size = static_cast<double>(n);
-      auto const active = static_cast<std::uint64_t>(std::ceil((1.0 - policy_.sparsity) * size - size * 0x1p-51));
+      double const share = rounded_product(1.0 - policy_.sparsity, size);
+      auto const active = static_cast<std::uint64_t>(std::ceil(rounded_difference(share, size * 0x1p-51)));
       std::uint64_t const k = std::clamp<std::uint64_t>(active, 1, n);
       return magnitude_bits(weights.kth_magnitude(tensors, smallest ? k : n - k + 1));
     }

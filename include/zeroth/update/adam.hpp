@@ -12,6 +12,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/fma.hpp>
 #include <zeroth/update/power.hpp>
@@ -70,16 +71,17 @@ struct Adam {
   static constexpr std::size_t state_floats = 2;
 
   [[nodiscard]] AdamRule rule(float step_size, std::uint64_t updates) const noexcept {
-    return {static_cast<float>(beta_1),
-            static_cast<float>(1 - beta_1),
-            static_cast<float>(beta_2),
-            static_cast<float>(1 - beta_2),
-            static_cast<float>(1 / (1 - detail::power(beta_1, updates))),
-            static_cast<float>(1 / (1 - detail::power(beta_2, updates))),
-            static_cast<float>(epsilon),
-            step_size};
+    auto scale = [&](double beta) {
+      return rounded_single(rounded_quotient(1, rounded_difference(1, detail::power(beta, updates))));
+    };
+    return {rounded_single(beta_1),  rounded_single(rounded_difference(1, beta_1)),
+            rounded_single(beta_2),  rounded_single(rounded_difference(1, beta_2)),
+            scale(beta_1),           scale(beta_2),
+            rounded_single(epsilon), step_size};
   }
-  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  [[nodiscard]] double decay(double learning_rate) const noexcept {
+    return rounded_product(learning_rate, weight_decay);
+  }
   void check() const {
     detail::check_weight_decay(weight_decay);
     detail::check_fading("beta_1", beta_1);

@@ -11,6 +11,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/random/fma.hpp>
 #include <zeroth/update/sgd.hpp>
 
@@ -41,7 +42,9 @@ struct Momentum {
   [[nodiscard]] MomentumRule rule(float step_size, std::uint64_t /*updates*/) const noexcept {
     return {static_cast<float>(beta), step_size};
   }
-  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  [[nodiscard]] double decay(double learning_rate) const noexcept {
+    return rounded_product(learning_rate, weight_decay);
+  }
   void check() const {
     detail::check_weight_decay(weight_decay);
     detail::check_fading("beta", beta);

@@ -4,14 +4,16 @@
 #include <cstdint>
 
 #include <zeroth/config.hpp>
+#include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// base^exponent by products alone, so that it has the same bits on every machine; std::pow does not promise that.
+/// base^exponent by products alone, each rounded, so that it has the same bits on every machine; std::pow does not
+/// promise that.
 [[nodiscard]] inline double power(double base, std::uint64_t exponent) noexcept {
   double result = 1;
-  for (; exponent != 0; exponent /= 2, base *= base)
-    if (exponent % 2 == 1) result *= base;
+  for (; exponent != 0; exponent /= 2, base = rounded_product(base, base))
+    if (exponent % 2 == 1) result = rounded_product(result, base);
   return result;
 }
 

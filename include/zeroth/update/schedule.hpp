@@ -1,19 +1,38 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <numbers>
 #include <string>
 #include <string_view>
 
+#include <zeroth/array.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
+namespace detail {
+
+/// sin(pi x / 2) for x in [0, 1/2], within 1.5 units in the last place: a sequence of rounded operations, so that it
+/// has the same bits on every machine; std::sin does not promise that.
+[[nodiscard]] inline double sine_of_quarter_turns(double x) noexcept {
+  // The series of sin(pi x / 2) / x in x^2, highest power first.
+  constexpr Array<double, 9> series = {0x1.aaec32af93359p-38,  -0x1.6fadb9f155744p-31, 0x1.e8f434d018d63p-25,
+                                       -0x1.e3074fde8871fp-19, 0x1.50783487ee782p-13,  -0x1.32d2cce62bd86p-8,
+                                       0x1.466bc6775aae2p-4,   -0x1.4abbce625be53p-1,  0x1.921fb54442d18p+0};
+  double const square = rounded_product(x, x);
+  double sum = series[0];
+  for (std::size_t i = 1; i < series.size(); ++i) sum = rounded_sum(rounded_product(sum, square), series[i]);
+  return rounded_product(sum, x);
+}
+
+}  // namespace detail
+
 /// The learning rate over a run, as a factor of its peak: warm-up by equal rises, then constant, or a fall to
-/// `final_factor` that ends with the last step, along a line or half a cosine.
+/// `final_factor` that ends with the last step, along a line or half a cosine. Its bits are the same on every machine.
 struct Schedule {
   enum class Shape : std::uint8_t { constant, linear, cosine };
 
@@ -33,13 +52,21 @@ struct Schedule {
   }
 
   /// Factor of the peak learning rate at a step, counted from 0; past the end it stays at `final_factor`.
+  ///
+  /// With n steps of the fall, i of which are over, it is w + (1 - w) f, w being final_factor and
+  /// - linear: f = 1 - i / n,
+  /// - cosine: f = (1 + cos(pi i / n)) / 2, as 1 - sin(pi/2 i / n)^2 in the first half and sin(pi/2 (n - i) / n)^2
+  /// then,
+  ///
+  /// each operation rounded once; the series of the sine is spelled out above.
   [[nodiscard]] double operator()(std::uint64_t step) const {
-    if (step < warmup_steps) return static_cast<double>(step + 1) / static_cast<double>(warmup_steps + 1);
+    DefaultFloatEnvironment const environment;
+    if (step < warmup_steps)
+      return rounded_quotient(static_cast<double>(step + 1), rounded_sum(static_cast<double>(warmup_steps), 1));
     if (shape == Shape::constant) return 1;
     if (step >= total_steps) return final_factor;
-    double const progress = static_cast<double>(step - warmup_steps) / static_cast<double>(total_steps - warmup_steps);
-    double const fall = shape == Shape::linear ? 1 - progress : 0.5 * (1 + std::cos(std::numbers::pi * progress));
-    return final_factor + (1 - final_factor) * fall;
+    double const fall = shape == Shape::linear ? rounded_difference(1, share(step - warmup_steps)) : cosine_fall(step);
+    return rounded_sum(final_factor, rounded_product(rounded_difference(1, final_factor), fall));
   }
 
   /// @throws InvalidArgument naming the field that is out of range
@@ -60,6 +87,19 @@ struct Schedule {
   }
 
   bool operator==(Schedule const&) const = default;
+
+ private:
+  /// Which share of the fall `steps` of its steps are.
+  [[nodiscard]] double share(std::uint64_t steps) const noexcept {
+    return rounded_quotient(static_cast<double>(steps), static_cast<double>(total_steps - warmup_steps));
+  }
+  [[nodiscard]] double cosine_fall(std::uint64_t step) const noexcept {
+    bool const in_first_half = step - warmup_steps <= total_steps - step;
+    double const sine =
+        detail::sine_of_quarter_turns(in_first_half ? share(step - warmup_steps) : share(total_steps - step));
+    double const square = rounded_product(sine, sine);
+    return in_first_half ? rounded_difference(1, square) : square;
+  }
 };
 
 [[nodiscard]] constexpr std::string_view to_string(Schedule::Shape shape) noexcept {

@@ -9,6 +9,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
@@ -27,11 +28,12 @@ inline void check_fading(std::string const& field, double beta) {
 
 inline void descent_coefficients(std::span<double const> g, double learning_rate, std::span<float> c) {
   for (std::size_t s = 0; s < g.size(); ++s)
-    c[s] = static_cast<float>(-learning_rate * g[s] / static_cast<double>(g.size()));
+    c[s] = rounded_single(rounded_quotient(rounded_product(-learning_rate, g[s]), static_cast<double>(g.size())));
 }
 
 inline void mean_coefficients(std::span<double const> g, std::span<float> c) {
-  for (std::size_t s = 0; s < g.size(); ++s) c[s] = static_cast<float>(g[s] / static_cast<double>(g.size()));
+  for (std::size_t s = 0; s < g.size(); ++s)
+    c[s] = rounded_single(rounded_quotient(g[s], static_cast<double>(g.size())));
 }
 
 }  // namespace detail
@@ -46,7 +48,9 @@ struct Sgd {
   void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
     detail::descent_coefficients(g, learning_rate, c);
   }
-  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  [[nodiscard]] double decay(double learning_rate) const noexcept {
+    return rounded_product(learning_rate, weight_decay);
+  }
   void check() const { detail::check_weight_decay(weight_decay); }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "sgd"; }
   [[nodiscard]] std::string description() const {
@@ -65,7 +69,9 @@ struct SignSgd {
   void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
     detail::descent_coefficients(g, learning_rate, c);
   }
-  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  [[nodiscard]] double decay(double learning_rate) const noexcept {
+    return rounded_product(learning_rate, weight_decay);
+  }
   void check() const { detail::check_weight_decay(weight_decay); }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "sign-sgd"; }
   [[nodiscard]] std::string description() const {

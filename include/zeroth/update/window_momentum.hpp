@@ -8,6 +8,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/number_text.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>
 
@@ -29,7 +30,9 @@ struct WindowMomentum {
   [[nodiscard]] float coefficient(float direction, float step_size, std::uint32_t age) const noexcept {
     return -(step_size * static_cast<float>(detail::power(beta, age))) * direction;
   }
-  [[nodiscard]] double decay(double learning_rate) const noexcept { return learning_rate * weight_decay; }
+  [[nodiscard]] double decay(double learning_rate) const noexcept {
+    return rounded_product(learning_rate, weight_decay);
+  }
   void check() const {
     detail::check_weight_decay(weight_decay);
     detail::check_fading("beta", beta);
