@@ -24,6 +24,9 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/mask/stored.hpp>
+#include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/numeric/known_answer.hpp>
+#include <zeroth/numeric/rounded.hpp>
 #include <zeroth/objective.hpp>
 #include <zeroth/optimizer.hpp>
 #include <zeroth/options.hpp>
