@@ -92,7 +92,7 @@ TEST_CASE("every backend finds what is beside the weights past 2^32 places") {
     zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 7};
     auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
 
-    /// The weights, what preview gives and what is beside them after two passes, the places counted from `first`.
+    // The weights, what preview gives and what is beside them after two passes, the places counted from `first`.
     auto run = [&](auto const& backend, std::uint64_t first, std::byte* memory) {
       zeroth_test::Slice copy = slice;
       PlaceIndex const index(words, first);
