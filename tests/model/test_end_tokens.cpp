@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -81,44 +83,37 @@ TEST_CASE("a token id of -1 is none") {
 
 TEST_CASE("a GGUF model ends at its eos, eot and eom, and at control tokens with such a name") {
   TemporaryDirectory const directory;
-  auto found = [&](auto const& change) {
-    GgufFile const file = changed_gguf(directory, change);
-    return zeroth::model::end_tokens(file, zeroth::model::load_tokenizer(file));
-  };
-  CHECK(found([](GgufWriter& writer) { writer.set("tokenizer.ggml.eos_token_id", std::uint32_t{7}); }) == Ids{7});
-  CHECK(found([](GgufWriter& writer) {
-          writer.set("tokenizer.ggml.eos_token_id", std::uint32_t{7});
-          writer.set("tokenizer.ggml.eom_token_id", std::uint32_t{9});
-          writer.set("tokenizer.ggml.eot_token_id", std::uint32_t{8});
-        }) == Ids{7, 8, 9});
-  CHECK(found([](GgufWriter& writer) {
-          writer.set("tokenizer.ggml.eos_token_id", std::uint32_t{7});
-          writer.set("tokenizer.ggml.eot_token_id", std::uint32_t{7});
-          writer.set("tokenizer.ggml.eom_token_id", std::uint32_t{100000});
-        }) == Ids{7});
-  auto const named = [](std::int32_t type) {
-    return [=](GgufWriter& writer) {
-      GgufFile const source(golden_file("families/llama3/model.gguf"));
+  GgufFile const source(golden_file("families/llama3/model.gguf"));
+  // Token 0 is a special one in the golden file too.
+  auto found = [&](std::string_view name, std::int32_t type, std::vector<std::pair<char const*, std::uint32_t>> ids) {
+    GgufFile const file = changed_gguf(directory, [&](GgufWriter& writer) {
       auto tokens = source.get_array<std::string_view>("tokenizer.ggml.tokens");
       auto types = source.get_array<std::int32_t>("tokenizer.ggml.token_type");
-      tokens.back() = "<|im_end|>";
-      types.back() = type;
+      tokens[0] = name;
+      types[0] = type;
       writer.set_array<std::string_view>("tokenizer.ggml.tokens", tokens);
       writer.set_array<std::int32_t>("tokenizer.ggml.token_type", types);
-      writer.set("tokenizer.ggml.eos_token_id", std::uint32_t{7});
-    };
+      for (auto const& [key, id] : ids) writer.set("tokenizer.ggml." + std::string(key), id);
+    });
+    return zeroth::model::end_tokens(file, zeroth::model::load_tokenizer(file));
   };
-  Ids const both = found(named(3));
-  REQUIRE(both.size() == 2);
-  CHECK(both[0] == 7);
-  CHECK(both[1] == 262);
-  CHECK(found(named(1)) == Ids{7});
+  constexpr std::int32_t normal = 1;
+  constexpr std::int32_t control = 3;
+  CHECK(found("<s>", control, {{"eos_token_id", 7}}) == Ids{7});
+  CHECK(found("<s>", control, {{"eos_token_id", 7}, {"eom_token_id", 9}, {"eot_token_id", 8}}) == Ids{7, 8, 9});
+  CHECK(found("<s>", control, {{"eos_token_id", 7}, {"eot_token_id", 7}, {"eom_token_id", 100000}}) == Ids{7});
+  for (std::string_view const name : {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>", "</s>"}) {
+    CHECK(found(name, control, {{"eos_token_id", 7}}) == Ids{7, 0});
+    CHECK(found(name, control, {{"eos_token_id", 0}}) == Ids{0});
+    CHECK(found(name, normal, {{"eos_token_id", 7}}) == Ids{7});
+  }
 }
 
 TEST_CASE("end tokens of a Hugging Face model find their place in GGUF") {
   TemporaryDirectory const directory;
   auto const tokenizer = tokenizer_with({{"eos_token_id", 5}});
-  for (Ids const& ids : {Ids{5}, Ids{5, 0}, Ids{5, 0, 203}}) {
+  REQUIRE(zeroth::model::is_end_token_text(tokenizer.token_text(0)));
+  for (Ids const& ids : {Ids{5, 0}, Ids{5, 203, 0}, Ids{5, 203, 9, 0}}) {
     GgufFile const file = changed_gguf(directory, [&](GgufWriter& writer) {
       tokenizer.set_gguf_metadata(writer, 263);
       zeroth::model::set_end_tokens(writer, ids, tokenizer);

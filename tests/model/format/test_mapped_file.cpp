@@ -125,8 +125,8 @@ TEST_CASE("what MappedFile keeps stays as it was when the file is cut or written
   MappedFile moved(std::move(file));
   CHECK(moved.bytes().data() == first);
   moved.release(0, 2 * page);
-  ::truncate(path.c_str(), 0);
-  CHECK(text_of(moved).substr(0, 2 * page) == std::string(2 * page, 'a'));
+  REQUIRE(::truncate(path.c_str(), 0) == 0);
+  CHECK(std::string(reinterpret_cast<const char*>(first), 2 * page) == std::string(2 * page, 'a'));
 
   std::ofstream(path) << text;
   MappedFile whole(path);
