@@ -45,6 +45,7 @@ Outcome run_and_change(Fixture& fixture, Words const& more, std::function<void()
   Words words = fixture.finetune_on("text", {"--learning-rate", rate, "--eval-every", steps.empty() ? "0" : "100"});
   words.insert(words.end(), more.begin(), more.end());
   *(std::find(words.begin(), words.end(), "--steps") + 1) = steps.empty() ? "1000000" : steps;
+  fs::remove_all(fixture.out);
   Program program(words);
   std::string const metrics = fixture.out + "/metrics.jsonl";
   auto const has_step = [&] {
@@ -114,7 +115,7 @@ TEST_CASE("a run whose GGUF file is removed or cut saves its metadata") {
     });
     INFO(outcome.error);
     REQUIRE(outcome.exit_code == 130);
-    for (std::string const path : {fixture.out + "/model/model.gguf", fixture.out + "/model"}) {
+    for (std::string const& path : {fixture.out + "/model/model.gguf", fixture.out + "/model"}) {
       Outcome const tokens =
           run_program({"tokenize", "--model", path, "--input", golden("families/llama3/golden.json")});
       Outcome const expected = run_program({"tokenize", "--model", golden("families/llama3/model.gguf"), "--input",
@@ -134,7 +135,7 @@ TEST_CASE("a run that goes back to its best step needs neither base nor adapter 
   fs::rename(fixture.out + "/adapter", adapter);
   // The best step is one of the first, and the run is long enough to lose its files meanwhile.
   Words const best{"--adapter", adapter.string(), "--validation-examples", "2", "--save-step", "best", "--method",
-                   "mezo",      "--overwrite"};
+                   "mezo"};
   auto run = [&](std::function<void()> const& change) {
     Outcome const outcome = run_and_change(fixture, best, change, "100", "500");
     INFO(outcome.error);
