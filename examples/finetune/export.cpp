@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "language_model.hpp"
 #include "output.hpp"
+#include "run_directory.hpp"
 #include "save.hpp"
 #include "standard_streams.hpp"
 
@@ -12,6 +13,7 @@ namespace zeroth::cli {
 int run(ExportOptions const& options) {
   std::filesystem::path const output = check_saveable(
       options.output, options.to == SaveFormat::gguf ? SavedAs::file : SavedAs::folder, options.overwrite);
+  auto const lock = lock_run_of(output);
   LanguageModel model(options);
   model.source.keep_files();
   model.merge_adapter();

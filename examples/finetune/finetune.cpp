@@ -125,14 +125,14 @@ int run(FinetuneOptions const& given) {
                                                    : EarlierRun::refuse);
   FinetuneOptions options = goes_on ? resumed(given) : resolved(given);
   Task const task = find_task(options.task);
-  out.require_not_written("--model", options.model);
-  out.require_not_written("--adapter", options.adapter);
-  out.require_not_written("--data", options.data);
-  if (options.task.ends_with(".json")) out.require_not_written("--task", options.task);
   if (goes_on && is_finished(out)) {
     tell(options.out.string() + ": the run is finished");
     return 0;
   }
+  out.require_not_written("--model", options.model);
+  out.require_not_written("--adapter", options.adapter);
+  out.require_not_written("--data", options.data);
+  if (options.task.ends_with(".json")) out.require_not_written("--task", options.task);
   TaskData data = load_task(task, options.data);
   std::optional<LanguageModel> model(std::in_place, options);
   make_adapter(*model, options);

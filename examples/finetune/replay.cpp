@@ -13,6 +13,7 @@
 #include "language_model.hpp"
 #include "options_json.hpp"
 #include "output.hpp"
+#include "run_directory.hpp"
 #include "run_log.hpp"
 #include "save.hpp"
 #include "standard_streams.hpp"
@@ -21,6 +22,7 @@ namespace zeroth::cli {
 
 int run(ReplayModelOptions const& given) {
   std::filesystem::path const output = check_saveable(given.output, SavedAs::folder, given.overwrite);
+  auto const lock = lock_run_of(output);
   std::string const source = given.journal.string();
   RecoveredJournal const recovered = recover_journal(source);
   Journal const& journal = recovered.journal;

@@ -132,6 +132,16 @@ void RunDirectory::begin() const {
   for (std::string_view name : run_names) zeroth::model::remove_dead_parts(path_ / name);
 }
 
+std::unique_ptr<RunLock> lock_run_of(fs::path const& output) {
+  std::error_code error;
+  fs::path path = fs::weakly_canonical(fs::absolute(output, error), error);
+  if (error) return nullptr;                            // whoever writes it says so
+  if (!path.has_filename()) path = path.parent_path();  // "OUT/model/"
+  bool const is_run_s = path.filename() == "model" || path.filename() == "adapter";
+  if (!is_run_s || !fs::exists(path.parent_path() / "options.json", error)) return nullptr;
+  return std::make_unique<RunLock>(path.parent_path(), "--output", RunLock::Folder::must_exist);
+}
+
 void RunDirectory::check_space(std::uint64_t bytes) const {
   std::error_code error;
   fs::space_info const space = fs::space(path_, error);

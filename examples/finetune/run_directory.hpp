@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "run_lock.hpp"
@@ -56,5 +57,10 @@ class RunDirectory {
   EarlierRun earlier_;
   RunLock lock_;
 };
+
+/// Locks the folder of a run if `output` is the model or the adapter in it, which a run that is going would replace.
+/// @return the lock; null if it is another output
+/// @throws InvalidFile if a run is writing there
+[[nodiscard]] std::unique_ptr<RunLock> lock_run_of(std::filesystem::path const& output);
 
 }  // namespace zeroth::cli

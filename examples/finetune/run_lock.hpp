@@ -9,9 +9,9 @@ namespace zeroth::cli {
 
 /// A process's claim to a run's folder: while it is held, no other process of this program writes there.
 ///
-/// It is a file `.lock` in the folder, locked by the system, which ends the lock when the process ends, however that
-/// is. A file that is there and not locked, as one that a killed process left, is no obstacle. At the end the file is
-/// removed. On a file system without locks nobody is kept out.
+/// It is a file `.zeroth.lock` in the folder, locked by the system, which ends the lock when the process ends, however
+/// that is. A file that is there and not locked, as one that a killed process left, is no obstacle. At the end the file
+/// is removed. On a file system without locks nobody is kept out.
 class RunLock {
  public:
   enum class Folder : std::uint8_t { must_exist, may_be_made };

@@ -430,12 +430,13 @@ TEST_CASE("a run does not go on with another model under its adapter") {
 
 TEST_CASE("a run does not go on with a task that scores, judges or groups otherwise") {
   Fixture const fixture;
-  std::string rows;
-  for (int i = 0; i < 6; ++i)
-    rows += R"({"text": "story number )" + std::to_string(i) + R"(", "other": ")" + std::to_string(i / 2) +
-            R"(", "label": )" + std::to_string(i % 2) + "}\n";
-  write_file(fixture.directory, "train.jsonl", rows);
-  write_file(fixture.directory, "held.jsonl", rows);
+  for (char const* name : {"train", "held"}) {
+    std::string rows;
+    for (int i = 0; i < 6; ++i)
+      rows += std::string(R"({"text": ")") + name + " story " + std::to_string(i) + R"(", "other": ")" +
+              std::to_string(i / 2) + R"(", "label": )" + std::to_string(i % 2) + "}\n";
+    write_file(fixture.directory, std::string(name) + ".jsonl", rows);
+  }
   nlohmann::json const task = nlohmann::json::parse(
       R"({"files": {"train": "train.jsonl", "held_out": "held.jsonl"}, "format": "jsonl", "prompt": "{text} It was",
           "candidates": [" terrible and bad", " good"], "label": {"field": "label"}, "score": "mean",

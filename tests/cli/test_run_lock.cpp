@@ -62,7 +62,7 @@ TEST_CASE("while a run writes in a folder, every other that would is refused by 
   Fixture const fixture;
   REQUIRE(run_program(fixture.finetune()).exit_code == 0);
   auto const before = files_in(fixture.out);
-  CHECK(before.count(".lock") == 0);
+  CHECK(before.count(".zeroth.lock") == 0);
   {
     RunLock const lock(fixture.out, "--out", RunLock::Folder::must_exist);
     REQUIRE(lock.is_locked());
@@ -78,13 +78,19 @@ TEST_CASE("while a run writes in a folder, every other that would is refused by 
                           held_by_this_process(link + "/journal", fs::canonical(fixture.out).string()));
     CHECK_THROWS_WITH(RunLock(fixture.out, "--out", RunLock::Folder::must_exist),
                       contains_text(held_by_this_process("--out", fixture.out)));
+    // And who would write the model that is in it.
+    for (Words const& words :
+         {Words{"replay", "--model", fixture.model, "--journal", fixture.out + "/journal", "--output",
+                fixture.out + "/model/", "--overwrite"},
+          Words{"export", "--model", fixture.model, "--output", fixture.out + "/model", "--overwrite"}})
+      check_refused_at_once(words, held_by_this_process("--output", fs::canonical(fixture.out).string()));
     CHECK(files_in(fixture.out) == held);
   }
   CHECK(files_in(fixture.out) == before);
   // A lock file that is there without a lock, as one that was killed leaves it, is no obstacle.
-  write_file(fixture.directory, "out/.lock", "process 1 on another\n");
+  write_file(fixture.directory, "out/.zeroth.lock", "process 1 on another\n");
   CHECK(run_program(fixture.finetune({"--overwrite"})).exit_code == 0);
-  CHECK_FALSE(fs::exists(fixture.out + "/.lock"));
+  CHECK_FALSE(fs::exists(fixture.out + "/.zeroth.lock"));
 }
 
 TEST_CASE("a folder that is made for a run and stays empty is removed, and not under another that waits for it") {
@@ -92,7 +98,7 @@ TEST_CASE("a folder that is made for a run and stays empty is removed, and not u
   fs::path const folder = directory / "a/out";
   {
     RunLock const lock(folder, "--out", RunLock::Folder::may_be_made);
-    CHECK(fs::exists(folder / ".lock"));
+    CHECK(fs::exists(folder / ".zeroth.lock"));
   }
   CHECK_FALSE(fs::exists(folder));
   {
@@ -101,7 +107,7 @@ TEST_CASE("a folder that is made for a run and stays empty is removed, and not u
   }
   CHECK(files_in(folder) == std::map<std::string, std::string>{{"mine", ""}});
   CHECK_THROWS_WITH(RunLock(directory / "none", "--resume", RunLock::Folder::must_exist),
-                    contains_text("cannot write " + (directory / "none/.lock").string()));
+                    contains_text("cannot write " + (directory / "none/.zeroth.lock").string()));
 }
 
 TEST_CASE("a run notices that its folder is no longer the one that it began in") {
@@ -166,7 +172,6 @@ TEST_CASE("a run that replaces another refuses an input that it would replace, b
   fs::create_symlink(fixture.out + "/model/model.gguf", folder + "/model.gguf");
   refused("--model", folder, "model");
   refused("--data", fixture.out + "/model", "model");
-  refused("--task", fixture.out + "/options.json", "options.json");
 }
 
 TEST_CASE("a run that is refused after its model was read leaves an earlier one as it was") {
