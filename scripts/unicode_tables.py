@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Writes include/zeroth/model/tokenizer/unicode_tables.hpp and normalization_tables.hpp.
+"""Writes unicode_tables.hpp, normalization_tables.hpp and word_tables.hpp in include/zeroth/model/tokenizer.
 
 The classes are those of the `tokenizers` package, asked about every code point: its regex engine decides \\p{L}, \\p{N}
 and \\s, and its Digits pre-tokenizer (Rust's char::is_numeric, which may follow a later Unicode version) decides what
 counts as a digit. Python's unicodedata is the cross-check: for every code point that its version assigns, both must
 agree; what it does not know yet is counted and printed. One difference of definition is known and accepted: Python
 calls U+001C to U+001F white space, the regex engine and Unicode's White_Space do not.
+
+Word characters are those next to which the package does not find an added token that must be a single word.
 
 Canonical decompositions, compositions and combining classes are unicodedata's, each kept only if the NFC and NFD of
 `tokenizers` (of an older Unicode version) know it; the result is held against both on every code point, every pair that
@@ -22,11 +24,12 @@ import sys
 import unicodedata
 
 import tokenizers
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "include/zeroth/model/tokenizer"
 HEADER = FOLDER / "unicode_tables.hpp"
 NORMALIZATION_HEADER = FOLDER / "normalization_tables.hpp"
+WORD_HEADER = FOLDER / "word_tables.hpp"
 OTHER, LETTER, NUMBER, DIGIT_ONLY, WHITESPACE = range(5)
 NAMES = ["other", "letter", "number", "digit_only", "whitespace"]
 SURROGATES = range(0xD800, 0xE000)
@@ -43,6 +46,13 @@ def regex_class(pattern):
 def digit_class():
     digits = pre_tokenizers.Digits(individual_digits=True)
     return {c for c in CODE_POINTS if len(digits.pre_tokenize_str("a" + chr(c) + "a")) == 3}
+
+
+def word_class():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.add_tokens([AddedToken("a", single_word=True, normalized=False)])
+    found = tokenizer.encode_batch_fast(["." + chr(c) + "a" if c != ord("a") else "aa" for c in CODE_POINTS])
+    return {c for c, encoding in zip(CODE_POINTS, found) if not encoding.ids}
 
 
 def cross_check(letters, numbers, digits, spaces):
@@ -241,6 +251,31 @@ def normalization_header(classes, pairs):
     ])
 
 
+def word_header(words):
+    """Where runs of word characters begin and end, in turn."""
+    ends = [c for c in range(0x110000) if (c in words) != (c - 1 in words)]
+    return "\n".join([
+        "// SPDX-License-Identifier: MIT",
+        "// Made by scripts/unicode_tables.py; do not edit.",
+        "#pragma once",
+        "",
+        "#include <cstdint>",
+        "",
+        "namespace zeroth::model {",
+        "",
+        f"/// The code points that `\\w` of Hugging Face `tokenizers` {tokenizers.__version__} matches: where each run of them begins and, in",
+        "/// turn, where it ends, in ascending order.",
+        "// clang-format off",
+        "inline constexpr std::uint32_t word_runs[] = {",
+        *["    " + " ".join(f"0x{c:05x}," for c in ends[i:i + 12]) for i in range(0, len(ends), 12)],
+        "};",
+        "// clang-format on",
+        "",
+        "}  // namespace zeroth::model",
+        "",
+    ])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the committed header, write nothing")
@@ -259,7 +294,10 @@ def main():
     classes, pairs = combining_classes(), canonical_pairs()
     failed |= check_normalization(classes, pairs) > 0
     print(f"combining marks {len(classes)}, decompositions {len(pairs)}, compositions {sum(pair[3] for pair in pairs)}")
-    for path, content in [(HEADER, text), (NORMALIZATION_HEADER, normalization_header(classes, pairs))]:
+    words = word_class()
+    print(f"word characters {len(words)}")
+    for path, content in [(HEADER, text), (NORMALIZATION_HEADER, normalization_header(classes, pairs)),
+                          (WORD_HEADER, word_header(words))]:
         if not check:
             path.write_text(content, encoding="utf-8")
         elif path.read_text(encoding="utf-8") != content:
