@@ -114,9 +114,12 @@ void LanguageModel::load_again(FinetuneOptions const& options) {
 
 void LanguageModel::check_vocabulary() const {
   if (tokenizer.vocabulary_size() > weights.config().vocabulary)
-    throw InvalidFile(source.path() + ": tokenizer: expected at most as many tokens as the embedding has rows, " +
-                      std::to_string(weights.config().vocabulary) + ", found " +
-                      std::to_string(tokenizer.vocabulary_size()));
+    throw InvalidFile(
+        source.path() + ": tokenizer: expected at most as many tokens as the embedding has rows, " +
+        std::to_string(weights.config().vocabulary) + ", found " + std::to_string(tokenizer.vocabulary_size()) +
+        ", the last of which is \"" +
+        model::detail::printable(tokenizer.token_text(static_cast<std::int32_t>(tokenizer.vocabulary_size() - 1))) +
+        "\"");
 }
 
 void LanguageModel::merge_adapter() {

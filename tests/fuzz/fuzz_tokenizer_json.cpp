@@ -29,7 +29,7 @@ std::vector<std::string> seeds() {
     [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
     "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}}}, )";
   const std::string byte_level_vocabulary = R"("model": {"type": "BPE", "unk_token": null, "ignore_merges": false,
-    "vocab": {"a": 1, "b": 2, "c": 3, "\u0120": 4, "ab": 5, "\u0120ab": 6, "4": 7, "2": 8}, )";
+    "vocab": {"<s>": 0, "a": 1, "b": 2, "c": 3, "\u0120": 4, "ab": 5, "\u0120ab": 6, "4": 7, "2": 8}, )";
   const auto byte_level = [&](const std::string& normalizer, const std::string& pre_tokenizer) {
     return "{" + added + "\"normalizer\": " + normalizer + ", \"pre_tokenizer\": " + pre_tokenizer + ", " +
            before_text + byte_level_vocabulary + R"("merges": ["a b", ["\u0120", "ab"]]}})";
@@ -46,7 +46,7 @@ std::vector<std::string> seeds() {
            before_text + "\"model\": " + model + "}";
   };
   const std::string characters = R"({"type": "BPE", "unk_token": "<s>", "fuse_unk": true, "byte_fallback": false,
-    "vocab": {"a": 1, "b": 2, "c": 3, "\u2581": 4, "ab": 5, "\u2581ab": 6, "4": 7, "2": 8},
+    "vocab": {"<s>": 0, "a": 1, "b": 2, "c": 3, "\u2581": 4, "ab": 5, "\u2581ab": 6, "4": 7, "2": 8},
     "merges": ["a b", "\u2581 ab"]})";
   const std::string unigram = R"({"type": "Unigram", "unk_id": 1, "byte_fallback": false, "vocab": [["<s>", 0],
     ["<unk>", 0], ["\u2581", -4], ["a", -3.5], ["b", -5], ["ab", -1], ["\u2581ab", -2], ["4", -7], ["2", -8],

@@ -124,14 +124,30 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   CHECK(refused > 150);
 }
 
-TEST_CASE("sentencepiece merges refuse a score that is no number and a piece that is too long") {
+TEST_CASE("sentencepiece merges refuse a score that is no number") {
   const GoldenSentencePiece golden;
   SentencePieceModel model = golden.model("bpe");
   model.pieces[300].score = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH(byte_fallback_tokenizer(model), contains_text("pieces[300].score: expected a finite number"));
-  model = golden.model("bpe");
-  model.pieces[300].text.assign(4097, 'a');
-  CHECK_THROWS_WITH(byte_fallback_tokenizer(model), contains_text("pieces[300]: expected at most 4096 bytes"));
+}
+
+TEST_CASE("sentencepiece merges of pieces that are all each other's parts are found, in the order of their scores") {
+  // 24 pieces: a, aa, ... Each of n letters is made in n - 1 ways.
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::byte_pair;
+  for (std::size_t n = 1; n <= 24; ++n) {
+    model.pieces.push_back({std::string(n, 'a'), -static_cast<float>(n), zeroth::model::TokenType::normal});
+  }
+  const auto merges = zeroth::model::detail::scored_merges(model.pieces);
+  REQUIRE(merges.size() == 24 * 23 / 2);
+  std::size_t i = 0;
+  for (std::int32_t result = 1; result < 24; ++result) {
+    for (std::int32_t left = 0; left < result; ++left, ++i) {
+      CHECK(merges[i].merge.result == result);
+      CHECK(merges[i].merge.left == left);
+      CHECK(merges[i].merge.right == result - 1 - left);
+    }
+  }
 }
 
 }  // namespace

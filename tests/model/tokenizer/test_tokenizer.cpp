@@ -156,7 +156,7 @@ TEST_CASE(
   CHECK(BytePairTokenizer(data).encode("1212") == Ids{8, 9, 8, 9});
 }
 
-TEST_CASE("tokenizer takes a word that is a token whole where merges are to be ignored, but no control token") {
+TEST_CASE("tokenizer takes a word that is a token whole where merges are to be ignored, but no added token") {
   TokenizerData data = small_data();
   data.merges = {"b c"};
   data.pre_tokenizer = "llama-bpe";
@@ -164,6 +164,8 @@ TEST_CASE("tokenizer takes a word that is a token whole where merges are to be i
   data.ignore_merges = true;
   CHECK(BytePairTokenizer(data).encode("abc ab") == Ids{11, 13});
   data.token_types[11] = 3;
+  CHECK(BytePairTokenizer(data).encode("abc ab") == Ids{11, 13});
+  data.only_added = {11};
   CHECK(BytePairTokenizer(data).encode("abc ab") == Ids{4, 12, 13});
 }
 

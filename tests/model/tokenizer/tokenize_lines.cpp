@@ -4,6 +4,9 @@
 // folder, or its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files
 // there, anew. tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
 // scripts/parity_tokenizer.py and scripts/parity_tokenizers.py.
+// tokenize_lines --many FOLDER: reads {"model": MODEL, "texts": [TEXT...]} a line from the standard input and writes, a
+// line for each, {"ids": [[ID...]...], "round_trip": WHAT} or {"error": WHY}: see round_trip(), which uses FOLDER. For
+// scripts/parity_random_tokenizers.py.
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -12,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "zeroth/model/format/gguf.hpp"
 #include "zeroth/model/format/gguf_writer.hpp"
@@ -51,11 +55,71 @@ void save_gguf(const AnyTokenizer& tokenizer, const std::string& path) {
   writer.commit();
 }
 
+std::vector<std::vector<std::int32_t>> encode_all(const AnyTokenizer& tokenizer, const nlohmann::json& texts) {
+  std::vector<std::vector<std::int32_t>> ids;
+  for (const auto& text : texts) ids.push_back(tokenizer.encode(text.get_ref<const std::string&>()));
+  return ids;
+}
+
+/// "same" if the tokenizer gives these ids once it was written as GGUF and read, and once that was written as
+/// Hugging Face's files and read; else why not.
+std::string round_trip(const AnyTokenizer& tokenizer, const nlohmann::json& texts,
+                       const std::vector<std::vector<std::int32_t>>& ids, const std::filesystem::path& folder,
+                       const zeroth::model::SentencePieceMaker& maker) {
+  const auto difference = [&](const AnyTokenizer& other) -> std::string {
+    const auto found = encode_all(other, texts);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (found[i] != ids[i]) return "other ids of text " + std::to_string(i);
+    }
+    const bool same = other.bos() == tokenizer.bos() && other.eos() == tokenizer.eos() &&
+                      other.padding() == tokenizer.padding() && other.add_bos() == tokenizer.add_bos() &&
+                      other.add_eos() == tokenizer.add_eos();
+    return same ? "" : "other special tokens";
+  };
+  const std::filesystem::path gguf_path = folder / "round_trip.gguf";
+  try {
+    save_gguf(tokenizer, gguf_path.string());
+  } catch (const zeroth::InvalidArgument& error) {
+    return std::string("refused: ") + error.what();
+  }
+  const zeroth::model::GgufFile file(gguf_path.string());
+  const AnyTokenizer from_gguf = zeroth::model::load_tokenizer(file, maker);
+  if (const std::string what = difference(from_gguf); !what.empty()) return "GGUF: " + what;
+  const std::filesystem::path files = folder / "round_trip";
+  std::filesystem::create_directories(files);
+  try {
+    save(from_gguf, std::nullopt, files.string());
+  } catch (const zeroth::InvalidArgument& error) {
+    return std::string("refused as files: ") + error.what();
+  }
+  if (const std::string what = difference(zeroth::model::load_tokenizer(files, maker)); !what.empty())
+    return "files: " + what;
+  return "same";
+}
+
+void tokenize_many(const std::filesystem::path& folder, const zeroth::model::SentencePieceMaker& maker) {
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto task = nlohmann::json::parse(line);
+    nlohmann::json answer;
+    try {
+      const AnyTokenizer tokenizer = zeroth::model::load_tokenizer(task.at("model").get<std::string>(), maker);
+      const auto ids = encode_all(tokenizer, task.at("texts"));
+      answer["ids"] = ids;
+      answer["bos"] = tokenizer.bos() && tokenizer.add_bos() ? nlohmann::json(*tokenizer.bos()) : nlohmann::json();
+      answer["eos"] = tokenizer.eos() && tokenizer.add_eos() ? nlohmann::json(*tokenizer.eos()) : nlohmann::json();
+      answer["round_trip"] = round_trip(tokenizer, task.at("texts"), ids, folder, maker);
+    } catch (const std::exception& error) {
+      answer["error"] = error.what();
+    }
+    std::cout << answer.dump() << '\n' << std::flush;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: tokenize_lines MODEL (FILE | --export FOLDER | --gguf FILE)\n";
+    std::cerr << "usage: tokenize_lines MODEL (FILE | --export FOLDER | --gguf FILE) or --many FOLDER\n";
     return 2;
   }
   try {
@@ -63,6 +127,10 @@ int main(int argc, char** argv) {
 #ifdef ZEROTH_SENTENCEPIECE
     maker = zeroth::model::sentencepiece_tokenizer;
 #endif
+    if (std::string(argv[1]) == "--many") {
+      tokenize_many(argv[2], maker);
+      return 0;
+    }
     const std::filesystem::path path = argv[1];
     std::optional<zeroth::model::GgufFile> gguf;
     if (path.extension() == ".gguf") gguf.emplace(path.string());

@@ -33,11 +33,13 @@ class AnyTokenizer {
   /// hugging_face_tokenizer_json()
   ///   and set_tokenizer_metadata()
   /// @param files the files it was read from, to be carried over as they are; none: they can be written anew
+  /// @param json_is_whole whether tokenizer.json, if it is among them, describes it without the others
   template <class Tokenizer>
   requires(!std::is_same_v<Tokenizer, AnyTokenizer>)
-      AnyTokenizer(Tokenizer tokenizer, std::vector<TokenizerFile> files = {})
+      AnyTokenizer(Tokenizer tokenizer, std::vector<TokenizerFile> files = {}, bool json_is_whole = true)
       : tokenizer_(std::make_shared<Holder<Tokenizer>>(std::move(tokenizer))),
-        files_(std::make_shared<std::vector<TokenizerFile>>(std::move(files))) {}
+        files_(std::make_shared<std::vector<TokenizerFile>>(std::move(files))),
+        json_is_whole_(json_is_whole) {}
 
   /// The ids of `text`, with no special token added; what looks like a control token is text.
   std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_->encode(text); }
@@ -94,8 +96,9 @@ class AnyTokenizer {
   void set_gguf_metadata(GgufWriter& writer, std::size_t vocabulary,
                          std::optional<std::string_view> chat_template = std::nullopt) const {
     if (!tokenizer_->set_gguf_metadata(writer, vocabulary)) {
-      const auto verbatim = std::find_if(files_->begin(), files_->end(),
-                                         [](const TokenizerFile& file) { return file.name == "tokenizer.json"; });
+      const auto verbatim = std::find_if(files_->begin(), files_->end(), [&](const TokenizerFile& file) {
+        return json_is_whole_ && file.name == "tokenizer.json";
+      });
       writer.set("tokenizer.huggingface.json",
                  verbatim == files_->end() ? tokenizer_->tokenizer_json() : verbatim->text);
     }
@@ -151,6 +154,7 @@ class AnyTokenizer {
 
   std::shared_ptr<const Base> tokenizer_;
   std::shared_ptr<const std::vector<TokenizerFile>> files_;
+  bool json_is_whole_;
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

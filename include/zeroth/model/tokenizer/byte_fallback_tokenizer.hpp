@@ -15,36 +15,18 @@
 #include <zeroth/model/tokenizer/added_tokens.hpp>
 #include <zeroth/model/tokenizer/merge_table.hpp>
 #include <zeroth/model/tokenizer/merging_tokenizer.hpp>
+#include <zeroth/model/tokenizer/space_prefix.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/unicode.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
-/// A part is what lies between two user-defined tokens. The first two are a normalizer's; with the others normalised
-/// added tokens are looked for in a text whose spaces are not written yet, so that one with strip_left takes those.
-enum class SpacePrefix {
-  none,               ///< nowhere; the normalizer `Replace` of Gemma's tokenizer.json
-  each_part,          ///< before each part; the normalizer `Prepend` of LLaMA-2's tokenizer.json
-  no_part,            ///< nowhere; `Metaspace(prepend_scheme="never")`
-  each_part_without,  ///< before each part that does not begin with a space; `Metaspace(prepend_scheme="always")`
-  first_part,         ///< before a part that begins the text and not with a space; `Metaspace(prepend_scheme="first")`
-};
-
-/// Whether a text may get a space that it does not have.
-[[nodiscard]] constexpr bool adds_space(SpacePrefix prefix) noexcept {
-  return prefix != SpacePrefix::none && prefix != SpacePrefix::no_part;
-}
-
-/// Whether spaces are written by a normalizer.
-[[nodiscard]] constexpr bool is_normalizer(SpacePrefix prefix) noexcept {
-  return prefix == SpacePrefix::none || prefix == SpacePrefix::each_part;
-}
-
 /// What a ByteFallbackTokenizer is made from, beside its tokens. The views are read by the constructor only.
 struct ByteFallbackData : TokenTableData {
   std::vector<MergeTexts> merges;  ///< in order of rank, the first to be applied first
+  std::vector<MergeTable::Merge>
+      merges_by_id;  ///< the same, for a caller that has their ids; used if `merges` is empty
   SpacePrefix space_prefix = SpacePrefix::none;
   bool split_at_spaces = false;  ///< whether each space begins a new word; else a part is one word
   bool byte_fallback = true;     ///< whether a character without a token is written in tokens "<0x00>" to "<0xFF>"
@@ -61,7 +43,7 @@ class ByteFallbackTokenizer : public MergingTokenizer {
   /// is not two tokens that make a third, a byte has no token though there is byte fallback, or an id is outside the
   /// vocabulary.
   explicit ByteFallbackTokenizer(const ByteFallbackData& data)
-      : MergingTokenizer(data, data.merges),
+      : MergingTokenizer(data, data.merges, data.merges_by_id),
         space_prefix_(data.space_prefix),
         split_at_spaces_(data.split_at_spaces),
         byte_fallback_(data.byte_fallback),
@@ -69,7 +51,7 @@ class ByteFallbackTokenizer : public MergingTokenizer {
         raw_added_(table_.added_tokens(false, [](std::string_view text) { return std::string(text); })),
         normalized_added_(table_.added_tokens(true, [&](std::string_view text) { return normalized(text); })) {
     for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-      byte_ids_[byte] = table_.find(byte_token_text(static_cast<unsigned char>(byte)));
+      byte_ids_[byte] = table_.find_symbol(byte_token_text(static_cast<unsigned char>(byte)));
       if (byte_fallback_ && byte_ids_[byte] == Vocabulary::absent) {
         throw InvalidArgument("tokenizer byte_fallback: expected the token \"" +
                               byte_token_text(static_cast<unsigned char>(byte)) + "\" in the vocabulary, found none");
@@ -165,7 +147,7 @@ class ByteFallbackTokenizer : public MergingTokenizer {
     for (std::size_t i = 0; i < word.size();) {
       const std::string_view character = word.substr(i, next_character(word, i).length);
       i += character.size();
-      const std::int32_t id = table_.find(character);
+      const std::int32_t id = table_.find_symbol(character);
       const bool is_unknown = id == Vocabulary::absent && !byte_fallback_;
       if (id != Vocabulary::absent) {
         symbols.push_back(id);

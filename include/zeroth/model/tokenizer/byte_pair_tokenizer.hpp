@@ -32,8 +32,11 @@ struct TokenizerData : TokenTableData {
   std::vector<std::string_view> merges;
   std::string_view pre_tokenizer;  ///< see parse_pre_tokenizer()
   Normalization normalization = Normalization::none;
-  /// Whether a word that is a normal token as a whole is that token, whatever the merges would make of it (LLaMA-3).
+  /// Whether a word that is a token of the model's own vocabulary as a whole is that token, whatever the merges would
+  /// make of it (LLaMA-3).
   bool ignore_merges = false;
+  /// Whether each part of a text between added tokens that does not begin with a space gets one. Only for "gpt-2".
+  bool add_prefix_space = false;
 };
 
 /// A byte-level byte-pair tokenizer as GPT-2 introduced it, with the ids of Hugging Face `tokenizers`.
@@ -49,10 +52,15 @@ class BytePairTokenizer : public MergingTokenizer {
         pre_tokenizer_(parse_pre_tokenizer(data.pre_tokenizer)),
         normalization_(data.normalization),
         ignore_merges_(data.ignore_merges),
+        add_prefix_space_(data.add_prefix_space),
         raw_added_(table_.added_tokens(false, [](std::string_view text) { return std::string(text); })),
         normalized_added_(table_.added_tokens(true, [&](std::string_view text) { return normalized(text); })) {
+    if (add_prefix_space_ && pre_tokenizer_ != PreTokenizer::gpt2) {
+      throw InvalidArgument(
+          "tokenizer add_prefix_space: expected false with another pre-tokenizer than \"gpt-2\", found true");
+    }
     for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-      byte_ids_[byte] = table_.find(byte_alphabet_text(static_cast<unsigned char>(byte)));
+      byte_ids_[byte] = table_.find_symbol(byte_alphabet_text(static_cast<unsigned char>(byte)));
     }
   }
 
@@ -89,9 +97,14 @@ class BytePairTokenizer : public MergingTokenizer {
       merger.append_merged(merges_, word_ids, ids);
     };
     const auto append_token = [&](std::int32_t id) { ids.push_back(id); };
+    const auto encode_words = [&](std::string_view words) {
+      if (add_prefix_space_ && !words.starts_with(' ')) {
+        return for_each_word(pre_tokenizer_, ' ' + std::string(words), encode_word);
+      }
+      for_each_word(pre_tokenizer_, words, encode_word);
+    };
     const auto encode_normalized = [&](std::string_view part) {
-      normalized_added_.split(
-          part, [&](std::string_view words) { for_each_word(pre_tokenizer_, words, encode_word); }, append_token);
+      normalized_added_.split(part, encode_words, append_token);
     };
     raw_added_.split(
         text,
@@ -103,16 +116,17 @@ class BytePairTokenizer : public MergingTokenizer {
     return ids;
   }
 
-  /// The bytes that `ids` stand for: not UTF-8 where they begin or end inside a character. Control and user-defined
-  /// tokens give their text. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes that `ids` stand for, without the space that encode() put before the text: not UTF-8 where they begin or
+  /// end inside a character. Control and user-defined tokens give their text. Throws InvalidArgument for an id outside
+  /// the vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
+    if (add_prefix_space_ && result.starts_with(' ')) result.erase(0, 1);
     return result;
   }
 
-  /// The bytes that one token stands for; decode() is these, one after the other. Throws InvalidArgument for an id
-  /// outside the vocabulary.
+  /// The bytes that one token stands for. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const std::string_view text = token_text(id);
     auto bytes = table_.is_literal(id) ? std::nullopt : bytes_of_token(text);
@@ -122,23 +136,24 @@ class BytePairTokenizer : public MergingTokenizer {
   PreTokenizer pre_tokenizer() const { return pre_tokenizer_; }
   Normalization normalization() const { return normalization_; }
   bool ignore_merges() const { return ignore_merges_; }
+  bool add_prefix_space() const { return add_prefix_space_; }
 
  private:
   std::string normalized(std::string_view text) const {
     return normalization_ == Normalization::nfc ? nfc(text) : std::string(text);
   }
 
-  /// The normal token that `word` is, or Vocabulary::absent.
+  /// The token of the model's own vocabulary that `word` is, or Vocabulary::absent.
   std::int32_t whole_word(std::string_view word) const {
     std::string token;
     for (const char c : word) token += byte_alphabet_text(static_cast<unsigned char>(c));
-    const std::int32_t id = table_.find(token);
-    return id == Vocabulary::absent || table_.is_literal(id) ? Vocabulary::absent : id;
+    return table_.find_symbol(token);
   }
 
   PreTokenizer pre_tokenizer_;
   Normalization normalization_;
   bool ignore_merges_;
+  bool add_prefix_space_;
   AddedTokens raw_added_;         ///< looked for in the text as it is
   AddedTokens normalized_added_;  ///< looked for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// A set of texts by their bytes, read forwards or backwards. Building it takes O(B log T) for T texts of B bytes in
 /// all, following one byte O(1). Memory: 9 bytes for each byte of the texts. Immutable after construction.
@@ -103,4 +103,4 @@ class ByteTrie {
   std::array<Node, 256> root_children_{};
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

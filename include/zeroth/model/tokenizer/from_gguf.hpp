@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,24 @@
 #include <zeroth/model/tokenizer/unicode.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
+
+namespace detail {
+
+/// The control and user-defined tokens at the end of a vocabulary, in order of id. In LLaMA-3's tokenizer.json all of
+/// them are there, and are not in the model's own vocabulary, of which GGUF says nothing.
+inline std::vector<std::int32_t> last_literals(std::span<const std::int32_t> types) {
+  const auto is_literal = [](std::int32_t type) {
+    return type == static_cast<std::int32_t>(TokenType::control) ||
+           type == static_cast<std::int32_t>(TokenType::user_defined);
+  };
+  std::size_t first = types.size();
+  while (first > 0 && is_literal(types[first - 1])) --first;
+  std::vector<std::int32_t> ids;
+  for (std::size_t i = first; i < types.size(); ++i) ids.push_back(static_cast<std::int32_t>(i));
+  return ids;
+}
+
+}  // namespace detail
 
 /// The tokenizer of a GGUF file, from its keys `tokenizer.ggml.model` (must be "gpt2"), `.pre`, `.tokens`,
 /// `.token_type`,
@@ -50,6 +70,7 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   data.unknown = file.find<std::int32_t>("tokenizer.ggml.unknown_token_id");
   data.padding = file.find<std::int32_t>("tokenizer.ggml.padding_token_id");
   data.ignore_merges = llama3;
+  if (llama3) data.only_added = detail::last_literals(data.token_types);
   data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(llama3 && data.bos);
   data.add_eos = file.find<bool>("tokenizer.ggml.add_eos_token").value_or(false);
   try {

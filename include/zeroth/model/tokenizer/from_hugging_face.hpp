@@ -16,29 +16,39 @@
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
+#include <zeroth/model/tokenizer/special_tokens.hpp>
 #include <zeroth/model/tokenizer/tokenizer_json.hpp>
 #include <zeroth/model/tokenizer/unigram_json.hpp>
+#include <zeroth/model/tokenizer/unigram_tokenizer.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
 /// What a tokenizer.json describes.
-using HuggingFaceTokenizer = std::variant<BytePairTokenizer, ByteFallbackTokenizer, SentencePieceModel>;
-
-/// What the files beside a tokenizer.json say of special tokens.
-struct SpecialTokens {
-  std::optional<std::string> bos = {};
-  std::optional<std::string> eos = {};
-  std::optional<std::string> unknown = {};
-  std::optional<std::string> padding = {};
-  // Where none of the files names the token itself:
-  std::optional<std::int32_t> bos_id = {};
-  std::optional<std::int32_t> eos_id = {};
-  std::optional<std::int32_t> padding_id = {};
-  std::optional<bool> add_bos = {};  ///< for a tokenizer.model, which does not say it itself
-  std::optional<bool> add_eos = {};
-};
+using HuggingFaceTokenizer =
+    std::variant<BytePairTokenizer, ByteFallbackTokenizer, UnigramTokenizer, SentencePieceModel>;
 
 namespace detail {
+
+/// Puts the tokens of an object with an id for each text into `collector`.
+inline void collect_vocabulary(const JsonValue& vocabulary, JsonTokenCollector& collector) {
+  if (!vocabulary.is_object()) throw vocabulary.mismatch("an object");
+  // As with merges, none gets a JsonValue of its own unless it is wrong.
+  for (const auto& token : vocabulary.json().get_ref<const nlohmann::json::object_t&>()) {
+    const auto where = [&] { return vocabulary.get(token.first, "an id"); };
+    const auto id = decode_token_id(token.second);
+    collector.add(where, id ? *id : json_token_id(where()), token.first);
+  }
+}
+
+/// The tokens, without the special ones among them.
+inline TokenTableData token_table_data(const JsonTokens& tokens) {
+  TokenTableData data;
+  data.tokens = tokens.texts;
+  data.token_types = tokens.types;
+  data.added_token_rules = tokens.rules;
+  data.only_added = tokens.only_added;
+  return data;
+}
 
 /// Fills in the ids of special tokens, from the template and the files beside.
 inline void set_special_tokens(const JsonValue& root, const SpecialTokens& special, TokenTableData& data,
@@ -70,8 +80,9 @@ inline void set_special_tokens(const JsonValue& root, const SpecialTokens& speci
   add("eos", added.after, data.eos, data.add_eos);
 }
 
+/// `byte_level` is that step of the pre-tokenizer.
 inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view pre_tokenizer,
-                                         const JsonTokens& tokens, TokenTableData common) {
+                                         const JsonValue& byte_level, const JsonTokens& tokens, TokenTableData common) {
   const JsonValue model = root.get("model");
   if (model.find<bool>("byte_fallback").value_or(false)) {
     throw model.get("byte_fallback").mismatch("false with a \"ByteLevel\" pre-tokenizer");
@@ -85,12 +96,13 @@ inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view
   if (const auto unknown = model.find("unk_token")) {
     for (int byte = 0; byte < 256; ++byte) {
       const std::string text = byte_alphabet_text(static_cast<unsigned char>(byte));
-      if (tokens.find(text)) continue;
+      if (tokens.find_of_model(text)) continue;
       throw unknown->mismatch("null, since the byte " + std::to_string(byte) + " has no token");
     }
   }
   data.pre_tokenizer = pre_tokenizer;
   data.ignore_merges = model.find<bool>("ignore_merges").value_or(false);
+  data.add_prefix_space = byte_level.find<bool>("add_prefix_space").value_or(true);
   // The byte alphabet has no space.
   std::vector<std::string> joined;
   for (const MergeTexts& merge : read_json_merges(model)) {
@@ -129,23 +141,13 @@ inline void read_written_spaces(const JsonValue& root, const std::vector<JsonVal
   // Without effect: it cuts at spaces, of which the normalizer has left none (Gemma).
   if (step.has("type", "Split") && has_pattern(step, "String", " ") && !normalizer.empty()) return;
   if (!step.has("type", "Metaspace")) throw unknown_step();
-  if (!step.has("replacement", written_space)) throw step.get("replacement", "U+2581").mismatch("U+2581");
   data.split_at_spaces = step.find<bool>("split").value_or(true);
-  const auto scheme = step.find<std::string_view>("prepend_scheme");
-  const bool never = scheme ? *scheme == "never" : !step.find<bool>("add_prefix_space").value_or(true);
-  if (never && !normalizer.empty()) return;
-  if (!normalizer.empty()) {
+  const SpacePrefix prefix = read_metaspace_prefix(step);
+  if (normalizer.empty()) {
+    data.space_prefix = prefix;
+  } else if (prefix != SpacePrefix::no_part) {
     constexpr std::string_view expected = "\"never\" where the normalizer writes spaces";
     throw step.get("prepend_scheme", expected).mismatch(expected);
-  }
-  if (never) {
-    data.space_prefix = SpacePrefix::no_part;
-  } else if (!scheme || *scheme == "always") {
-    data.space_prefix = SpacePrefix::each_part_without;
-  } else if (*scheme == "first") {
-    data.space_prefix = SpacePrefix::first_part;
-  } else {
-    throw step.get("prepend_scheme").mismatch("\"first\", \"always\" or \"never\"");
   }
 }
 
@@ -160,7 +162,7 @@ inline ByteFallbackTokenizer read_byte_fallback(const JsonValue& root, const std
   read_written_spaces(root, pre_tokenizer, data);
   data.unknown.reset();
   if (const auto unknown = model.find("unk_token")) {
-    data.unknown = tokens.find(unknown->as<std::string_view>());
+    data.unknown = tokens.find_of_model(unknown->as<std::string_view>());
     if (!data.unknown) throw unknown->mismatch("a token of the vocabulary");
   }
   data.merges = read_json_merges(model);
@@ -179,12 +181,13 @@ inline ByteFallbackTokenizer read_byte_fallback(const JsonValue& root, const std
 /// - a BPE of characters, mostly with byte fallback: spaces written by the normalizer (LLaMA-2, Gemma) or by
 /// `Metaspace`
 ///   (Mistral);
-/// - a Unigram: returned as the SentencePiece model that it came from.
+/// - a Unigram; with compiled rules of normalisation it is returned as the SentencePiece model that it came from.
 ///
-/// Whether bos or eos is added its post_processor decides. Throws InvalidFile, naming `path`, the field, what was
+/// Whether bos or eos is added its post_processor decides. `special` may add tokens; `is_whole`, if there, says whether
+/// it adds none. Throws InvalidFile, naming `path`, the field, what was
 /// expected and what was found, for anything else.
 inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const std::string& path,
-                                                 const SpecialTokens& special = {}) {
+                                                 const SpecialTokens& special = {}, bool* is_whole = nullptr) {
   const JsonValue root = JsonValue::parse(text, path, detail::tokenizer_json_limits);
   const JsonValue model = root.get("model", "an object");
   const bool unigram = model.has("type", "Unigram");
@@ -202,19 +205,12 @@ inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const st
       collector.add([&] { return entry; }, id++, parts[0].as<std::string_view>());
     }
   } else {
-    if (!vocabulary.is_object()) throw vocabulary.mismatch("an object");
-    // As with merges, none gets a JsonValue of its own unless it is wrong.
-    for (const auto& token : vocabulary.json().get_ref<const nlohmann::json::object_t&>()) {
-      const auto where = [&] { return vocabulary.get(token.first, "an id"); };
-      const auto id = detail::decode_token_id(token.second);
-      collector.add(where, id ? *id : detail::json_token_id(where()), token.first);
-    }
+    detail::collect_vocabulary(vocabulary, collector);
   }
-  const detail::JsonTokens tokens = detail::read_json_tokens(root, collector);
-  TokenTableData common;
-  common.tokens = tokens.texts;
-  common.token_types = tokens.types;
-  common.added_token_rules = tokens.rules;
+  const std::vector<AddedToken> own = detail::read_json_added_tokens(root);
+  const detail::JsonTokens tokens = collector.tokens(vocabulary, own, special.added);
+  if (is_whole != nullptr) *is_whole = tokens.is_whole;
+  TokenTableData common = detail::token_table_data(tokens);
   detail::set_special_tokens(root, special, common, tokens);
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
     if (const auto value = model.find(key); value && !value->is("") && value->json() != 0.0) {
@@ -222,10 +218,11 @@ inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const st
     }
   }
   try {
-    if (unigram) return detail::read_unigram(root, common);
+    if (unigram && detail::has_charsmap(root)) return detail::read_unigram_model(root, std::move(common));
+    if (unigram) return detail::read_unigram(root, std::move(common));
     const auto steps = detail::unrolled_steps(root, "pre_tokenizer", "pretokenizers");
     if (const auto name = detail::byte_level_pre_tokenizer(steps)) {
-      return detail::read_byte_level(root, *name, tokens, std::move(common));
+      return detail::read_byte_level(root, *name, steps.back(), tokens, std::move(common));
     }
     return detail::read_byte_fallback(root, steps, tokens, std::move(common));
   } catch (const InvalidArgument& error) {

@@ -2,16 +2,21 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
+#include <zeroth/model/tokenizer/unigram_tokenizer.hpp>
+#include <zeroth/model/tokenizer/written_bytes.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
@@ -51,7 +56,7 @@ void append_added_tokens(std::string& out, const Tokenizer& tokenizer) {
     const auto append_flag = [&](const char* name, bool value) {
       out.append(", \"").append(name).append("\": ").append(value ? "true" : "false");
     };
-    append_flag("single_word", false);
+    append_flag("single_word", rule.single_word);
     append_flag("lstrip", rule.strip_left);
     append_flag("rstrip", rule.strip_right);
     append_flag("normalized", rule.normalized);
@@ -61,10 +66,10 @@ void append_added_tokens(std::string& out, const Tokenizer& tokenizer) {
   }
 }
 
-inline void append_pre_tokenizer(std::string& out, PreTokenizer pre_tokenizer) {
-  const auto byte_level = [](const char* use_regex) {
-    return std::string(R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": )") +
-           use_regex + "}";
+inline void append_pre_tokenizer(std::string& out, PreTokenizer pre_tokenizer, bool add_prefix_space) {
+  const auto byte_level = [&](const char* use_regex) {
+    return std::string(R"({"type": "ByteLevel", "add_prefix_space": )") + (add_prefix_space ? "true" : "false") +
+           R"(, "trim_offsets": true, "use_regex": )" + use_regex + "}";
   };
   if (pre_tokenizer == PreTokenizer::gpt2) {
     out += byte_level("true");
@@ -136,6 +141,37 @@ std::string tokenizer_json_begin(const Tokenizer& tokenizer) {
   return out;
 }
 
+/// Whether the token is one of the model's vocabulary in a tokenizer.json.
+template <class Tokenizer>
+bool is_written(const Tokenizer& tokenizer, std::int32_t id) {
+  // Not ids that no token has, nor texts that a later token has too.
+  return !tokenizer.token_text(id).empty() && tokenizer.find_token(tokenizer.token_text(id)) == id;
+}
+
+/// Throws InvalidArgument unless the tokens that the model's own vocabulary lacks get their ids where a tokenizer.json
+/// has the others in its vocabulary: those after it.
+template <class Tokenizer>
+void check_only_added(const Tokenizer& tokenizer) {
+  std::vector<std::int32_t> added;
+  std::int32_t size = 0;
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    if (tokenizer.is_only_added(id)) {
+      added.push_back(id);
+    } else if (is_written(tokenizer, id)) {
+      ++size;
+    }
+  }
+  for (const std::int32_t id : added) {
+    if (id != size) {
+      throw InvalidArgument("tokenizer.json: expected the added token " + quoted_token(tokenizer.token_text(id)) +
+                            " to have the id " + std::to_string(size) + ", the next after the vocabulary, found " +
+                            std::to_string(id));
+    }
+    ++size;
+  }
+}
+
 /// The file's model: a byte-pair encoding with `flags`, JSON members that end in a comma.
 template <class Tokenizer>
 void append_byte_pair_model(std::string& out, const Tokenizer& tokenizer, std::string_view flags) {
@@ -147,10 +183,10 @@ void append_byte_pair_model(std::string& out, const Tokenizer& tokenizer, std::s
     )";
   out.append(flags).append("\n    \"vocab\": {");
   const char* separator = "\n";
+  check_only_added(tokenizer);
   for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
     const auto id = static_cast<std::int32_t>(i);
-    // Ids that no token has, and texts that a later token has too.
-    if (tokenizer.find_token(tokenizer.token_text(id)) != id || tokenizer.token_text(id).empty()) continue;
+    if (!is_written(tokenizer, id) || tokenizer.is_only_added(id)) continue;
     out += separator;
     append_json_string(out, tokenizer.token_text(id));
     out += ": " + std::to_string(i);
@@ -195,7 +231,7 @@ inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenize
   std::string out = detail::tokenizer_json_begin(tokenizer);
   out += tokenizer.normalization() == Normalization::nfc ? R"({"type": "NFC"})" : "null";
   out += ",\n  \"pre_tokenizer\": ";
-  detail::append_pre_tokenizer(out, tokenizer.pre_tokenizer());
+  detail::append_pre_tokenizer(out, tokenizer.pre_tokenizer(), tokenizer.add_prefix_space());
   out += ",\n  \"post_processor\": ";
   detail::append_post_processor(out, tokenizer);
   out += R"(,
@@ -273,6 +309,61 @@ inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& toke
   return out + "\n}\n";
 }
 
+/// The same of a unigram tokenizer. Throws InvalidArgument if a token of its vocabulary has no text, which the file's
+/// vocabulary cannot leave out.
+inline std::string hugging_face_tokenizer_json(const UnigramTokenizer& tokenizer) {
+  const std::string space(written_space);
+  std::string out = detail::tokenizer_json_begin(tokenizer);
+  out += R"({"type": "Sequence", "normalizers": [)";
+  const char* separator = "";
+  for (const SpaceStep step : tokenizer.normalizer()) {
+    out += separator;
+    separator = ", ";
+    if (step == SpaceStep::strip_left) out += R"({"type": "Strip", "strip_left": true, "strip_right": false})";
+    if (step == SpaceStep::strip_right) out += R"({"type": "Strip", "strip_left": false, "strip_right": true})";
+    if (step == SpaceStep::collapse) out += R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})";
+    if (step == SpaceStep::collapse_to_written)
+      out += R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": ")" + space + "\"}";
+    if (step == SpaceStep::strip_spaces)
+      out += R"({"type": "Replace", "pattern": {"Regex": "\\A +| +\\z"}, "content": ""})";
+    if (step == SpaceStep::double_first)
+      out += R"({"type": "Replace", "pattern": {"Regex": "\\A)" + space + R"("}, "content": ")" + space + space + "\"}";
+    if (step == SpaceStep::write)
+      out += R"({"type": "Replace", "pattern": {"String": " "}, "content": ")" + space + "\"}";
+  }
+  out += "]},\n  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [";
+  if (tokenizer.split_at_white_space()) out += R"({"type": "WhitespaceSplit"}, )";
+  const SpacePrefix prefix = tokenizer.space_prefix();
+  out += R"({"type": "Metaspace", "replacement": ")" + space + R"(", "prepend_scheme": ")" +
+         (prefix == SpacePrefix::no_part      ? "never"
+          : prefix == SpacePrefix::first_part ? "first"
+                                              : "always") +
+         R"(", "split": )" + (tokenizer.split_at_spaces() ? "true}]}" : "false}]}");
+  out += ",\n  \"post_processor\": ";
+  detail::append_post_processor(out, tokenizer);
+  out += R"(,
+  "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": ")" +
+         space + R"("}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"})";
+  if (adds_space(prefix)) out += R"(, {"type": "Strip", "content": " ", "start": 1, "stop": 0})";
+  out += "]},\n  \"model\": {\n    \"type\": \"Unigram\",\n    \"unk_id\": " + std::to_string(*tokenizer.unknown()) +
+         ",\n    \"byte_fallback\": " + (tokenizer.byte_fallback() ? "true" : "false") + ",\n    \"vocab\": [";
+  separator = "\n";
+  for (std::size_t i = 0; i < tokenizer.scores().size(); ++i) {
+    const std::string_view text = tokenizer.token_text(static_cast<std::int32_t>(i));
+    if (text.empty()) {
+      throw InvalidArgument("tokenizer.json: expected a text for each token of the vocabulary, found none for token " +
+                            std::to_string(i));
+    }
+    char score[32];
+    const auto end = std::to_chars(std::begin(score), std::end(score), tokenizer.scores()[i]).ptr;
+    out.append(separator).append("[");
+    detail::append_json_string(out, text);
+    out.append(", ").append(std::begin(score), end).append("]");
+    separator = ",\n";
+  }
+  return out + "\n    ]\n  }\n}\n";
+}
+
 /// Text of the `tokenizer_config.json` that belongs beside hugging_face_tokenizer_json(), so that
 /// `transformers.AutoTokenizer.from_pretrained(folder)` finds the class and the names of the special tokens.
 ///
@@ -288,8 +379,17 @@ std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::
   };
   append_token("bos_token", tokenizer.bos());
   append_token("eos_token", tokenizer.eos());
-  append_token("unk_token", tokenizer.unknown());
+  // A token of the vocabulary that is named becomes a control token, and the model names its unknown one itself.
+  if (tokenizer.unknown() && tokenizer.token_type(*tokenizer.unknown()) != TokenType::normal)
+    append_token("unk_token", tokenizer.unknown());
   append_token("pad_token", tokenizer.padding());
+  // Without it `transformers` makes each of these a control token.
+  const auto names = {tokenizer.bos(), tokenizer.eos(), tokenizer.unknown(), tokenizer.padding()};
+  if (std::any_of(names.begin(), names.end(), [&](std::optional<std::int32_t> id) {
+        return id && tokenizer.token_type(*id) == TokenType::user_defined;
+      })) {
+    out += ",\n  \"added_tokens_decoder\": {}";
+  }
   if (model_max_length > 0) out += ",\n  \"model_max_length\": " + std::to_string(model_max_length);
   if (chat_template) {
     out += ",\n  \"chat_template\": ";

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/added_tokens.hpp>
 #include <zeroth/model/tokenizer/any_tokenizer.hpp>
 #include <zeroth/model/tokenizer/charsmap.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_merges.hpp>
@@ -91,7 +93,7 @@ class SentencePieceTokenizer {
     }
     auto processor = std::make_shared<sentencepiece::SentencePieceProcessor>();
     try {
-      const auto status = processor->LoadFromSerializedProto(serialize_sentencepiece_model(model));
+      const auto status = processor->LoadFromSerializedProto(serialize_sentencepiece_model(library_model(model)));
       if (!status.ok()) throw InvalidArgument("sentencepiece model: the library says " + status.ToString());
     } catch (const Error&) {
       throw;
@@ -99,16 +101,26 @@ class SentencePieceTokenizer {
       throw InvalidArgument(std::string("sentencepiece model: the library says ") + error.what());
     }
     processor_ = std::move(processor);
+    added_ = AddedTokens(found_first(model));
     model_ = std::make_shared<SentencePieceModel>(std::move(model));
   }
 
-  /// The ids of `text`, with no special token added; see SentencePieceProcessor::Encode(). Bytes that are not UTF-8
+  /// The ids of `text`, with no special token added; see SentencePieceProcessor::Encode(). Tokens that other files add
+  /// are taken out first, and what lies between them is a text of its own. Bytes that are not UTF-8
   /// count as U+FFFD. Throws Error if the library fails.
   std::vector<std::int32_t> encode(std::string_view text) const {
-    std::vector<int> ids;
-    const auto status = processor_->Encode(is_utf8(text) ? std::string(text) : replace_invalid_utf8(text), &ids);
-    if (!status.ok()) throw Error("sentencepiece: the library says " + status.ToString());
-    return {ids.begin(), ids.end()};
+    const std::string repaired = is_utf8(text) ? std::string(text) : replace_invalid_utf8(text);
+    std::vector<std::int32_t> ids;
+    added_.split(
+        repaired,
+        [&](std::string_view part) {
+          std::vector<int> part_ids;
+          const auto status = processor_->Encode(std::string(part), &part_ids);
+          if (!status.ok()) throw Error("sentencepiece: the library says " + status.ToString());
+          ids.insert(ids.end(), part_ids.begin(), part_ids.end());
+        },
+        [&](std::int32_t id) { ids.push_back(id); });
+    return ids;
   }
 
   /// The bytes that `ids` stand for, without the space that encode() put before the text. Text that was normalised
@@ -132,8 +144,18 @@ class SentencePieceTokenizer {
   /// Throws InvalidArgument for an id outside the vocabulary.
   TokenType token_type(std::int32_t id) const { return piece_at(id).type; }
 
-  /// A user-defined token is found by its text alone.
-  AddedTokenRule added_token_rule(std::int32_t id) const { return {.id = id}; }
+  /// How a control or user-defined token is found in a text.
+  AddedTokenRule added_token_rule(std::int32_t id) const {
+    for (const AddedTokenRule& rule : model_->added_token_rules) {
+      if (rule.id == id) return rule;
+    }
+    return {.id = id};
+  }
+
+  /// Whether the model's own vocabulary lacks the token, so that it is found whole in a text or never.
+  bool is_only_added(std::int32_t id) const {
+    return std::find(model_->only_added.begin(), model_->only_added.end(), id) != model_->only_added.end();
+  }
 
   std::size_t vocabulary_size() const { return model_->pieces.size(); }
   std::optional<std::int32_t> bos() const { return model_->bos; }
@@ -158,6 +180,54 @@ class SentencePieceTokenizer {
     return model_->pieces[static_cast<std::size_t>(id)];
   }
 
+  static std::vector<bool> is_found_first(const SentencePieceModel& model) {
+    std::vector<bool> result(model.pieces.size());
+    const auto mark = [&](std::int32_t id) {
+      if (id < 0 || static_cast<std::size_t>(id) >= result.size()) {
+        throw InvalidArgument("sentencepiece added token: expected an id of the pieces, found " + std::to_string(id));
+      }
+      result[static_cast<std::size_t>(id)] = true;
+    };
+    for (const std::int32_t id : model.only_added) mark(id);
+    for (const std::int32_t id : model.found_first) mark(id);
+    for (const AddedTokenRule& rule : model.added_token_rules) mark(rule.id);
+    return result;
+  }
+
+  /// The tokens that are taken out of a text before the library sees it; where there are any, control tokens too hide
+  /// what overlaps them.
+  static std::vector<AddedTokens::Token> found_first(const SentencePieceModel& model) {
+    const std::vector<bool> is_first = is_found_first(model);
+    std::map<std::int32_t, AddedTokenRule> rules;
+    for (const AddedTokenRule& rule : model.added_token_rules) rules.insert_or_assign(rule.id, rule);
+    std::vector<AddedTokens::Token> tokens;
+    for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+      const SentencePiece& piece = model.pieces[i];
+      const bool is_control = piece.type == TokenType::control;
+      if (!is_control && !(is_first[i] && piece.type == TokenType::user_defined)) continue;
+      const auto id = static_cast<std::int32_t>(i);
+      const auto found = rules.find(id);
+      const AddedTokenRule rule = found == rules.end() ? AddedTokenRule{.id = id} : found->second;
+      tokens.push_back({.text = piece.text,
+                        .id = id,
+                        .skip = is_control,
+                        .strip_left = rule.strip_left,
+                        .strip_right = rule.strip_right,
+                        .single_word = rule.single_word});
+    }
+    return tokens;
+  }
+
+  /// What the library gets: without the tokens that it must not find.
+  static SentencePieceModel library_model(SentencePieceModel model) {
+    const std::vector<bool> is_first = is_found_first(model);
+    for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+      if (is_first[i] && model.pieces[i].type == TokenType::user_defined) model.pieces[i].type = TokenType::unused;
+    }
+    return model;
+  }
+
+  AddedTokens added_;
   std::shared_ptr<const sentencepiece::SentencePieceProcessor> processor_;
   std::shared_ptr<const SentencePieceModel> model_;
   std::optional<std::int32_t> unknown_;
@@ -172,7 +242,9 @@ inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& mode
     out += R"({"type": "Precompiled", "precompiled_charsmap": ")" + to_base64(model.charsmap) + "\"}, ";
   }
   if (model.remove_extra_whitespaces) {
-    out += R"({"type": "Strip", "strip_left": true, "strip_right": true}, )";
+    // Without rules, other white space stays.
+    out += model.charsmap.empty() ? R"({"type": "Replace", "pattern": {"Regex": "\\A +| +\\z"}, "content": ""}, )"
+                                  : R"({"type": "Strip", "strip_left": true, "strip_right": true}, )";
     out += R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}, )";
   }
   return out;
@@ -229,8 +301,24 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
                 R"("normalizer": {"type": "Sequence", "normalizers": [)" + steps + prepend + replace + "]}");
     return out;
   }
+  const auto user_defined = std::find_if(model.pieces.begin(), model.pieces.end(), [](const SentencePiece& piece) {
+    return piece.type == TokenType::user_defined;
+  });
+  if (model.found_first.empty() && user_defined != model.pieces.end()) {
+    throw InvalidArgument(
+        "tokenizer.json: expected a unigram model without pieces of the type user-defined, which SentencePiece finds "
+        "in "
+        "another way than tokenizers, found " +
+        detail::quoted_token(user_defined->text));
+  }
   std::string out = detail::tokenizer_json_begin(tokenizer);
-  out += R"({"type": "Sequence", "normalizers": [)" + steps + replace + "]}";
+  out += R"({"type": "Sequence", "normalizers": [)" + steps + replace;
+  if (model.charsmap.empty() && model.add_dummy_prefix) {
+    // Unlike SentencePiece, a Metaspace adds no space where there is one.
+    out += R"(, {"type": "Replace", "pattern": {"Regex": "\\A)" + std::string(written_space) + R"("}, "content": ")" +
+           std::string(written_space) + std::string(written_space) + "\"}";
+  }
+  out += "]}";
   out += ",\n  \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"" + std::string(written_space) +
          "\", \"prepend_scheme\": \"" + (model.add_dummy_prefix ? "always" : "never") + "\", \"split\": false}";
   out += ",\n  \"post_processor\": ";
@@ -242,7 +330,9 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   out += "]},\n  \"model\": {\n    \"type\": \"Unigram\",\n    \"unk_id\": " + std::to_string(*tokenizer.unknown()) +
          ",\n    \"byte_fallback\": " + (model.byte_fallback ? "true" : "false") + ",\n    \"vocab\": [";
   const char* separator = "\n";
-  for (const SentencePiece& piece : detail::used_pieces(model)) {
+  const auto used = detail::used_pieces(model);
+  // Those that other files add come last.
+  for (const SentencePiece& piece : used.first(used.size() - std::min(used.size(), model.only_added.size()))) {
     char score[32];
     const auto end = std::to_chars(std::begin(score), std::end(score), static_cast<double>(piece.score)).ptr;
     out.append(separator).append("[");
@@ -258,9 +348,16 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
 /// in a unigram model, spaces that end words, and normalisation in a byte-pair model.
 inline bool set_tokenizer_metadata(GgufWriter& writer, const SentencePieceTokenizer& tokenizer,
                                    std::size_t vocabulary) {
-  detail::set_gguf_unigram(writer, tokenizer.model(), vocabulary);
+  const SentencePieceModel& model = tokenizer.model();
+  const bool is_whole = model.only_added.empty() && model.found_first.empty() && model.added_token_rules.empty();
+  if (!is_whole && model.charsmap.empty()) {
+    throw InvalidArgument(
+        "sentencepiece added tokens: expected none beside those of a unigram model without rules, as GGUF's \"t5\" has "
+        "it");
+  }
+  detail::set_gguf_unigram(writer, model, vocabulary);
   detail::set_gguf_special_tokens(writer, tokenizer);
-  return true;
+  return is_whole;
 }
 
 /// A tokenizer of any SentencePiece model: what load_tokenizer() takes as its SentencePieceMaker.

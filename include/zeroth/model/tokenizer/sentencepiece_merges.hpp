@@ -10,10 +10,12 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
+#include <zeroth/model/tokenizer/byte_trie.hpp>
 #include <zeroth/model/tokenizer/merge_table.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
@@ -37,23 +39,30 @@ struct ScoredMerge {
   }
 };
 
-/// Each way to make a normal piece of two pieces, the best pieces first.
+/// Each way to make a normal piece of two pieces, the best pieces first. O(B log B) for pieces of B bytes in all.
 inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pieces) {
   std::vector<std::string_view> texts;
   for (const SentencePiece& piece : pieces) texts.emplace_back(piece.text);
-  const Vocabulary vocabulary(texts);
+  const ByteTrie forwards(texts);
+  const ByteTrie backwards(texts, ByteTrie::Direction::backwards);
   std::vector<ScoredMerge> merges;
+  std::vector<std::int32_t> lefts;  // the pieces that begin the text, by their size
   for (std::size_t id = 0; id < pieces.size(); ++id) {
     // The text of the others is found whole or never.
     if (pieces[id].type != TokenType::normal) continue;
     const std::string_view text = texts[id];
-    for (std::size_t i = 0; i < text.size();) {
-      i += next_character(text, i).length;
-      if (i >= text.size()) break;
-      const std::int32_t left = vocabulary.find(text.substr(0, i));
-      const std::int32_t right = vocabulary.find(text.substr(i));
-      if (left == Vocabulary::absent || right == Vocabulary::absent) continue;
-      merges.push_back({{left, right, static_cast<std::int32_t>(id)}, pieces[id].score});
+    lefts.assign(text.size(), ByteTrie::none);
+    ByteTrie::Node node = ByteTrie::root;
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+      node = forwards.child(node, text[i]);
+      lefts[i + 1] = forwards.text(node);
+    }
+    node = ByteTrie::root;
+    for (std::size_t i = text.size(); i-- > 1;) {
+      node = backwards.child(node, text[i]);
+      // A piece is UTF-8, or is refused later.
+      if (lefts[i] == ByteTrie::none || backwards.text(node) == ByteTrie::none) continue;
+      merges.push_back({{lefts[i], backwards.text(node), static_cast<std::int32_t>(id)}, pieces[id].score});
     }
   }
   std::sort(merges.begin(), merges.end());
@@ -87,17 +96,26 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
     if (piece.type == TokenType::unknown) data.unknown = static_cast<std::int32_t>(data.tokens.size());
     data.tokens.emplace_back(piece.text);
     data.token_types.push_back(static_cast<std::int32_t>(piece.type));
-    // SentencePiece's own limit is some dozens; the search for merges is quadratic in it.
-    if (piece.type == TokenType::normal && piece.text.size() > 4096) {
-      throw InvalidArgument("sentencepiece pieces[" + std::to_string(data.tokens.size() - 1) +
-                            "]: expected at most 4096 bytes, found " + std::to_string(piece.text.size()));
-    }
   }
-  for (const auto& [merge, score] : detail::scored_merges(model.pieces)) {
-    data.merges.push_back(
-        {data.tokens[static_cast<std::size_t>(merge.left)], data.tokens[static_cast<std::size_t>(merge.right)]});
+  // Those that other files add come last, and are found whole or never.
+  std::vector<SentencePiece> pieces(model.pieces.begin(),
+                                    model.pieces.end() - static_cast<std::ptrdiff_t>(model.only_added.size()));
+  for (const std::int32_t id : model.merged_too) pieces[static_cast<std::size_t>(id)].type = TokenType::normal;
+  auto merges = detail::scored_merges(pieces);
+  if (model.llama_prefix) {
+    std::sort(merges.begin(), merges.end(), [&](const detail::ScoredMerge& a, const detail::ScoredMerge& b) {
+      const auto left_size = [&](const detail::ScoredMerge& each) {
+        return pieces[static_cast<std::size_t>(each.merge.left)].text.size();
+      };
+      return std::pair(a.merge.result, left_size(a)) < std::pair(b.merge.result, left_size(b));
+    });
   }
-  data.space_prefix = model.add_dummy_prefix ? SpacePrefix::each_part : SpacePrefix::none;
+  for (const auto& [merge, score] : merges) {
+    data.merges_by_id.push_back(merge);
+  }
+  data.space_prefix = model.llama_prefix.value_or(model.add_dummy_prefix ? SpacePrefix::each_part : SpacePrefix::none);
+  data.only_added = model.only_added;
+  data.added_token_rules = model.added_token_rules;
   data.byte_fallback = model.byte_fallback;
   data.bos = model.bos;
   data.eos = model.eos;
@@ -175,11 +193,20 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     if (model.pieces[i].type == TokenType::normal && !is_made[i]) model.pieces[i].score = score;
   }
-  const std::vector<detail::ScoredMerge> expected = detail::scored_merges(model.pieces);
+  // The merges of the model's own vocabulary, and those that a reader of the pieces would see.
+  std::vector<SentencePiece> own = model.pieces;
+  bool own_only = true;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (!tokenizer.is_only_added(static_cast<std::int32_t>(i)) || own[i].text.empty()) continue;
+    own_only = own_only && next_character(own[i].text, 0).length < own[i].text.size();
+    own[i].text.clear();
+  }
+  const std::vector<detail::ScoredMerge> expected = detail::scored_merges(own);
+  own_only = own_only && detail::scored_merges(model.pieces).size() == expected.size();
   const auto same = [](const detail::ScoredMerge& a, const detail::ScoredMerge& b) { return !(a < b) && !(b < a); };
   const bool in_order = std::equal(found.begin(), found.end(), expected.begin(), expected.end(), same);
-  form.exact =
-      plain_prefix && !has_added_token_rules(tokenizer) && in_order && found.size() == tokenizer.merges().size();
+  form.exact = plain_prefix && own_only && !has_added_token_rules(tokenizer) && in_order &&
+               found.size() == tokenizer.merges().size();
   if (in_order) return form;
   std::sort(found.begin(), found.end());
   for (const detail::ScoredMerge& each : expected) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/model/tokenizer/space_prefix.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
@@ -40,6 +41,17 @@ struct SentencePieceModel {
   std::optional<std::int32_t> padding;
   bool add_bos = false;
   bool add_eos = false;
+  /// Tokens that other files add, which are found in a text before it is normalised. They come last.
+  std::vector<std::int32_t> only_added;
+  std::vector<AddedTokenRule> added_token_rules;
+  /// User-defined tokens that are looked for in the text before it is normalised.
+  std::vector<std::int32_t> found_first;
+  /// Normal pieces that other files make control or user-defined tokens: merges make them as well.
+  std::vector<std::int32_t> merged_too;
+  /// For a byte-pair encoding that is not normalised, read as the class `LlamaTokenizer` of `transformers` reads it:
+  /// where it puts spaces, one of the last three. Its merges come in order of id; of two that make the same token, the
+  /// one with the shorter left side first.
+  std::optional<SpacePrefix> llama_prefix;
 };
 
 namespace detail {

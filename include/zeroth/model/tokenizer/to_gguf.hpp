@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,10 +12,13 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/gguf_writer.hpp>
+#include <zeroth/model/tokenizer/byte_alphabet.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
+#include <zeroth/model/tokenizer/from_gguf.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_merges.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
+#include <zeroth/model/tokenizer/unigram_tokenizer.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
@@ -68,6 +72,24 @@ void set_gguf_special_tokens(GgufWriter& writer, const Tokenizer& tokenizer) {
   writer.set("tokenizer.ggml.add_eos_token", tokenizer.add_eos());
 }
 
+/// Whether a GGUF file of the tokenizer says which tokens the model's own vocabulary has, as far as a text's ids depend
+/// on it.
+inline bool gguf_has_own_vocabulary(const BytePairTokenizer& tokenizer) {
+  std::vector<std::int32_t> types;
+  std::vector<std::int32_t> only_added;
+  bool is_symbol = false;
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    types.push_back(static_cast<std::int32_t>(tokenizer.token_type(id)));
+    if (!tokenizer.is_only_added(id)) continue;
+    only_added.push_back(id);
+    const auto bytes = bytes_of_token(tokenizer.token_text(id));
+    is_symbol = is_symbol || (bytes && bytes->size() == 1);
+  }
+  if (tokenizer.ignore_merges()) return only_added == last_literals(types);
+  return !is_symbol;
+}
+
 /// The keys of a unigram model, "t5", without special tokens.
 inline void set_gguf_unigram(GgufWriter& writer, const SentencePieceModel& model, std::size_t vocabulary) {
   if (model.kind != SentencePieceModel::Kind::unigram) {
@@ -105,6 +127,10 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& 
                           ", as GGUF's pre-tokenizer \"" + std::string(name) + "\" has it, found " +
                           (llama3 ? "false" : "true"));
   }
+  if (tokenizer.add_prefix_space()) {
+    throw InvalidArgument("tokenizer add_prefix_space: expected false, as GGUF's pre-tokenizer \"" + std::string(name) +
+                          "\" has it, found true");
+  }
   const Normalization understood =
       tokenizer.pre_tokenizer() == PreTokenizer::qwen2 ? Normalization::nfc : Normalization::none;
   std::vector<SentencePiece> pieces;
@@ -124,7 +150,37 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& 
   detail::set_gguf_tokens(writer, std::move(pieces), vocabulary, false);
   writer.set_array<std::string_view>("tokenizer.ggml.merges", merge_views);
   detail::set_gguf_special_tokens(writer, tokenizer);
-  return tokenizer.normalization() == understood && !has_added_token_rules(tokenizer);
+  return tokenizer.normalization() == understood && !has_added_token_rules(tokenizer) &&
+         detail::gguf_has_own_vocabulary(tokenizer);
+}
+
+/// The same of a unigram tokenizer: of the model "t5". They never say all: which spaces a text gets, and the scores in
+/// double precision. Throws InvalidArgument where llama.cpp would make other tokens of plain text: with byte fallback,
+/// or where words begin at spaces that a token reaches across.
+inline bool set_tokenizer_metadata(GgufWriter& writer, const UnigramTokenizer& tokenizer, std::size_t vocabulary) {
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::unigram;
+  model.byte_fallback = tokenizer.byte_fallback();
+  model.add_dummy_prefix = adds_space(tokenizer.space_prefix());
+  model.remove_extra_whitespaces =
+      tokenizer.split_at_white_space() ||
+      std::any_of(tokenizer.normalizer().begin(), tokenizer.normalizer().end(),
+                  [](SpaceStep step) { return step == SpaceStep::collapse || step == SpaceStep::collapse_to_written; });
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    const std::string_view text = tokenizer.token_text(id);
+    TokenType type = tokenizer.token_type(id);
+    if (id == tokenizer.unknown()) type = TokenType::unknown;
+    if (type == TokenType::normal && tokenizer.split_at_spaces() && text.find(written_space, 1) != text.npos) {
+      throw InvalidArgument("tokenizer split_at_spaces: expected false beside the token " + detail::quoted_token(text) +
+                            ", found true");
+    }
+    const float score = i < tokenizer.scores().size() ? static_cast<float>(tokenizer.scores()[i]) : 0.0f;
+    model.pieces.push_back({std::string(text), score, type});
+  }
+  detail::set_gguf_unigram(writer, model, vocabulary);
+  detail::set_gguf_special_tokens(writer, tokenizer);
+  return false;
 }
 
 /// The same of a tokenizer with byte fallback: of the model "llama". What its keys cannot say, and which tokenizers are

@@ -9,7 +9,7 @@
 
 #include <zeroth/model/tokenizer/byte_trie.hpp>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// Finds at each place of a text the longest of a set of texts that begins there: the automaton of Aho and Corasick
 /// ("Efficient string matching", 1975) for the texts read backwards, which a text is put through from its end.
@@ -69,4 +69,4 @@ class TokenFinder {
   std::vector<std::int32_t> longest_;     ///< the index of the longest text that is found at the node, or none
 };
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

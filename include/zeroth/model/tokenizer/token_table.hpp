@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct AddedTokenRule {
   bool strip_left = false;   ///< the white space before it belongs to it
   bool strip_right = false;  ///< the white space after it belongs to it
   bool normalized = false;   ///< looked for in the normalised text, after those that are not
+  bool single_word = false;  ///< found only where no word character stands before or after it
 };
 
 /// What every tokenizer has, whatever cuts its words. The views are read by the constructor only.
@@ -36,6 +39,8 @@ struct TokenTableData {
   /// A TokenType for each token; empty means that all are normal.
   std::vector<std::int32_t> token_types;
   std::vector<AddedTokenRule> added_token_rules;
+  /// Control and user-defined tokens that the model's own vocabulary does not have: no symbol of a text is one.
+  std::vector<std::int32_t> only_added;
   std::optional<std::int32_t> bos;
   std::optional<std::int32_t> eos;
   std::optional<std::int32_t> unknown;
@@ -50,9 +55,18 @@ class TokenTable {
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if a token is not UTF-8, a type is
   /// unknown, or an id is outside the vocabulary.
   explicit TokenTable(const TokenTableData& data)
-      : vocabulary_(data.tokens), rules_(data.added_token_rules), add_bos_(data.add_bos), add_eos_(data.add_eos) {
+      : vocabulary_(data.tokens),
+        rules_(data.added_token_rules),
+        only_added_(data.tokens.size()),
+        add_bos_(data.add_bos),
+        add_eos_(data.add_eos) {
     check_and_store_types(data);
     for (const AddedTokenRule& rule : rules_) check_id("added token", rule.id);
+    std::stable_sort(rules_.begin(), rules_.end(), before);
+    for (const std::int32_t id : data.only_added) {
+      check_id("added token", id);
+      only_added_[static_cast<std::size_t>(id)] = true;
+    }
     bos_ = checked_id("bos", data.bos);
     eos_ = checked_id("eos", data.eos);
     unknown_ = checked_id("unknown", data.unknown);
@@ -83,29 +97,43 @@ class TokenTable {
   /// The id of the token with exactly this text, or Vocabulary::absent.
   std::int32_t find(std::string_view text) const { return vocabulary_.find(text); }
 
-  /// How the token `id` is found in a text.
-  AddedTokenRule rule(std::int32_t id) const {
-    for (const AddedTokenRule& rule : rules_) {
-      if (rule.id == id) return rule;
-    }
-    return AddedTokenRule{.id = id};
+  /// The id of the token with exactly this text in the model's own vocabulary, or Vocabulary::absent.
+  std::int32_t find_symbol(std::string_view text) const {
+    const std::int32_t id = find(text);
+    return id == Vocabulary::absent || only_added_[static_cast<std::size_t>(id)] ? Vocabulary::absent : id;
   }
 
-  /// The control and user-defined tokens whose rule has that `normalized`, each text changed by `change`.
+  /// Whether the model's own vocabulary lacks the token. Throws InvalidArgument for an id outside the vocabulary.
+  bool is_only_added(std::int32_t id) const {
+    check_id("id", id);
+    return only_added_[static_cast<std::size_t>(id)];
+  }
+
+  /// How the token `id` is found in a text.
+  AddedTokenRule rule(std::int32_t id) const {
+    const auto found = std::lower_bound(rules_.begin(), rules_.end(), AddedTokenRule{.id = id}, before);
+    return found == rules_.end() || found->id != id ? AddedTokenRule{.id = id} : *found;
+  }
+
+  /// The control and user-defined tokens whose rule has that `normalized`, each text changed by `change`. Throws
+  /// InvalidArgument where two of them are changed to one text, so that it is not said which of them is found, or where
+  /// nothing is left of one that is to be found.
   template <class Change>
   AddedTokens added_tokens(bool normalized, const Change& change) const {
-    std::vector<AddedTokenRule> rule_of(size());
-    for (const AddedTokenRule& rule : rules_) rule_of[static_cast<std::size_t>(rule.id)] = rule;
     std::vector<AddedTokens::Token> tokens;
     for (std::size_t i = 0; i < size(); ++i) {
       const auto id = static_cast<std::int32_t>(i);
-      if (!is_literal(id) || rule_of[i].normalized != normalized) continue;
+      if (!is_literal(id)) continue;
+      const AddedTokenRule rule = this->rule(id);
+      if (rule.normalized != normalized) continue;
       tokens.push_back({.text = change(vocabulary_[id]),
                         .id = id,
                         .skip = types_[i] == TokenType::control,
-                        .strip_left = rule_of[i].strip_left,
-                        .strip_right = rule_of[i].strip_right});
+                        .strip_left = rule.strip_left,
+                        .strip_right = rule.strip_right,
+                        .single_word = rule.single_word});
     }
+    if (normalized) check_distinct(tokens);
     return AddedTokens(std::move(tokens));
   }
 
@@ -117,6 +145,25 @@ class TokenTable {
   bool add_eos() const { return add_eos_; }
 
  private:
+  static bool before(const AddedTokenRule& a, const AddedTokenRule& b) { return a.id < b.id; }
+
+  static void check_distinct(const std::vector<AddedTokens::Token>& tokens) {
+    std::unordered_map<std::string_view, const AddedTokens::Token*> known;
+    for (const AddedTokens::Token& token : tokens) {
+      const auto [entry, is_new] = known.try_emplace(token.text, &token);
+      if (token.text.empty() && !token.skip) {
+        throw InvalidArgument("tokenizer added token " + std::to_string(token.id) +
+                              ": expected a text of which something is left once it is normalised, found none; its "
+                              "\"normalized\" has to be false");
+      }
+      if (is_new || token.text.empty() || (entry->second->skip && token.skip)) continue;
+      throw InvalidArgument("tokenizer added token " + std::to_string(token.id) +
+                            ": expected a text that differs from those of other added tokens once it is normalised, "
+                            "found that of token " +
+                            std::to_string(entry->second->id));
+    }
+  }
+
   void check_and_store_types(const TokenTableData& data) {
     if (!data.token_types.empty() && data.token_types.size() != data.tokens.size()) {
       throw InvalidArgument("tokenizer token_types: expected " + std::to_string(data.tokens.size()) +
@@ -150,7 +197,8 @@ class TokenTable {
 
   Vocabulary vocabulary_;
   std::vector<TokenType> types_;
-  std::vector<AddedTokenRule> rules_;
+  std::vector<AddedTokenRule> rules_;  ///< in order of id
+  std::vector<bool> only_added_;
   std::optional<std::int32_t> bos_;
   std::optional<std::int32_t> eos_;
   std::optional<std::int32_t> unknown_;
@@ -176,7 +224,7 @@ bool has_added_token_rules(const Tokenizer& tokenizer) {
       continue;
     }
     any_found = true;
-    if (rule.strip_left || rule.strip_right || rule.normalized) return true;
+    if (rule.strip_left || rule.strip_right || rule.normalized || rule.single_word) return true;
   }
   return any_found && any_normalized_control;
 }
@@ -224,7 +272,7 @@ inline std::vector<MergeTable::Merge> resolve_merges(const TokenTable& table, st
     const auto& [left, right] = merges[i];
     joined.assign(left).append(right);
     const auto id_of = [&, left = left, right = right](std::string_view text) {
-      const std::int32_t id = table.find(text);
+      const std::int32_t id = table.find_symbol(text);
       if (id == Vocabulary::absent) {
         fail_merge(i, "the token " + quoted_token(text) + " in the vocabulary",
                    quoted_token(std::string(left) + " " + std::string(right)));
@@ -234,6 +282,14 @@ inline std::vector<MergeTable::Merge> resolve_merges(const TokenTable& table, st
     resolved.push_back({id_of(left), id_of(right), id_of(joined)});
   }
   return resolved;
+}
+
+/// Throws InvalidArgument if a merge has an id outside the vocabulary.
+inline std::vector<MergeTable::Merge> checked_merges(const TokenTable& table, std::vector<MergeTable::Merge> merges) {
+  for (const MergeTable::Merge& merge : merges) {
+    for (const std::int32_t id : {merge.left, merge.right, merge.result}) table.type(id);
+  }
+  return merges;
 }
 
 }  // namespace detail

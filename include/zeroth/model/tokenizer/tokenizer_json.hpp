@@ -6,14 +6,17 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth/model/format/json_file.hpp>
 #include <zeroth/model/format/printable.hpp>
+#include <zeroth/model/tokenizer/added_vocabulary.hpp>
 #include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
 #include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
@@ -54,79 +57,103 @@ inline std::vector<JsonValue> unrolled_steps(const JsonValue& root, std::string_
   return steps;
 }
 
-/// The tokens of a tokenizer.json by id: views of the JSON.
+/// The tokens of a tokenizer by id: views of its files.
 struct JsonTokens {
   std::vector<std::string_view> texts;
   std::vector<std::int32_t> types;
   std::vector<AddedTokenRule> rules;
+  std::vector<std::int32_t> only_added;  ///< those that the model's own vocabulary does not have
+  AddedVocabulary added;
+  bool is_whole = true;  ///< whether no file but the vocabulary's own adds a token
 
-  std::optional<std::int32_t> find(std::string_view text) const {
-    for (std::size_t i = texts.size(); i-- > 0;) {
-      if (texts[i] == text && types[i] != static_cast<std::int32_t>(TokenType::unused)) {
-        return static_cast<std::int32_t>(i);
-      }
-    }
-    return std::nullopt;
+  [[nodiscard]] std::optional<std::int32_t> find(std::string_view text) const { return added.find(std::string(text)); }
+
+  /// The id of a token in the model's own vocabulary.
+  [[nodiscard]] std::optional<std::int32_t> find_of_model(std::string_view text) const {
+    return added.is_of_model(text) ? find(text) : std::nullopt;
   }
 };
 
-/// Puts tokens at their ids.
+/// Puts the tokens of a model's vocabulary at their ids.
 class JsonTokenCollector {
  public:
   /// `where()` is the value to blame if another token has the id.
   template <class Where>
   void add(const Where& where, std::int32_t id, std::string_view text) {
     const auto [entry, is_new] = texts_.try_emplace(id, text);
-    if (!is_new && entry->second != text) {
-      throw where().mismatch("an id of its own, not that of \"" + printable(entry->second) + "\"");
-    }
+    if (!is_new) throw where().mismatch("an id of its own, not that of \"" + printable(entry->second) + "\"");
+    ids_.insert_or_assign(text, id);
   }
 
-  /// The tokens; an id below the highest that none has is an unused token without text. Fails if the highest is far
-  /// beyond the number of tokens.
-  JsonTokens tokens(const JsonValue& where) const {
-    if (texts_.empty()) throw where.mismatch("tokens");
-    const auto highest = static_cast<std::size_t>(texts_.rbegin()->first);
-    if (highest > texts_.size() + 65536) {
-      throw where.mismatch("ids up to about the number of tokens, " + std::to_string(texts_.size()) + ", not " +
+  /// The tokens of the model, of which `where` is the value to blame, and the added ones, first `own`, then those of
+  /// `files`; an id below the highest that none has is an unused token without text. Fails if the highest is far beyond
+  /// the number of tokens, or if an added token takes the id of another.
+  [[nodiscard]] JsonTokens tokens(const JsonValue& where, std::span<const AddedToken> own,
+                                  const AddedTokenFiles& files) const {
+    JsonTokens result{.texts = {}, .types = {}, .rules = {}, .only_added = {}, .added = {ids_, texts_.size()}};
+    result.added.add(own);
+    result.is_whole = !result.added.add(files);
+    const std::map<std::int32_t, AddedToken>& added = result.added.tokens();
+    if (texts_.empty() && added.empty()) throw where.mismatch("tokens");
+    const std::size_t count = texts_.size() + added.size();
+    const auto highest = static_cast<std::size_t>(
+        std::max(texts_.empty() ? 0 : texts_.rbegin()->first, added.empty() ? 0 : added.rbegin()->first));
+    if (highest > count + 65536) {
+      throw where.mismatch("ids up to about the number of tokens, " + std::to_string(count) + ", not " +
                            std::to_string(highest));
     }
-    JsonTokens result;
     result.texts.resize(highest + 1);
     result.types.assign(highest + 1, static_cast<std::int32_t>(TokenType::unused));
     for (const auto& [id, text] : texts_) {
       result.texts[static_cast<std::size_t>(id)] = text;
       result.types[static_cast<std::size_t>(id)] = static_cast<std::int32_t>(TokenType::normal);
     }
+    for (const auto& [id, token] : added) {
+      const auto at = static_cast<std::size_t>(id);
+      if (const auto model = texts_.find(id); model != texts_.end() && model->second != token.text) {
+        throw InvalidFile(token.place + ": expected an id of its own for \"" + printable(token.text) + "\"; it takes " +
+                          std::to_string(id) + ", the next after the vocabulary's size, which \"" +
+                          printable(model->second) + "\" has in it");
+      }
+      const bool special = result.added.is_special(token.text);
+      result.texts[at] = token.text;
+      result.types[at] = static_cast<std::int32_t>(special ? TokenType::control : TokenType::user_defined);
+      if (!result.added.is_of_model(token.text)) result.only_added.push_back(id);
+      const AddedTokenRule rule{.id = id,
+                                .strip_left = token.strip_left,
+                                .strip_right = token.strip_right,
+                                .normalized = token.normalized,
+                                .single_word = token.single_word};
+      if (rule.strip_left || rule.strip_right || rule.normalized || rule.single_word) result.rules.push_back(rule);
+    }
     return result;
   }
 
  private:
   std::map<std::int32_t, std::string_view> texts_;
+  std::unordered_map<std::string_view, std::int32_t> ids_;
 };
 
-/// The tokens of the model, in `collector`, and the added tokens.
-inline JsonTokens read_json_tokens(const JsonValue& root, JsonTokenCollector& collector) {
-  const std::vector<JsonValue> added = find_elements(root, "added_tokens");
-  for (const JsonValue& token : added) {
-    collector.add([&] { return token; }, json_token_id(token.get("id")), token.get<std::string_view>("content"));
+/// The added token that an object describes, with `content` and flags.
+inline AddedToken json_added_token(const JsonValue& value, bool special) {
+  AddedToken token{.text = value.get<std::string>("content"), .special = special, .id = {}, .place = value.place()};
+  token.normalized = value.find<bool>("normalized").value_or(!special);
+  token.strip_left = value.find<bool>("lstrip").value_or(false);
+  token.strip_right = value.find<bool>("rstrip").value_or(false);
+  token.single_word = value.find<bool>("single_word").value_or(false);
+  return token;
+}
+
+/// The added tokens of a tokenizer.json.
+inline std::vector<AddedToken> read_json_added_tokens(const JsonValue& root) {
+  std::vector<AddedToken> result;
+  for (const JsonValue& value : find_elements(root, "added_tokens")) {
+    const JsonValue id = value.get("id");
+    result.push_back(json_added_token(value, value.find<bool>("special").value_or(false)));
+    result.back().id = json_token_id(id);
+    result.back().place = id.place();
   }
-  JsonTokens tokens = collector.tokens(root.get("model").get("vocab"));
-  for (const JsonValue& token : added) {
-    const std::int32_t id = json_token_id(token.get("id"));
-    const bool special = token.find<bool>("special").value_or(false);
-    if (!special && token.find<bool>("single_word").value_or(false)) {
-      throw token.get("single_word").mismatch("false for a token that is not special");
-    }
-    tokens.types[static_cast<std::size_t>(id)] =
-        static_cast<std::int32_t>(special ? TokenType::control : TokenType::user_defined);
-    const AddedTokenRule rule{.id = id,
-                              .strip_left = token.find<bool>("lstrip").value_or(false),
-                              .strip_right = token.find<bool>("rstrip").value_or(false),
-                              .normalized = token.find<bool>("normalized").value_or(!special)};
-    if (rule.strip_left || rule.strip_right || rule.normalized) tokens.rules.push_back(rule);
-  }
-  return tokens;
+  return result;
 }
 
 /// The ids that a text's template puts before and after it.
@@ -191,8 +218,9 @@ inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vecto
   if (steps.empty() || steps.size() > 2 || !steps.back().has("type", "ByteLevel")) return std::nullopt;
   const JsonValue& byte_level = steps.back();
   // Where a key is missing, it is true.
-  if (byte_level.find<bool>("add_prefix_space").value_or(true)) {
-    throw byte_level.get("add_prefix_space", "false").mismatch("false");
+  if (steps.size() > 1 && byte_level.find<bool>("add_prefix_space").value_or(true)) {
+    constexpr std::string_view expected = "false with another step before it";
+    throw byte_level.get("add_prefix_space", expected).mismatch(expected);
   }
   const bool gpt2_words = byte_level.find<bool>("use_regex").value_or(true);
   if (steps.size() == 1) {
@@ -217,6 +245,19 @@ inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vecto
 inline bool has_pattern(const JsonValue& step, std::string_view kind, std::string_view text) {
   const auto pattern = step.find("pattern");
   return pattern && pattern->is_object() && pattern->has(kind, text);
+}
+
+/// Where a "Metaspace" puts a space.
+inline SpacePrefix read_metaspace_prefix(const JsonValue& step) {
+  if (!step.has("replacement", written_space)) throw step.get("replacement", "U+2581").mismatch("U+2581");
+  const auto scheme = step.find<std::string_view>("prepend_scheme");
+  const bool wanted = step.find<bool>("add_prefix_space").value_or(true);
+  if (!scheme) return wanted ? SpacePrefix::each_part_without : SpacePrefix::no_part;
+  if (*scheme == "never") return SpacePrefix::no_part;
+  if (!wanted) throw step.get("prepend_scheme").mismatch("\"never\" where \"add_prefix_space\" is false");
+  if (*scheme == "always") return SpacePrefix::each_part_without;
+  if (*scheme == "first") return SpacePrefix::first_part;
+  throw step.get("prepend_scheme").mismatch("\"first\", \"always\" or \"never\"");
 }
 
 /// Whether a normalizer step replaces each space by U+2581.

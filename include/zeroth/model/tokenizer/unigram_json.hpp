@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -8,14 +9,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 #include <zeroth/model/tokenizer/token_table.hpp>
 #include <zeroth/model/tokenizer/tokenizer_json.hpp>
+#include <zeroth/model/tokenizer/unigram_tokenizer.hpp>
 #include <zeroth/model/tokenizer/written_bytes.hpp>
 
 namespace zeroth::ZEROTH_ISA::model::detail {
+
+/// The regular expressions by which a tokenizer.json says what SentencePiece does with spaces.
+inline constexpr std::string_view outer_spaces = "\\A +| +\\z";
+inline constexpr std::string_view first_written_space = "\\A\xE2\x96\x81";
 
 inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -52,57 +59,154 @@ inline std::string to_base64(std::string_view bytes) {
   return result;
 }
 
-/// The normalisation of a SentencePiece model, from the normalizer and the pre-tokenizer that Hugging Face made of it.
-inline void read_unigram_normalization(const JsonValue& root, SentencePieceModel& model) {
-  model.remove_extra_whitespaces = false;
+/// Whether the file's normalizer has rules that SentencePiece compiled.
+inline bool has_charsmap(const JsonValue& root) {
+  const std::vector<JsonValue> steps = unrolled_steps(root, "normalizer", "normalizers");
+  return std::any_of(steps.begin(), steps.end(), [](const JsonValue& step) {
+    return step.has("type", "Precompiled") && !step.has("precompiled_charsmap", "");
+  });
+}
+
+/// Reads the steps of the normalizer, with `use_charsmap(step)` for the compiled rules.
+template <class UseCharsmap>
+std::vector<SpaceStep> read_space_steps(const JsonValue& root, const UseCharsmap& use_charsmap) {
+  std::vector<SpaceStep> steps;
   for (const JsonValue& step : unrolled_steps(root, "normalizer", "normalizers")) {
+    const bool to_space = step.has("content", " ") || step.has("content", written_space);
     if (step.has("type", "Precompiled")) {
-      const JsonValue rules = step.get("precompiled_charsmap", "one, in base 64");
-      const auto charsmap = from_base64(rules.as<std::string_view>());
-      if (!charsmap || !model.charsmap.empty()) throw rules.mismatch("one, in base 64");
-      model.charsmap = *charsmap;
-    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", " {2,}")) {
-      model.remove_extra_whitespaces = true;
-    } else if (!step.has("type", "Strip") && !writes_spaces(step)) {
+      use_charsmap(step);
+    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", " {2,}") && to_space) {
+      steps.push_back(SpaceStep::collapse);
+      // As a step of its own: a single space stays.
+      if (step.has("content", written_space)) steps.back() = SpaceStep::collapse_to_written;
+    } else if (step.has("type", "Strip")) {
+      if (step.find<bool>("strip_left").value_or(false)) steps.push_back(SpaceStep::strip_left);
+      if (step.find<bool>("strip_right").value_or(false)) steps.push_back(SpaceStep::strip_right);
+    } else if (writes_spaces(step)) {
+      steps.push_back(SpaceStep::write);
+    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", outer_spaces) && step.has("content", "")) {
+      steps.push_back(SpaceStep::strip_spaces);
+    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", first_written_space) &&
+               step.has("content", "\xE2\x96\x81\xE2\x96\x81")) {
+      steps.push_back(SpaceStep::double_first);
+    } else {
       throw step.mismatch("\"Precompiled\", \"Strip\" or a \"Replace\" of spaces");
     }
   }
+  return steps;
+}
+
+/// What a Metaspace and a WhitespaceSplit before it say.
+struct UnigramSpaces {
+  bool split_at_white_space = false;
+  SpacePrefix prefix = SpacePrefix::no_part;
+  bool split = true;
+};
+
+inline UnigramSpaces read_unigram_spaces(const JsonValue& root) {
+  UnigramSpaces spaces;
   bool metaspace = false;
   for (const JsonValue& step : unrolled_steps(root, "pre_tokenizer", "pretokenizers")) {
-    if (step.has("type", "WhitespaceSplit")) {
-      model.remove_extra_whitespaces = true;
+    if (step.has("type", "WhitespaceSplit") && !metaspace) {
+      spaces.split_at_white_space = true;
       continue;
     }
     if (!step.has("type", "Metaspace") || metaspace) {
-      throw step.mismatch("one \"Metaspace\", with or without \"WhitespaceSplit\"");
+      throw step.mismatch("one \"Metaspace\", with or without \"WhitespaceSplit\" before it");
     }
     metaspace = true;
-    if (!step.has("replacement", written_space)) throw step.get("replacement", "U+2581").mismatch("U+2581");
-    const auto scheme = step.find<std::string_view>("prepend_scheme");
-    model.add_dummy_prefix = scheme ? *scheme != "never" : step.find<bool>("add_prefix_space").value_or(true);
+    spaces.prefix = read_metaspace_prefix(step);
+    spaces.split = step.find<bool>("split").value_or(true);
+    if (spaces.split_at_white_space && spaces.prefix == SpacePrefix::first_part) {
+      throw step.get("prepend_scheme").mismatch("\"always\" or \"never\" after \"WhitespaceSplit\"");
+    }
   }
   if (!metaspace) throw root.get("pre_tokenizer", "\"Metaspace\"").mismatch("\"Metaspace\"");
+  return spaces;
 }
 
-/// The SentencePiece model that the file was made from.
-inline SentencePieceModel read_unigram(const JsonValue& root, const TokenTableData& common) {
+/// The tokens of the file, with the unknown one and those of bytes.
+inline TokenTableData read_unigram_tokens(const JsonValue& root, TokenTableData common) {
   const JsonValue fields = root.get("model");
-  SentencePieceModel model;
-  model.kind = SentencePieceModel::Kind::unigram;
-  model.byte_fallback = fields.find<bool>("byte_fallback").value_or(false);
-  const std::vector<JsonValue> vocabulary = fields.get("vocab").elements();
-  for (std::size_t i = 0; i < common.tokens.size(); ++i) {
-    SentencePiece piece{.text = std::string(common.tokens[i]), .type = static_cast<TokenType>(common.token_types[i])};
-    if (i < vocabulary.size()) piece.score = vocabulary[i].elements()[1].as<float>();
-    if (model.byte_fallback && piece.type == TokenType::normal && byte_of_token(piece.text))
-      piece.type = TokenType::byte;
-    model.pieces.push_back(std::move(piece));
+  const bool byte_fallback = fields.find<bool>("byte_fallback").value_or(false);
+  for (std::size_t i = 0; i < common.tokens.size() && byte_fallback; ++i) {
+    if (common.token_types[i] == static_cast<std::int32_t>(TokenType::normal) && byte_of_token(common.tokens[i]))
+      common.token_types[i] = static_cast<std::int32_t>(TokenType::byte);
   }
   const JsonValue unknown = fields.get("unk_id", "an id of the vocabulary");
-  const auto unknown_id = static_cast<std::size_t>(json_token_id(unknown));
-  if (unknown_id >= model.pieces.size()) throw unknown.mismatch("an id of the vocabulary");
-  model.pieces[unknown_id].type = TokenType::unknown;
-  read_unigram_normalization(root, model);
+  common.unknown = json_token_id(unknown);
+  if (static_cast<std::size_t>(*common.unknown) >= fields.get("vocab").json().size())
+    throw unknown.mismatch("an id of the vocabulary");
+  common.token_types[static_cast<std::size_t>(*common.unknown)] = static_cast<std::int32_t>(TokenType::unknown);
+  return common;
+}
+
+inline std::vector<double> read_unigram_scores(const JsonValue& root) {
+  std::vector<double> scores;
+  for (const JsonValue& entry : root.get("model").get("vocab").elements())
+    scores.push_back(entry.elements()[1].as<double>());
+  return scores;
+}
+
+/// The tokenizer of a file that has no compiled rules.
+inline UnigramTokenizer read_unigram(const JsonValue& root, TokenTableData common) {
+  UnigramData data;
+  static_cast<TokenTableData&>(data) = read_unigram_tokens(root, std::move(common));
+  data.scores = read_unigram_scores(root);
+  data.normalizer = read_space_steps(root, [](const JsonValue&) {});
+  const UnigramSpaces spaces = read_unigram_spaces(root);
+  data.split_at_white_space = spaces.split_at_white_space;
+  data.space_prefix = spaces.prefix;
+  data.split_at_spaces = spaces.split;
+  data.byte_fallback = root.get("model").find<bool>("byte_fallback").value_or(false);
+  const bool strips = std::any_of(data.normalizer.begin(), data.normalizer.end(), [](SpaceStep step) {
+    return step == SpaceStep::strip_left || step == SpaceStep::strip_spaces;
+  });
+  if (strips && spaces.prefix == SpacePrefix::first_part) {
+    constexpr std::string_view expected = "\"always\" or \"never\" after a \"Strip\"";
+    throw root.get("pre_tokenizer").mismatch(expected, "\"first\"");
+  }
+  return UnigramTokenizer(data);
+}
+
+/// The SentencePiece model that a file with compiled rules was made from.
+inline SentencePieceModel read_unigram_model(const JsonValue& root, TokenTableData common) {
+  common = read_unigram_tokens(root, std::move(common));
+  const std::vector<double> scores = read_unigram_scores(root);
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::unigram;
+  model.byte_fallback = root.get("model").find<bool>("byte_fallback").value_or(false);
+  for (std::size_t i = 0; i < common.tokens.size(); ++i) {
+    SentencePiece piece{.text = std::string(common.tokens[i]), .type = static_cast<TokenType>(common.token_types[i])};
+    if (i < scores.size()) piece.score = static_cast<float>(scores[i]);
+    if (piece.type == TokenType::user_defined) model.found_first.push_back(static_cast<std::int32_t>(i));
+    model.pieces.push_back(std::move(piece));
+  }
+  for (const AddedTokenRule& rule : common.added_token_rules) {
+    if (!rule.normalized || model.pieces[static_cast<std::size_t>(rule.id)].type != TokenType::user_defined) continue;
+    throw root.get("normalizer")
+        .mismatch("none of the type \"Precompiled\" beside the added token " +
+                  quoted_token(printable(common.tokens[static_cast<std::size_t>(rule.id)])) +
+                  " with \"normalized\" true");
+  }
+  const std::vector<SpaceStep> steps = read_space_steps(root, [&](const JsonValue& step) {
+    const JsonValue rules = step.get("precompiled_charsmap", "one, in base 64");
+    const auto charsmap = from_base64(rules.as<std::string_view>());
+    if (!charsmap || !model.charsmap.empty()) throw rules.mismatch("one, in base 64");
+    model.charsmap = *charsmap;
+  });
+  const UnigramSpaces spaces = read_unigram_spaces(root);
+  model.remove_extra_whitespaces =
+      spaces.split_at_white_space || std::any_of(steps.begin(), steps.end(), [](SpaceStep step) {
+        return step == SpaceStep::collapse || step == SpaceStep::collapse_to_written;
+      });
+  model.add_dummy_prefix = adds_space(spaces.prefix);
+  if (spaces.prefix == SpacePrefix::first_part && !model.found_first.empty()) {
+    throw root.get("pre_tokenizer")
+        .mismatch("a \"Metaspace\" with \"always\" or \"never\" beside added tokens and \"Precompiled\"", "\"first\"");
+  }
+  model.only_added = common.only_added;
+  model.added_token_rules = common.added_token_rules;
   model.bos = common.bos;
   model.eos = common.eos;
   model.padding = common.padding;

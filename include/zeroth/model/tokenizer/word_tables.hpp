@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace zeroth::model {
+namespace zeroth::ZEROTH_ISA::model {
 
 /// The code points that `\w` of Hugging Face `tokenizers` 0.23.3 matches: where each run of them begins and, in
 /// turn, where it ends, in ascending order.
@@ -146,4 +146,4 @@ inline constexpr std::uint32_t word_runs[] = {
 };
 // clang-format on
 
-}  // namespace zeroth::model
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
+/// A part is what lies between two user-defined tokens. The first two are a normalizer's; with the others normalised
+/// added tokens are looked for in a text whose spaces are not written yet, so that one with strip_left takes those.
+enum class SpacePrefix {
+  none,               ///< nowhere; the normalizer `Replace` of Gemma's tokenizer.json
+  each_part,          ///< before each part; the normalizer `Prepend` of LLaMA-2's tokenizer.json
+  no_part,            ///< nowhere; `Metaspace(prepend_scheme="never")`
+  each_part_without,  ///< before each part that does not begin with a space; `Metaspace(prepend_scheme="always")`
+  first_part,         ///< before a part that begins the text and not with a space; `Metaspace(prepend_scheme="first")`
+};
+
+/// Whether a text may get a space that it does not have.
+[[nodiscard]] constexpr bool adds_space(SpacePrefix prefix) noexcept {
+  return prefix != SpacePrefix::none && prefix != SpacePrefix::no_part;
+}
+
+/// Whether spaces are written by a normalizer.
+[[nodiscard]] constexpr bool is_normalizer(SpacePrefix prefix) noexcept {
+  return prefix == SpacePrefix::none || prefix == SpacePrefix::each_part;
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model
