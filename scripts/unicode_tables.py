@@ -261,7 +261,9 @@ def word_header(words):
         "",
         "#include <cstdint>",
         "",
-        "namespace zeroth::model {",
+        "#include <zeroth/config.hpp>",
+        "",
+        "namespace zeroth::ZEROTH_ISA::model {",
         "",
         f"/// The code points that `\\w` of Hugging Face `tokenizers` {tokenizers.__version__} matches: where each run of them begins and, in",
         "/// turn, where it ends, in ascending order.",
@@ -271,7 +273,7 @@ def word_header(words):
         "};",
         "// clang-format on",
         "",
-        "}  // namespace zeroth::model",
+        "}  // namespace zeroth::ZEROTH_ISA::model",
         "",
     ])
 

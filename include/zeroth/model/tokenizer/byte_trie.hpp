@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/config.hpp>
+
 namespace zeroth::ZEROTH_ISA::model {
 
 /// A set of texts by their bytes, read forwards or backwards. Building it takes O(B log T) for T texts of B bytes in

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <zeroth/config.hpp>
+
 namespace zeroth::ZEROTH_ISA::model {
 
 /// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <zeroth/config.hpp>
+
 namespace zeroth::ZEROTH_ISA::model {
 
 /// The code points that `\w` of Hugging Face `tokenizers` 0.23.3 matches: where each run of them begins and, in
