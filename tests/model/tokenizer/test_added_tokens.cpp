@@ -132,7 +132,8 @@ TEST_CASE("added tokens that normalisation makes one, or nothing, are refused") 
   json unigram = small_json({{{"id", 2}, {"content", "\n"}, {"normalized", true}}});
   unigram["normalizer"] = {{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}};
   unigram["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "\xE2\x96\x81"}, {"prepend_scheme", "never"}};
-  unigram["model"] = {{"type", "Unigram"}, {"unk_id", 0}, {"vocab", {{"<unk>", 0}, {"a", -1}}}};
+  unigram["model"] = {
+      {"type", "Unigram"}, {"unk_id", 0}, {"vocab", json::array({json::array({"<unk>", 0}), json::array({"a", -1})})}};
   write(folder / "tokenizer.json", unigram.dump());
   CHECK_THAT(refusal(folder), contains_text("added token 2: expected a text of which something is left"));
 }
