@@ -24,7 +24,7 @@ class Journal;
 namespace detail {
 
 /// What is said of a journal that `left` more bytes follow, which are not its next records.
-[[nodiscard]] std::string damage(Journal const& journal, std::size_t left);
+[[nodiscard]] inline std::string damage(Journal const& journal, std::size_t left);
 
 }  // namespace detail
 
