@@ -23,6 +23,7 @@
 #include "output.hpp"
 #include "paths.hpp"
 #include "run_directory.hpp"
+#include "run_lock.hpp"
 #include "save.hpp"
 #include "standard_streams.hpp"
 #include "summary.hpp"
@@ -117,7 +118,7 @@ int run(FinetuneOptions const& given) {
   outlive_readers();
   if (!goes_on) (void)find_task(given.task);
   std::filesystem::path const& folder = goes_on ? given.resume : given.out;
-  for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json"})
+  for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json", RunLock::file_name})
     check_not_standard_stream(folder / name);
   // Locked before anything in it is read: the options of a run that goes on, too.
   RunDirectory const out(folder, goes_on           ? EarlierRun::go_on

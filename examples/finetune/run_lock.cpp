@@ -50,7 +50,7 @@ std::string owner_in(int descriptor) {
 }  // namespace
 
 RunLock::RunLock(fs::path folder, std::string name, Folder mode)
-    : folder_(std::move(folder)), file_(folder_ / ".zeroth.lock"), name_(std::move(name)) {
+    : folder_(std::move(folder)), file_(folder_ / file_name), name_(std::move(name)) {
   // Whoever held it before may have removed the file, and the folder too, between our steps.
   constexpr int attempts = 100;
   for (int attempt = 0; attempt < attempts; ++attempt) {

@@ -16,6 +16,8 @@ class RunLock {
  public:
   enum class Folder : std::uint8_t { must_exist, may_be_made };
 
+  static constexpr char const* file_name = ".zeroth.lock";
+
   /// @param name of the option that gave the folder, for messages: "--out"
   /// @throws InvalidFile if another process holds the folder, if it cannot be made or nothing can be written to it
   RunLock(std::filesystem::path folder, std::string name, Folder mode);
