@@ -470,7 +470,7 @@ Command parse_arguments(int argc, char const* const* argv) {
     if (journal.json && !journal.plot.empty())
       throw InvalidArgument("--plot: expected no --json beside it: an image takes the place of what is printed");
     if (journal.repair && (journal.json || !journal.plot.empty()))
-      throw InvalidArgument("--repair: expected no --json or --plot beside it");
+      throw InvalidArgument("--repair: expected neither --json nor --plot with it");
     return journal;
   }
   if (eval_command.parsed()) {

@@ -8,8 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "files.hpp"
-#include "run_fixture.hpp"
+#include "../cli/files.hpp"
+#include "../cli/run_fixture.hpp"
 
 namespace zeroth_test {
 

@@ -180,7 +180,11 @@ Counts try_faults(Workshop const& shop, Scenario const& scenario) {
       Tree const left = read_tree(shop.path(scenario.result));
       if (outcome.exit_code == 0) {
         ++counts.without;
-        bool const is_same = comparable(left) == expected;
+        // Only what could not be removed may be there too: a lock, or a part of a file.
+        Tree found = comparable(left);
+        if (calls[n] == "unlink")
+          std::erase_if(found, [](auto const& file) { return is_part(file.first) || file.first.ends_with(".lock"); });
+        bool const is_same = found == expected;
         CHECK(is_same);
         continue;
       }

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "program.hpp"
+#include "../cli/program.hpp"
 
 namespace zeroth_test {
 

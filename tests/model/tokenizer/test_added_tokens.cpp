@@ -77,17 +77,7 @@ TEST_CASE("added tokens of every file and flag have the ids of transformers") {
     const TemporaryDirectory folder;
     write_files(folder, each.at("files"));
     const AnyTokenizer tokenizer = load_tokenizer(folder.path());
-    std::vector<AnyTokenizer> tokenizers{tokenizer};
-    const std::string gguf = (folder / "tokenizer.gguf").string();
-    try {
-      zeroth::model::GgufWriter writer(gguf);
-      tokenizer.set_gguf_metadata(writer, tokenizer.vocabulary_size());
-      writer.commit();
-      tokenizers.push_back(load_tokenizer(zeroth::model::GgufFile(gguf)));
-    } catch (const zeroth::InvalidArgument& error) {
-      CHECK_THAT(error.what(), contains_text("tokenizer "));
-    }
-    for (const AnyTokenizer& found : tokenizers) {
+    const auto check = [&](const AnyTokenizer& found) {
       for (std::size_t i = 0; i < each.at("texts").size(); ++i) {
         const auto text = each.at("texts")[i].get<std::string>();
         INFO(text);
@@ -95,7 +85,18 @@ TEST_CASE("added tokens of every file and flag have the ids of transformers") {
       }
       if (each.contains("eos")) CHECK(found.eos() == each.at("eos").get<std::int32_t>());
       if (each.contains("pad")) CHECK(found.padding() == each.at("pad").get<std::int32_t>());
+    };
+    check(tokenizer);
+    const std::string gguf = (folder / "tokenizer.gguf").string();
+    try {
+      zeroth::model::GgufWriter writer(gguf);
+      tokenizer.set_gguf_metadata(writer, tokenizer.vocabulary_size());
+      writer.commit();
+    } catch (const zeroth::InvalidArgument& error) {
+      CHECK_THAT(error.what(), contains_text("tokenizer "));
+      continue;
     }
+    check(load_tokenizer(zeroth::model::GgufFile(gguf)));
   }
 }
 
