@@ -13,11 +13,12 @@
 
 namespace zeroth::cli {
 
-/// What is at `path`, links followed; of type not_found if nothing is.
+/// What is at `path`, links followed; of type not_found if nothing is, or can be under so long a name.
 /// @throws InvalidFile if that cannot be told: the folder may not be searched, or links lead to each other.
 [[nodiscard]] inline std::filesystem::file_status status_of(std::filesystem::path const& path) {
   std::error_code error;
   std::filesystem::file_status const status = std::filesystem::status(path, error);
+  if (error == std::errc::filename_too_long) return std::filesystem::file_status(std::filesystem::file_type::not_found);
   if (status.type() == std::filesystem::file_type::none)
     throw InvalidFile(path.string() + ": cannot be looked at: " + error.message());
   return status;

@@ -171,7 +171,7 @@ TEST_CASE("replay refuses what does not belong together, by name") {
   CHECK_THAT(run_program({"journal", run.journal, "--repair"}).out, contains_text(": whole, nothing to repair"));
   CHECK(run_program({"journal", run.journal}).error.empty());
   CHECK(run_program(run.replay()).exit_code == 0);
-  check_refused_at_once({"journal", run.journal, "--repair", "--json"}, "--repair: expected no --json or --plot");
+  check_refused_at_once({"journal", run.journal, "--repair", "--json"}, "--repair: expected neither --json nor --plot");
   check_refused_at_once({"journal", run.journal + "s", "--repair"}, run.journal + "s: cannot open");
   check_refused_at_once({"journal", "/dev/zero"}, "/dev/zero: expected a regular file, found a device");
   check_refused_at_once({"journal", "/dev/zero", "--repair"}, "/dev/zero: expected a regular file, found a device");

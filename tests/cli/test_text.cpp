@@ -2,7 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../../examples/finetune/text.hpp"
@@ -36,10 +38,12 @@ TEST_CASE("lines have no byte order mark and are UTF-8, of regular files and pip
   CHECK_THROWS_WITH(read_lines(directory.path()),
                     directory.path().string() + ": expected a regular file or a pipe, found a directory");
 
-  // A named pipe that nobody writes to is empty; what is written to one is read to its end.
+  // A named pipe is waited for, as every program does, and read to its end.
   std::string const pipe = (directory.path() / "pipe").string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(read_lines(pipe).empty());
+  std::thread writer([&] { std::ofstream(pipe) << "c\nd"; });
+  CHECK(read_lines(pipe) == Lines{"c", "d"});
+  writer.join();
   int ends[2] = {};
   REQUIRE(::pipe(ends) == 0);
   REQUIRE(::write(ends[1], "a\nb\n", 4) == 4);
