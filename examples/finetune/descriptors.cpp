@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -49,12 +51,11 @@ std::optional<int> descriptor_of(fs::path const& folder, std::string const& name
 }  // namespace
 
 bool open_standard_descriptors() noexcept {
-  for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The lowest number that is free is taken: this one.
-    if (::open("/dev/null", O_RDWR) != descriptor) return false;
-  }
-  return true;
+  auto const is_open = [](int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF; };
+  constexpr std::array<int, 3> standard{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  // The lowest number that is free is taken: each in turn.
+  return std::all_of(standard.begin(), standard.end(),
+                     [&](int descriptor) { return is_open(descriptor) || ::open("/dev/null", O_RDWR) == descriptor; });
 }
 
 Destination destination_of(fs::path const& path) {

@@ -42,7 +42,7 @@ class Encoder {
                               std::span<std::string const> candidates, Tokens const& start) const {
     // Each sequence is the first `common` tokens of the first one and then `rest`.
     struct Sequence {
-      std::size_t common;
+      std::size_t common = 0;
       Tokens rest;
     };
     std::vector<Sequence> sequences;

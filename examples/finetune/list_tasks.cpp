@@ -15,7 +15,7 @@
 namespace zeroth::cli {
 namespace {
 
-constexpr std::size_t name_width = 16;
+constexpr std::size_t task_name_width = 16;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ int run(TasksOptions const& options) {
     for (BuiltinTask const& task : builtin_tasks()) {
       std::string name(task.name);
       std::string const description = model::replace_unprintable(find_task(name).description);
-      name.resize(std::max(name.size() + 1, name_width), ' ');
+      name.resize(std::max(name.size() + 1, task_name_width), ' ');
       print(name + description + "\n");
     }
   }

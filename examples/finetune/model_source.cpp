@@ -28,7 +28,7 @@ std::variant<model::GgufFile, HuggingFaceFolder> open_source(fs::path const& pat
 
 model::DecoderConfig config_of(std::variant<model::GgufFile, HuggingFaceFolder> const& source) {
   if (auto const* const gguf = std::get_if<model::GgufFile>(&source)) return model::read_decoder_config(*gguf);
-  HuggingFaceFolder const& folder = std::get<HuggingFaceFolder>(source);
+  auto const& folder = std::get<HuggingFaceFolder>(source);
   return model::read_hugging_face_config(folder.config, folder.checkpoint);
 }
 

@@ -38,7 +38,7 @@ namespace zeroth::cli {
 /// @throws InvalidFile if the folder that the program was started in is gone.
 [[nodiscard]] inline std::filesystem::path absolute_path(std::filesystem::path const& path) {
   std::error_code error;
-  std::filesystem::path const absolute = std::filesystem::absolute(path, error);
+  std::filesystem::path absolute = std::filesystem::absolute(path, error);
   if (error) throw InvalidFile(path.string() + ": the current folder cannot be found: " + error.message());
   return absolute;
 }
@@ -52,7 +52,7 @@ namespace zeroth::cli {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-._~";
   constexpr std::string_view digits = "0123456789ABCDEF";
   std::string uri = "file://";
-  std::filesystem::path const absolute = absolute_path(path);
+  std::filesystem::path absolute = absolute_path(path);
   for (char c : absolute.native()) {
     auto const byte = static_cast<unsigned char>(c);
     if (plain.find(c) != std::string_view::npos)

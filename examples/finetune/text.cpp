@@ -27,9 +27,10 @@ class InputFile {
  public:
   enum class Kind : std::uint8_t { regular, regular_or_pipe };
 
-  InputFile(std::filesystem::path const& path, Kind kind) : path_(path) {
-    // A pipe is waited for only where it may be read; it has no writer yet, or O_NONBLOCK would take it for empty.
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (kind == Kind::regular ? O_NONBLOCK : 0));
+  /// A pipe is waited for only where it may be read: O_NONBLOCK would take one without a writer yet for empty.
+  InputFile(std::filesystem::path const& path, Kind kind)
+      : path_(path),
+        descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (kind == Kind::regular ? O_NONBLOCK : 0))) {
     if (descriptor_ < 0) fail_to_read();
     try {
       check(kind);

@@ -14,18 +14,18 @@
 namespace zeroth::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 
 using Visit = std::function<void(Record const&)>;
 using File = std::shared_ptr<std::string const>;
 
-std::string describe(Json const* value) {
+std::string describe(Value const* value) {
   if (value == nullptr) return "no such field";
   return value->is_string() ? in_quotes(value->get_ref<std::string const&>()) : value->type_name();
 }
 
 /// The value that the keys lead to, or nullptr.
-Json const* descend(Json const* value, std::span<std::string const> keys) {
+Value const* descend(Value const* value, std::span<std::string const> keys) {
   for (std::string const& key : keys) {
     if (!value->is_object()) return nullptr;
     auto const found = value->find(key);
@@ -41,7 +41,7 @@ class LineReader {
   LineReader(File const& file, std::size_t line, RecordForm const& form, Visit const& visit)
       : file_(file), line_(line), form_(form), visit_(visit) {}
 
-  void read(Json const& object) {
+  void read(Value const& object) {
     path_to_here_.push_back(&object);
     read_below();
   }
@@ -57,12 +57,12 @@ class LineReader {
   void read_below() {
     std::size_t const list = elements_.size();
     if (!form_.examples || list == form_.examples->lists()) return visit_example();
-    Json const* const array = descend(path_to_here_.back(), form_.examples->keys(list));
+    Value const* const array = descend(path_to_here_.back(), form_.examples->keys(list));
     if (array == nullptr || !array->is_array())
       refuse(form_.examples->text(elements_), "expected an array, found " + describe(array));
     path_to_here_.push_back(nullptr);
     elements_.push_back(0);
-    for (Json const& element : *array) {
+    for (Value const& element : *array) {
       path_to_here_.back() = &element;
       read_below();
       ++elements_.back();
@@ -80,7 +80,7 @@ class LineReader {
         record.values.emplace_back();
         continue;
       }
-      Json const* const value = find(field).second;
+      Value const* const value = find(field).second;
       record.values.push_back(text_of(value, [&] { return name_of(field); }));
     }
     if (form_.list) record.list = read_list(*form_.list);
@@ -88,9 +88,9 @@ class LineReader {
   }
 
   /// The first path of a field that leads to a value, and that; nothing if none does.
-  [[nodiscard]] std::pair<JsonPath const*, Json const*> find(Field const& field) const {
+  [[nodiscard]] std::pair<JsonPath const*, Value const*> find(Field const& field) const {
     for (JsonPath const& path : field.paths)
-      if (Json const* const value = descend(path_to_here_[path.lists()], path.keys(path.lists())))
+      if (Value const* const value = descend(path_to_here_[path.lists()], path.keys(path.lists())))
         return {&path, value};
     return {};
   }
@@ -106,7 +106,7 @@ class LineReader {
 
   /// @param name what to call the value
   template <class Name>
-  [[nodiscard]] std::string_view text_of(Json const* value, Name const& name) {
+  [[nodiscard]] std::string_view text_of(Value const* value, Name const& name) {
     if (value != nullptr && value->is_string()) return value->get_ref<std::string const&>();
     if (value != nullptr && (value->is_number() || value->is_boolean())) return written_.emplace_back(value->dump());
     refuse(name(), "expected a string, number or boolean, found " + describe(value));
@@ -114,7 +114,7 @@ class LineReader {
 
   [[nodiscard]] std::vector<std::string_view> read_list(JsonPath const& list) {
     std::size_t const depth = list.lists() - 1;
-    Json const* const array = descend(path_to_here_[depth], list.keys(depth));
+    Value const* const array = descend(path_to_here_[depth], list.keys(depth));
     if (array == nullptr || !array->is_array() || array->empty())
       refuse(list.text(elements_), "expected an array of at least one candidate, found " +
                                        (array != nullptr && array->is_array() ? "an empty one" : describe(array)));
@@ -125,7 +125,7 @@ class LineReader {
     std::vector<std::size_t> elements = elements_;
     elements.resize(depth);
     elements.push_back(0);
-    for (Json const& element : *array) {
+    for (Value const& element : *array) {
       texts.push_back(text_of(descend(&element, list.keys(depth + 1)), [&] { return list.text(elements); }));
       ++elements.back();
     }
@@ -136,17 +136,17 @@ class LineReader {
   std::size_t line_;
   RecordForm const& form_;
   Visit const& visit_;
-  std::vector<Json const*> path_to_here_;  ///< the line's object, then the element of each list gone into
-  std::vector<std::size_t> elements_;      ///< their numbers
-  std::deque<std::string> written_;        ///< the example's numbers and booleans as texts
+  std::vector<Value const*> path_to_here_;  ///< the line's object, then the element of each list gone into
+  std::vector<std::size_t> elements_;       ///< their numbers
+  std::deque<std::string> written_;         ///< the example's numbers and booleans as texts
   std::size_t count_ = 0;
 };
 
-Json parse_line(std::string_view line) {
+Value parse_line(std::string_view line) {
   if (line.size() > most_json_line_bytes)
     throw InvalidFile("expected a line of at most " + std::to_string(most_json_line_bytes) + " bytes, found " +
                       std::to_string(line.size()));
-  Json object = model::detail::parse_json(line, model::JsonLimits{}.nesting, /*one_line=*/true);
+  Value object = model::detail::parse_json(line, model::JsonLimits{}.nesting, /*one_line=*/true);
   if (!object.is_object()) throw InvalidFile("expected a JSON object, found " + model::detail::describe_json(object));
   return object;
 }
@@ -159,7 +159,7 @@ void read_json_records(File const& file, TextLines lines, RecordForm const& form
     if (strip(lines.line()).empty()) continue;
     std::string_view line = lines.line();
     if (form.replaces_invalid_utf8) line = repaired = model::replace_invalid_utf8(line);
-    Json object;
+    Value object;
     try {
       object = parse_line(line);
     } catch (InvalidFile const& error) {

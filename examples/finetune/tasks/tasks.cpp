@@ -83,7 +83,7 @@ class ExampleMaker {
 
   static std::size_t memory_of(TextExample const& example) {
     std::size_t bytes = sizeof example + example.prompt.size() + example.neutral.size() + example.group.size();
-    for (std::string const& candidate : example.candidates) bytes += sizeof candidate + candidate.size();
+    for (std::string const& candidate : example.candidates) bytes += sizeof(std::string) + candidate.size();
     return bytes;
   }
 
