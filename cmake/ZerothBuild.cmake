@@ -5,7 +5,9 @@ include(CheckCXXCompilerFlag)
 if(PROJECT_IS_TOP_LEVEL)
   find_program(ZEROTH_CCACHE ccache)
   if(ZEROTH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${ZEROTH_CCACHE})
+    # Paths below the checkout count as relative, so that one cache serves every checkout.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+                                    ${ZEROTH_CCACHE})
   endif()
   if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release)
