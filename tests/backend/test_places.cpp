@@ -95,6 +95,7 @@ TEST_CASE("every backend finds what is beside the weights past 2^32 places") {
     // The weights, what preview gives and what is beside them after two passes, the places counted from `first`.
     auto run = [&](auto const& backend, std::uint64_t first, std::byte* memory) {
       zeroth_test::Slice copy = slice;
+      std::uint64_t const weights = copy.parameter.size();
       PlaceIndex const index(words, first);
       std::size_t const begin = static_cast<std::size_t>(first) * bytes_beside(rounding);
       std::size_t const count = static_cast<std::size_t>(index.end - first) * bytes_beside(rounding);
@@ -104,8 +105,8 @@ TEST_CASE("every backend finds what is beside the weights past 2^32 places") {
           .rounding = rounding,
           .beside = {memory, words.data(), index.group_place.data(), index.first_place.data()}};
       backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
-      std::vector<float> previewed(size);
-      backend.preview(copy.parameter, state.tensor(0, 0), noise, pass, 0, size, previewed.data());
+      std::vector<float> previewed(static_cast<std::size_t>(weights));
+      backend.preview(copy.parameter, state.tensor(0, 0), noise, pass, 0, weights, previewed.data());
       backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
       return std::tuple{copy.memory(), zeroth_test::bits(previewed),
                         std::vector<std::byte>(memory + begin, memory + begin + count)};
