@@ -36,16 +36,23 @@ std::size_t failing_allocation = 0;
 
 }  // namespace
 
-// Not to be inlined: g++ 12 warns of a mismatch wherever it sees both malloc and delete.
+// Not to be inlined: g++ 12 warns of a mismatch wherever it sees both malloc and delete. The forms that do not throw
+// are replaced too: AddressSanitizer brings its own otherwise, whose memory these deletes must not take.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+  if (failing_allocation != 0 && --failing_allocation == 0) return nullptr;
+  return std::malloc(size == 0 ? 1 : size);
+}
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  if (failing_allocation != 0 && --failing_allocation == 0) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  if (void* const memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept {
   std::free(memory);
 }
 
