@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <zeroth/backend/cpu.hpp>
+#include <zeroth/model/random_weights.hpp>
+
 #include "../../bench/quality/reference_decoder.hpp"
 #include "catch.hpp"
 #include "decoder_support.hpp"
@@ -31,7 +34,14 @@ TEST_CASE("the reference decoder of the benchmarks has the golden log-probabilit
 }
 
 TEST_CASE("its gradient by central differences predicts the loss nearby") {
-  zeroth::model::DecoderWeights const weights = zeroth_test::load_golden("gqa_odd_tied");
+  zeroth::model::DecoderConfig config = zeroth_test::load_golden("gqa_odd_tied").config();
+  // Each of its weights is two losses in f64.
+  config.layers = 1;
+  config.hidden = 16;
+  config.feed_forward = 24;
+  config.vocabulary = 12;
+  zeroth::model::DecoderWeights weights(config);
+  zeroth::model::fill_random(weights, zeroth::CpuBackend{}, 1);
   std::vector<ReferenceDecoder::Tokens> const texts = {{1, 2, 3, 4, 5}, {6, 7, 8}};
   ReferenceDecoder moved(weights);
   std::vector<double> const g = moved.gradient(texts, 2e-5, {});
