@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/load_gguf.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 namespace {
 

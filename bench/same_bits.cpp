@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One side of scripts/same_bits, which compares builds: a run over the weights of a small decoder whose journal is
+// One side of bench/same_bits, which compares builds: a run over the weights of a small decoder whose journal is
 // written, or the replay of one. The tuned weights are written as they lie in memory, tensor after tensor.
 //
 //   bench_same_bits record MODEL.gguf f32|bf16 JOURNAL WEIGHTS reference|cpu THREADS fused|in-place|in-place-exact
@@ -19,10 +19,10 @@
 
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/journal_file.hpp>
-#include <zeroth/model/load_gguf.hpp>
-#include <zeroth/model/ops_cpu.hpp>
-#include <zeroth/model/scoring.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
+#include <zeroth_model/ops/cpu.hpp>
 
 namespace {
 

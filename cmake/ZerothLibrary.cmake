@@ -15,45 +15,13 @@ set(zeroth_components
     eigen
     openmp
     model
+    model_eigen
     onednn
     sentencepiece
     cuda
     model_cuda)
 
-# zeroth_headers(VARIABLE PATTERN...): the headers under include/zeroth that match.
-function(zeroth_headers variable)
-  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/include/zeroth/ OUTPUT_VARIABLE patterns)
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${patterns})
-  set(${variable}
-      ${headers}
-      PARENT_SCOPE)
-endfunction()
-
-zeroth_headers(zeroth_eigen_headers backend/eigen.hpp)
-zeroth_headers(zeroth_openmp_headers executor/openmp.hpp)
-# What needs CUDA's own headers; the rest of backend/cuda is code for the host too.
-zeroth_headers(zeroth_cuda_headers backend/cuda.hpp backend/cuda/runtime.hpp)
-zeroth_headers(zeroth_model_headers model/*.hpp)
-# Likewise of model/cuda.
-zeroth_headers(zeroth_model_cuda_headers model/ops_cuda.hpp model/cuda/cublas.hpp)
-zeroth_headers(zeroth_sentencepiece_headers model/tokenizer/sentencepiece.hpp)
-zeroth_headers(zeroth_onednn_headers model/ops_onednn.hpp model/onednn/*.hpp)
-list(REMOVE_ITEM zeroth_model_headers ${zeroth_sentencepiece_headers} ${zeroth_model_cuda_headers}
-     ${zeroth_onednn_headers})
-zeroth_headers(zeroth_zeroth_headers *.hpp)
-zeroth_headers(zeroth_fragments *.inc)
-list(
-  REMOVE_ITEM
-  zeroth_zeroth_headers
-  ${zeroth_eigen_headers}
-  ${zeroth_openmp_headers}
-  ${zeroth_model_headers}
-  ${zeroth_onednn_headers}
-  ${zeroth_sentencepiece_headers}
-  ${zeroth_cuda_headers}
-  ${zeroth_model_cuda_headers})
-
-# zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME with the headers of that component.
+# zeroth_component(NAME DEPENDENCY...): the target zeroth::NAME.
 function(zeroth_component name)
   set(target zeroth_${name})
   if(name STREQUAL zeroth)
@@ -63,17 +31,16 @@ function(zeroth_component name)
   add_library(zeroth::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(${target} INTERFACE cxx_std_20)
-  target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES
-                                     ${zeroth_${name}_headers})
   target_link_libraries(${target} INTERFACE ${ARGN})
 endfunction()
 
 zeroth_component(zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
-zeroth_component(model zeroth_eigen nlohmann_json::nlohmann_json)
+zeroth_component(model zeroth nlohmann_json::nlohmann_json)
+zeroth_component(model_eigen zeroth_model zeroth_eigen)
 # Debian's oneDNN runs on OpenMP; its header is told to take one thread.
-zeroth_component(onednn zeroth_model OneDNN::OneDNN OpenMP::OpenMP_CXX)
+zeroth_component(onednn zeroth_model_eigen OneDNN::OneDNN OpenMP::OpenMP_CXX)
 zeroth_component(sentencepiece zeroth_model SentencePiece::SentencePiece)
 # The backend's header is compiled by nvcc alone. CMake before 3.25.2 does not know how nvcc 13 is asked for C++20.
 zeroth_component(cuda zeroth CUDA::cudart)
@@ -90,15 +57,42 @@ if(NOT TARGET OneDNN::OneDNN)
   set_target_properties(zeroth_onednn PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 endif()
 
-# Pieces that a header includes several times: installed like headers, but not to be compiled alone.
-target_sources(
-  zeroth
-  INTERFACE FILE_SET
-            fragments
-            TYPE
-            HEADERS
-            BASE_DIRS
-            ${PROJECT_SOURCE_DIR}/include
-            FILES
-            ${zeroth_fragments})
+# zeroth_headers(COMPONENT HEADER...): headers of this folder. Those of `fragments` are pieces that a header of the core
+# includes several times: installed like headers, but not to be compiled alone.
+function(zeroth_headers component)
+  set(target zeroth_${component})
+  set(set HEADERS)
+  set(type)
+  if(component STREQUAL zeroth)
+    set(target zeroth)
+  elseif(component STREQUAL fragments)
+    set(target zeroth)
+    set(set fragments)
+    set(type TYPE HEADERS)
+  endif()
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  target_sources(
+    ${target}
+    INTERFACE FILE_SET
+              ${set}
+              ${type}
+              BASE_DIRS
+              ${PROJECT_SOURCE_DIR}/include
+              FILES
+              ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY ZEROTH_LISTED_HEADERS ${ARGN})
+endfunction()
+
+add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth ${PROJECT_BINARY_DIR}/include/zeroth)
+add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth_model ${PROJECT_BINARY_DIR}/include/zeroth_model)
 set_target_properties(zeroth PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+
+# A header that no folder lists would be missing where the library is installed.
+if(PROJECT_IS_TOP_LEVEL)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp ${PROJECT_SOURCE_DIR}/include/*.inc)
+  get_property(listed GLOBAL PROPERTY ZEROTH_LISTED_HEADERS)
+  list(REMOVE_ITEM headers ${listed})
+  foreach(header IN LISTS headers)
+    message(SEND_ERROR "${header}: expected in a zeroth_headers() of its folder's CMakeLists.txt, found in none")
+  endforeach()
+endif()

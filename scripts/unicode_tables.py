@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes unicode_tables.hpp, normalization_tables.hpp and word_tables.hpp in include/zeroth/model/tokenizer.
+"""Writes unicode_tables.hpp in include/zeroth_model/text, normalization_tables.hpp and word_tables.hpp in tokenizer there.
 
 The classes are those of the `tokenizers` package, asked about every code point: its regex engine decides \\p{L}, \\p{N}
 and \\s, and its Digits pre-tokenizer (Rust's char::is_numeric, which may follow a later Unicode version) decides what
@@ -26,8 +26,8 @@ import unicodedata
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "include/zeroth/model/tokenizer"
-HEADER = FOLDER / "unicode_tables.hpp"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "include/zeroth_model/tokenizer"
+HEADER = FOLDER.parent / "text/unicode_tables.hpp"
 NORMALIZATION_HEADER = FOLDER / "normalization_tables.hpp"
 WORD_HEADER = FOLDER / "word_tables.hpp"
 OTHER, LETTER, NUMBER, DIGIT_ONLY, WHITESPACE = range(5)

@@ -16,7 +16,7 @@
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/sampler/rademacher.hpp>

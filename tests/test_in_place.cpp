@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <zeroth/in_place.hpp>
+#include <zeroth/step/in_place.hpp>
 
 #include <algorithm>
 #include <cmath>

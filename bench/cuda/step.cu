@@ -24,14 +24,14 @@
 
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/magnitude.hpp>
-#include <zeroth/masked_probe.hpp>
-#include <zeroth/model/any_decoder.hpp>
-#include <zeroth/model/ops_cuda.hpp>
-#include <zeroth/model/published_models.hpp>
-#include <zeroth/model/random_weights.hpp>
 #include <zeroth/optimizer.hpp>
 #include <zeroth/random/data_order.hpp>
 #include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/step/masked_probe.hpp>
+#include <zeroth_model/decoder/any_decoder.hpp>
+#include <zeroth_model/families/published_models.hpp>
+#include <zeroth_model/ops/cuda.hpp>
+#include <zeroth_model/weights/random_weights.hpp>
 
 #include "report.hpp"
 #include "timed_stream.hpp"

@@ -13,13 +13,13 @@
 #include <nlohmann/json.hpp>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/any_decoder.hpp>
-#include <zeroth/model/decoder.hpp>
-#include <zeroth/model/export_hugging_face.hpp>
-#include <zeroth/model/hugging_face_config.hpp>
-#include <zeroth/model/ops_cuda.hpp>
-#include <zeroth/model/published_models.hpp>
-#include <zeroth/model/random_weights.hpp>
+#include <zeroth_model/decoder/any_decoder.hpp>
+#include <zeroth_model/decoder/decoder.hpp>
+#include <zeroth_model/families/published_models.hpp>
+#include <zeroth_model/io/hugging_face/export_hugging_face.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
+#include <zeroth_model/ops/cuda.hpp>
+#include <zeroth_model/weights/random_weights.hpp>
 
 #include "../versus/step_runner.hpp"
 #include "report.hpp"

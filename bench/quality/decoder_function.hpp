@@ -9,10 +9,10 @@
 #include <vector>
 
 #include <zeroth/executor.hpp>
-#include <zeroth/model/decoder.hpp>
-#include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/ops_cpu.hpp>
-#include <zeroth/model/scoring.hpp>
+#include <zeroth_model/decoder/decoder.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
+#include <zeroth_model/ops/cpu.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
 
 #include "function.hpp"
 #include "reference_decoder.hpp"

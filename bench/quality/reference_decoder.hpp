@@ -9,8 +9,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
-#include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/rotary.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+#include <zeroth_model/weights/rotary.hpp>
 
 namespace zeroth_bench {
 

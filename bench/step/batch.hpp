@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/model/scoring.hpp>
 #include <zeroth/random/data_order.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
 
 #include "case.hpp"
 

@@ -6,11 +6,11 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
-#include <zeroth/model/any_decoder.hpp>
-#include <zeroth/model/ops_cpu.hpp>
-#include <zeroth/model/ops_eigen.hpp>
+#include <zeroth_model/decoder/any_decoder.hpp>
+#include <zeroth_model/ops/cpu.hpp>
+#include <zeroth_model/ops/eigen.hpp>
 #ifdef ZEROTH_ONEDNN
-#include <zeroth/model/ops_onednn.hpp>
+#include <zeroth_model/ops/onednn.hpp>
 #endif
 
 #include "case.hpp"

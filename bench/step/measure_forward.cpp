@@ -4,7 +4,7 @@
 
 #include <zeroth/backend/eigen.hpp>
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/load_gguf.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../measure.hpp"
 #include "../micro/peaks.hpp"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/load_gguf.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../measure.hpp"
 #include "batch.hpp"

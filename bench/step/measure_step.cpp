@@ -4,8 +4,8 @@
 #include <vector>
 
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/load_gguf.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../measure.hpp"
 #include "batch.hpp"

@@ -15,11 +15,11 @@
 #include <zeroth/error.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/magnitude.hpp>
-#include <zeroth/model/any_decoder.hpp>
-#include <zeroth/model/decoder_weights.hpp>
-#include <zeroth/model/scoring.hpp>
 #include <zeroth/optimizer.hpp>
 #include <zeroth/sampler/gaussian.hpp>
+#include <zeroth_model/decoder/any_decoder.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
 
 #include "../measure.hpp"
 

@@ -16,7 +16,7 @@
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/load_gguf.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../step/machine.hpp"
 #include "step_runner.hpp"

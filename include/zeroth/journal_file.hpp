@@ -20,8 +20,8 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/file_lock.hpp>
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
+#include <zeroth/journal/file_lock.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

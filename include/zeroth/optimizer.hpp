@@ -13,28 +13,28 @@
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
-#include <zeroth/decision.hpp>
+#include <zeroth/backend/known_answer.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/estimator/estimator.hpp>
-#include <zeroth/in_place.hpp>
 #include <zeroth/mask/mask.hpp>
-#include <zeroth/masked_probe.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/numeric/float_environment.hpp>
-#include <zeroth/numeric/known_answer.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/objective.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
-#include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/philox.hpp>
-#include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/step/decision.hpp>
+#include <zeroth/step/in_place.hpp>
+#include <zeroth/step/masked_probe.hpp>
+#include <zeroth/step/rounding_memory.hpp>
+#include <zeroth/step/update_window.hpp>
+#include <zeroth/step/weight_state.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
-#include <zeroth/update_window.hpp>
-#include <zeroth/weight_state.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

@@ -6,8 +6,8 @@
 #include <string>
 
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/schedule.hpp>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/storage/data_type.hpp>
 

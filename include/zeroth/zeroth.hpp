@@ -7,7 +7,7 @@
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu.hpp>
-#include <zeroth/backend/memory.hpp>
+#include <zeroth/backend/known_answer.hpp>
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>
@@ -16,7 +16,8 @@
 #include <zeroth/estimator/estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/executor.hpp>
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
+#include <zeroth/journal/weight_hash.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/filter.hpp>
@@ -25,7 +26,6 @@
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/numeric/float_environment.hpp>
-#include <zeroth/numeric/known_answer.hpp>
 #include <zeroth/numeric/rounded.hpp>
 #include <zeroth/objective.hpp>
 #include <zeroth/optimizer.hpp>
@@ -33,15 +33,16 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/random/data_order.hpp>
-#include <zeroth/rounding_memory.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
+#include <zeroth/step/rounding_memory.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/storage/beside.hpp>
 #include <zeroth/storage/data_type.hpp>
+#include <zeroth/storage/memory.hpp>
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/storage/widen.hpp>
@@ -53,4 +54,3 @@
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
 #include <zeroth/update/window_momentum.hpp>
-#include <zeroth/weight_hash.hpp>

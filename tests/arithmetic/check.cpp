@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <exception>
 
+#include <zeroth/backend/known_answer.hpp>
 #include <zeroth/backend/reference.hpp>
-#include <zeroth/numeric/known_answer.hpp>
 
 int main() {
   float const volatile least = 0x1p-126F;

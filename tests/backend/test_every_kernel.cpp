@@ -67,9 +67,9 @@ TEST_CASE("every kernel is every kernel that the headers define") {
   for (KernelOutput const& output : run_every_kernel(HostStream{}))
     run.insert(output.name.substr(0, output.name.find_first_of(" ,")));
   std::set<std::string> defined;
-  for (char const* folder : {"backend/cuda", "model/cuda"}) {
+  for (char const* folder : {"zeroth/backend/cuda", "zeroth_model/ops/cuda"}) {
     for (auto const& entry :
-         std::filesystem::directory_iterator(tests_directory().parent_path() / "include/zeroth" / folder)) {
+         std::filesystem::directory_iterator(tests_directory().parent_path() / "include" / folder)) {
       std::ifstream file(entry.path());
       static std::regex const definition("^struct (\\w+Kernel) \\{");
       for (std::string line; std::getline(file, line);)

@@ -17,7 +17,7 @@
 
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/estimator/fzoo.hpp>
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/filter.hpp>
 #include <zeroth/mask/magnitude.hpp>

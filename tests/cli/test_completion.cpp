@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../examples/finetune/help.hpp"
+#include "../../cli/commands/help.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "program.hpp"

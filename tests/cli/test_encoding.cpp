@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/tokenizer/byte_pair_tokenizer.hpp>
+#include <zeroth_model/tokenizer/byte_pair_tokenizer.hpp>
 
-#include "../../examples/finetune/encoding.hpp"
+#include "../../cli/run/encoding.hpp"
 #include "catch.hpp"
 
 using namespace zeroth::cli;

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../../examples/finetune/evaluation.hpp"
+#include "../../cli/run/evaluation.hpp"
 #include "catch.hpp"
 
 using namespace zeroth::cli;

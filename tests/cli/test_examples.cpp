@@ -6,7 +6,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/examples.hpp"
+#include "../../cli/commands/examples.hpp"
 #include "catch.hpp"
 
 using namespace zeroth::cli;

@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "../../examples/finetune/interrupt.hpp"
+#include "../../cli/run/interrupt.hpp"
 #include "catch.hpp"
 
 namespace {

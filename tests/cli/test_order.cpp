@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "../../examples/finetune/order.hpp"
+#include "../../cli/tasks/order.hpp"
 #include "catch.hpp"
 
 using namespace zeroth::cli;

@@ -8,7 +8,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/tasks/records.hpp"
+#include "../../cli/tasks/records.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 

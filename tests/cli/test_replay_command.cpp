@@ -16,7 +16,7 @@
 #include <zeroth/journal_file.hpp>
 #include <zeroth/zeroth.hpp>
 
-#include "../../examples/finetune/language_model.hpp"
+#include "../../cli/run/language_model.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "program.hpp"

@@ -16,7 +16,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/journal_file.hpp>
 
-#include "../../examples/finetune/run_lock.hpp"
+#include "../../cli/run/run_lock.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "program.hpp"

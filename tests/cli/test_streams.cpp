@@ -18,13 +18,13 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/journal_file.hpp>
-#include <zeroth/model/format/printable.hpp>
+#include <zeroth_model/text/printable.hpp>
 
-#include "../../examples/finetune/fault_text.hpp"
-#include "../../examples/finetune/json.hpp"
-#include "../../examples/finetune/options_json.hpp"
-#include "../../examples/finetune/paths.hpp"
-#include "../../examples/finetune/progress.hpp"
+#include "../../cli/io/fault_text.hpp"
+#include "../../cli/io/json.hpp"
+#include "../../cli/io/paths.hpp"
+#include "../../cli/options/options_json.hpp"
+#include "../../cli/run/progress.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "program.hpp"

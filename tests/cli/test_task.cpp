@@ -6,8 +6,8 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/tasks/builtin_tasks.hpp"
-#include "../../examples/finetune/tasks/task.hpp"
+#include "../../cli/tasks/builtin_tasks.hpp"
+#include "../../cli/tasks/task.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 

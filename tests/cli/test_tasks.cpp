@@ -10,7 +10,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/tasks/tasks.hpp"
+#include "../../cli/tasks/tasks.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 #include "paths.hpp"

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "../../examples/finetune/text.hpp"
+#include "../../cli/io/text.hpp"
 #include "catch.hpp"
 #include "files.hpp"
 

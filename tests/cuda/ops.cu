@@ -10,10 +10,10 @@
 
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/magnitude.hpp>
-#include <zeroth/model/load_hugging_face.hpp>
-#include <zeroth/model/ops_cuda.hpp>
 #include <zeroth/optimizer.hpp>
 #include <zeroth/sampler/gaussian.hpp>
+#include <zeroth_model/io/hugging_face/load_hugging_face.hpp>
+#include <zeroth_model/ops/cuda.hpp>
 
 #include "../model/golden.hpp"
 #include "catch.hpp"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/finetune/tasks/records.hpp"
-#include "../../examples/finetune/tasks/task.hpp"
+#include "../../cli/tasks/records.hpp"
+#include "../../cli/tasks/task.hpp"
 #include "fuzz_target.hpp"
 #include "rows_file.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroth/model/load_gguf.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "fuzz_target.hpp"
 #include "gguf_bytes.hpp"

@@ -8,8 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <zeroth/model/format/gguf.hpp>
-#include <zeroth/model/tokenizer/load_tokenizer.hpp>
+#include <zeroth_model/io/gguf/gguf.hpp>
+#include <zeroth_model/tokenizer/load_tokenizer.hpp>
 
 #include "fuzz_target.hpp"
 #include "gguf_bytes.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/hugging_face_config.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
 
 #include "fuzz_target.hpp"
 

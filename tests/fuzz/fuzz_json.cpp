@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/format/json_file.hpp>
+#include <zeroth_model/io/json_file.hpp>
 
 #include "fuzz_target.hpp"
 

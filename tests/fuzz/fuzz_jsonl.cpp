@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/finetune/tasks/task.hpp"
+#include "../../cli/tasks/task.hpp"
 #include "fuzz_target.hpp"
 #include "rows_file.hpp"
 

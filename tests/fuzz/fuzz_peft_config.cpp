@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/peft_config.hpp>
+#include <zeroth_model/io/peft/peft_config.hpp>
 
 #include "fuzz_target.hpp"
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/format/mapped_file.hpp>
-#include <zeroth/model/format/safetensors.hpp>
+#include <zeroth_model/io/mapped_file.hpp>
+#include <zeroth_model/io/safetensors/safetensors.hpp>
 
 #include "fuzz_target.hpp"
 

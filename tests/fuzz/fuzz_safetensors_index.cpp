@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/format/safetensors_checkpoint.hpp>
-#include <zeroth/model/format/safetensors_writer.hpp>
+#include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>
+#include <zeroth_model/io/safetensors/safetensors_writer.hpp>
 
 #include "fuzz_target.hpp"
 #include "temporary_directory.hpp"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/model/tokenizer/byte_fallback_tokenizer.hpp>
-#include <zeroth/model/tokenizer/sentencepiece_model.hpp>
+#include <zeroth_model/tokenizer/byte_fallback_tokenizer.hpp>
+#include <zeroth_model/tokenizer/sentencepiece_model.hpp>
 
 #include "fuzz_target.hpp"
 #include "tokenizer_checks.hpp"

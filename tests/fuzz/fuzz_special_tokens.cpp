@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroth/model/tokenizer/load_tokenizer.hpp>
+#include <zeroth_model/tokenizer/load_tokenizer.hpp>
 
 #include "fuzz_target.hpp"
 #include "temporary_directory.hpp"

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "../../examples/finetune/tasks/builtin_tasks.hpp"
-#include "../../examples/finetune/tasks/task.hpp"
+#include "../../cli/tasks/builtin_tasks.hpp"
+#include "../../cli/tasks/task.hpp"
 #include "fuzz_target.hpp"
 #include "rows_file.hpp"
 

@@ -7,7 +7,7 @@
 
 #include <zeroth/error.hpp>
 
-#include "../../examples/finetune/tasks/text_template.hpp"
+#include "../../cli/tasks/text_template.hpp"
 #include "fuzz_target.hpp"
 
 namespace zeroth_fuzz {

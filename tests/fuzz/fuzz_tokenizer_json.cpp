@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <zeroth/model/tokenizer/from_hugging_face.hpp>
-#include <zeroth/model/tokenizer/pre_tokenizer.hpp>
+#include <zeroth_model/tokenizer/from_hugging_face.hpp>
+#include <zeroth_model/tokenizer/pre_tokenizer.hpp>
 
 #include "fuzz_target.hpp"
 #include "tokenizer_checks.hpp"

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include <zeroth/model/tokenizer/unicode.hpp>
+#include <zeroth_model/text/unicode.hpp>
 
-#include "../../examples/finetune/tasks/tasks.hpp"
+#include "../../cli/tasks/tasks.hpp"
 #include "fuzz_target.hpp"
 #include "temporary_directory.hpp"
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/model/tokenizer/any_tokenizer.hpp>
-#include <zeroth/model/tokenizer/load_tokenizer.hpp>
-#include <zeroth/model/tokenizer/unicode.hpp>
+#include <zeroth_model/text/unicode.hpp>
+#include <zeroth_model/tokenizer/any_tokenizer.hpp>
+#include <zeroth_model/tokenizer/load_tokenizer.hpp>
 #ifdef ZEROTH_SENTENCEPIECE
-#include <zeroth/model/tokenizer/sentencepiece.hpp>
+#include <zeroth_model/tokenizer/sentencepiece.hpp>
 #endif
 
 #include "fuzz_target.hpp"

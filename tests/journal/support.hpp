@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <zeroth/backend/cpu.hpp>
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/optimizer.hpp>
 

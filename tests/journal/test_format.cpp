@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bytes of a journal are those that docs/journal.md describes and scripts/known_journal.py writes.
-#include <zeroth/journal/journal.hpp>
+// The bytes of a journal are those that docs/journal.md describes and tests/known_answers/known_journal.py writes.
+#include <zeroth/journal.hpp>
 
 #include <cstddef>
 #include <cstdint>

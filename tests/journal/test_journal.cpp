@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
 
 #include <cstddef>
 #include <cstdint>

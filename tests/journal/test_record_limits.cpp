@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A journal holds what its readers and a replay take, and nothing else.
-#include <zeroth/journal/journal.hpp>
+#include <zeroth/journal.hpp>
 
 #include <cstddef>
 #include <cstdint>

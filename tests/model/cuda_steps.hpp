@@ -10,9 +10,9 @@
 #include "golden.hpp"
 #include "host_products.hpp"
 #include "zeroth/mask/magnitude.hpp"
-#include "zeroth/model/load_hugging_face.hpp"
 #include "zeroth/optimizer.hpp"
 #include "zeroth/sampler/gaussian.hpp"
+#include "zeroth_model/io/hugging_face/load_hugging_face.hpp"
 
 namespace zeroth_test {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "golden.hpp"
-#include "zeroth/model/ops_cpu.hpp"
+#include "zeroth_model/ops/cpu.hpp"
 
 namespace zeroth_test {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "paths.hpp"
-#include "zeroth/model/decoder.hpp"
-#include "zeroth/model/load_gguf.hpp"
 #include "zeroth/probe.hpp"
+#include "zeroth_model/decoder/decoder.hpp"
+#include "zeroth_model/io/gguf/load_gguf.hpp"
 
 namespace zeroth_test {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "decoder_support.hpp"
-#include "zeroth/model/load_hugging_face.hpp"
-#include "zeroth/model/lora.hpp"
-#include "zeroth/model/ops_eigen.hpp"
+#include "zeroth_model/adapter/lora.hpp"
+#include "zeroth_model/io/hugging_face/load_hugging_face.hpp"
+#include "zeroth_model/ops/eigen.hpp"
 
 namespace zeroth_test {
 

@@ -12,7 +12,7 @@
 #include "decoder_support.hpp"
 #include "executors.hpp"
 #include "zeroth/executor.hpp"
-#include "zeroth/model/eigen/lane_matrix.hpp"
+#include "zeroth_model/ops/eigen/lane_matrix.hpp"
 
 namespace zeroth_test {
 

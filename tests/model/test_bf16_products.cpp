@@ -4,7 +4,7 @@
 
 #include "catch.hpp"
 #include "ops_support.hpp"
-#include "zeroth/model/ops_cpu.hpp"
+#include "zeroth_model/ops/cpu.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

@@ -18,8 +18,8 @@
 #include "zeroth/backend/cuda/graph_stream.hpp"
 #include "zeroth/backend/reference.hpp"
 #include "zeroth/mask/dense.hpp"
-#include "zeroth/model/cuda/copy_rows.hpp"
-#include "zeroth/model/cuda/graph_products.hpp"
+#include "zeroth_model/ops/cuda/copy_rows.hpp"
+#include "zeroth_model/ops/cuda/graph_products.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

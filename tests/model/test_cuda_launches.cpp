@@ -13,11 +13,11 @@
 #include "golden.hpp"
 #include "zeroth/backend/cuda/graph_stream.hpp"
 #include "zeroth/mask/magnitude.hpp"
-#include "zeroth/model/cuda/basic_ops.hpp"
-#include "zeroth/model/cuda/graph_products.hpp"
-#include "zeroth/model/published_models.hpp"
 #include "zeroth/optimizer.hpp"
 #include "zeroth/sampler/gaussian.hpp"
+#include "zeroth_model/families/published_models.hpp"
+#include "zeroth_model/ops/cuda/basic_ops.hpp"
+#include "zeroth_model/ops/cuda/graph_products.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

@@ -15,7 +15,7 @@
 #include "cuda_steps.hpp"
 #include "deferred_stream.hpp"
 #include "host_products.hpp"
-#include "zeroth/model/cuda/panel_buffers.hpp"
+#include "zeroth_model/ops/cuda/panel_buffers.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/end_tokens.hpp"
+#include "zeroth_model/tokenizer/end_tokens.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -14,7 +14,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/tokenizer/load_tokenizer.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
 
 namespace {
 

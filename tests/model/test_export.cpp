@@ -11,10 +11,10 @@
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/export_gguf.hpp"
-#include "zeroth/model/export_hugging_face.hpp"
-#include "zeroth/model/format/safetensors.hpp"
-#include "zeroth/model/format/safetensors_checkpoint.hpp"
+#include "zeroth_model/io/gguf/export_gguf.hpp"
+#include "zeroth_model/io/hugging_face/export_hugging_face.hpp"
+#include "zeroth_model/io/safetensors/safetensors.hpp"
+#include "zeroth_model/io/safetensors/safetensors_checkpoint.hpp"
 
 using namespace zeroth_test;
 using zeroth::model::GgufFile;

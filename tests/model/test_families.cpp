@@ -7,10 +7,10 @@
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/export_gguf.hpp"
-#include "zeroth/model/export_hugging_face.hpp"
-#include "zeroth/model/load_hugging_face.hpp"
-#include "zeroth/model/ops_eigen.hpp"
+#include "zeroth_model/io/gguf/export_gguf.hpp"
+#include "zeroth_model/io/hugging_face/export_hugging_face.hpp"
+#include "zeroth_model/io/hugging_face/load_hugging_face.hpp"
+#include "zeroth_model/ops/eigen.hpp"
 
 using namespace zeroth_test;
 using zeroth::Lane;

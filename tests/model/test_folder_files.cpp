@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/folder_files.hpp"
+#include "zeroth_model/io/hugging_face/folder_files.hpp"
 
 #include <sys/stat.h>
 

@@ -4,7 +4,7 @@
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/format/gguf_writer.hpp"
+#include "zeroth_model/io/gguf/gguf_writer.hpp"
 
 using namespace zeroth_test;
 using zeroth::model::DecoderConfig;

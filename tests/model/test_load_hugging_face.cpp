@@ -15,7 +15,7 @@
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/load_hugging_face.hpp"
+#include "zeroth_model/io/hugging_face/load_hugging_face.hpp"
 
 using namespace zeroth_test;
 using nlohmann::json;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/lora.hpp"
+#include "zeroth_model/adapter/lora.hpp"
 
 #include <algorithm>
 #include <cmath>

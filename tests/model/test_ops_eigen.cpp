@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "ops_support.hpp"
-#include "zeroth/model/ops_eigen.hpp"
+#include "zeroth_model/ops/eigen.hpp"
 
 using namespace zeroth_test;
 

@@ -14,7 +14,7 @@ TEST_CASE("oneDNN's set of operations") {
 #include <vector>
 
 #include "ops_support.hpp"
-#include "zeroth/model/ops_onednn.hpp"
+#include "zeroth_model/ops/onednn.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

@@ -10,8 +10,8 @@
 #include "catch.hpp"
 #include "lora_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/export_peft.hpp"
-#include "zeroth/model/load_peft.hpp"
+#include "zeroth_model/io/peft/export_peft.hpp"
+#include "zeroth_model/io/peft/load_peft.hpp"
 
 using namespace zeroth_test;
 using nlohmann::json;

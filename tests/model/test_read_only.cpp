@@ -3,7 +3,7 @@
 
 #include "catch.hpp"
 #include "decoder_support.hpp"
-#include "zeroth/model/scoring.hpp"
+#include "zeroth_model/decoder/scoring.hpp"
 
 using namespace zeroth_test;
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/decoder.hpp>
-#include <zeroth/model/load_gguf.hpp>
-#include <zeroth/model/ops_eigen.hpp>
-#include <zeroth/model/scoring.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/decoder/decoder.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
+#include <zeroth_model/ops/eigen.hpp>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"

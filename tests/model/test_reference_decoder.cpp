@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <zeroth/backend/cpu.hpp>
-#include <zeroth/model/random_weights.hpp>
+#include <zeroth_model/weights/random_weights.hpp>
 
 #include "../../bench/quality/reference_decoder.hpp"
 #include "catch.hpp"

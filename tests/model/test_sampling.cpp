@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth/model/sampling.hpp"
+#include "zeroth_model/decoder/sampling.hpp"
 
 #include <array>
 #include <cmath>

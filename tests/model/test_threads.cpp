@@ -6,12 +6,12 @@
 #include <vector>
 
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/ops_eigen.hpp>
+#include <zeroth_model/ops/eigen.hpp>
 #ifdef ZEROTH_ONEDNN
-#include <zeroth/model/ops_onednn.hpp>
+#include <zeroth_model/ops/onednn.hpp>
 #endif
-#include <zeroth/model/scoring.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/decoder/scoring.hpp>
 
 #include "catch.hpp"
 #include "decoder_support.hpp"

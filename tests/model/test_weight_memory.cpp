@@ -11,11 +11,11 @@
 #include "host_products.hpp"
 #include "lora_support.hpp"
 #include "temporary_directory.hpp"
-#include "zeroth/model/export_gguf.hpp"
-#include "zeroth/model/export_hugging_face.hpp"
-#include "zeroth/model/published_models.hpp"
-#include "zeroth/model/random_weights.hpp"
 #include "zeroth/zeroth.hpp"
+#include "zeroth_model/families/published_models.hpp"
+#include "zeroth_model/io/gguf/export_gguf.hpp"
+#include "zeroth_model/io/hugging_face/export_hugging_face.hpp"
+#include "zeroth_model/weights/random_weights.hpp"
 
 using namespace zeroth_test;
 using zeroth::DataType;

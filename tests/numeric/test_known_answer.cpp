@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <zeroth/numeric/known_answer.hpp>
+#include <zeroth/backend/known_answer.hpp>
 
 #include <cstdint>
 #include <span>

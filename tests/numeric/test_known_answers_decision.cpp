@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What decides about a step has the same bits however it is compiled: see scripts/known_answers_decision.py.
+// What decides about a step has the same bits however it is compiled: see
+// tests/known_answers/known_answers_decision.py.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -7,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/decision.hpp>
+#include <zeroth/backend/known_answer.hpp>
 #include <zeroth/estimator/any_estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
-#include <zeroth/numeric/known_answer.hpp>
+#include <zeroth/step/decision.hpp>
 #include <zeroth/update/momentum.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/random/normal.hpp>
 
 #include <algorithm>

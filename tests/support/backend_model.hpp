@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/backend/memory.hpp>
 #include <zeroth/parameters.hpp>
+#include <zeroth/storage/memory.hpp>
 #include <zeroth/storage/narrow.hpp>
 
 #include "tensors.hpp"

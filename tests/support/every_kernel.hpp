@@ -16,14 +16,14 @@
 #include <zeroth/backend/cuda/histogram.hpp>
 #include <zeroth/backend/cuda/mask_words.hpp>
 #include <zeroth/mask/magnitude.hpp>
-#include <zeroth/model/cuda/attention.hpp>
-#include <zeroth/model/cuda/copy_rows.hpp>
-#include <zeroth/model/cuda/elementwise.hpp>
-#include <zeroth/model/cuda/head.hpp>
-#include <zeroth/model/cuda/norm.hpp>
-#include <zeroth/model/cuda/rotary.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/update/adam.hpp>
+#include <zeroth_model/ops/cuda/attention.hpp>
+#include <zeroth_model/ops/cuda/copy_rows.hpp>
+#include <zeroth_model/ops/cuda/elementwise.hpp>
+#include <zeroth_model/ops/cuda/head.hpp>
+#include <zeroth_model/ops/cuda/norm.hpp>
+#include <zeroth_model/ops/cuda/rotary.hpp>
 
 #include "tensors.hpp"
 

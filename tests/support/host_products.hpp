@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include <zeroth/model/cuda/basic_ops.hpp>
-#include <zeroth/model/cuda/products.hpp>
+#include <zeroth_model/ops/cuda/basic_ops.hpp>
+#include <zeroth_model/ops/cuda/products.hpp>
 
 #include "host_stream.hpp"
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 
 #include "paths.hpp"
 

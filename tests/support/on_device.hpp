@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
-#include <zeroth/backend/memory.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/stored.hpp>
+#include <zeroth/storage/memory.hpp>
 
 namespace zeroth_test {
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/parameters.hpp>
-#include <zeroth/random/float_bits.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/random/philox.hpp>
 

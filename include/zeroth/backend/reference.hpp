@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroth/array.hpp>
 #include <zeroth/backend/backend.hpp>
+#include <zeroth/numeric/array.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/numeric/float_environment.hpp>
-#include <zeroth/random/float_bits.hpp>
-#include <zeroth/random/fma.hpp>
+#include <zeroth/numeric/fma.hpp>
 #include <zeroth/storage/rounding.hpp>
 
 namespace zeroth::ZEROTH_ISA {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 
 namespace zeroth::ZEROTH_ISA::detail {
 

@@ -12,10 +12,10 @@
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/journal/weight_hash.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/storage/rounding.hpp>
-#include <zeroth/weight_hash.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

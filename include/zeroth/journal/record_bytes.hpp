@@ -13,8 +13,8 @@
 #include <zeroth/journal/bytes.hpp>
 #include <zeroth/journal/checksum.hpp>
 #include <zeroth/journal/evaluation_record.hpp>
-#include <zeroth/number_text.hpp>
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/step_record.hpp>
 
 namespace zeroth::ZEROTH_ISA {

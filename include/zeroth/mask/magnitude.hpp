@@ -12,9 +12,9 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/rounded.hpp>
-#include <zeroth/random/float_bits.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

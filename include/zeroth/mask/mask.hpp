@@ -9,10 +9,10 @@
 #include <string_view>
 #include <utility>
 
-#include <zeroth/backend/memory.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/tile.hpp>
+#include <zeroth/storage/memory.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

@@ -11,7 +11,7 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/random/philox.hpp>
 
 namespace zeroth::ZEROTH_ISA {

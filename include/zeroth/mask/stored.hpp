@@ -13,8 +13,8 @@
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
-#include <zeroth/number_text.hpp>
-#include <zeroth/random/split_mix.hpp>
+#include <zeroth/numeric/number_text.hpp>
+#include <zeroth/numeric/split_mix.hpp>
 #include <zeroth/random/tile.hpp>
 
 namespace zeroth::ZEROTH_ISA {

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
-#include <zeroth/random/float_bits.hpp>
-#include <zeroth/random/fma.hpp>
+#include <zeroth/numeric/array.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/fma.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
+#include <zeroth/numeric/array.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include <zeroth/array.hpp>
+#include <zeroth/numeric/array.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/random/philox.hpp>
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <tuple>
 
-#include <zeroth/array.hpp>
+#include <zeroth/numeric/array.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/random/tile.hpp>
 

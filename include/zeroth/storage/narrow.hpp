@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include <zeroth/config.hpp>
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/storage/data_type.hpp>
 
 namespace zeroth::ZEROTH_ISA {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <zeroth/describe.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/update/sgd.hpp>
 
 namespace zeroth::ZEROTH_ISA {

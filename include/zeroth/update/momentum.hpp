@@ -6,13 +6,13 @@
 #include <string>
 #include <string_view>
 
-#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/array.hpp>
+#include <zeroth/numeric/fma.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/rounded.hpp>
-#include <zeroth/random/fma.hpp>
 #include <zeroth/update/sgd.hpp>
 
 namespace zeroth::ZEROTH_ISA {

@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include <zeroth/array.hpp>
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/array.hpp>
 #include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {

@@ -8,7 +8,7 @@
 
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/rounded.hpp>
 
 namespace zeroth::ZEROTH_ISA {

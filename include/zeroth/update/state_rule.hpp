@@ -4,7 +4,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include <zeroth/array.hpp>
+#include <zeroth/numeric/array.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 

@@ -7,7 +7,7 @@
 
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
-#include <zeroth/number_text.hpp>
+#include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/rounded.hpp>
 #include <zeroth/update/power.hpp>
 #include <zeroth/update/sgd.hpp>

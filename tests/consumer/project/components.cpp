@@ -2,10 +2,10 @@
 // What each optional component promises: its headers, and the libraries that they include.
 #include <zeroth/backend/eigen.hpp>
 #include <zeroth/executor/openmp.hpp>
-#include <zeroth/model/decoder.hpp>
-#include <zeroth/model/tokenizer/hugging_face.hpp>
+#include <zeroth_model/decoder/decoder.hpp>
+#include <zeroth_model/tokenizer/hugging_face.hpp>
 #ifdef ZEROTH_SENTENCEPIECE
-#include <zeroth/model/tokenizer/sentencepiece.hpp>
+#include <zeroth_model/tokenizer/sentencepiece.hpp>
 
 // A call, so that the library is linked.
 bool accepts_nothing() {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The kernels of the decoder, for check.py to look at their machine code.
 #include <zeroth/backend/cuda.hpp>
-#include <zeroth/model/cuda/attention.hpp>
-#include <zeroth/model/cuda/copy_rows.hpp>
-#include <zeroth/model/cuda/elementwise.hpp>
-#include <zeroth/model/cuda/head.hpp>
-#include <zeroth/model/cuda/norm.hpp>
-#include <zeroth/model/cuda/rotary.hpp>
+#include <zeroth_model/ops/cuda/attention.hpp>
+#include <zeroth_model/ops/cuda/copy_rows.hpp>
+#include <zeroth_model/ops/cuda/elementwise.hpp>
+#include <zeroth_model/ops/cuda/head.hpp>
+#include <zeroth_model/ops/cuda/norm.hpp>
+#include <zeroth_model/ops/cuda/rotary.hpp>
 
 namespace zeroth::cuda::detail {
 

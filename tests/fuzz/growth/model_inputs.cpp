@@ -10,16 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include <zeroth/model/format/gguf.hpp>
-#include <zeroth/model/format/json_file.hpp>
-#include <zeroth/model/format/safetensors_checkpoint.hpp>
-#include <zeroth/model/format/safetensors_writer.hpp>
-#include <zeroth/model/hugging_face_config.hpp>
-#include <zeroth/model/peft_config.hpp>
-#include <zeroth/model/tokenizer/from_hugging_face.hpp>
-#include <zeroth/model/tokenizer/load_tokenizer.hpp>
-#include <zeroth/model/tokenizer/sentencepiece_model.hpp>
 #include <zeroth/zeroth.hpp>
+#include <zeroth_model/io/gguf/gguf.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
+#include <zeroth_model/io/json_file.hpp>
+#include <zeroth_model/io/peft/peft_config.hpp>
+#include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>
+#include <zeroth_model/io/safetensors/safetensors_writer.hpp>
+#include <zeroth_model/tokenizer/from_hugging_face.hpp>
+#include <zeroth_model/tokenizer/load_tokenizer.hpp>
+#include <zeroth_model/tokenizer/sentencepiece_model.hpp>
 
 #include "../fuzz_target.hpp"
 #include "gguf_bytes.hpp"

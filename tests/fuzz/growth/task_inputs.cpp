@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../../../examples/finetune/tasks/tasks.hpp"
+#include "../../../cli/tasks/tasks.hpp"
 #include "../fuzz_target.hpp"
 #include "growth.hpp"
 #include "temporary_directory.hpp"

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "catch.hpp"
-#include "zeroth/model/cpu/activations.hpp"
-#include "zeroth/model/cpu/kernels.hpp"
+#include "zeroth_model/ops/cpu/activations.hpp"
+#include "zeroth_model/ops/cpu/kernels.hpp"
 
 using zeroth::InstructionSet;
 using zeroth::model::AlignedFloats;

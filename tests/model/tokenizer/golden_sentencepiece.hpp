@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "paths.hpp"
-#include "zeroth/model/tokenizer/sentencepiece_model.hpp"
-#include "zeroth/model/tokenizer/unigram_json.hpp"
+#include "zeroth_model/tokenizer/sentencepiece_model.hpp"
+#include "zeroth_model/tokenizer/unigram_json.hpp"
 
 namespace zeroth_test {
 

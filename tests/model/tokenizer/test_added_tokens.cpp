@@ -17,11 +17,11 @@
 #include "paths.hpp"
 #include "temporary_directory.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/format/gguf.hpp"
-#include "zeroth/model/format/gguf_writer.hpp"
-#include "zeroth/model/tokenizer/added_tokens.hpp"
-#include "zeroth/model/tokenizer/load_tokenizer.hpp"
-#include "zeroth/model/tokenizer/token_finder.hpp"
+#include "zeroth_model/io/gguf/gguf.hpp"
+#include "zeroth_model/io/gguf/gguf_writer.hpp"
+#include "zeroth_model/tokenizer/added_tokens.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
+#include "zeroth_model/tokenizer/token_finder.hpp"
 
 namespace {
 

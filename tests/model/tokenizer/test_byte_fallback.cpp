@@ -8,10 +8,10 @@
 #include "catch.hpp"
 #include "golden_sentencepiece.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/byte_fallback_tokenizer.hpp"
-#include "zeroth/model/tokenizer/from_hugging_face.hpp"
-#include "zeroth/model/tokenizer/hugging_face.hpp"
-#include "zeroth/model/tokenizer/sentencepiece_merges.hpp"
+#include "zeroth_model/tokenizer/byte_fallback_tokenizer.hpp"
+#include "zeroth_model/tokenizer/from_hugging_face.hpp"
+#include "zeroth_model/tokenizer/hugging_face.hpp"
+#include "zeroth_model/tokenizer/sentencepiece_merges.hpp"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include "catch.hpp"
 #include "temporary_directory.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/format/gguf.hpp"
-#include "zeroth/model/format/gguf_writer.hpp"
-#include "zeroth/model/tokenizer/from_gguf.hpp"
+#include "zeroth_model/io/gguf/gguf.hpp"
+#include "zeroth_model/io/gguf/gguf_writer.hpp"
+#include "zeroth_model/tokenizer/from_gguf.hpp"
 
 namespace {
 

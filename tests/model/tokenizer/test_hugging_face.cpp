@@ -3,8 +3,8 @@
 #include <string>
 
 #include "catch.hpp"
-#include "zeroth/model/tokenizer/byte_pair_tokenizer.hpp"
-#include "zeroth/model/tokenizer/hugging_face.hpp"
+#include "zeroth_model/tokenizer/byte_pair_tokenizer.hpp"
+#include "zeroth_model/tokenizer/hugging_face.hpp"
 
 namespace {
 

@@ -12,9 +12,9 @@
 #include "golden_sentencepiece.hpp"
 #include "temporary_directory.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/format/gguf.hpp"
-#include "zeroth/model/format/gguf_writer.hpp"
-#include "zeroth/model/tokenizer/load_tokenizer.hpp"
+#include "zeroth_model/io/gguf/gguf.hpp"
+#include "zeroth_model/io/gguf/gguf_writer.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
 
 namespace {
 

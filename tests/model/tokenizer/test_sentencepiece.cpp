@@ -13,9 +13,9 @@
 
 #include "golden_sentencepiece.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/from_hugging_face.hpp"
-#include "zeroth/model/tokenizer/load_tokenizer.hpp"
-#include "zeroth/model/tokenizer/sentencepiece.hpp"
+#include "zeroth_model/tokenizer/from_hugging_face.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
+#include "zeroth_model/tokenizer/sentencepiece.hpp"
 
 namespace {
 

@@ -5,8 +5,8 @@
 #include "catch.hpp"
 #include "golden_sentencepiece.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/sentencepiece_merges.hpp"
-#include "zeroth/model/tokenizer/sentencepiece_model.hpp"
+#include "zeroth_model/tokenizer/sentencepiece_merges.hpp"
+#include "zeroth_model/tokenizer/sentencepiece_model.hpp"
 
 namespace {
 

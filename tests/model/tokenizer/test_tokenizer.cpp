@@ -12,7 +12,7 @@
 #include "catch.hpp"
 #include "paths.hpp"
 #include "zeroth/error.hpp"
-#include "zeroth/model/tokenizer/byte_pair_tokenizer.hpp"
+#include "zeroth_model/tokenizer/byte_pair_tokenizer.hpp"
 
 namespace {
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "zeroth/model/tokenizer/byte_alphabet.hpp"
-#include "zeroth/model/tokenizer/normalization.hpp"
-#include "zeroth/model/tokenizer/pre_tokenizer.hpp"
-#include "zeroth/model/tokenizer/unicode.hpp"
+#include "zeroth_model/text/unicode.hpp"
+#include "zeroth_model/tokenizer/byte_alphabet.hpp"
+#include "zeroth_model/tokenizer/normalization.hpp"
+#include "zeroth_model/tokenizer/pre_tokenizer.hpp"
 
 namespace {
 

@@ -3,10 +3,10 @@
 // for a text, and, where the ids do not decode to the text, "!" after them. MODEL is a GGUF file, a Hugging Face
 // folder, or its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files
 // there, anew. tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
-// scripts/parity_tokenizer.py and scripts/parity_tokenizers.py.
+// tests/parity/parity_tokenizer.py and tests/parity/parity_tokenizers.py.
 // tokenize_lines --many FOLDER: reads {"model": MODEL, "texts": [TEXT...]} a line from the standard input and writes, a
 // line for each, {"ids": [[ID...]...], "round_trip": WHAT} or {"error": WHY}: see round_trip(), which uses FOLDER. For
-// scripts/parity_random_tokenizers.py.
+// tests/parity/parity_random_tokenizers.py.
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -17,12 +17,12 @@
 #include <string>
 #include <vector>
 
-#include "zeroth/model/format/gguf.hpp"
-#include "zeroth/model/format/gguf_writer.hpp"
-#include "zeroth/model/tokenizer/from_gguf.hpp"
-#include "zeroth/model/tokenizer/load_tokenizer.hpp"
+#include "zeroth_model/io/gguf/gguf.hpp"
+#include "zeroth_model/io/gguf/gguf_writer.hpp"
+#include "zeroth_model/tokenizer/from_gguf.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
 #ifdef ZEROTH_SENTENCEPIECE
-#include "zeroth/model/tokenizer/sentencepiece.hpp"
+#include "zeroth_model/tokenizer/sentencepiece.hpp"
 #endif
 
 namespace {

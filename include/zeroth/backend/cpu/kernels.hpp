@@ -15,8 +15,8 @@
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/mask/stored.hpp>
-#include <zeroth/random/float_bits.hpp>
-#include <zeroth/random/fma.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/fma.hpp>
 #include <zeroth/random/normal.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>

@@ -9,8 +9,8 @@
 
 #include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/executor.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/parameters.hpp>
-#include <zeroth/random/float_bits.hpp>
 
 namespace zeroth::ZEROTH_ISA::detail {
 

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroth/array.hpp>
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cuda/kernel.hpp>
 #include <zeroth/backend/cuda/tile_share.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/numeric/array.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/storage/rounding.hpp>
 

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroth/array.hpp>
 #include <zeroth/backend/cuda/kernel.hpp>
-#include <zeroth/random/float_bits.hpp>
+#include <zeroth/numeric/array.hpp>
+#include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/widen.hpp>
 

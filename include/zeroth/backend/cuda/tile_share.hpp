@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <zeroth/array.hpp>
 #include <zeroth/config.hpp>
+#include <zeroth/numeric/array.hpp>
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/storage/data_type.hpp>

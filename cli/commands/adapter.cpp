@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "adapter.hpp"
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/adapter/lora.hpp>
+
+#include "io/text.hpp"
+
+namespace zeroth::cli {
+
+void make_adapter(LanguageModel& model, FinetuneOptions& options) {
+  if (options.lora_rank && !model.adapter) {
+    model::LoraOptions lora{.rank = *options.lora_rank, .seed = options.seed};
+    if (options.lora_alpha) lora.alpha = *options.lora_alpha;
+    if (!options.lora_targets.empty()) lora.targets = options.lora_targets;
+    options.lora_targets = lora.targets;
+    try {
+      model.adapter.emplace(model.weights, lora);
+    } catch (InvalidArgument const& error) {
+      throw InvalidArgument("--lora-targets: " + std::string(error.what()));
+    }
+  }
+  if (!model.adapter) return;
+  options.lora_rank = model.adapter->rank();
+  options.lora_alpha = model.adapter->alpha();
+}
+
+std::string adapter_summary(LanguageModel const& model) {
+  std::array<char, 32> alpha{};
+  std::snprintf(alpha.data(), alpha.size(), "%g", model.adapter->alpha());
+  return "tuning a LoRA adapter of rank " + std::to_string(model.adapter->rank()) + " and alpha " + alpha.data() +
+         " on " + std::to_string(model.adapter->pairs().size()) +
+         " matrices: " + std::to_string(model.tuned().weights()) + " weights, " + human_bytes(model.adapter_bytes()) +
+         "; the model's own stay as they are";
+}
+
+}  // namespace zeroth::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "options/options.hpp"
+
+namespace zeroth::cli {
+
+/// What the shell calls a process that an interrupt ended: 128 + SIGINT.
+inline constexpr int interrupted_exit_code = 130;
+
+/// Each command runs to its end and returns the exit code: 0, or interrupted_exit_code.
+/// @throws Error on input or output that is not as it should be; nothing is then left under a final name.
+int run(FinetuneOptions const& options);
+int run(ReplayModelOptions const& options);
+int run(JournalOptions const& options);
+int run(EvalOptions const& options);
+int run(ScoreOptions const& options);
+int run(GenerateOptions const& options);
+int run(TokenizeOptions const& options);
+int run(ExportOptions const& options);
+int run(InspectOptions const& options);
+int run(TasksOptions const& options);
+
+}  // namespace zeroth::cli

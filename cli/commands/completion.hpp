@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "options/options.hpp"
+
+namespace zeroth::cli {
+
+/// The script that has a shell complete the commands of `app`, their options and the values of these, all of it read
+/// off `app` itself. The name of an option's type says what may follow: "a|b|c" one of these, FILE or PATH a file, DIR
+/// a folder, TASK a built-in task or a file, any other nothing that could be known.
+[[nodiscard]] std::string completion_script(CLI::App const& app, Shell shell);
+
+}  // namespace zeroth::cli

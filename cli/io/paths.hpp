@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/text/unicode.hpp>
+
+// What the standard library says of files, with errors that name them.
+
+namespace zeroth::cli {
+
+/// What is at `path`, links followed; of type not_found if nothing is, or can be under so long a name.
+/// @throws InvalidFile if that cannot be told: the folder may not be searched, or links lead to each other.
+[[nodiscard]] inline std::filesystem::file_status status_of(std::filesystem::path const& path) {
+  std::error_code error;
+  std::filesystem::file_status const status = std::filesystem::status(path, error);
+  if (error == std::errc::filename_too_long) return std::filesystem::file_status(std::filesystem::file_type::not_found);
+  if (status.type() == std::filesystem::file_type::none)
+    throw InvalidFile(path.string() + ": cannot be looked at: " + error.message());
+  return status;
+}
+
+/// Whether there is something at `path`. Throws as status_of() does.
+[[nodiscard]] inline bool path_exists(std::filesystem::path const& path) {
+  return std::filesystem::exists(status_of(path));
+}
+
+/// Whether there is a folder at `path`. Throws as status_of() does.
+[[nodiscard]] inline bool is_folder(std::filesystem::path const& path) {
+  return std::filesystem::is_directory(status_of(path));
+}
+
+/// `path` from the root. ".." stays in it, as what comes before may be a link.
+/// @throws InvalidFile if the folder that the program was started in is gone.
+[[nodiscard]] inline std::filesystem::path absolute_path(std::filesystem::path const& path) {
+  std::error_code error;
+  std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) throw InvalidFile(path.string() + ": the current folder cannot be found: " + error.message());
+  return absolute;
+}
+
+/// A path as JSON has it: as it is if it is UTF-8, else as the URI "file:///..." of the absolute path, with %XX for
+/// each byte but letters, digits and "/-._~".
+/// @throws InvalidFile as absolute_path() does
+[[nodiscard]] inline std::string path_text(std::filesystem::path const& path) {
+  std::string const& bytes = path.native();
+  if (model::is_utf8(bytes) && !bytes.starts_with("file:///")) return bytes;
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-._~";
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string uri = "file://";
+  std::filesystem::path absolute = absolute_path(path);
+  for (char c : absolute.native()) {
+    auto const byte = static_cast<unsigned char>(c);
+    if (plain.find(c) != std::string_view::npos)
+      uri += c;
+    else
+      uri.append({'%', digits[byte >> 4U], digits[byte & 0xFU]});
+  }
+  return uri;
+}
+
+/// The path of which path_text() made `text`.
+/// @throws InvalidArgument if `text` is a URI that is not of its making
+[[nodiscard]] inline std::filesystem::path path_of_text(std::string_view text) {
+  if (!text.starts_with("file:///")) return text;
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string bytes;
+  for (std::size_t i = std::string_view("file://").size(); i < text.size(); ++i) {
+    if (text[i] != '%') {
+      bytes += text[i];
+      continue;
+    }
+    std::size_t const high = i + 2 < text.size() ? digits.find(text[i + 1]) : std::string_view::npos;
+    std::size_t const low = i + 2 < text.size() ? digits.find(text[i + 2]) : std::string_view::npos;
+    if (high == std::string_view::npos || low == std::string_view::npos || high + low == 0)
+      throw InvalidArgument("expected %XX, a byte other than 0 in hexadecimal digits, found " +
+                            std::string(text.substr(i, 3)));
+    bytes += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return bytes;
+}
+
+}  // namespace zeroth::cli

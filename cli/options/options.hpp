@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <zeroth/storage/data_type.hpp>
+#include <zeroth/update/schedule.hpp>
+#include <zeroth_model/decoder/sampling.hpp>
+#include <zeroth_model/io/tensor_type.hpp>
+
+#include "method_options.hpp"
+
+namespace zeroth::cli {
+
+/// Form of the tuned model on disk.
+enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
+
+/// Of which step the model is that a run saves.
+enum class SaveStep : std::uint8_t { last, best };
+
+/// Which operations the transformer runs on: vector code of zeroth's own, Eigen, or Eigen with oneDNN's products.
+enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
+
+[[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
+  switch (backend) {
+    case DecoderBackend::cpu:
+      return "cpu";
+    case DecoderBackend::eigen:
+      return "eigen";
+    case DecoderBackend::onednn:
+      return "onednn";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(SaveFormat format) noexcept {
+  switch (format) {
+    case SaveFormat::safetensors:
+      return "safetensors";
+    case SaveFormat::gguf:
+      return "gguf";
+    case SaveFormat::both:
+      return "both";
+  }
+  return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(SaveStep step) noexcept {
+  switch (step) {
+    case SaveStep::last:
+      return "last";
+    case SaveStep::best:
+      return "best";
+  }
+  return "unknown";
+}
+
+/// A type that a model can be written in.
+[[nodiscard]] constexpr std::string_view to_string(model::TensorType type) noexcept {
+  return type == model::TensorType::f16 ? "f16" : type == model::TensorType::bf16 ? "bf16" : "f32";
+}
+
+/// What computes.
+struct ComputeOptions {
+  DataType dtype = DataType::f32;  ///< how the matrices are held
+  DecoderBackend backend = DecoderBackend::cpu;
+  std::optional<DataType> compute_dtype;     ///< what products with weights take; default f32
+  unsigned threads = 0;                      ///< 0: all that the machine offers
+  std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
+};
+
+/// A model, and what may adapt it.
+struct ModelOptions {
+  std::filesystem::path model;
+  std::filesystem::path adapter;  ///< folder of a LoRA adapter in PEFT's form; empty: none
+};
+
+/// A model, a task and where its data lie: what `finetune` and `eval` have in common.
+struct TaskOptions : ModelOptions, ComputeOptions {
+  std::string task;  ///< name of a built-in task, or a task file
+  std::filesystem::path data;
+  std::uint64_t evaluation_examples = 500;
+  std::optional<std::uint32_t> max_tokens;  ///< default: 512, or the context of the model if that is shorter
+  std::uint32_t shots = 0;                  ///< training examples that are shown before each prompt
+  std::uint64_t seed = 0;
+};
+
+/// What the default learning rates are multiplied by where an adapter is tuned: it has hundreds of times fewer weights,
+/// and the loss along a random direction in them bends less.
+inline constexpr double adapter_rate_factor = 10;
+
+/// A new adapter, to be tuned in place of the model's own weights.
+struct LoraArguments {
+  std::optional<std::uint32_t> lora_rank;  ///< none: no new adapter
+  std::optional<double> lora_alpha;        ///< default: that of model::LoraOptions
+  std::vector<std::string> lora_targets;   ///< default, if empty: those of model::LoraOptions
+};
+
+/// `zeroth finetune`.
+struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
+  std::filesystem::path out;
+  std::optional<double> learning_rate;  ///< default: defaults_of(method)
+  std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
+  Schedule::Shape schedule = Schedule::Shape::linear;
+  std::uint64_t warmup_steps = 0;
+  std::uint32_t batch_size = 16;
+  std::uint32_t micro_batches = 1;
+  std::uint64_t train_examples = 1000;
+  std::uint64_t validation_examples = 0;  ///< of the training split, for choosing the best step; 0: it is not chosen
+  std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
+  std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
+  SaveStep save_step = SaveStep::last;          ///< best: needs validation examples
+  bool overwrite = false;
+  std::optional<std::string> random_model;  ///< shape of a model of generated weights; none: `model` as it is
+  std::filesystem::path resume;             ///< folder of the run to go on with; empty: a new run
+
+  /// Whether an adapter is tuned, and not the model's own weights.
+  [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
+};
+
+/// `zeroth replay`.
+struct ReplayModelOptions : ModelOptions {
+  std::filesystem::path journal;
+  std::filesystem::path output;
+  std::optional<std::uint64_t> until;  ///< how many steps; default all
+  SaveFormat save = SaveFormat::safetensors;
+  unsigned threads = 0;                      ///< 0: all that the machine offers
+  std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
+  bool overwrite = false;
+};
+
+/// `zeroth journal`.
+struct JournalOptions {
+  std::filesystem::path journal;
+  bool json = false;
+  std::filesystem::path plot;  ///< SVG image to write; empty: none, and the journal is printed
+  bool repair = false;         ///< cut it at its first bad record, instead of showing it
+};
+
+/// `zeroth eval`.
+struct EvalOptions : TaskOptions {
+  std::filesystem::path output;
+};
+
+/// `zeroth score`.
+struct ScoreOptions : ModelOptions, ComputeOptions {
+  std::filesystem::path input;
+  std::filesystem::path output;
+};
+
+/// `zeroth generate`.
+struct GenerateOptions : ModelOptions, ComputeOptions {
+  std::string prompt;
+  std::uint32_t max_new_tokens = 128;
+  model::SamplingOptions sampling;
+};
+
+/// `zeroth tokenize`.
+struct TokenizeOptions {
+  std::filesystem::path model;
+  std::filesystem::path input;
+  std::filesystem::path output = "/dev/stdout";
+};
+
+/// `zeroth export`.
+struct ExportOptions : ModelOptions {
+  std::filesystem::path output;
+  SaveFormat to = SaveFormat::safetensors;
+  model::TensorType dtype = model::TensorType::f32;
+  bool overwrite = false;
+};
+
+/// `zeroth tasks`.
+struct TasksOptions {
+  std::string name;  ///< empty: all
+};
+
+/// A shell whose completion the program can write.
+enum class Shell : std::uint8_t { bash, zsh, fish };
+
+[[nodiscard]] constexpr std::string_view to_string(Shell shell) noexcept {
+  return shell == Shell::bash ? "bash" : shell == Shell::zsh ? "zsh" : "fish";
+}
+
+/// `zeroth inspect`.
+struct InspectOptions {
+  std::filesystem::path model;
+  bool json = false;
+};
+
+}  // namespace zeroth::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <zeroth/journal.hpp>
+
+#include "io/output.hpp"
+#include "tasks/task.hpp"
+
+namespace zeroth::cli {
+
+/// One step, as metrics.jsonl tells it. Losses that are not finite are written as null.
+struct StepMetrics {
+  std::uint64_t step = 0;            ///< counted from 1
+  double loss = 0;                   ///< mean over all points
+  std::optional<double> loss_base;   ///< at theta itself, if the estimator evaluates it
+  std::optional<double> loss_plus;   ///< at theta + epsilon m z, mean over the samples
+  std::optional<double> loss_minus;  ///< at theta - epsilon m z, mean over the samples, if there are such points
+  std::optional<double> projected_gradient;  ///< none: not known any more
+  double learning_rate = 0;
+  std::uint64_t active_weights = 0;
+  std::optional<double> seconds;  ///< none: not known any more
+  std::string_view skipped;       ///< why the weights were not updated; empty: they were
+};
+
+/// What metrics.jsonl and `zeroth journal --json` call an evaluation on these examples.
+[[nodiscard]] constexpr std::string_view type_of(EvaluationSet set) noexcept {
+  return set == EvaluationSet::held_out ? "evaluation" : "validation";
+}
+
+/// One evaluation.
+struct EvaluationMetrics {
+  std::uint64_t step = 0;          ///< how many steps were done before
+  std::optional<double> accuracy;  ///< none for a text
+  double metric = 0;               ///< what the task is judged by
+  double loss = 0;
+  std::uint64_t examples = 0;
+  EvaluationSet set = EvaluationSet::held_out;
+};
+
+/// A line of metrics.jsonl that was there or was made again. Of a step it has number and seconds only.
+struct MetricsLine {
+  std::variant<StepMetrics, EvaluationMetrics> metrics;
+  std::string text;
+  bool is_remade = false;
+};
+
+/// The lines of metrics.jsonl that belong to a journal's entries, one for each. A line of the file is taken if it tells
+/// what its entry does, wherever in the file it is; else the entry's own numbers make one, with null for the rest.
+/// @param path of the file; it need not be there
+/// @throws InvalidFile if the file is there and cannot be read
+[[nodiscard]] std::vector<MetricsLine> metrics_of(std::vector<JournalEntry> const& entries,
+                                                  std::filesystem::path const& path, Metric const& metric);
+
+/// Writes metrics.jsonl, a JSON object a line, as the run goes.
+class MetricsFile {
+ public:
+  /// Goes on after these lines: what else the file has is cut off, and if it does not begin with them it is replaced.
+  /// @throws InvalidFile if it cannot be made; as do both `write`s if it cannot be written.
+  MetricsFile(std::filesystem::path const& path, std::vector<MetricsLine> const& lines);
+
+  void write(StepMetrics const& metrics);
+  void write(EvaluationMetrics const& metrics);
+
+  /// Puts all lines on disk, and the file's name.
+  /// @throws InvalidFile if the system cannot
+  void synchronize() const;
+
+ private:
+  std::filesystem::path path_;
+  AppendedFile file_;
+};
+
+}  // namespace zeroth::cli

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth_model/adapter/lora.hpp>
+#include <zeroth_model/decoder/batch_plan.hpp>
+#include <zeroth_model/decoder/decoder_ops.hpp>
+#include <zeroth_model/decoder/packed_batch.hpp>
+#include <zeroth_model/decoder/pass_sizes.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// What a score is.
+enum class ScoreKind : std::uint8_t {
+  log_probability,  ///< log p(token | what comes before): the whole head is read
+  logit,            ///< that plus a number that is the same for all tokens at a row: only the rows asked for are read
+};
+
+/// A decoder-only transformer (see DecoderConfig): scores tokens in a packed batch, for theta or for all lanes of a
+/// probe at once.
+///
+/// With a LoraAdapter, theta are the adapter's weights: a probe is around those, and all lanes share the decoder's own,
+/// each of which is read once for all of them.
+///
+/// It refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
+template <DecoderOps Ops>
+class Decoder {
+ public:
+  explicit Decoder(DecoderWeights const& weights, Ops ops = Ops()) : weights_(&weights), ops_(std::move(ops)) {
+    DecoderConfig const& config = weights.config();
+    if (config.positions == Positions::rotary)
+      frequencies_ = rotary_frequencies(config.head_dim, config.rope_theta, config.rope_scaling);
+  }
+
+  /// @throws InvalidArgument if the adapter is not one of these weights.
+  Decoder(DecoderWeights const& weights, LoraAdapter const& adapter, Ops ops = Ops())
+      : Decoder(weights, std::move(ops)) {
+    adapter.check(weights);
+    adapter_ = &adapter;
+  }
+
+  /// Makes room for the largest batch to come, where the operations take memory ahead (CudaOps): no score within the
+  /// limits allocates from then on. Else room is made before the first pass that needs more.
+  void reserve(BatchLimits const& limits) {
+    if constexpr (sizes_ahead) {
+      PassSizes sizes = model_sizes(std::max<std::size_t>(limits.lanes, 1), limits.lanes != 0);
+      sizes.rows = limits.tokens;
+      sizes.spans = limits.segments == 0 ? limits.tokens : limits.segments;
+      sizes.requests = limits.requests;
+      sizes.scored = std::min(limits.tokens, limits.requests);
+      ops_.reserve(sizes);
+    }
+  }
+
+  /// Scores of batch.requests(): out[i] is that of request i.
+  /// @throws InvalidArgument if `out` is not of that size, a token is outside the vocabulary, or a sequence is longer
+  ///   than the context.
+  void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { run(batch, kind, nullptr, out); }
+
+  /// Scores for every lane of `probe`, which is around the weights or, if there is one, the adapter: out[lane *
+  /// requests
+  /// + i].
+  /// @throws InvalidArgument as above.
+  void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) {
+    run(batch, kind, &probe, out);
+  }
+
+  /// Forgets the sequence that next() has built.
+  void restart() noexcept { kept_rows_ = 0; }
+
+  /// Appends tokens to a sequence that the decoder keeps, and scores what may follow it: logits[t] is that of token t.
+  ///
+  /// Keys and values of the sequence are kept, so that a call costs the work of its own tokens: 2 * layers * kv_heads *
+  /// head_dim floats a token. Other scores leave the sequence alone.
+  /// @throws InvalidArgument if there are no tokens, one is outside the vocabulary, `logits` does not have the size of
+  ///   the vocabulary, or the sequence is longer than the context; the sequence is then as it was.
+  void next(std::span<std::int32_t const> tokens, std::span<double> logits) {
+    DecoderConfig const& config = weights_->config();
+    if (tokens.empty()) throw InvalidArgument("decoder: expected at least one token to go on with, found none");
+    for (std::int32_t token : tokens) check_token(token);
+    check_length(kept_rows_ + tokens.size());
+    check_output(logits, config.vocabulary);
+    kept_keys_.resize(config.layers);
+    kept_values_.resize(config.layers);
+    plan_.set_continuation(tokens, kept_rows_, config.vocabulary);
+    forward(views(nullptr), ScoreKind::logit, logits, /*keep=*/true);
+    kept_rows_ += tokens.size();
+  }
+
+  [[nodiscard]] DecoderWeights const& weights() const noexcept { return *weights_; }
+
+ private:
+  using Matrix = typename Ops::Matrix;
+
+  static constexpr bool sizes_ahead = requires(Ops & ops, PassSizes const& sizes) {
+    ops.begin(sizes);
+    ops.reserve(sizes);
+  };
+
+  /// What a forward pass reads: the decoder's own weights, and its adapter's if there is one.
+  struct Views {
+    WeightView weights;
+    WeightView adapter;
+  };
+
+  [[nodiscard]] Views views(AnyProbe const* probe) const noexcept {
+    WeightView const tuned{adapter_ == nullptr ? weights_->parameters() : adapter_->parameters(), probe};
+    if (adapter_ == nullptr) return {tuned, tuned};
+    return {{weights_->parameters(), nullptr, tuned.lanes()}, tuned};
+  }
+
+  void run(PackedBatch const& batch, ScoreKind kind, AnyProbe const* probe, std::span<double> out) {
+    Views const view = views(probe);
+    check_output(out, batch.requests().size() * view.weights.lanes());
+    for (std::int32_t token : batch.tokens()) check_token(token);
+    for (ScoreRequest const& request : batch.requests()) check_token(request.token);
+    for (Segment const& segment : batch.segments()) check_length(segment.prefix_length + segment.length);
+    if (out.empty()) return;
+    plan_.set(batch);
+    forward(view, kind, out, /*keep=*/false);
+  }
+
+  /// What any pass takes; that of a batch is to be added.
+  [[nodiscard]] PassSizes model_sizes(std::size_t lanes, bool has_probe) {
+    DecoderConfig const& config = weights_->config();
+    std::size_t const hidden = config.hidden;
+    std::size_t const of_queries = config.heads * config.head_dim;
+    std::size_t const of_keys = config.kv_heads * config.head_dim;
+    std::size_t const rank = adapter_ == nullptr ? 0 : adapter_->rank();
+    widths_ = {hidden, hidden, hidden, of_queries, of_keys, of_keys, config.feed_forward};
+    if (config.mlp == Mlp::gated_silu) widths_.push_back(config.feed_forward);
+    // x, h and y change places, and h takes attention's output.
+    if (of_queries > hidden) widths_.insert(widths_.end(), 2, of_queries);
+    widths_.insert(widths_.end(), low_rank_.size(), rank);
+    PassSizes sizes;
+    sizes.lanes = lanes;
+    sizes.pairs = frequencies_.size();
+    sizes.widths = widths_;
+    sizes.weight_dtype = weights_->dtype();
+    sizes.probe = has_probe;
+    sizes.by_floats = has_probe;
+    sizes.columns = std::max({hidden, of_queries, std::size_t{config.feed_forward}, rank});
+    sizes.longest_vector = sizes.columns;
+    sizes.vocabulary = config.vocabulary;
+    return sizes;
+  }
+
+  void begin(Views const& view) {
+    PassSizes sizes = model_sizes(view.weights.lanes(), view.adapter.probe != nullptr);
+    sizes.rows = plan_.tokens.size();
+    sizes.spans = plan_.spans.size();
+    sizes.scored = plan_.scored.size();
+    sizes.requests = plan_.requests.size();
+    sizes.by_floats = sizes.probe && !expands_to_any(*view.adapter.probe);
+    ops_.begin(sizes);
+  }
+
+  /// Whether panels come in types other than f32.
+  [[nodiscard]] bool expands_to_any(AnyProbe const& probe) {
+    nowhere_.assign(probe.lanes().size(), nullptr);
+    return probe.expand_to(0, {.piece_count = 0}, nowhere_);
+  }
+
+  /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
+  void forward(Views const& view, ScoreKind kind, std::span<double> out, bool keep) {
+    if constexpr (sizes_ahead) begin(view);
+    DecoderTensors const& tensors = weights_->tensors();
+    ops_.embed(view.weights, tensors.embedding, plan_.tokens, x_);
+    if (weights_->config().positions == Positions::rotary) {
+      ops_.prepare_rotary(plan_.positions, frequencies_, rotary_);
+    } else {
+      position_rows_ = plan_.positions;
+      for (std::size_t& row : position_rows_) row += DecoderConfig::learned_position_offset;
+      ops_.add_rows(view.weights, tensors.positions, position_rows_, x_);
+    }
+    for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
+      attention(view, l, keep);
+      mlp(view, tensors.layers[l]);
+    }
+    normalise(view, tensors.output_norm);
+    if (kind == ScoreKind::logit)
+      ops_.logits(view.weights, tensors.head, h_, plan_.requests, out);
+    else
+      ops_.log_probabilities(view.weights, tensors.head, h_, plan_.requests, out);
+  }
+
+  /// h = norm(x).
+  void normalise(Views const& view, NormTensors const& norm) {
+    DecoderConfig const& config = weights_->config();
+    if (config.norm == Norm::rms)
+      ops_.rms_norm(view.weights, norm, x_, config.norm_epsilon, h_);
+    else
+      ops_.layer_norm(view.weights, norm, x_, config.norm_epsilon, h_);
+  }
+
+  /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
+  /// from there on x holds those rows alone.
+  void attention(Views const& view, std::size_t index, bool keep) {
+    DecoderConfig const& config = weights_->config();
+    LayerTensors const& layer = weights_->tensors().layers[index];
+    bool const last = index + 1 == config.layers;
+    bool const rotary = config.positions == Positions::rotary;
+    normalise(view, layer.attention_norm);
+    if (last) {
+      linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
+      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+      ops_.gather(h_, plan_.scored, y_);
+      std::swap(h_, y_);
+      ops_.gather(x_, plan_.scored, y_);
+      std::swap(x_, y_);
+      linear(view, h_, Projection<Matrix>{layer.query, q_});
+      if (rotary) ops_.prepare_rotary(plan_.scored_positions, frequencies_, rotary_);
+    } else {
+      linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
+             Projection<Matrix>{layer.value, v_});
+      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+    }
+    if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
+    if (keep) {
+      ops_.put_rows(k_, kept_rows_, kept_keys_[index]);
+      ops_.put_rows(v_, kept_rows_, kept_values_[index]);
+    }
+    HeadShape const shape{config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+    Queries const queries = last ? Queries{plan_.scored_rows, plan_.scored_spans} : Queries{plan_.rows, plan_.spans};
+    ops_.attend(shape, plan_.segments, queries, q_, keep ? kept_keys_[index] : k_, keep ? kept_values_[index] : v_, h_);
+    linear(view, h_, Projection<Matrix>{layer.attention_out, y_});
+    ops_.add(x_, y_);
+  }
+
+  /// x += mlp(norm(x)).
+  void mlp(Views const& view, LayerTensors const& layer) {
+    normalise(view, layer.mlp_norm);
+    if (weights_->config().mlp == Mlp::gated_silu) {
+      linear(view, h_, Projection<Matrix>{layer.gate, gate_}, Projection<Matrix>{layer.up, up_});
+      ops_.swiglu(gate_, up_);
+      linear(view, gate_, Projection<Matrix>{layer.down, y_});
+    } else {
+      linear(view, h_, Projection<Matrix>{layer.up, up_});
+      ops_.relu(up_);
+      linear(view, up_, Projection<Matrix>{layer.down, y_});
+    }
+    ops_.add(x_, y_);
+  }
+
+  /// out = W in + bias, and + scale B (A in) where W has an adapter.
+  template <class... P>
+  void linear(Views const& view, Matrix const& in, P... projections) {
+    std::array<Projection<Matrix>, sizeof...(P)> const list{projections...};
+    ops_.linear(view.weights, in, list);
+    if (adapter_ == nullptr) return;
+    std::array<LoraPair const*, sizeof...(P)> pairs{};
+    downward_.clear();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      pairs[i] = adapter_->find(list[i].tensors.weight);
+      if (pairs[i] != nullptr) downward_.push_back({{pairs[i]->a}, low_rank_[i]});
+    }
+    if (downward_.empty()) return;
+    ops_.linear(view.adapter, in, downward_);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (pairs[i] != nullptr) ops_.add_linear(view.adapter, pairs[i]->b, adapter_->scale(), low_rank_[i], list[i].out);
+  }
+
+  static void check_output(std::span<double> out, std::size_t expected) {
+    if (out.size() != expected)
+      throw InvalidArgument("decoder output must have " + std::to_string(expected) + " elements, got " +
+                            std::to_string(out.size()));
+  }
+
+  void check_token(std::int32_t token) const {
+    std::uint32_t const vocabulary = weights_->config().vocabulary;
+    if (token < 0 || static_cast<std::uint32_t>(token) >= vocabulary)
+      throw InvalidArgument("token " + std::to_string(token) + " is outside the vocabulary of " +
+                            std::to_string(vocabulary));
+  }
+
+  void check_length(std::size_t tokens) const {
+    std::uint32_t const context = weights_->config().context_length;
+    if (tokens > context)
+      throw InvalidArgument("a sequence of " + std::to_string(tokens) +
+                            " tokens is longer than the model's context of " + std::to_string(context));
+  }
+
+  DecoderWeights const* weights_;
+  LoraAdapter const* adapter_ = nullptr;
+  Ops ops_;
+
+  // The workspace. Rows: tokens of the batch, from the last layer's queries on the scored rows.
+  Matrix x_;                                  // residual stream, hidden
+  Matrix h_;                                  // normed input or attention's output, hidden or heads * head_dim
+  Matrix y_;                                  // what is added to x, hidden
+  Matrix q_, k_, v_;                          // heads * head_dim, kv_heads * head_dim twice
+  Matrix gate_, up_;                          // feed_forward
+  std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
+  std::vector<Projection<Matrix>> downward_;  // to these
+  std::vector<std::size_t> widths_;           // of all these: see PassSizes
+  std::vector<void*> nowhere_;
+  typename Ops::Rotary rotary_;
+  std::vector<double> frequencies_;  // rotary, one a pair
+  BatchPlan plan_;
+  std::vector<std::size_t> position_rows_;  // learned positions: rows of their table
+
+  // The sequence of next(): keys and values of each layer.
+  std::vector<Matrix> kept_keys_, kept_values_;
+  std::size_t kept_rows_ = 0;
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model

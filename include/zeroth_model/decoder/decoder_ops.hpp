@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <zeroth/parameters.hpp>
+#include <zeroth/probe.hpp>
+#include <zeroth_model/decoder/packed_batch.hpp>
+#include <zeroth_model/weights/decoder_tensors.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// The weights that a forward pass sees: theta itself, or all lanes of a probe around it.
+struct WeightView {
+  ParameterSet const& parameters;
+  AnyProbe const* probe = nullptr;  ///< null: theta, read in place
+  std::size_t frozen_lanes = 1;     ///< without a probe: lanes that all see theta, which is then read once for them
+
+  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->lanes().size(); }
+};
+
+/// One output of a linear layer: its weight and bias, and where the product goes.
+template <class Matrix>
+struct Projection {
+  LinearTensors tensors;
+  Matrix& out;
+};
+
+/// Sizes of the heads, and how far back they see.
+struct HeadShape {
+  std::size_t heads;
+  std::size_t kv_heads;
+  std::size_t head_dim;
+  std::size_t window;  ///< keys that a query sees at most, its own included; 0: all before it
+
+  /// The first of `visible` keys, the last of which is the query's own, that the query sees.
+  [[nodiscard]] std::size_t first_seen(std::size_t visible) const noexcept {
+    return window != 0 && visible > window ? visible - window : 0;
+  }
+};
+
+/// Consecutive query rows that lie in one segment.
+struct QuerySpan {
+  std::size_t segment;
+  std::size_t first;  ///< row of the query matrix
+  std::size_t count;
+};
+
+/// Which rows ask in an attention: query row i is row `rows[i]` of the packed batch. `rows` ascends.
+struct Queries {
+  std::span<std::size_t const> rows;
+  std::span<QuerySpan const> spans;
+};
+
+/// The operations over which Decoder is written. CpuOps is the vector code of zeroth's own, EigenOps the set on Eigen.
+///
+/// 1. `Ops::Matrix` holds activations of all lanes, lanes x rows x features, in a layout of its own. It is default
+///    constructible and keeps its memory between uses. Operations size what they write.
+/// 2. `Ops::Rotary` holds the cosines and sines of some rows; `prepare_rotary(positions, frequencies, rotary)` fills it
+///    with those of position * frequency, a frequency a pair.
+/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table. `add_rows(weights, parameter,
+/// rows,
+///    x)`: row t of x += row rows[t] of the table.
+/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the gain.
+///    `layer_norm`, of the same form: (in - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias.
+/// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
+/// element
+///    of a W is expanded once, for all lanes together; no W is ever held whole.
+/// 6. `add_linear(weights, parameter, factor, in, out)`: out += factor * in W^T; the same holds for its W.
+/// 7. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
+/// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
+///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
+///    the batch, q and out one per query.
+/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
+/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, of one lane: x's rows from `at`
+/// on
+///    become in's; those before stay as they are, and there are none after. Memory grows by a factor, not by a row.
+/// 11. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
+///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
+/// 12. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
+///     vocabulary of the exponentials; the logits of a row are never all held.
+/// 13. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
+///     inference on its weights would give.
+/// 14. Theta is read only. Once sizes have settled, no operation allocates.
+/// 15. `begin(sizes)`, if present, comes before each forward pass, with what the pass takes at most (PassSizes): what
+///     matrices hold is lost, but for what put_rows keeps. `reserve(sizes)`, with it, makes room for passes to come.
+template <class T>
+concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix const& c, typename T::Rotary& r,
+                              typename T::Rotary const& cr, WeightView const& weights, std::size_t n,
+                              std::span<std::int32_t const> tokens, std::span<std::size_t const> rows,
+                              std::span<Segment const> segments, std::span<ScoreRequest const> requests,
+                              std::span<Projection<typename T::Matrix> const> projections, Queries const& queries,
+                              HeadShape const& shape, RotaryPairing pairing, NormTensors const& norm,
+                              std::span<double const> frequencies, std::span<double> out) {
+  requires std::default_initializable<typename T::Matrix>;
+  requires std::default_initializable<typename T::Rotary>;
+  ops.prepare_rotary(rows, frequencies, r);
+  ops.embed(weights, n, tokens, m);
+  ops.add_rows(weights, n, rows, m);
+  ops.rms_norm(weights, norm, c, float{}, m);
+  ops.layer_norm(weights, norm, c, float{}, m);
+  ops.linear(weights, c, projections);
+  ops.add_linear(weights, n, float{}, c, m);
+  ops.rotate(cr, pairing, n, m);
+  ops.attend(shape, segments, queries, c, c, c, m);
+  ops.swiglu(m, c);
+  ops.relu(m);
+  ops.add(m, c);
+  ops.gather(c, rows, m);
+  ops.put_rows(c, n, m);
+  ops.logits(weights, n, c, requests, out);
+  ops.log_probabilities(weights, n, c, requests, out);
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model

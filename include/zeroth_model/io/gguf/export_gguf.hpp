@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/io/gguf/gguf.hpp>
+#include <zeroth_model/io/gguf/gguf_writer.hpp>
+#include <zeroth_model/io/gguf/load_gguf.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
+#include <zeroth_model/io/stored_rows.hpp>
+#include <zeroth_model/io/tensor_type.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+namespace detail {
+
+/// How llama.cpp stores the rows of Q and K of an architecture.
+inline RotaryPairing gguf_pairing(DecoderConfig const& config) noexcept {
+  return config.architecture == "qwen2" ? RotaryPairing::halves : RotaryPairing::adjacent;
+}
+
+/// The metadata that read_decoder_config() reads back.
+inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config) {
+  std::string const architecture = config.architecture == "mistral" ? "llama" : config.architecture;
+  auto set = [&](std::string const& key, auto value) { writer.set(architecture + "." + key, value); };
+  writer.set("general.architecture", architecture);
+  set("block_count", config.layers);
+  set("context_length", config.context_length);
+  set("embedding_length", config.hidden);
+  set("feed_forward_length", config.feed_forward);
+  set("attention.head_count", config.heads);
+  set("attention.head_count_kv", config.kv_heads);
+  set("attention.layer_norm_rms_epsilon", config.norm_epsilon);
+  set("attention.key_length", config.head_dim);
+  set("attention.value_length", config.head_dim);
+  set("rope.dimension_count", config.head_dim);
+  set("rope.freq_base", static_cast<float>(config.rope_theta));
+  set("vocab_size", config.vocabulary);
+  if (config.sliding_window != 0) set("attention.sliding_window", config.sliding_window);
+  if (config.rope_scaling.kind == RotaryScaling::Kind::linear) {
+    set("rope.scaling.type", std::string("linear"));
+    set("rope.scaling.factor", static_cast<float>(config.rope_scaling.factor));
+  }
+}
+
+/// What the frequency of each pair is divided by, where a GGUF file holds that as a tensor; else nothing.
+inline std::vector<float> gguf_rotary_factors(DecoderConfig const& config) {
+  RotaryScaling const& scaling = config.rope_scaling;
+  if (scaling.kind == RotaryScaling::Kind::factors) return scaling.factors;
+  std::vector<float> factors;
+  if (scaling.kind != RotaryScaling::Kind::llama3) return factors;
+  std::vector<double> const plain = rotary_frequencies(config.head_dim, config.rope_theta, {});
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    factors.push_back(static_cast<float>(rotary_divisor(scaling, i, plain[i])));
+  return factors;
+}
+
+/// Adds and writes all tensors, matrices as `type`, vectors as F32; then commits.
+inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights, TensorType type) {
+  DecoderConfig const& config = weights.config();
+  std::vector<float> const factors = gguf_rotary_factors(config);
+  std::array<std::uint64_t, 1> const pairs{factors.size()};
+  if (!factors.empty()) writer.add_tensor(rotary_factors_name, pairs);
+  for (Parameter const& p : weights.parameters()) {
+    std::array<std::uint64_t, 2> const dims{p.shape.columns, p.shape.rows};
+    bool const vector = p.role == Role::vector;
+    writer.add_tensor(p.name, std::span(dims).first(vector ? 1 : 2), vector ? TensorType::f32 : type);
+  }
+  std::vector<bool> permuted(weights.parameters().size());
+  if (config.pairing != gguf_pairing(config))
+    for (HuggingFaceTensor const& tensor : hugging_face_tensors(config, weights.tensors()))
+      permuted[tensor.parameter] = tensor.rotary;
+
+  if (!factors.empty()) writer.write(rotary_factors_name, factors);
+  for (std::size_t i = 0; i < weights.parameters().size(); ++i) {
+    Parameter const& p = weights.parameters()[i];
+    auto const stored_row = [&](std::size_t row) {
+      return permuted[i] ? halves_rotary_row(row, config.head_dim) : row;
+    };
+    detail::for_each_row(weights, i, stored_row, [&](std::span<float const> row) { writer.write(p.name, row); });
+  }
+  writer.commit();
+}
+
+}  // namespace detail
+
+/// Writes `weights` to `path` as one GGUF file with the metadata (tokenizer included) of `source`, the file they were
+/// loaded from. `path` may be the source's own.
+///
+/// @param source_config what read_decoder_config() made of `source` when that was opened: only metadata are read again
+/// @param type of the matrices: f32, f16 or bf16, by default the one that they are held in; vectors (of norms and
+///   biases) are F32 in any case, as llama.cpp wants them. In the type that they are held in, and in F32, weights keep
+///   their bits; in the others each is rounded to nearest even.
+/// @throws InvalidFile if it cannot be written, InvalidArgument if `source` is of another configuration, `type` is
+///   another one, or a weight is out of its range.
+inline void save_gguf(std::string path, GgufFile const& source, DecoderConfig const& source_config,
+                      DecoderWeights const& weights, std::optional<TensorType> type = std::nullopt) {
+  if (source_config != weights.config())
+    throw InvalidArgument(path + ": the metadata of " + source.path() + " describe a decoder of another configuration");
+  GgufWriter writer(std::move(path));
+  writer.copy_metadata(source);
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  writer.set("general.file_type", gguf_file_type(matrices));
+  detail::write_gguf_tensors(writer, weights, matrices);
+}
+
+/// The same with the configuration that `source` has now.
+inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights const& weights,
+                      std::optional<TensorType> type = std::nullopt) {
+  save_gguf(std::move(path), source, read_decoder_config(source), weights, type);
+}
+
+/// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration: OPT, which llama.cpp
+///   does not know.
+inline void require_gguf_form(DecoderConfig const& config, std::string const& path) {
+  if (config.architecture == "opt")
+    throw InvalidArgument(path + ": GGUF has no form for architecture 'opt'; write safetensors");
+}
+
+/// Writes `weights`, wherever they came from, to `path` as one GGUF file: LLaMA, Mistral or Qwen2, in llama.cpp's order
+/// of rows.
+///
+/// @param add_metadata adds what the configuration does not say, such as the tokenizer: called once with the writer
+/// @throws as above and as require_gguf_form() does.
+inline void save_gguf(std::string path, DecoderWeights const& weights,
+                      std::function<void(GgufWriter&)> const& add_metadata,
+                      std::optional<TensorType> type = std::nullopt) {
+  require_gguf_form(weights.config(), path);
+  GgufWriter writer(std::move(path));
+  detail::set_decoder_metadata(writer, weights.config());
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  writer.set("general.file_type", gguf_file_type(matrices));
+  add_metadata(writer);
+  detail::write_gguf_tensors(writer, weights, matrices);
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/io/gguf/gguf.hpp>
+#include <zeroth_model/io/load_tensor.hpp>
+#include <zeroth_model/weights/decoder_config.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+namespace detail {
+
+/// Keys under "ARCHITECTURE." that are read, or that change nothing. Any other might change what the model computes.
+inline constexpr std::array<std::string_view, 20> known_decoder_keys{
+    "vocab_size",
+    "context_length",
+    "embedding_length",
+    "block_count",
+    "feed_forward_length",
+    "tensor_data_layout",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scaling.type",
+    "rope.scaling.factor",
+    "rope.scaling.original_context_length",
+    "rope.scaling.finetuned",
+    "rope.scale_linear",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.layer_norm_rms_epsilon",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.sliding_window",
+    "expert_count",
+};
+
+/// The tensor that slows LLaMA-3.1's rotary frequencies, one value a pair.
+inline constexpr std::string_view rotary_factors_name = "rope_freqs.weight";
+
+inline std::string shape_text(Shape shape) {
+  return std::to_string(shape.rows) + " x " + std::to_string(shape.columns);
+}
+
+/// A tensor's shape as rows x columns, or nothing if it has more than two dimensions.
+inline std::optional<Shape> matrix_shape(GgufTensor const& tensor) {
+  if (tensor.dims.size() > 2) return std::nullopt;
+  return Shape{tensor.dims.size() == 2 ? tensor.dims[1] : 1, tensor.dims[0]};
+}
+
+/// The metadata of one architecture in a GGUF file.
+class GgufDecoderKeys {
+ public:
+  GgufDecoderKeys(GgufFile const& file, std::string_view architecture)
+      : file_(file), prefix_(std::string(architecture) + ".") {}
+
+  template <class T>
+  [[nodiscard]] T get(std::string_view key) const {
+    return file_.get<T>(prefix_ + std::string(key));
+  }
+  template <class T>
+  [[nodiscard]] std::optional<T> find(std::string_view key) const {
+    return file_.find<T>(prefix_ + std::string(key));
+  }
+  [[noreturn]] void refuse(std::string_view key, std::string const& why) const {
+    throw InvalidFile(file_.path() + ": metadata key '" + prefix_ + std::string(key) + "': " + why);
+  }
+
+  /// Refuses what the decoder would silently compute wrongly.
+  void refuse_unknown_features(std::uint32_t head_dim) const {
+    for (GgufEntry const& entry : file_.metadata()) {
+      if (!entry.key.starts_with(prefix_)) continue;
+      std::string_view const rest = entry.key.substr(prefix_.size());
+      if (std::find(known_decoder_keys.begin(), known_decoder_keys.end(), rest) == known_decoder_keys.end())
+        refuse(printable(rest), "this feature is not supported");
+    }
+    if (auto const experts = find<std::uint32_t>("expert_count"); experts && *experts != 0)
+      refuse("expert_count", "mixtures of experts are not supported: expected 0, found " + std::to_string(*experts));
+    for (std::string_view key : {"rope.dimension_count", "attention.key_length", "attention.value_length"})
+      if (auto const size = find<std::uint32_t>(key); size && *size != head_dim)
+        refuse(key, "expected the size of a head, " + std::to_string(head_dim) + ", found " + std::to_string(*size));
+  }
+
+  /// How rotary frequencies are scaled, by metadata or by a tensor of factors.
+  [[nodiscard]] RotaryScaling rotary_scaling(std::uint32_t head_dim) const {
+    RotaryScaling scaling;
+    auto const type = find<std::string_view>("rope.scaling.type");
+    if (type && *type != "none" && *type != "linear")
+      refuse("rope.scaling.type", "expected 'none' or 'linear', found '" + printable(*type) + "'");
+    auto const factor = find<double>("rope.scaling.factor");
+    scaling.factor = factor ? *factor : find<double>("rope.scale_linear").value_or(1.0);
+    // As llama.cpp has it: without a type, a factor is a linear one.
+    bool const linear = scaling.factor != 1 && (!type || *type == "linear");
+    if (linear)
+      scaling.kind = RotaryScaling::Kind::linear;
+    else
+      scaling.factor = 1;
+
+    GgufTensor const* const factors = file_.find_tensor(rotary_factors_name);
+    if (factors == nullptr) return scaling;
+    auto const shape = matrix_shape(*factors);
+    if (linear || !shape || *shape != Shape{1, head_dim / 2})
+      throw InvalidFile(file_.path() + ": tensor '" + std::string(rotary_factors_name) + "': expected " +
+                        (linear ? "none beside a linear rope.scaling.factor" : shape_text({1, head_dim / 2})) +
+                        ", found " +
+                        (shape ? shape_text(*shape) : std::to_string(factors->dims.size()) + " dimensions"));
+    scaling.kind = RotaryScaling::Kind::factors;
+    scaling.factors.resize(head_dim / 2);
+    file_.read(*factors, scaling.factors);
+    return scaling;
+  }
+
+ private:
+  GgufFile const& file_;
+  std::string prefix_;
+};
+
+}  // namespace detail
+
+/// The configuration of the decoder in a GGUF file: LLaMA and Mistral ("llama") or Qwen2 ("qwen2").
+///
+/// @throws InvalidFile naming file and key, if a key is missing or out of range, the architecture is another, or the
+///   file asks for a feature that the decoder lacks (other rope scaling, experts, partial rotary, ...).
+[[nodiscard]] inline DecoderConfig read_decoder_config(GgufFile const& file) {
+  DecoderConfig config;
+  config.architecture = detail::printable(file.get<std::string_view>("general.architecture"));
+  if (config.architecture != "llama" && config.architecture != "qwen2")
+    throw InvalidFile(file.path() + ": metadata key 'general.architecture': expected 'llama' (SmolLM, LLaMA 1 to 3, " +
+                      "Mistral) or 'qwen2', found '" + config.architecture + "'");
+  detail::GgufDecoderKeys const keys(file, config.architecture);
+  config.layers = keys.get<std::uint32_t>("block_count");
+  if (config.layers > file.tensors().size())
+    keys.refuse("block_count", "expected no more layers than tensors, " + std::to_string(file.tensors().size()) +
+                                   ", found " + std::to_string(config.layers));
+  config.hidden = keys.get<std::uint32_t>("embedding_length");
+  config.feed_forward = keys.get<std::uint32_t>("feed_forward_length");
+  config.heads = keys.get<std::uint32_t>("attention.head_count");
+  config.kv_heads = keys.find<std::uint32_t>("attention.head_count_kv").value_or(config.heads);
+  if (auto const size = keys.find<std::uint32_t>("attention.key_length")) {
+    config.head_dim = *size;
+  } else {
+    if (config.heads == 0 || config.hidden % config.heads != 0)
+      keys.refuse("attention.head_count",
+                  "expected a divisor of " + std::to_string(config.hidden) + ", found " + std::to_string(config.heads));
+    config.head_dim = config.hidden / config.heads;
+  }
+  config.context_length = keys.get<std::uint32_t>("context_length");
+  config.rope_theta = keys.find<double>("rope.freq_base").value_or(10000.0);
+  config.norm_epsilon = keys.get<float>("attention.layer_norm_rms_epsilon");
+  config.sliding_window = keys.find<std::uint32_t>("attention.sliding_window").value_or(0);
+  config.tied_head = file.find_tensor("output.weight") == nullptr;
+  // llama.cpp's converter puts the two halves of LLaMA's heads side by side, and leaves Qwen2's as they are.
+  config.pairing = config.architecture == "llama" ? RotaryPairing::adjacent : RotaryPairing::halves;
+  config.query_key_value_bias = file.find_tensor("blk.0.attn_q.bias") != nullptr;
+  config.attention_out_bias = file.find_tensor("blk.0.attn_output.bias") != nullptr;
+  config.mlp_bias = file.find_tensor("blk.0.ffn_down.bias") != nullptr;
+  if (config.architecture == "llama" && config.sliding_window != 0) config.architecture = "mistral";
+
+  auto const embedding = detail::matrix_shape(file.tensor("token_embd.weight"));
+  auto const stated = keys.find<std::uint32_t>("vocab_size");
+  std::uint64_t const rows = embedding ? embedding->rows : 0;
+  if (stated && *stated != rows)
+    keys.refuse("vocab_size", "expected the rows of token_embd.weight, " + std::to_string(rows) + ", found " +
+                                  std::to_string(*stated));
+  config.vocabulary = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, UINT32_MAX));
+
+  keys.refuse_unknown_features(config.head_dim);
+  if (config.head_dim <= (1U << 24)) config.rope_scaling = keys.rotary_scaling(config.head_dim);
+  config.check(file.path());
+  return config;
+}
+
+/// Loads the decoder of a GGUF file, part by part, dequantised to f32 and rounded to nearest if matrices are to be of
+/// another type; the file's pages do not stay in memory.
+///
+/// @param dtype of the matrices, see DecoderWeights
+/// @param memory where they are to lie
+/// @throws InvalidFile as read_decoder_config does, and if a tensor is missing, has another shape ("FILE: tensor
+///   'blk.3.attn_k.weight': expected 192 x 576, found 576 x 192") or a type that cannot be decoded, or if the file has
+///   a tensor that the decoder does not know.
+[[nodiscard]] inline DecoderWeights load_gguf(GgufFile const& file, DataType dtype = DataType::f32,
+                                              WeightMemory memory = {}) {
+  DecoderConfig config = read_decoder_config(file);
+  std::vector<TensorSpec> const specs = tensor_specs(config);
+  std::unordered_set<std::string_view> known{detail::rotary_factors_name};
+  for (TensorSpec const& spec : specs) {
+    GgufTensor const& tensor = file.tensor(spec.name);
+    auto refuse = [&](std::string const& found) {
+      throw InvalidFile(file.path() + ": tensor '" + spec.name + "': expected " + detail::shape_text(spec.shape) +
+                        ", found " + found);
+    };
+    auto const shape = detail::matrix_shape(tensor);
+    if (!shape) refuse(std::to_string(tensor.dims.size()) + " dimensions");
+    if (*shape != spec.shape) refuse(detail::shape_text(*shape));
+    known.insert(spec.name);
+  }
+  for (GgufTensor const& tensor : file.tensors())
+    if (!known.contains(tensor.name))
+      throw InvalidFile(file.path() + ": tensor '" + detail::printable(tensor.name) +
+                        "' is not part of a decoder of architecture '" + config.architecture + "' that is supported");
+
+  DecoderWeights weights(std::move(config), file.path(), dtype, std::move(memory));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    GgufTensor const& tensor = file.tensor(specs[i].name);
+    detail::load_tensor(tensor.type, file.bytes(tensor), weights, i, file.path());
+    file.release(tensor);
+  }
+  return weights;
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

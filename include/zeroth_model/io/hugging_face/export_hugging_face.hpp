@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/io/atomic_file.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
+#include <zeroth_model/io/safetensors/safetensors_folder_writer.hpp>
+#include <zeroth_model/io/stored_rows.hpp>
+#include <zeroth_model/io/tensor_type.hpp>
+#include <zeroth_model/weights/decoder_config.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// What a Hugging Face folder holds beside the weights.
+struct HuggingFaceExtras {
+  /// Text of a config.json to take over, with the type of the weights made what it will be; empty: one is made.
+  std::string config_json;
+  /// Files to write as they are, by name: tokenizer.json, tokenizer_config.json, ...
+  std::map<std::string, std::string> files;
+  /// Token ids for a config.json and a generation_config.json that are made. Generation ends at each of `eos`.
+  std::optional<std::int32_t> bos;
+  std::vector<std::int32_t> eos;
+  std::optional<std::int32_t> padding;
+};
+
+namespace detail {
+
+/// PyTorch's name of a type that a checkpoint can have.
+inline char const* torch_dtype(TensorType type) noexcept {
+  return type == TensorType::f16 ? "float16" : type == TensorType::bf16 ? "bfloat16" : "float32";
+}
+
+/// One id as a number, several as a list, none as null.
+inline nlohmann::ordered_json ids_json(std::vector<std::int32_t> const& ids) {
+  if (ids.empty()) return nullptr;
+  return ids.size() == 1 ? nlohmann::ordered_json(ids[0]) : nlohmann::ordered_json(ids);
+}
+
+inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFaceExtras const& extras,
+                                          TensorType type) {
+  nlohmann::ordered_json json;
+  if (extras.config_json.empty()) {
+    auto const id = [](std::optional<std::int32_t> token) {
+      return token ? nlohmann::ordered_json(*token) : nlohmann::ordered_json(nullptr);
+    };
+    json = hugging_face_config(config);
+    json.update({{"bos_token_id", id(extras.bos)},
+                 {"eos_token_id", ids_json(extras.eos)},
+                 {"pad_token_id", id(extras.padding)}});
+  } else {
+    json = nlohmann::ordered_json::parse(extras.config_json, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) throw InvalidArgument("config.json to take over: expected a JSON object");
+    // Where config.json ties a head that the weights do not, versions before transformers 5 would lose the head.
+    auto const tied = json.find("tie_word_embeddings");
+    bool const says_tied = tied == json.end() ? config.architecture == "opt" : *tied == true;
+    if (says_tied && !config.tied_head) json["tie_word_embeddings"] = false;
+  }
+  // transformers 5 calls it dtype, transformers 4 torch_dtype.
+  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = torch_dtype(type);
+  return json;
+}
+
+inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& extras) {
+  nlohmann::ordered_json json{{"_from_model_config", true}};
+  if (extras.bos) json["bos_token_id"] = *extras.bos;
+  if (!extras.eos.empty()) json["eos_token_id"] = ids_json(extras.eos);
+  if (extras.padding) json["pad_token_id"] = *extras.padding;
+  return json;
+}
+
+}  // namespace detail
+
+/// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (rows
+/// of Q and K in Hugging Face's order), and what `extras` adds. The folder appears complete or not
+/// at all.
+///
+/// @param type what all weights are rounded to: F32, F16 or BF16; by default none is: each tensor is written in the
+/// type
+///   that it is held in, those of F32 first, and config.json names that of the matrices
+/// @param part_bytes most bytes of weights in a file; more go to several, see SafetensorsFolderWriter
+/// @param add_files adds other files to the folder before it gets its name, at the paths that AtomicDirectory::file()
+///   gives
+/// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
+///   hugging_face_config() does, and if the type is another.
+inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
+                              HuggingFaceExtras const& extras = {}, std::optional<TensorType> type = std::nullopt,
+                              std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes,
+                              std::function<void(AtomicDirectory const&)> const& add_files = {}) {
+  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  AtomicDirectory directory(folder);
+  auto write_text = [&](std::string const& name, std::string_view text) {
+    AtomicFile file(directory.file(name));
+    file.write(text);
+    file.commit();
+  };
+  write_text("config.json", detail::config_json(weights.config(), extras, matrices).dump(2) + "\n");
+  if (!extras.files.contains("generation_config.json"))
+    write_text("generation_config.json", detail::generation_config_json(extras).dump(2) + "\n");
+  for (auto const& [name, text] : extras.files) write_text(name, text);
+
+  auto type_of = [&](HuggingFaceTensor const& tensor) {
+    return type.value_or(detail::tensor_type_of(weights.parameters()[tensor.parameter].dtype));
+  };
+  std::vector<HuggingFaceTensor> tensors = hugging_face_tensors(weights.config(), weights.tensors());
+  // A file has no gaps, so what needs the wider alignment comes first.
+  std::stable_partition(tensors.begin(), tensors.end(),
+                        [&](HuggingFaceTensor const& tensor) { return type_of(tensor) == TensorType::f32; });
+  SafetensorsFolderWriter writer(directory, part_bytes);
+  for (HuggingFaceTensor const& tensor : tensors) {
+    Shape const shape = weights.parameters()[tensor.parameter].shape;
+    std::array<std::uint64_t, 2> const sizes{shape.rows, shape.columns};
+    bool const vector = weights.parameters()[tensor.parameter].role == Role::vector;
+    writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2), type_of(tensor));
+  }
+  DecoderConfig const& config = weights.config();
+  for (HuggingFaceTensor const& tensor : tensors) {
+    auto const stored_row = [&](std::size_t row) {
+      return tensor.rotary ? stored_rotary_row(row, config.head_dim, config.pairing) : row;
+    };
+    detail::for_each_row(weights, tensor.parameter, stored_row,
+                         [&](std::span<float const> row) { writer.write(tensor.name, row); });
+  }
+  writer.commit();
+  if (add_files) add_files(directory);
+  directory.commit();
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

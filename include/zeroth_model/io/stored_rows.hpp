@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <zeroth_model/io/tensor_type.hpp>
+#include <zeroth_model/weights/decoder_weights.hpp>
+
+namespace zeroth::ZEROTH_ISA::model::detail {
+
+/// The type of a file in which weights of a type keep their bits.
+[[nodiscard]] constexpr TensorType tensor_type_of(DataType dtype) noexcept {
+  return dtype == DataType::bf16 ? TensorType::bf16 : dtype == DataType::f16 ? TensorType::f16 : TensorType::f32;
+}
+
+/// Calls write(span of floats) with the rows of a tensor one after the other, row r being `stored_row(r)` of the
+/// parameter; of a vector with all elements at once, element r being its element `stored_row(r)`.
+template <class StoredRow, class Write>
+void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRow const& stored_row,
+                  Write const& write) {
+  Parameter const& p = weights.parameters()[parameter];
+  std::vector<float> row(static_cast<std::size_t>(p.shape.columns));
+  if (p.role != Role::vector) {
+    for (std::uint64_t r = 0; r < p.shape.rows; ++r) {
+      weights.read(parameter, stored_row(static_cast<std::size_t>(r)) * p.shape.columns, row);
+      write(std::span<float const>(row));
+    }
+    return;
+  }
+  std::vector<float> values(row.size());
+  weights.read(parameter, 0, values);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)];
+  write(std::span<float const>(row));
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model::detail

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include <zeroth_model/ops/cuda/values.hpp>
+#include <zeroth_model/weights/rotary.hpp>
+
+namespace zeroth::ZEROTH_ISA::model::cuda {
+
+/// Cosine and sine of each row and pair. Grid: a thread for each of them.
+struct RotaryTableKernel {
+  using Shared = NothingShared;
+  static constexpr unsigned phases = 1;
+
+  std::uint64_t const* positions;  ///< of each row
+  double const* frequencies;       ///< of each pair
+  std::uint64_t rows;
+  std::uint64_t pairs;
+  float* table;  ///< rows x pairs x 2
+
+  template <unsigned phase>
+  ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
+    std::uint64_t const i = at.global();
+    if (i >= rows * pairs) return;
+    double const angle = static_cast<double>(positions[i / pairs]) * frequencies[i % pairs];
+    table[2 * i] = static_cast<float>(std::cos(angle));
+    table[2 * i + 1] = static_cast<float>(std::sin(angle));
+  }
+};
+
+/// Turns the pairs of every head, in place. Grid: a thread for each pair of each head, row and lane.
+struct RotateKernel {
+  using Shared = NothingShared;
+  static constexpr unsigned phases = 1;
+
+  float const* table;  ///< see RotaryTableKernel
+  std::uint64_t pairs;
+  RotaryPairing pairing;
+  LaneRows x;
+
+  template <unsigned phase>
+  ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
+    if (2 * at.global() >= x.size()) return;
+    // A division of 32 bits costs a fraction of one of 64.
+    if (x.size() <= 0xffffffffU)
+      turn(static_cast<std::uint32_t>(at.global()), static_cast<std::uint32_t>(pairs),
+           static_cast<std::uint32_t>(x.rows), static_cast<std::uint32_t>(x.features));
+    else
+      turn(at.global(), pairs, x.rows, x.features);
+  }
+
+ private:
+  /// Pair i of all.
+  template <class Index>
+  ZEROTH_HOST_DEVICE void turn(Index i, Index of_head, Index rows, Index features) const noexcept {
+    Index const pair = i % of_head;
+    Index const head = i / of_head * 2 * of_head;  // the head's first element
+    Index const row = 2 * i / features % rows;
+    bool const adjacent = pairing == RotaryPairing::adjacent;
+    Index const first = head + (adjacent ? 2 * pair : pair);
+    Index const second = first + (adjacent ? 1 : of_head);
+    float const cosine = table[2 * (std::uint64_t{row} * of_head + pair)];
+    float const sine = table[2 * (std::uint64_t{row} * of_head + pair) + 1];
+    float const a = x.get(first);
+    float const b = x.get(second);
+    x.set(first, a * cosine - b * sine);
+    x.set(second, b * cosine + a * sine);
+  }
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

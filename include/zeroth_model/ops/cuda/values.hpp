@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <zeroth/backend/cuda/kernel.hpp>
+#include <zeroth/config.hpp>
+#include <zeroth/numeric/array.hpp>
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/storage/data_type.hpp>
+#include <zeroth/storage/narrow.hpp>
+#include <zeroth/storage/widen.hpp>
+
+// What the kernels of the transformer on CUDA have in common. They are host and device code, as backend/cuda/kernel.hpp
+// says, and compute in f32 whatever the type of what they read and write.
+
+namespace zeroth::ZEROTH_ISA::model::cuda {
+
+using zeroth::cuda::block_threads;
+using zeroth::cuda::NothingShared;
+using zeroth::cuda::Place;
+
+/// Element i of memory that holds that type.
+[[nodiscard]] ZEROTH_HOST_DEVICE inline float load(DataType dtype, void const* memory, std::uint64_t i) noexcept {
+  return dtype == DataType::f32 ? static_cast<float const*>(memory)[i]
+                                : widen(dtype, static_cast<std::uint16_t const*>(memory)[i]);
+}
+
+/// Stores to element i, rounded to the nearest.
+ZEROTH_HOST_DEVICE inline void store(DataType dtype, void* memory, std::uint64_t i, float value) noexcept {
+  if (dtype == DataType::f32)
+    static_cast<float*>(memory)[i] = value;
+  else
+    static_cast<std::uint16_t*>(memory)[i] = narrow(dtype, value);
+}
+
+/// As std::numeric_limits has it, which device code cannot call.
+[[nodiscard]] ZEROTH_HOST_DEVICE inline float minus_infinity() noexcept {
+  return float_of(0xff800000U);
+}
+
+/// Memory that holds a type, from its element i on.
+template <class Memory>
+[[nodiscard]] Memory* advanced(DataType dtype, Memory* memory, std::uint64_t i) noexcept {
+  using Byte = std::conditional_t<std::is_const_v<Memory>, std::byte const, std::byte>;
+  return static_cast<Byte*>(memory) + i * size_of(dtype);
+}
+
+/// A weight vector, or a matrix, as all lanes see it.
+struct LaneWeights {
+  void const* data = nullptr;
+  DataType dtype = DataType::f32;
+  std::uint64_t lane_stride = 0;  ///< elements from a lane's to the next one's; 0: they all see the same
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(std::uint64_t lane, std::uint64_t i) const noexcept {
+    return load(dtype, data, lane * lane_stride + i);
+  }
+};
+
+/// Activations as a kernel receives them: lanes x rows x features.
+struct LaneRows {
+  void* data = nullptr;
+  DataType dtype = DataType::f32;
+  std::uint64_t lanes = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t features = 0;
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t size() const noexcept { return lanes * rows * features; }
+  [[nodiscard]] ZEROTH_HOST_DEVICE float get(std::uint64_t i) const noexcept { return load(dtype, data, i); }
+  ZEROTH_HOST_DEVICE void set(std::uint64_t i, float value) const noexcept { store(dtype, data, i, value); }
+};
+
+/// A sum over the threads of a block, in an order of its own: each thread gives a part, `fold` runs a phase later, and
+/// `total` one after that.
+struct BlockSum {
+  static constexpr unsigned folds = 16;
+  float parts[block_threads];
+  float folded[folds];
+
+  ZEROTH_HOST_DEVICE void fold(unsigned thread) noexcept {
+    if (thread >= folds) return;
+    float sum = 0;
+    for (unsigned i = 0; i < block_threads / folds; ++i) sum += parts[i * folds + thread];
+    folded[thread] = sum;
+  }
+  [[nodiscard]] ZEROTH_HOST_DEVICE float total() const noexcept {
+    float sum = 0;
+    for (float part : folded) sum += part;
+    return sum;
+  }
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model::cuda

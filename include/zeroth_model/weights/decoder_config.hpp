@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/weights/rotary.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// How a token's place in its sequence enters.
+enum class Positions : std::uint8_t {
+  rotary,   ///< queries and keys are turned by angles that grow with the place
+  learned,  ///< a row of a table is added to the embedding
+};
+
+/// How a row of activations is normalised.
+enum class Norm : std::uint8_t {
+  rms,    ///< divided by the root of its mean square, times a gain
+  layer,  ///< its mean taken away, divided by its standard deviation, times a gain, plus a bias
+};
+
+/// The layer between two attentions.
+enum class Mlp : std::uint8_t {
+  gated_silu,  ///< down(silu(gate x) * up x)
+  relu,        ///< down(relu(up x))
+};
+
+/// The sizes, constants and kinds of parts of a decoder.
+struct DecoderConfig {
+  /// Rows of OPT's table of positions before that of place 0.
+  static constexpr std::uint32_t learned_position_offset = 2;
+
+  std::string architecture = "llama";  ///< one of known_architectures
+  std::uint32_t layers = 0;
+  std::uint32_t hidden = 0;        ///< width of the residual stream
+  std::uint32_t feed_forward = 0;  ///< width inside the MLP
+  std::uint32_t heads = 0;         ///< query heads
+  std::uint32_t kv_heads = 0;      ///< key and value heads, each shared by heads / kv_heads query heads
+  std::uint32_t head_dim = 0;      ///< elements of a head; even if rotary; heads * head_dim need not be `hidden`
+  std::uint32_t vocabulary = 0;
+  std::uint32_t context_length = 0;  ///< longest sequence, prompt included
+  Positions positions = Positions::rotary;
+  double rope_theta = 10000.0;
+  RotaryScaling rope_scaling;
+  RotaryPairing pairing = RotaryPairing::adjacent;
+  std::uint32_t sliding_window = 0;  ///< tokens that a query sees, itself included; 0: all before it
+  Norm norm = Norm::rms;
+  float norm_epsilon = 1e-5F;
+  Mlp mlp = Mlp::gated_silu;
+  bool query_key_value_bias = false;
+  bool attention_out_bias = false;
+  bool mlp_bias = false;
+  bool tied_head = false;  ///< the head is the token embedding
+
+  bool operator==(DecoderConfig const&) const = default;
+
+  /// @throws InvalidFile if a field is out of its range: "SOURCE: hidden must be > 0, found 0".
+  void check(std::string_view source) const;
+};
+
+/// The architectures that Decoder runs. A GGUF file calls Mistral "llama".
+inline constexpr std::array<std::string_view, 4> known_architectures{"llama", "mistral", "qwen2", "opt"};
+
+/// Throws InvalidFile, with the list of those known, if `architecture` is not one of them.
+inline void check_architecture(std::string_view source, std::string_view architecture) {
+  std::string list;
+  for (std::string_view known : known_architectures) {
+    if (known == architecture) return;
+    list += (list.empty() ? "'" : ", '") + std::string(known) + "'";
+  }
+  throw InvalidFile(std::string(source) + ": architecture '" + std::string(architecture) +
+                    "' is not supported; known: " + list + " (SmolLM and LLaMA 1 to 3 are 'llama')");
+}
+
+inline void DecoderConfig::check(std::string_view source) const {
+  auto refuse = [&](std::string const& what) { throw InvalidFile(std::string(source) + ": " + what); };
+  check_architecture(source, architecture);
+  // 2^24 keeps every product of two sizes far from overflow, and is beyond any model.
+  auto in_range = [&](std::string_view field, std::uint32_t value) {
+    if (value == 0 || value > (1U << 24))
+      refuse(std::string(field) + " must be in [1, 2^24], found " + std::to_string(value));
+  };
+  in_range("layers", layers);
+  in_range("hidden", hidden);
+  in_range("feed_forward", feed_forward);
+  in_range("heads", heads);
+  in_range("kv_heads", kv_heads);
+  in_range("head_dim", head_dim);
+  in_range("vocabulary", vocabulary);
+  in_range("context_length", context_length);
+  if (heads % kv_heads != 0)
+    refuse("heads must be a multiple of kv_heads, found " + std::to_string(heads) + " and " + std::to_string(kv_heads));
+  if (std::uint64_t{heads} * head_dim > (1U << 24))
+    refuse("heads x head_dim must be at most 2^24, found " + std::to_string(std::uint64_t{heads} * head_dim));
+  if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
+    refuse("norm_epsilon must be > 0 and finite, found " + std::to_string(norm_epsilon));
+  if (positions == Positions::learned) return;
+  if (head_dim % 2 != 0) refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
+  if (!(rope_theta > 0) || !std::isfinite(rope_theta))
+    refuse("rope_theta must be > 0 and finite, found " + std::to_string(rope_theta));
+  if (std::string const problem = rope_scaling.problem(head_dim / 2); !problem.empty()) refuse(problem);
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

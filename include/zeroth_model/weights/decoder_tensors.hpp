@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/parameters.hpp>
+#include <zeroth_model/weights/decoder_config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// Name, role and shape of a tensor that a decoder has.
+struct TensorSpec {
+  std::string name;
+  Role role;
+  Shape shape;
+};
+
+/// The index of a tensor that a decoder does without.
+inline constexpr std::size_t no_tensor = static_cast<std::size_t>(-1);
+
+/// Where the tensors of a norm stand in a ParameterSet.
+struct NormTensors {
+  std::size_t gain = no_tensor;  // 1 x hidden
+  std::size_t bias = no_tensor;  // 1 x hidden
+};
+
+/// Where the tensors of a linear layer stand in a ParameterSet.
+struct LinearTensors {
+  std::size_t weight = no_tensor;  // out x in
+  std::size_t bias = no_tensor;    // 1 x out
+};
+
+/// Where the tensors of a layer stand in a ParameterSet.
+struct LayerTensors {
+  NormTensors attention_norm;
+  LinearTensors query;          // heads * head_dim x hidden
+  LinearTensors key;            // kv_heads * head_dim x hidden
+  LinearTensors value;          // kv_heads * head_dim x hidden
+  LinearTensors attention_out;  // hidden x heads * head_dim
+  NormTensors mlp_norm;
+  LinearTensors gate;  // feed_forward x hidden; none if the MLP has no gate
+  LinearTensors up;    // feed_forward x hidden
+  LinearTensors down;  // hidden x feed_forward
+};
+
+/// Where the tensors of a decoder stand in a ParameterSet. A tied head is the embedding's index.
+struct DecoderTensors {
+  std::size_t embedding = no_tensor;  // vocabulary x hidden
+  std::size_t positions = no_tensor;  // context_length + learned_position_offset x hidden, if they are learned
+  NormTensors output_norm;
+  std::size_t head = no_tensor;  // vocabulary x hidden
+  std::vector<LayerTensors> layers;
+};
+
+/// The tensors of a decoder, in the order in which DecoderWeights holds them, under their GGUF names.
+///
+/// If `tensors` is given, it receives their indices in that list.
+[[nodiscard]] inline std::vector<TensorSpec> tensor_specs(DecoderConfig const& config,
+                                                          DecoderTensors* tensors = nullptr) {
+  std::vector<TensorSpec> specs;
+  auto add = [&](std::string name, Role role, std::uint64_t rows, std::uint64_t columns) {
+    specs.push_back({std::move(name), role, {rows, columns}});
+    return specs.size() - 1;
+  };
+  std::uint64_t const hidden = config.hidden;
+  std::uint64_t const query = std::uint64_t{config.heads} * config.head_dim;
+  std::uint64_t const key = std::uint64_t{config.kv_heads} * config.head_dim;
+  auto add_norm = [&](std::string const& name) {
+    NormTensors norm;
+    norm.gain = add(name + ".weight", Role::vector, 1, hidden);
+    if (config.norm == Norm::layer) norm.bias = add(name + ".bias", Role::vector, 1, hidden);
+    return norm;
+  };
+  auto add_linear = [&](std::string const& name, std::uint64_t out, std::uint64_t in, bool bias) {
+    LinearTensors linear;
+    linear.weight = add(name + ".weight", Role::matrix, out, in);
+    if (bias) linear.bias = add(name + ".bias", Role::vector, 1, out);
+    return linear;
+  };
+
+  DecoderTensors result;
+  result.embedding = add("token_embd.weight", Role::embedding, config.vocabulary, hidden);
+  if (config.positions == Positions::learned)
+    result.positions = add("position_embd.weight", Role::embedding,
+                           std::uint64_t{config.context_length} + DecoderConfig::learned_position_offset, hidden);
+  for (std::uint32_t l = 0; l < config.layers; ++l) {
+    std::string const prefix = "blk." + std::to_string(l) + ".";
+    LayerTensors layer;
+    layer.attention_norm = add_norm(prefix + "attn_norm");
+    layer.query = add_linear(prefix + "attn_q", query, hidden, config.query_key_value_bias);
+    layer.key = add_linear(prefix + "attn_k", key, hidden, config.query_key_value_bias);
+    layer.value = add_linear(prefix + "attn_v", key, hidden, config.query_key_value_bias);
+    layer.attention_out = add_linear(prefix + "attn_output", hidden, query, config.attention_out_bias);
+    layer.mlp_norm = add_norm(prefix + "ffn_norm");
+    if (config.mlp == Mlp::gated_silu)
+      layer.gate = add_linear(prefix + "ffn_gate", config.feed_forward, hidden, config.mlp_bias);
+    layer.up = add_linear(prefix + "ffn_up", config.feed_forward, hidden, config.mlp_bias);
+    layer.down = add_linear(prefix + "ffn_down", hidden, config.feed_forward, config.mlp_bias);
+    result.layers.push_back(layer);
+  }
+  result.output_norm = add_norm("output_norm");
+  result.head = config.tied_head ? result.embedding : add("output.weight", Role::head, config.vocabulary, hidden);
+  if (tensors != nullptr) *tensors = std::move(result);
+  return specs;
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zeroth/backend/cpu/convert.hpp>
+#include <zeroth/error.hpp>
+#include <zeroth/numeric/number_text.hpp>
+#include <zeroth/parameters.hpp>
+#include <zeroth_model/weights/decoder_config.hpp>
+#include <zeroth_model/weights/decoder_tensors.hpp>
+#include <zeroth_model/weights/page_buffer.hpp>
+#include <zeroth_model/weights/weight_memory.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// All weights of a decoder in one allocation, page-aligned on the host, each tensor in the row order of the file it
+/// came from.
+///
+/// Matrices are of one type, f32, bf16 or f16. Vectors (gains of norms, biases) are f32 in any case: they are few,
+/// tuned densely, and of a size at which 16 bits have no room for a small update; llama.cpp keeps them so too.
+///
+/// The memory stays where it is when the object is moved, so parameters() stays valid.
+class DecoderWeights {
+ public:
+  /// Zeros. Throws InvalidFile if `config` is not valid (`source` is named in the message), Error if memory is short.
+  /// @param dtype of the matrices
+  /// @param memory where they are to lie
+  explicit DecoderWeights(DecoderConfig config, std::string const& source = "decoder configuration",
+                          DataType dtype = DataType::f32, WeightMemory memory = {})
+      : config_(std::move(config)), dtype_(dtype), elsewhere_(std::move(memory)) {
+    config_.check(source);
+    std::vector<TensorSpec> specs = tensor_specs(config_, &tensors_);
+    std::size_t bytes = 0;
+    for (TensorSpec const& spec : specs) bytes += slot(spec, dtype);
+    bytes_ = bytes;
+    if (on_host())
+      pages_ = PageBuffer(bytes);
+    else
+      device_memory_ = elsewhere_.allocate(bytes);
+    std::byte* next = this->memory().data();
+    for (TensorSpec& spec : specs) {
+      std::size_t const step = slot(spec, dtype);
+      parameters_.add(std::move(spec.name), spec.role, spec.shape, dtype_of(spec.role, dtype), next);
+      next += step;
+    }
+  }
+
+  [[nodiscard]] DecoderConfig const& config() const noexcept { return config_; }
+  [[nodiscard]] DecoderTensors const& tensors() const noexcept { return tensors_; }
+
+  /// The type of the matrices.
+  [[nodiscard]] DataType dtype() const noexcept { return dtype_; }
+
+  /// The type of a tensor of that role, where matrices are of type `dtype`.
+  [[nodiscard]] static constexpr DataType dtype_of(Role role, DataType dtype) noexcept {
+    return role == Role::vector ? DataType::f32 : dtype;
+  }
+
+  /// What an optimizer tunes. Its tensors lie in memory().
+  [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
+
+  /// Whether they lie in the host's memory, and not in a backend's.
+  [[nodiscard]] bool on_host() const noexcept { return !elsewhere_; }
+
+  /// The values of a tensor of f32 on the host, row-major.
+  /// @throws InvalidArgument if it is of another type, or lies elsewhere: see read() and write()
+  [[nodiscard]] std::span<float> values(std::size_t parameter) {
+    Parameter const& p = of_floats(parameter);
+    return {static_cast<float*>(p.data), static_cast<std::size_t>(p.size())};
+  }
+  [[nodiscard]] std::span<float const> values(std::size_t parameter) const {
+    Parameter const& p = of_floats(parameter);
+    return {static_cast<float const*>(p.data), static_cast<std::size_t>(p.size())};
+  }
+
+  /// Copies values of a tensor of any type, from its element `first` on.
+  void read(std::size_t parameter, std::uint64_t first, std::span<float> out) const {
+    Parameter const& p = parameters_[parameter];
+    if (on_host()) return widen_values(p.dtype, address(p, first), out);
+    std::vector<std::byte> stored(out.size() * size_of(p.dtype));
+    elsewhere_.transfer(stored.data(), address(p, first), stored.size());
+    widen_values(p.dtype, stored.data(), out);
+  }
+
+  /// Sets values of a tensor of any type, from its element `first` on, each rounded to the nearest.
+  /// @throws InvalidArgument naming the tensor, if that makes a finite value infinite
+  void write(std::size_t parameter, std::uint64_t first, std::span<float const> values) {
+    Parameter const& p = parameters_[parameter];
+    if (on_host()) {
+      narrow_values(p.dtype, values, address(p, first));
+    } else {
+      std::vector<std::byte> stored(values.size() * size_of(p.dtype));
+      narrow_values(p.dtype, values, stored.data());
+      elsewhere_.transfer(address(p, first), stored.data(), stored.size());
+    }
+    if (p.dtype != DataType::f16) return;
+    auto const too_large = [](float value) { return is_finite(value) && std::abs(value) >= 65520.0F; };
+    auto const found = std::find_if(values.begin(), values.end(), too_large);
+    if (found != values.end())
+      throw InvalidArgument("tensor '" + p.name + "': expected values in the range of f16, found " +
+                            number_text(static_cast<double>(*found)) + "; bf16 and f32 have room for it");
+  }
+
+  /// The one allocation that holds every weight and nothing else; on the host, it begins on a page and has its pages
+  /// for itself.
+  [[nodiscard]] std::span<std::byte> memory() const noexcept {
+    return {on_host() ? pages_.data() : device_memory_.get(), bytes_};
+  }
+
+ private:
+  /// Bytes from a tensor to the next: whole cache lines, so that no two tensors share one.
+  static std::size_t slot(TensorSpec const& spec, DataType dtype) noexcept {
+    constexpr std::size_t line = 64;
+    return (static_cast<std::size_t>(spec.shape.size()) * size_of(dtype_of(spec.role, dtype)) + line - 1) / line * line;
+  }
+
+  static std::byte* address(Parameter const& p, std::uint64_t element) noexcept {
+    return static_cast<std::byte*>(p.data) + element * size_of(p.dtype);
+  }
+
+  [[nodiscard]] Parameter const& of_floats(std::size_t parameter) const {
+    Parameter const& p = parameters_[parameter];
+    if (p.dtype != DataType::f32)
+      throw InvalidArgument("tensor '" + p.name + "': expected f32, it is held as " + std::string(to_string(p.dtype)));
+    if (!on_host())
+      throw InvalidArgument("tensor '" + p.name + "': expected it in the host's memory, it lies in a backend's");
+    return p;
+  }
+
+  DecoderConfig config_;
+  DataType dtype_;
+  DecoderTensors tensors_;
+  WeightMemory elsewhere_;
+  std::size_t bytes_ = 0;
+  PageBuffer pages_;
+  std::shared_ptr<std::byte> device_memory_;
+  ParameterSet parameters_;
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model
