@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,7 +17,8 @@ namespace zeroth::ZEROTH_ISA::model::detail {
 ///
 /// They are a size in four bytes, that many bytes of a double-array trie (of darts-clone: units of four bytes), and
 /// strings that end in zeros. A lookup reads, from where it stands, the unit at any byte's distance, so the trie is
-/// walked through whole; empty rules are none.
+/// walked through whole; empty rules are none. The library keeps all rules that begin a text in an array of 32, and
+/// follows a way for as long as the text does: a way that led back would take it through the whole text.
 inline void check_charsmap(std::string_view charsmap) {
   if (charsmap.empty()) return;
   const auto fail = [](const std::string& what) {
@@ -43,24 +45,45 @@ inline void check_charsmap(std::string_view charsmap) {
   const std::size_t size = trie_bytes / 4;
   const auto unit = [&](std::size_t i) { return word(4 + 4 * i); };
   const auto offset = [](std::uint32_t u) { return std::size_t{u >> 10} << ((u & 0x200u) >> 6); };
-  std::vector<bool> seen(size);
-  std::vector<std::size_t> stack;
-  const auto visit = [&](std::size_t base) {
-    if ((base | 0xFF) >= size) fail("a trie whose units stay inside it");
-    if (!seen[base]) stack.push_back(base);
-    seen[base] = true;
+  // The library has room for that many rules that begin a text.
+  constexpr std::uint8_t most = 32;
+  constexpr std::uint8_t open = 254;
+  constexpr std::uint8_t unseen = 255;
+  // Of each place, the most rules that end on a way from it; builders let ways that are alike share places.
+  std::vector<std::uint8_t> rules(size, unseen);
+  struct Step {
+    std::size_t base;
+    std::size_t byte = 0;  ///< the next to try
+    std::uint8_t rules = 0;
   };
-  visit(offset(unit(0)));
-  while (!stack.empty()) {
-    const std::size_t base = stack.back();
-    stack.pop_back();
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t child = unit(base ^ byte);
-      if ((child & 0x800000FFu) != byte) continue;
-      const std::size_t next = (base ^ byte) ^ offset(child);
-      visit(next);
-      if ((child & 0x100u) != 0 && (unit(next) & 0x7FFFFFFFu) >= strings.size()) fail("strings where the trie points");
+  std::vector<Step> way;
+  const auto enter = [&](std::size_t base) {
+    if ((base | 0xFF) >= size) fail("a trie whose units stay inside it");
+    if (rules[base] == open) fail("a trie in which no way leads back");
+    if (rules[base] != unseen) return false;
+    rules[base] = open;
+    way.push_back({.base = base});
+    return true;
+  };
+  enter(offset(unit(0)));
+  while (!way.empty()) {
+    Step& step = way.back();
+    if (step.byte == 256) {
+      rules[step.base] = step.rules;
+      way.pop_back();
+      continue;
     }
+    const std::size_t at = step.base ^ step.byte;
+    const std::uint32_t child = unit(at);
+    if ((child & 0x800000FFu) == step.byte) {
+      const std::size_t next = at ^ offset(child);
+      if (enter(next)) continue;
+      const bool is_rule = (child & 0x100u) != 0;
+      if (is_rule && (unit(next) & 0x7FFFFFFFu) >= strings.size()) fail("strings where the trie points");
+      step.rules = std::max(step.rules, static_cast<std::uint8_t>(rules[next] + (is_rule ? 1 : 0)));
+      if (step.rules > most) fail("at most 32 rules each of which begins the next");
+    }
+    ++step.byte;
   }
 }
 

@@ -23,6 +23,7 @@
 #include <zeroth_model/text/unicode.hpp>
 #include <zeroth_model/tokenizer/added_tokens.hpp>
 #include <zeroth_model/tokenizer/any_tokenizer.hpp>
+#include <zeroth_model/tokenizer/byte_trie.hpp>
 #include <zeroth_model/tokenizer/charsmap.hpp>
 #include <zeroth_model/tokenizer/sentencepiece_merges.hpp>
 #include <zeroth_model/tokenizer/sentencepiece_model.hpp>
@@ -77,6 +78,26 @@ inline void check_sentencepiece_model(const SentencePieceModel& model) {
   check_charsmap(model.charsmap);
 }
 
+/// Throws InvalidArgument where more user-defined pieces begin each other than the library has room for: it keeps all
+/// of them that begin a text in an array of 64, and reads past its end.
+inline void check_user_defined_pieces(const SentencePieceModel& model) {
+  constexpr std::size_t most = 64;
+  std::vector<std::string_view> texts;
+  for (const SentencePiece& piece : model.pieces) {
+    if (piece.type == TokenType::user_defined) texts.emplace_back(piece.text);
+  }
+  const ByteTrie trie(texts);
+  std::vector<std::size_t> counts(trie.size());
+  for (ByteTrie::Node node = 0; node < trie.size(); ++node) {
+    if (trie.text(node) != ByteTrie::none && ++counts[node] > most) {
+      throw InvalidArgument("sentencepiece pieces: expected at most 64 of the type user-defined that begin " +
+                            quoted_token(texts[static_cast<std::size_t>(trie.text(node))]) + ", found more");
+    }
+    const auto [begin, end] = trie.children(node);
+    std::fill(counts.begin() + begin, counts.begin() + end, counts[node]);
+  }
+}
+
 }  // namespace detail
 
 /// A tokenizer on the library SentencePiece, for what it alone does: the unigram model, and compiled normalisation.
@@ -91,9 +112,11 @@ class SentencePieceTokenizer {
     for (std::size_t i = 0; i < model.pieces.size(); ++i) {
       if (model.pieces[i].type == TokenType::unknown) unknown_ = static_cast<std::int32_t>(i);
     }
+    const SentencePieceModel given = library_model(model);
+    detail::check_user_defined_pieces(given);
     auto processor = std::make_shared<sentencepiece::SentencePieceProcessor>();
     try {
-      const auto status = processor->LoadFromSerializedProto(serialize_sentencepiece_model(library_model(model)));
+      const auto status = processor->LoadFromSerializedProto(serialize_sentencepiece_model(given));
       if (!status.ok()) throw InvalidArgument("sentencepiece model: the library says " + status.ToString());
     } catch (const Error&) {
       throw;
@@ -107,7 +130,8 @@ class SentencePieceTokenizer {
 
   /// The ids of `text`, with no special token added; see SentencePieceProcessor::Encode(). Tokens that other files add
   /// are taken out first, and what lies between them is a text of its own. Bytes that are not UTF-8
-  /// count as U+FFFD. Throws Error if the library fails.
+  /// count as U+FFFD. Throws Error if the library fails. A unigram model takes O(n L) for n bytes of text and L of the
+  /// longest piece or rule, and 20 to 240 bytes of memory per byte of the text, by its number of pieces.
   std::vector<std::int32_t> encode(std::string_view text) const {
     const std::string repaired = is_utf8(text) ? std::string(text) : replace_invalid_utf8(text);
     std::vector<std::int32_t> ids;

@@ -161,6 +161,44 @@ TEST_CASE("sentencepiece tokenizer refuses a model that the library must not see
   CHECK_THAT(with([](auto& m) { m.pieces.clear(); }), contains_text("one of the type unknown, found 0"));
 }
 
+TEST_CASE("sentencepiece model with more user-defined pieces that begin each other than the library has room for") {
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::unigram;
+  model.pieces = {{"<unk>", 0, TokenType::unknown}, {"b", -1, TokenType::normal}};
+  for (std::size_t size = 1; size <= 64; ++size)
+    model.pieces.push_back({std::string(size, 'a'), 0, TokenType::user_defined});
+  model.add_dummy_prefix = false;
+  // Those that only begin alike are no more than each that ends.
+  for (char c = 'a'; c < 'z'; ++c) model.pieces.push_back({std::string(63, 'a') + "b" + c, 0, TokenType::user_defined});
+  CHECK(SentencePieceTokenizer(model).encode(std::string(128, 'a')) == Ids{65, 65});
+  model.pieces.push_back({std::string(65, 'a'), 0, TokenType::user_defined});
+  CHECK_THAT(refusal(model), contains_text("expected at most 64 of the type user-defined that begin \"aaa"));
+  // Where they are taken out of the text before the library sees it, it has none.
+  for (std::size_t i = 2; i < model.pieces.size(); ++i) model.found_first.push_back(static_cast<std::int32_t>(i));
+  CHECK(SentencePieceTokenizer(model).encode(std::string(65, 'a')) ==
+        Ids{static_cast<std::int32_t>(model.pieces.size()) - 1});
+}
+
+/// Rules with the keys a, aa, ... up to that many, or of any number of a's.
+std::string rules_of_repeats(std::size_t count, bool circular) {
+  std::string units((count + 2) * 1024, '\0');
+  const auto set = [&](std::size_t i, std::uint32_t unit) {
+    for (unsigned byte = 0; byte < 4; ++byte) units[4 * i + byte] = static_cast<char>(unit >> (8 * byte));
+  };
+  // The place of the i-th unit's children is 256 i further on.
+  set(0, 256u << 10);
+  set(256, 0x80000000u);
+  for (std::size_t i = 1; i <= count; ++i) {
+    const std::size_t at = (256 * i) ^ 'a';
+    const std::size_t next = circular ? 256 * i : 256 * (i + 1);
+    set(at, static_cast<std::uint32_t>((at ^ next) << 10) | 0x100u | 'a');
+    set(next, 0x80000000u);
+  }
+  std::string out;
+  for (unsigned byte = 0; byte < 4; ++byte) out += static_cast<char>(units.size() >> (8 * byte));
+  return out + units + std::string("x\0", 2);
+}
+
 TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
   const GoldenSentencePiece golden;
   const std::string rules = golden.model("unigram with rules").charsmap;
@@ -174,6 +212,12 @@ TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
   };
   CHECK(refused(rules) == "accepted");
   CHECK(refused("") == "accepted");
+  CHECK(refused(rules_of_repeats(32, false)) == "accepted");
+  CHECK_THAT(refused(rules_of_repeats(33, false)), contains_text("at most 32 rules each of which begins the next"));
+  CHECK_THAT(refused(rules_of_repeats(1, true)), contains_text("a trie in which no way leads back"));
+  SentencePieceModel repeats = golden.model("unigram");
+  repeats.charsmap = rules_of_repeats(32, false);
+  CHECK(SentencePieceTokenizer(repeats).encode(std::string(64, 'a')) == SentencePieceTokenizer(repeats).encode("xx"));
   CHECK_THAT(refused(rules.substr(0, 7)), contains_text("found 7 bytes"));
   CHECK_THAT(refused(std::string("\xFF\xFF\xFF\xFF", 4) + rules.substr(4)), contains_text("a trie in whole units"));
   CHECK_THAT(refused(rules + "x"), contains_text("end in a zero"));
