@@ -326,6 +326,8 @@ inline std::string hugging_face_tokenizer_json(const UnigramTokenizer& tokenizer
       out += R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": ")" + space + "\"}";
     if (step == SpaceStep::strip_spaces)
       out += R"({"type": "Replace", "pattern": {"Regex": "\\A +| +\\z"}, "content": ""})";
+    if (step == SpaceStep::strip_spaces_and_written)
+      out += R"({"type": "Replace", "pattern": {"Regex": "\\A +|[ )" + space + R"(]+\\z"}, "content": ""})";
     if (step == SpaceStep::double_first)
       out += R"({"type": "Replace", "pattern": {"Regex": "\\A)" + space + R"("}, "content": ")" + space + space + "\"}";
     if (step == SpaceStep::write)

@@ -266,8 +266,9 @@ inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& mode
     out += R"({"type": "Precompiled", "precompiled_charsmap": ")" + to_base64(model.charsmap) + "\"}, ";
   }
   if (model.remove_extra_whitespaces) {
-    // Without rules, other white space stays.
-    out += model.charsmap.empty() ? R"({"type": "Replace", "pattern": {"Regex": "\\A +| +\\z"}, "content": ""}, )"
+    // Without rules, other white space stays. SentencePiece strips the end once spaces are written.
+    out += model.charsmap.empty() ? R"({"type": "Replace", "pattern": {"Regex": "\\A +|[ )" +
+                                        std::string(written_space) + R"(]+\\z"}, "content": ""}, )"
                                   : R"({"type": "Strip", "strip_left": true, "strip_right": true}, )";
     out += R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}, )";
   }

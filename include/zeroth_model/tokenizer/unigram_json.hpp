@@ -22,6 +22,7 @@ namespace zeroth::ZEROTH_ISA::model::detail {
 
 /// The regular expressions by which a tokenizer.json says what SentencePiece does with spaces.
 inline constexpr std::string_view outer_spaces = "\\A +| +\\z";
+inline constexpr std::string_view outer_and_last_written_spaces = "\\A +|[ \xE2\x96\x81]+\\z";
 inline constexpr std::string_view first_written_space = "\\A\xE2\x96\x81";
 
 inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -86,6 +87,9 @@ std::vector<SpaceStep> read_space_steps(const JsonValue& root, const UseCharsmap
       steps.push_back(SpaceStep::write);
     } else if (step.has("type", "Replace") && has_pattern(step, "Regex", outer_spaces) && step.has("content", "")) {
       steps.push_back(SpaceStep::strip_spaces);
+    } else if (step.has("type", "Replace") && has_pattern(step, "Regex", outer_and_last_written_spaces) &&
+               step.has("content", "")) {
+      steps.push_back(SpaceStep::strip_spaces_and_written);
     } else if (step.has("type", "Replace") && has_pattern(step, "Regex", first_written_space) &&
                step.has("content", "\xE2\x96\x81\xE2\x96\x81")) {
       steps.push_back(SpaceStep::double_first);
@@ -160,7 +164,8 @@ inline UnigramTokenizer read_unigram(const JsonValue& root, TokenTableData commo
   data.split_at_spaces = spaces.split;
   data.byte_fallback = root.get("model").find<bool>("byte_fallback").value_or(false);
   const bool strips = std::any_of(data.normalizer.begin(), data.normalizer.end(), [](SpaceStep step) {
-    return step == SpaceStep::strip_left || step == SpaceStep::strip_spaces;
+    return step == SpaceStep::strip_left || step == SpaceStep::strip_spaces ||
+           step == SpaceStep::strip_spaces_and_written;
   });
   if (strips && spaces.prefix == SpacePrefix::first_part) {
     constexpr std::string_view expected = "\"always\" or \"never\" after a \"Strip\"";

@@ -31,6 +31,9 @@ enum class SpaceStep : std::uint8_t {
   collapse_to_written,  ///< U+2581 for several spaces
   write,                ///< U+2581 for a space; a normalizer `Replace` of " "
   strip_spaces,         ///< no spaces at either end; a `Replace` of "\\A +| +\\z"
+  /// No spaces at the begin, and neither spaces nor U+2581 at the end, as in SentencePiece; a `Replace` of
+  /// "\\A +|[ U+2581]+\\z".
+  strip_spaces_and_written,
   double_first,  ///< two U+2581 for one at the begin, so that a Metaspace adds one to it as well; of "\\A" and U+2581
 };
 
@@ -180,6 +183,12 @@ class UnigramTokenizer : public TableTokenizer {
       if (step == SpaceStep::strip_spaces) {
         text.erase(0, text.find_first_not_of(' '));
         text.erase(text.find_last_not_of(' ') + 1);
+      }
+      if (step == SpaceStep::strip_spaces_and_written) {
+        text.erase(0, text.find_first_not_of(' '));
+        while (text.ends_with(' ') || text.ends_with(written_space)) {
+          text.resize(text.size() - (text.ends_with(' ') ? 1 : written_space.size()));
+        }
       }
       if (step == SpaceStep::strip_left) {
         std::size_t begin = 0;
