@@ -20,6 +20,9 @@
 #include <zeroth_model/tokenizer/from_hugging_face.hpp>
 #include <zeroth_model/tokenizer/load_tokenizer.hpp>
 #include <zeroth_model/tokenizer/sentencepiece_model.hpp>
+#ifdef ZEROTH_SENTENCEPIECE
+#include <zeroth_model/tokenizer/sentencepiece.hpp>
+#endif
 
 #include "../fuzz_target.hpp"
 #include "gguf_bytes.hpp"
@@ -249,6 +252,63 @@ void add_tokenizers(std::vector<LargeInput>& inputs) {
                     }});
 }
 
+#ifdef ZEROTH_SENTENCEPIECE
+/// A unigram model of the pieces a, aa, ... up to `longest` bytes: each byte of a text of a's begins one of each size.
+SentencePieceModel unigram_of_repeats(std::size_t longest) {
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::unigram;
+  model.add_dummy_prefix = false;
+  model.pieces = {{"<unk>", 0, TokenType::unknown}};
+  for (std::size_t size = 1; size <= longest; ++size)
+    model.pieces.push_back({std::string(size, 'a'), -1 - static_cast<float>(size) / 2, TokenType::normal});
+  return model;
+}
+#endif
+
+/// A tokenizer.json with a unigram model of the pieces a, aa, ... up to `longest` bytes.
+std::string unigram_json_of_repeats(std::size_t longest) {
+  return R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "never", "split": false},
+    "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0])" +
+         joined(longest, "",
+                [](std::size_t i) { return ", [\"" + std::string(i + 1, 'a') + "\", -" + number(i + 2) + "]"; }) +
+         "]}}";
+}
+
+void add_unigrams(std::vector<LargeInput>& inputs) {
+  constexpr std::size_t longest = 64;
+  const auto text = [](std::size_t n) { return std::string(20 * n, 'a'); };
+  // Their texts grow, so their number is a root of n.
+  const auto root = [](std::size_t n) {
+    std::size_t count = 1;
+    while (count * count < 20 * n) ++count;
+    return count;
+  };
+  const auto load = [](std::string_view json) {
+    return zeroth::model::detail::make_hugging_face_tokenizer(parse_tokenizer_json(json, "tokenizer.json"), {}, {},
+                                                              "tokenizer.json");
+  };
+  inputs.push_back({"unigram: a text with pieces of all sizes", text, [load](std::string_view input) {
+                      static const AnyTokenizer tokenizer = load(unigram_json_of_repeats(longest));
+                      require(tokenizer.encode(input).size() * longest >= input.size(), "too few tokens");
+                    }});
+  inputs.push_back({"unigram: pieces that begin each other",
+                    [root](std::size_t n) { return unigram_json_of_repeats(root(n)); },
+                    [load](std::string_view input) { require(load(input).encode("a").size() == 1, "no token"); }});
+#ifdef ZEROTH_SENTENCEPIECE
+  // What the library runs is not counted, but its memory is: a lattice of all pieces of a text would be too large.
+  inputs.push_back({"sentencepiece: a text with pieces of all sizes", text, [](std::string_view input) {
+                      static const SentencePieceTokenizer tokenizer(unigram_of_repeats(longest));
+                      require(tokenizer.encode(input).size() * longest >= input.size(), "too few tokens");
+                    }});
+  inputs.push_back({"sentencepiece: pieces that begin each other",
+                    [root](std::size_t n) { return serialize_sentencepiece_model(unigram_of_repeats(root(n))); },
+                    [](std::string_view input) {
+                      const SentencePieceTokenizer tokenizer(parse_sentencepiece_model(input, "tokenizer.model"));
+                      require(tokenizer.encode("a").size() == 1, "no token");
+                    }});
+#endif
+}
+
 void add_configurations(std::vector<LargeInput>& inputs) {
   const auto config = [](std::string_view text) {
     reads_or_refuses([&] { (void)read_hugging_face_config(JsonValue::parse(text, "config.json")); });
@@ -337,6 +397,7 @@ std::vector<LargeInput> large_model_inputs() {
   add_safetensors(inputs);
   add_gguf(inputs);
   add_tokenizers(inputs);
+  add_unigrams(inputs);
   add_configurations(inputs);
   add_journals(inputs);
   return inputs;
