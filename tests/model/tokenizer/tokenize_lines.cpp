@@ -5,8 +5,8 @@
 // there, anew. tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
 // tests/parity/parity_tokenizer.py and tests/parity/parity_tokenizers.py.
 // tokenize_lines --many FOLDER: reads {"model": MODEL, "texts": [TEXT...]} a line from the standard input and writes, a
-// line for each, {"ids": [[ID...]...], "round_trip": WHAT} or {"error": WHY}: see round_trip(), which uses FOLDER. For
-// tests/parity/parity_random_tokenizers.py.
+// line for each, {"ids": [[ID...]...], "round_trip": WHAT, "ids_after": {INDEX: [ID...]}} or {"error": WHY}: see
+// round_trip(), which uses FOLDER. For tests/parity/parity_random_tokenizers.py.
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -62,19 +62,23 @@ std::vector<std::vector<std::int32_t>> encode_all(const AnyTokenizer& tokenizer,
 }
 
 /// "same" if the tokenizer gives these ids once it was written as GGUF and read, and once that was written as
-/// Hugging Face's files and read; else why not.
+/// Hugging Face's files and read; else why not, and in `ids_after` the ids of each text that has others.
 std::string round_trip(const AnyTokenizer& tokenizer, const nlohmann::json& texts,
                        const std::vector<std::vector<std::int32_t>>& ids, const std::filesystem::path& folder,
-                       const zeroth::model::SentencePieceMaker& maker) {
+                       const zeroth::model::SentencePieceMaker& maker, nlohmann::json& ids_after) {
   const auto difference = [&](const AnyTokenizer& other) -> std::string {
     const auto found = encode_all(other, texts);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (found[i] != ids[i]) return "other ids of text " + std::to_string(i);
+      if (found[i] != ids[i]) ids_after[std::to_string(i)] = found[i];
     }
     const bool same = other.bos() == tokenizer.bos() && other.eos() == tokenizer.eos() &&
                       other.padding() == tokenizer.padding() && other.add_bos() == tokenizer.add_bos() &&
                       other.add_eos() == tokenizer.add_eos();
-    return same ? "" : "other special tokens";
+    if (!same) {
+      ids_after.clear();
+      return "other special tokens";
+    }
+    return ids_after.empty() ? "" : "other ids of text " + ids_after.begin().key();
   };
   const std::filesystem::path gguf_path = folder / "round_trip.gguf";
   try {
@@ -107,7 +111,8 @@ void tokenize_many(const std::filesystem::path& folder, const zeroth::model::Sen
       answer["ids"] = ids;
       answer["bos"] = tokenizer.bos() && tokenizer.add_bos() ? nlohmann::json(*tokenizer.bos()) : nlohmann::json();
       answer["eos"] = tokenizer.eos() && tokenizer.add_eos() ? nlohmann::json(*tokenizer.eos()) : nlohmann::json();
-      answer["round_trip"] = round_trip(tokenizer, task.at("texts"), ids, folder, maker);
+      auto& ids_after = answer["ids_after"] = nlohmann::json::object();
+      answer["round_trip"] = round_trip(tokenizer, task.at("texts"), ids, folder, maker, ids_after);
     } catch (const std::exception& error) {
       answer["error"] = error.what();
     }
