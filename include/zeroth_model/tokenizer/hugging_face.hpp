@@ -381,8 +381,16 @@ std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::
   };
   append_token("bos_token", tokenizer.bos());
   append_token("eos_token", tokenizer.eos());
-  // A token of the vocabulary that is named becomes a control token, and the model names its unknown one itself.
-  if (tokenizer.unknown() && tokenizer.token_type(*tokenizer.unknown()) != TokenType::normal)
+  // A token of the vocabulary that is named becomes a control token, which hides what overlaps it, and the model names
+  // its unknown one itself.
+  const auto has_user_defined = [&] {
+    for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+      if (tokenizer.token_type(static_cast<std::int32_t>(i)) == TokenType::user_defined) return true;
+    }
+    return false;
+  };
+  const TokenType unknown = tokenizer.unknown() ? tokenizer.token_type(*tokenizer.unknown()) : TokenType::normal;
+  if (is_literal(unknown) || (unknown == TokenType::unknown && !has_user_defined()))
     append_token("unk_token", tokenizer.unknown());
   append_token("pad_token", tokenizer.padding());
   // Without it `transformers` makes each of these a control token.

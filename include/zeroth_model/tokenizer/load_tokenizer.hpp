@@ -106,11 +106,14 @@ inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, 
       pieces.push_back({token.text, 0, TokenType::normal});
       model.only_added.push_back(id);
     }
-    if (pieces[at].type == TokenType::unknown) continue;
     if (at < size && pieces[at].type == TokenType::normal) model.merged_too.push_back(id);
     const TokenType type = added.is_special(token.text) ? TokenType::control : TokenType::user_defined;
     if (type == TokenType::user_defined && pieces[at].type != type) model.found_first.push_back(id);
-    pieces[at].type = type;
+    if (pieces[at].type == TokenType::unknown) {
+      model.added_unknown = type;
+    } else {
+      pieces[at].type = type;
+    }
     const AddedTokenRule rule{.id = id,
                               .strip_left = token.strip_left,
                               .strip_right = token.strip_right,

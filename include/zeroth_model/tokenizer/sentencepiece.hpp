@@ -159,14 +159,17 @@ class SentencePieceTokenizer {
   /// The bytes that one token stands for, its space included. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const SentencePiece& piece = piece_at(id);
-    return sentencepiece_bytes(piece.text, piece.type);
+    return sentencepiece_bytes(piece.text, token_type(id));
   }
 
   /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
   std::string_view token_text(std::int32_t id) const { return piece_at(id).text; }
 
   /// Throws InvalidArgument for an id outside the vocabulary.
-  TokenType token_type(std::int32_t id) const { return piece_at(id).type; }
+  TokenType token_type(std::int32_t id) const {
+    const TokenType type = piece_at(id).type;
+    return type == TokenType::unknown ? model_->added_unknown.value_or(type) : type;
+  }
 
   /// How a control or user-defined token is found in a text.
   AddedTokenRule added_token_rule(std::int32_t id) const {
@@ -227,8 +230,9 @@ class SentencePieceTokenizer {
     std::vector<AddedTokens::Token> tokens;
     for (std::size_t i = 0; i < model.pieces.size(); ++i) {
       const SentencePiece& piece = model.pieces[i];
-      const bool is_control = piece.type == TokenType::control;
-      if (!is_control && !(is_first[i] && piece.type == TokenType::user_defined)) continue;
+      const TokenType type = piece.type == TokenType::unknown ? model.added_unknown.value_or(piece.type) : piece.type;
+      const bool is_control = type == TokenType::control;
+      if (!is_control && !(is_first[i] && type == TokenType::user_defined)) continue;
       const auto id = static_cast<std::int32_t>(i);
       const auto found = rules.find(id);
       const AddedTokenRule rule = found == rules.end() ? AddedTokenRule{.id = id} : found->second;

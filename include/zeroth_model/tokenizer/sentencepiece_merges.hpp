@@ -93,9 +93,13 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
       throw InvalidArgument("sentencepiece pieces[" + std::to_string(data.tokens.size()) +
                             "].score: expected a finite number");
     }
-    if (piece.type == TokenType::unknown) data.unknown = static_cast<std::int32_t>(data.tokens.size());
+    TokenType type = piece.type;
+    if (type == TokenType::unknown) {
+      data.unknown = static_cast<std::int32_t>(data.tokens.size());
+      type = model.added_unknown.value_or(type);
+    }
     data.tokens.emplace_back(piece.text);
-    data.token_types.push_back(static_cast<std::int32_t>(piece.type));
+    data.token_types.push_back(static_cast<std::int32_t>(type));
   }
   // Those that other files add come last, and are found whole or never.
   std::vector<SentencePiece> pieces(model.pieces.begin(),
@@ -124,6 +128,21 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
   data.add_eos = model.add_eos;
   return ByteFallbackTokenizer(data);
 }
+
+namespace detail {
+
+/// Whether the unknown token is looked for in a text, so that it is found or hides a token that overlaps it.
+inline bool is_unknown_added(const ByteFallbackTokenizer& tokenizer) {
+  const auto unknown = tokenizer.unknown();
+  const TokenType type = unknown ? tokenizer.token_type(*unknown) : TokenType::normal;
+  if (type != TokenType::control) return type == TokenType::user_defined;
+  for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
+    if (tokenizer.token_type(static_cast<std::int32_t>(i)) == TokenType::user_defined) return true;
+  }
+  return false;
+}
+
+}  // namespace detail
 
 /// A SentencePiece model for a tokenizer that may say more than one can.
 struct SentencePieceForm {
@@ -205,8 +224,8 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   own_only = own_only && detail::scored_merges(model.pieces).size() == expected.size();
   const auto same = [](const detail::ScoredMerge& a, const detail::ScoredMerge& b) { return !(a < b) && !(b < a); };
   const bool in_order = std::equal(found.begin(), found.end(), expected.begin(), expected.end(), same);
-  form.exact = plain_prefix && own_only && !has_added_token_rules(tokenizer) && in_order &&
-               found.size() == tokenizer.merges().size();
+  form.exact = plain_prefix && own_only && !has_added_token_rules(tokenizer) && !detail::is_unknown_added(tokenizer) &&
+               in_order && found.size() == tokenizer.merges().size();
   if (in_order) return form;
   std::sort(found.begin(), found.end());
   for (const detail::ScoredMerge& each : expected) {

@@ -46,6 +46,8 @@ struct SentencePieceModel {
   std::vector<AddedTokenRule> added_token_rules;
   /// User-defined tokens that are looked for in the text before it is normalised.
   std::vector<std::int32_t> found_first;
+  /// What other files make of the unknown piece, which they add as well: a control or a user-defined token.
+  std::optional<TokenType> added_unknown;
   /// Normal pieces that other files make control or user-defined tokens: merges make them as well.
   std::vector<std::int32_t> merged_too;
   /// For a byte-pair encoding that is not normalised, read as the class `LlamaTokenizer` of `transformers` reads it:

@@ -23,6 +23,11 @@ namespace zeroth::ZEROTH_ISA::model {
 /// What a token is for, numbered as in GGUF's `tokenizer.ggml.token_type`.
 enum class TokenType : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
+/// Whether the text of such a token stands for itself: control and user-defined ones.
+inline bool is_literal(TokenType type) {
+  return type == TokenType::control || type == TokenType::user_defined;
+}
+
 /// How a control or user-defined token is found in a text, where that is not simply by its text.
 struct AddedTokenRule {
   std::int32_t id = 0;
@@ -90,9 +95,7 @@ class TokenTable {
   }
 
   /// Whether the token's text stands for itself: control and user-defined tokens.
-  bool is_literal(std::int32_t id) const {
-    return type(id) == TokenType::control || type(id) == TokenType::user_defined;
-  }
+  bool is_literal(std::int32_t id) const { return model::is_literal(type(id)); }
 
   /// The id of the token with exactly this text, or Vocabulary::absent.
   std::int32_t find(std::string_view text) const { return vocabulary_.find(text); }

@@ -129,7 +129,7 @@ inline UnigramSpaces read_unigram_spaces(const JsonValue& root) {
   return spaces;
 }
 
-/// The tokens of the file, with the unknown one and those of bytes.
+/// The tokens of the file, with the unknown one, which may be an added token as well, and those of bytes.
 inline TokenTableData read_unigram_tokens(const JsonValue& root, TokenTableData common) {
   const JsonValue fields = root.get("model");
   const bool byte_fallback = fields.find<bool>("byte_fallback").value_or(false);
@@ -141,7 +141,9 @@ inline TokenTableData read_unigram_tokens(const JsonValue& root, TokenTableData 
   common.unknown = json_token_id(unknown);
   if (static_cast<std::size_t>(*common.unknown) >= fields.get("vocab").json().size())
     throw unknown.mismatch("an id of the vocabulary");
-  common.token_types[static_cast<std::size_t>(*common.unknown)] = static_cast<std::int32_t>(TokenType::unknown);
+  // As an added token it is found, or hides what overlaps it, as any other.
+  auto& type = common.token_types[static_cast<std::size_t>(*common.unknown)];
+  if (!is_literal(static_cast<TokenType>(type))) type = static_cast<std::int32_t>(TokenType::unknown);
   return common;
 }
 
@@ -185,10 +187,15 @@ inline SentencePieceModel read_unigram_model(const JsonValue& root, TokenTableDa
     SentencePiece piece{.text = std::string(common.tokens[i]), .type = static_cast<TokenType>(common.token_types[i])};
     if (i < scores.size()) piece.score = static_cast<float>(scores[i]);
     if (piece.type == TokenType::user_defined) model.found_first.push_back(static_cast<std::int32_t>(i));
+    if (static_cast<std::int32_t>(i) == common.unknown) {
+      if (is_literal(piece.type)) model.added_unknown = piece.type;
+      piece.type = TokenType::unknown;
+    }
     model.pieces.push_back(std::move(piece));
   }
   for (const AddedTokenRule& rule : common.added_token_rules) {
-    if (!rule.normalized || model.pieces[static_cast<std::size_t>(rule.id)].type != TokenType::user_defined) continue;
+    const auto type = static_cast<TokenType>(common.token_types[static_cast<std::size_t>(rule.id)]);
+    if (!rule.normalized || type != TokenType::user_defined) continue;
     throw root.get("normalizer")
         .mismatch("none of the type \"Precompiled\" beside the added token " +
                   quoted_token(printable(common.tokens[static_cast<std::size_t>(rule.id)])) +

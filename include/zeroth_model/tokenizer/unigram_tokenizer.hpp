@@ -164,7 +164,7 @@ class UnigramTokenizer : public TableTokenizer {
       }
       const auto id = static_cast<std::int32_t>(i);
       const TokenType type = token_type(id);
-      const bool is_piece = type == TokenType::normal || type == TokenType::user_defined;
+      const bool is_piece = (type == TokenType::normal || type == TokenType::user_defined) && id != unknown();
       // An empty text is never found.
       texts.push_back(is_piece && !table_.is_only_added(id) ? token_text(id) : std::string_view());
     }
