@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -74,7 +75,8 @@ inline AnyTokenizer make_hugging_face_tokenizer(HuggingFaceTokenizer tokenizer, 
 
 /// Gives the model's pieces the tokens that the files beside a tokenizer.model add, and the ids of its special ones.
 /// They are found in the text as it is, since the spaces that SentencePiece writes are not in theirs; in the class
-/// `LlamaTokenizer`, those to be normalised after the others.
+/// `LlamaTokenizer`, those to be normalised after the others. That class adds the model's own control and user-defined
+/// pieces after the tokens of the files, and where a file has `additional_special_tokens`, instead of these.
 inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, const std::string& path) {
   std::unordered_map<std::string_view, std::int32_t> ids;
   std::vector<AddedToken> own;
@@ -90,8 +92,17 @@ inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, 
   }
   const std::size_t size = model.pieces.size();
   AddedVocabulary added(std::move(ids), size);
-  added.add(own);
-  added.add(special.added);
+  if (model.llama_prefix) {
+    std::set<std::string_view> listed;
+    for (const AddedToken& token : special.added.tokens) listed.insert(token.text);
+    std::erase_if(own,
+                  [&](const AddedToken& token) { return listed.contains(token.text) || !special.added.extra.empty(); });
+    added.add(special.added);
+    added.add(own);
+  } else {
+    added.add(own);
+    added.add(special.added);
+  }
   const auto id_of = [&](const std::optional<std::string>& text, std::optional<std::int32_t> otherwise) {
     return text ? added.find(*text) : otherwise;
   };
@@ -121,6 +132,10 @@ inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, 
                               .single_word = token.single_word};
     if (rule.strip_left || rule.strip_right || rule.normalized || rule.single_word)
       model.added_token_rules.push_back(rule);
+  }
+  for (std::size_t i = 0; i < size && model.llama_prefix; ++i) {
+    if (is_literal(pieces[i].type) && !added.tokens().contains(static_cast<std::int32_t>(i)))
+      pieces[i].type = TokenType::normal;
   }
   model.pieces = std::move(pieces);
 }
@@ -241,7 +256,9 @@ inline std::vector<MergeTexts> parse_merges_txt(std::string_view text, const std
 inline AnyTokenizer load_gpt2_tokenizer(const std::filesystem::path& folder, std::vector<TokenizerFile> files) {
   const std::string vocabulary_path = (folder / "vocab.json").string();
   const std::string merges_path = (folder / "merges.txt").string();
-  const SpecialTokens special = read_special_tokens(folder, "<|endoftext|>");
+  constexpr std::string_view end_of_text = "<|endoftext|>";
+  const SpecialTokens special =
+      read_special_tokens(folder, {.bos = end_of_text, .eos = end_of_text, .unknown = end_of_text});
   const bool is_gpt2 = special.tokenizer_class == "GPT2Tokenizer" || special.tokenizer_class == "GPT2TokenizerFast";
   const bool is_default = special.tokenizer_class.empty() &&
                           (special.model_type.empty() || special.model_type == "gpt2" || special.model_type == "opt");
@@ -320,13 +337,16 @@ inline AnyTokenizer load_tokenizer(const std::filesystem::path& path, const Sent
                         ": expected tokenizer.json, tokenizer.model, or vocab.json and merges.txt, found none");
     }
   }
-  const SpecialTokens special = detail::read_special_tokens(folder);
+  SpecialTokens special = detail::read_special_tokens(folder);
   const std::string text = detail::read_text(file);
   files.insert(files.begin(), {file.filename().string(), text});
   if (file.extension() != ".json") {
     SentencePieceModel model = parse_sentencepiece_model(text, file.string());
     const bool byte_pair = model.kind == SentencePieceModel::Kind::byte_pair;
     if (byte_pair) model.llama_prefix = detail::llama_space_prefix(special);
+    // The defaults of that class.
+    if (model.llama_prefix)
+      special = detail::read_special_tokens(folder, {.bos = "<s>", .eos = "</s>", .unknown = "<unk>"});
     detail::add_tokens(model, special, file.string());
     // The defaults of LLaMA's and T5's classes in transformers.
     model.add_bos = special.add_bos.value_or(byte_pair) && model.bos;

@@ -105,6 +105,9 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
   std::vector<SentencePiece> pieces(model.pieces.begin(),
                                     model.pieces.end() - static_cast<std::ptrdiff_t>(model.only_added.size()));
   for (const std::int32_t id : model.merged_too) pieces[static_cast<std::size_t>(id)].type = TokenType::normal;
+  for (SentencePiece& piece : pieces) {
+    if (model.llama_prefix) piece.type = TokenType::normal;
+  }
   auto merges = detail::scored_merges(pieces);
   if (model.llama_prefix) {
     std::sort(merges.begin(), merges.end(), [&](const detail::ScoredMerge& a, const detail::ScoredMerge& b) {

@@ -51,8 +51,8 @@ struct SentencePieceModel {
   /// Normal pieces that other files make control or user-defined tokens: merges make them as well.
   std::vector<std::int32_t> merged_too;
   /// For a byte-pair encoding that is not normalised, read as the class `LlamaTokenizer` of `transformers` reads it:
-  /// where it puts spaces, one of the last three. Its merges come in order of id; of two that make the same token, the
-  /// one with the shorter left side first.
+  /// where it puts spaces, one of the last three. Its merges come in order of id, of two that make the same token the
+  /// one with the shorter left side first, and make control tokens too.
   std::optional<SpacePrefix> llama_prefix;
 };
 

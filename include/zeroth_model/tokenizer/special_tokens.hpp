@@ -45,6 +45,13 @@ struct SpecialTokens {
 
 namespace detail {
 
+/// The texts of special tokens of which no file speaks, not even as null; an empty one is none.
+struct DefaultTokens {
+  std::string_view bos = {};
+  std::string_view eos = {};
+  std::string_view unknown = {};
+};
+
 /// The special token that a string is or an object with "content" describes.
 inline AddedToken json_special_token(const JsonValue& value) {
   if (value.is_object()) return json_added_token(value, true);
@@ -61,7 +68,7 @@ inline std::optional<std::int32_t> configured_id(const std::optional<JsonValue>&
 /// `transformers` does.
 class SpecialTokenReader {
  public:
-  SpecialTokenReader(std::filesystem::path folder, std::string_view otherwise)
+  SpecialTokenReader(std::filesystem::path folder, const DefaultTokens& otherwise)
       : folder_(std::move(folder)), otherwise_(otherwise) {}
 
   SpecialTokens read() {
@@ -82,9 +89,10 @@ class SpecialTokenReader {
       with_file("added_tokens.json", [&](const JsonValue& root) { read_added_tokens(root); });
     }
     for (const auto& [id, token] : by_id_) special_.added.tokens.push_back(token);
-    for (const char* name : {"bos_token", "eos_token", "unk_token"}) {
-      if (otherwise_.empty() || named_.contains(name)) continue;
-      named_.emplace(name, AddedToken{.text = std::string(otherwise_),
+    for (const auto& [name, text] : {std::pair("bos_token", otherwise_.bos), std::pair("eos_token", otherwise_.eos),
+                                     std::pair("unk_token", otherwise_.unknown)}) {
+      if (text.empty() || named_.contains(name)) continue;
+      named_.emplace(name, AddedToken{.text = std::string(text),
                                       .special = true,
                                       .normalized = false,
                                       .id = {},
@@ -203,7 +211,7 @@ class SpecialTokenReader {
                                                          "pad_token", "cls_token", "mask_token"};
 
   std::filesystem::path folder_;
-  std::string_view otherwise_;
+  DefaultTokens otherwise_;
   SpecialTokens special_;
   std::map<std::string, std::optional<AddedToken>, std::less<>> named_;
   std::map<std::string, AddedToken, std::less<>> others_;
@@ -214,9 +222,7 @@ class SpecialTokenReader {
 /// What the files of a folder say of special and added tokens. special_tokens_map.json, which comes before
 /// tokenizer_config.json, and added_tokens.json count only where the latter has no `added_tokens_decoder`; ids of
 /// generation_config.json and config.json, in this order, only for a token that none of these names.
-///
-/// @param otherwise the text of bos, eos and unknown where no file speaks of them, not even as null; empty: none
-inline SpecialTokens read_special_tokens(const std::filesystem::path& folder, std::string_view otherwise = {}) {
+inline SpecialTokens read_special_tokens(const std::filesystem::path& folder, const DefaultTokens& otherwise = {}) {
   return SpecialTokenReader(folder, otherwise).read();
 }
 

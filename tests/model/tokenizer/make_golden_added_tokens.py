@@ -12,6 +12,7 @@ import tempfile
 
 from tokenizers import Tokenizer
 from transformers import GPT2Tokenizer, LlamaTokenizer, PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import import_protobuf
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 SPACE = "\u2581"
@@ -42,6 +43,23 @@ def byte_level(added, **flags):
     return {**document(added, None, step), "model": {
         "type": "BPE", "dropout": None, "unk_token": None, "vocab": vocab, "merges": ["a b", "\u0120 a"],
         "ignore_merges": flags.pop("ignore_merges", False)}}
+
+
+def sentencepiece_model(pieces):
+    model = import_protobuf().ModelProto()
+    for piece, score, kind in pieces:
+        model.pieces.add(piece=piece, score=score, type=kind)
+    model.trainer_spec.model_type = 2
+    model.trainer_spec.byte_fallback = True
+    model.normalizer_spec.name = "identity"
+    model.normalizer_spec.add_dummy_prefix = True
+    model.normalizer_spec.remove_extra_whitespaces = False
+    return base64.b64encode(model.SerializeToString()).decode()
+
+
+LLAMA = sentencepiece_model(
+    [("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("{u}", 0, 4), ("<pad>", 0, 3)] + [(byte, 0, 6) for byte in BYTES] +
+    [(piece, -i, 1) for i, piece in enumerate([SPACE, "a", "b", "ab", "<", ">", "s", "<s", "/", "s>", "<u", SPACE + "a"])])
 
 
 def metaspace(scheme, split=False):
@@ -123,6 +141,29 @@ CASES = {
         {"vocab.json": byte_level([])["model"]["vocab"] | {"<|endoftext|>": 8}, "merges.txt": "a b\n\u0120 a",
          "tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True},
          "added_tokens.json": {"{u}": 9}}, ["ab a{u}a", " a"]),
+    "LlamaTokenizer, merges that make a control token": (
+        {"tokenizer.model": LLAMA, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}},
+        ["a<s>b", "<s>", "</s>ab", "a{u}b<pad>", "<unk>"]),
+    "LlamaTokenizer, the flags of files come before the model's own": (
+        {"tokenizer.model": LLAMA, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"},
+         "added_tokens.json": {"</s>": 2, "/s>": 273, "{u}": 3}}, ["a</s>b", "a/s>b", "a {u} b"]),
+    "LlamaTokenizer, the model's own bos is not that of the files": (
+        {"tokenizer.model": LLAMA, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>x"},
+         "added_tokens.json": {"<s>": 1, "<s>x": 273}}, ["a<s>b", "a<s>xb"]),
+    "LlamaTokenizer, the unknown token is not that of the files": (
+        {"tokenizer.model": LLAMA, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "unk_token": "b"},
+         "added_tokens.json": {"<unk>": 0}}, ["a<unk>a", "b"]),
+    "LlamaTokenizer, additional_special_tokens in place of the model's own": (
+        {"tokenizer.model": LLAMA, "tokenizer_config.json": {
+            "tokenizer_class": "LlamaTokenizer", "additional_special_tokens": ["zz"]}}, ["a{u}b", "<pad>azz"]),
+    "unigram, the unknown token is added": (
+        {"tokenizer.json": document([token(0, "<unk>"), token(7, "{u}")], None, metaspace("never"), unigram=PIECES)},
+        ["a<unk>b", "<unk>", "<unk>{u}x"]),
+    "unigram, the unknown token is special": (
+        {"tokenizer.json": document([token(0, "<unk>", special=True), token(7, "k>b")], None, metaspace("never"),
+                                    unigram=PIECES)}, ["a<unk>b", "k>b"]),
+    "unigram, a token in the unknown one's text": (
+        {"tokenizer.json": document([token(7, "<")], None, metaspace("always"), unigram=PIECES)}, ["a<unk>b", "<"]),
     "unigram, always": (
         {"tokenizer.json": document([token(7, "{u}"), token(8, "b a", normalized=True)], None, metaspace("always"),
                                     unigram=PIECES)}, ["ab ba", " aab", "a{u}a{u} a", "xyaz", "b a", "", "  "]),
@@ -161,8 +202,7 @@ def main():
                 whole = classes.get(known, PreTrainedTokenizerFast).from_pretrained(folder)
                 tokenizer = whole.backend_tokenizer
             tokenizer.encode_special_tokens = True
-            case = {"name": name, "files": {file: "bpe" if file == "tokenizer.model" else content
-                                            for file, content in files.items()},
+            case = {"name": name, "files": {file: "bpe" if content is BPE else content for file, content in files.items()},
                     "texts": texts, "ids": [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]}
             for key in ["eos", "pad"]:
                 if whole is not None and key + "_token" in {**files.get("tokenizer_config.json", {}),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Added tokens, wherever they stand in a folder's files and whatever their flags are, have the ids of `transformers`
-// and `tokenizers`, also once they have been written as GGUF and read again.
+// and `tokenizers`, also once they have been written as GGUF and read again, and as files again.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -38,11 +38,13 @@ void write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-/// Writes the files of a case of golden_added_tokens.json.
+/// Writes the files of a case of golden_added_tokens.json, a tokenizer.model in base 64 or as a name of another file's.
 void write_files(const TemporaryDirectory& folder, const json& files) {
   for (const auto& [name, content] : files.items()) {
     if (name == "tokenizer.model") {
-      write(folder / name, zeroth_test::GoldenSentencePiece().bytes(content.get<std::string>()));
+      const auto text = content.get<std::string>();
+      write(folder / name, text == "bpe" ? zeroth_test::GoldenSentencePiece().bytes(text)
+                                         : zeroth::model::detail::from_base64(text).value());
     } else {
       write(folder / name, content.is_string() ? content.get<std::string>() : content.dump());
     }
@@ -96,7 +98,16 @@ TEST_CASE("added tokens of every file and flag have the ids of transformers") {
       CHECK_THAT(error.what(), contains_text("tokenizer "));
       continue;
     }
-    check(load_tokenizer(zeroth::model::GgufFile(gguf)));
+    const AnyTokenizer from_gguf = load_tokenizer(zeroth::model::GgufFile(gguf));
+    check(from_gguf);
+    const TemporaryDirectory written;
+    try {
+      for (const auto& file : from_gguf.hugging_face_files(0, std::nullopt)) write(written / file.name, file.text);
+    } catch (const zeroth::InvalidArgument& error) {
+      CHECK_THAT(error.what(), contains_text("tokenizer.json: "));
+      continue;
+    }
+    check(load_tokenizer(written.path()));
   }
 }
 
