@@ -28,7 +28,7 @@ def machine_text(machine):
         f"Measured on {machine['date']} at commit {machine['commit']}: {machine['cpu']} (family {machine['family']}, "
         f"{machine['vectors']}), {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         f"{machine['compiler']}, `{machine['flags']}`"
-        + (", `-march=native` but for `micro`" if machine["native"] == "ON" else "")
+        + (", `-march=native` except for `micro`" if machine["native"] == "ON" else "")
         + f"; {machine['threads']} {'thread' if machine['threads'] == 1 else 'threads'}."
     )
 
@@ -41,16 +41,16 @@ def micro(figures):
     """A table for each kind of benchmark: instruction sets side by side."""
     peaks = figures["peaks"]
     text = [
-        f"What the machine can do, in the same run: memory read at "
+        f"Peaks of the machine, measured in the same run: memory read at "
         f"{amount(peaks['peak_read_bytes'])}B/s, changed in place at {amount(peaks['peak_update_bytes'])}B/s, copied at "
         f"{amount(peaks['peak_copy_bytes'])}B/s (read and written bytes together); "
         f"{amount(peaks['peak_fma_operations'])}FLOP/s in f32 multiply-adds; "
         f"{amount(peaks['peak_multiply_products'])} products/s of 32 x 32 bits.",
         "",
-        "Times are those that the thread had a processor. Values a second, median (lowest to highest) of the "
-        "repetitions; bytes and shares are medians of the widest instruction set. `of memory` is the share of the "
-        "bandwidth of reading or of changing in place, whichever the benchmark does; it may exceed 1 where a cache "
-        "holds the tensor.",
+        "Times are CPU time of the thread. Figures are values per second, median (lowest to highest) of the "
+        "repetitions; bytes and shares are medians for the widest instruction set. `of memory` is the share of the "
+        "peak for reading or for changing in place, whichever the benchmark does; it may exceed 1 if the tensor fits "
+        "in a cache.",
     ]
     kinds = collections.OrderedDict()
     for name, counters in figures["rows"].items():
@@ -89,7 +89,7 @@ def generic(figures):
 
 
 def cases(figures):
-    """One row a case of bench_step."""
+    """One row per case of bench_step."""
     columns = ["step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards"]
     columns += ["peak_over_weights", "peak_over_f32_weights"]
     rows = []
@@ -150,15 +150,15 @@ def statistics_summary(figures):
             elif len(p) == 1:
                 cells.append(f"{p[0]:.3f}")
             else:
-                cells.append(f"least of {len(p)}: {p[0]:.3g}")
+                cells.append(f"smallest of {len(p)}: {p[0]:.3g}")
         rows.append([kind, *cells])
     text.append(table(["test", *names], rows))
     everything = [p for by_sampler in kinds.values() for values in by_sampler.values() for p in values]
     below = sum(p < 0.01 for p in everything)
     text += [
         "",
-        f"Of all {len(everything)} p-values {below} are below 0.01 ({len(everything) / 100:.1f} expected of a faultless "
-        f"generator), the least is {min(everything):.2g}.",
+        f"Of all {len(everything)} p-values, {below} are below 0.01 (a perfect generator would give "
+        f"{len(everything) / 100:.1f}); the smallest is {min(everything):.2g}.",
     ]
     gaussian = figures["samplers"][0]["exact"]
     rows = [
@@ -167,11 +167,11 @@ def statistics_summary(figures):
     ]
     text += [
         "",
-        f"The Gaussian map itself, from all its values: its distribution function is at most "
-        f"{gaussian['distance_from_normal']:.1e} from the normal one's, which the Kolmogorov-Smirnov test would notice "
-        f"from about {(1.36 / gaussian['distance_from_normal']) ** 2:.0e} values on; |z| <= {gaussian['largest']:.4f}.",
+        f"Over all its values, the distribution function of the Gaussian map is within "
+        f"{gaussian['distance_from_normal']:.1e} of the normal one's; the Kolmogorov-Smirnov test would notice that "
+        f"from about {(1.36 / gaussian['distance_from_normal']) ** 2:.0e} values; |z| <= {gaussian['largest']:.4f}.",
         "",
-        table(["x", "chance of a larger size, exact", "normal", "difference"], rows),
+        table(["x", "probability of a larger magnitude, exact", "normal", "difference"], rows),
     ]
     return "\n".join(text)
 
@@ -195,7 +195,7 @@ def batteries(kept):
 
 
 def write_block(file, name, text):
-    """Replaces what stands between the marks of that name."""
+    """Replaces the text between the markers of that name."""
     begin, end = f"<!-- {name}: written by scripts/bench -->", f"<!-- end of {name} -->"
     page = file.read_text(encoding="utf-8")
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
@@ -205,25 +205,25 @@ def write_block(file, name, text):
 
 
 TITLES = {
-    "step": ("A step beside two plain forwards", "`scripts/bench step`", cases),
+    "step": ("A step compared with two plain forward passes", "`scripts/bench step`", cases),
     "products": ("Products in bf16 and by oneDNN", "`scripts/bench products`", cases),
     "micro": ("The parts of a step", "`scripts/bench micro`", micro),
-    "versus": ("Beside PyTorch", "`scripts/bench versus`", generic),
+    "versus": ("Compared with PyTorch", "`scripts/bench versus`", generic),
 }
 
 
 def section(page, title):
-    """What stands under a title of a page, up to the next."""
+    """The text under a title of a page, up to the next title."""
     found = re.search(rf"^## {re.escape(title)}\n\n(.*?)\n*(?=^## |\Z)", page, re.M | re.S)
     return found.group(1) if found else ""
 
 
 def write(root, kept_folder, parts):
-    """docs/benchmarks.md, and the measured blocks of docs/estimators.md and docs/statistics.md. What has not been
-    measured in this checkout stays as it is."""
+    """docs/benchmarks.md, and the measured blocks of docs/estimators.md and docs/statistics.md. Parts not
+    measured in this checkout stay as they are."""
     file = root / "docs/benchmarks.md"
     old = file.read_text(encoding="utf-8") if file.exists() else ""
-    page = ["# Benchmarks", "", "Written by `scripts/bench`; every figure was measured by the command named with it."]
+    page = ["# Benchmarks", "", "`scripts/bench` writes this page; each section names the command that took its figures."]
     for part in parts:
         figures = kept_folder / f"{part}.json"
         kept = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
@@ -241,9 +241,9 @@ def write(root, kept_folder, parts):
             plots.draw(kept["figures"]["experiments"], root / "docs/images")
             check = kept["figures"]["decoder"]
             text = machine_text(kept["machine"]) + (
-                f"\n\nThe small transformer has {check['weights']} weights. Its loss in f32 is "
-                f"{check['loss_difference_f32']:.1e} from that of the f64 reference, whose gradient by central "
-                f"differences is known to {check['gradient_relative_error']:.0e} of its length."
+                f"\n\nThe small transformer has {check['weights']} weights. Its f32 loss differs by "
+                f"{check['loss_difference_f32']:.1e} from that of the f64 reference, whose central-difference gradient "
+                f"has a relative error of {check['gradient_relative_error']:.0e}."
             )
             write_block(root / "docs/estimators.md", "quality", text)
     page += ["", "## Estimators and noise", "", "[estimators.md](estimators.md) and [statistics.md](statistics.md)."]
