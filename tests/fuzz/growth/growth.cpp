@@ -28,14 +28,19 @@ struct Work {
 
 Work work;
 
-void* allocate(std::size_t size) {
+void* allocate(std::size_t size) noexcept {
   void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   const std::size_t usable = ::malloc_usable_size(memory);
   work.allocated += usable;
   work.held += usable;
   if (work.held > work.most_held) work.most_held = work.held;
   return memory;
+}
+
+void* allocate_or_throw(std::size_t size) {
+  if (void* const memory = allocate(size)) return memory;
+  throw std::bad_alloc();
 }
 
 void release(void* memory) noexcept {
@@ -50,10 +55,18 @@ extern "C" void __sanitizer_cov_trace_pc() {
   ++work.blocks;
 }
 
+// The forms that do not throw are replaced too. What std::stable_sort borrows is counted, and AddressSanitizer, which
+// would bring its own, finds no memory that one of them made and another takes.
 void* operator new(std::size_t size) {
-  return allocate(size);
+  return allocate_or_throw(size);
 }
 void* operator new[](std::size_t size) {
+  return allocate_or_throw(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+  return allocate(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   return allocate(size);
 }
 void operator delete(void* memory) noexcept {
@@ -62,10 +75,16 @@ void operator delete(void* memory) noexcept {
 void operator delete[](void* memory) noexcept {
   release(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+void operator delete(void* memory, std::size_t /*size*/) noexcept {
   release(memory);
 }
-void operator delete[](void* memory, std::size_t) noexcept {
+void operator delete[](void* memory, std::size_t /*size*/) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t& /*tag*/) noexcept {
   release(memory);
 }
 
