@@ -141,13 +141,13 @@ void updates(std::vector<Sample> const& samples, std::vector<std::vector<double>
   std::uint32_t looks = 0;
   std::vector<std::vector<bool>> small(count);
   for (std::size_t t = 0; t < count; ++t) {
-    beside[t].resize(samples[t].weights.size() * bytes_beside(rounding));
+    beside[t].resize(samples[t].weights.size() * remainder_bytes(rounding));
     for (float w : start.values(t)) small[t].push_back(std::abs(w) <= samples[t].threshold);
   }
   for (std::uint32_t step = 0; step < steps; ++step) {
     bool const looks_now = step % 20 == 19;
     looks += looks_now ? 1 : 0;
-    zeroth::NoiseTerm const term{0, static_cast<float>(sign_of(step) * update)};
+    zeroth::NoiseTerm const term{step, 0, static_cast<float>(sign_of(step) * update)};
     for (std::size_t t = 0; t < count; ++t) {
       zeroth::Parameter const& p = stored.parameters[t];
       std::vector<std::byte> before;
@@ -157,11 +157,11 @@ void updates(std::vector<Sample> const& samples, std::vector<std::vector<double>
         beside_before = beside[t];
       }
       zeroth::ElementwisePass pass{.terms = {&term, 1}, .rounding = rounding};
-      pass.beside.data = beside[t].empty() ? nullptr : beside[t].data();
+      pass.remainders.data = beside[t].empty() ? nullptr : beside[t].data();
       backend.apply(p, nullptr, dense, noise_of(step), pass);
       if (!looks_now) continue;
       std::size_t const width = size_of(dtype);
-      std::size_t const side = bytes_beside(rounding);
+      std::size_t const side = remainder_bytes(rounding);
       std::size_t same = 0;
       std::size_t same_small = 0;
       for (std::size_t i = 0; i < p.size(); ++i) {
@@ -211,9 +211,8 @@ void drift(std::vector<Sample> const& samples, char const* which, Mask const& po
   Stored const start(samples, dtype);
   zeroth::CpuBackend const backend;
   auto masks = prepare_mask(policy, stored.parameters, zeroth::WeightReader(backend));
-  zeroth::RoundingMemory rounding(stored.parameters, Rounding::nearest);
-  zeroth::InPlaceWeights<zeroth::Gaussian, decltype(masks), zeroth::CpuBackend> weights(stored.parameters, masks,
-                                                                                        backend, restore, rounding);
+  zeroth::ZerothOrderOptimizer optimizer(stored.parameters, zeroth::Gaussian{}, policy, backend,
+                                         {.epsilon = epsilon, .seed = noise_of(0).seed, .restore = restore});
   double active = 0;
   for (std::size_t t = 0; t < samples.size(); ++t) {
     zeroth::Bitmap bits(stored.parameters[t]);
@@ -221,10 +220,8 @@ void drift(std::vector<Sample> const& samples, char const* which, Mask const& po
     for (std::uint64_t word : bits.words()) active += std::popcount(word);
   }
   for (std::uint32_t step = 0; step < steps; ++step) {
-    weights.begin(noise_of(step), static_cast<float>(epsilon));
-    weights.move_to({0, 1});
-    weights.move_to({0, -1});
-    weights.put_back();
+    // Skipped: there and back, without an update.
+    optimizer.step([] { return std::numeric_limits<double>::infinity(); });
     if (step + 1 != 1 && step + 1 != 100 && step + 1 != 1000 && step + 1 != steps) continue;
     double changed = 0;
     double squares = 0;

@@ -15,10 +15,9 @@
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/update/adam.hpp>
-#include <zeroth/update/any_update.hpp>
-#include <zeroth/update/conservative.hpp>
 #include <zeroth/update/momentum.hpp>
 #include <zeroth/update/sgd.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 
 #include "catch.hpp"
 
@@ -46,11 +45,9 @@ TEST_CASE("a policy is described by its name and all of its settings") {
   CHECK(describe(zeroth::CentralDifference{}) == "central-difference");
   CHECK(describe(zeroth::Sgd{0.1}) == "sgd(weight_decay=0.1)");
   CHECK(describe(zeroth::SignSgd{}) == "sign-sgd(weight_decay=0)");
-  CHECK(describe(zeroth::ConservativeSgd{}) == "conservative-sgd(weight_decay=0)");
   CHECK(describe(zeroth::Momentum{}) == "momentum(beta=0.9, weight_decay=0)");
   CHECK(describe(zeroth::Adam{}) == "adam(beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay=0)");
   CHECK(describe(zeroth::AdaMm{}) == "adamm(beta_1=0.9, beta_2=0.999, epsilon=1e-08, weight_decay=0)");
-  CHECK(describe(zeroth::AnyUpdate(zeroth::SignSgd{0.1})) == "sign-sgd(weight_decay=0.1)");
   CHECK(describe(zeroth::AnyEstimator(zeroth::OneSided{})) == "one-sided");
   CHECK(describe(SmallestMagnitude{}) ==
         "smallest-magnitude(sparsity=0.75, scope=tensor, vectors=all, refresh_every=0)");

@@ -22,7 +22,6 @@
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/update/adam.hpp>
-#include <zeroth/update/conservative.hpp>
 #include <zeroth/update/window_momentum.hpp>
 
 #include "catch.hpp"
@@ -191,8 +190,9 @@ TEST_CASE("memory that runs out anywhere in a fused step leaves the weights, and
   check_each_allocation(Setup<SmallestMagnitude, zeroth::Adam>{mask, {}, Form::fused, DataType::f32, options});
   check_each_allocation(Setup<SmallestMagnitude, zeroth::Adam>{mask, {}, Form::fused, DataType::bf16, options});
   check_each_allocation(Setup<Dense, zeroth::WindowMomentum>{{}, {.window = 3}, Form::fused, DataType::f32, options});
-  check_each_allocation(
-      Setup<SmallestMagnitude, zeroth::ConservativeSgd>{mask, {}, Form::fused, DataType::bf16, options});
+  Options lowest = options;
+  lowest.acceptance = zeroth::Acceptance::lowest_of_three;
+  check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::fused, DataType::bf16, lowest});
 }
 
 TEST_CASE("memory that runs out anywhere in a step in place leaves the weights, and the step is taken again") {
@@ -201,8 +201,10 @@ TEST_CASE("memory that runs out anywhere in a step in place leaves the weights, 
   check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::f32, options});
   check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::bf16, options});
   check_each_allocation(Setup<SmallestMagnitude, zeroth::Adam>{mask, {}, Form::in_place, DataType::f32, options});
-  check_each_allocation(
-      Setup<SmallestMagnitude, zeroth::ConservativeSgd>{mask, {}, Form::in_place, DataType::f32, options});
+  Options lowest = options;
+  lowest.acceptance = zeroth::Acceptance::lowest_of_three;
+  check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::f32, lowest});
+  check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::bf16, lowest});
   options.restore = Restore::arithmetic;
   check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::f32, options});
   check_each_allocation(
@@ -264,7 +266,7 @@ Outcomes outcomes_of_failing_tasks(Form form, Restore restore) {
     } catch (zeroth::Error const& error) {
       ++outcomes.undefined;
       CHECK(std::string(error.what()) ==
-            "step: the weights are undefined since step 1 failed while they were written: make the optimizer anew over "
+            "step: the weights are undefined since step 1 failed while they were written: make a new optimizer over "
             "the base weights and replay the journal of the run");
       CHECK_THROWS_WITH(optimizer.replay({.step = 1}), contains_text("replay: the weights are undefined"));
       // What it says is what helps.
@@ -384,8 +386,9 @@ TEST_CASE("a candidate's loss that is left unwritten skips the step") {
   for (std::size_t candidate : {std::size_t{0}, std::size_t{1}}) {
     Fixture fixture(DataType::f32);
     std::vector<std::uint32_t> const before = fixture.bits();
-    ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, Dense{}, ReferenceBackend{},
-                                   zeroth::ConservativeSgd{}, {.learning_rate = 1e-3, .micro_batches = 2});
+    ZerothOrderOptimizer optimizer(
+        fixture.parameters, Gaussian{}, Dense{}, ReferenceBackend{},
+        {.learning_rate = 1e-3, .micro_batches = 2, .acceptance = zeroth::Acceptance::lowest_of_three});
     StepReport const report = optimizer.step([&](auto const& probe, std::span<double> losses) {
       for (std::size_t k = 0; k < losses.size(); ++k) {
         if (!probe.lanes()[k].is_candidate) losses[k] = 1 + static_cast<double>(k);

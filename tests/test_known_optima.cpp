@@ -95,10 +95,10 @@ TEST_CASE("FZOO brings a badly scaled quadratic to its minimum, whatever the siz
   }
 }
 
-TEST_CASE("a conservative update comes to the minimum with a learning rate that sends Sgd away") {
+TEST_CASE("the lowest of three comes to the minimum with a learning rate that sends Sgd away") {
   // L = sum (t_i - 1)^2 / 2 in d = 4. Beyond eta = 2 / (d + 2) a step of Sgd makes the expected distance longer. The
-  // conservative one moves by g z or not at all, and never up: half of the directions with a short enough g z remain.
-  auto distance_after = [](auto update) {
+  // lowest of three moves by g z or not at all, and never up: half of the directions with a short enough g z remain.
+  auto distance_after = [](zeroth::Acceptance acceptance) {
     zeroth_test::Tensors tensors;
     std::vector<float> const& theta = tensors.add("theta", std::vector<float>(4, 0.0F));
     auto loss = [](std::span<float const> t) {
@@ -106,13 +106,13 @@ TEST_CASE("a conservative update comes to the minimum with a learning rate that 
       for (float x : t) sum += (double{x} - 1) * (double{x} - 1) / 2;
       return sum;
     };
-    ZerothOrderOptimizer optimizer(tensors.parameters, Gaussian{}, zeroth::Dense{}, CpuBackend{}, update,
-                                   Options{.epsilon = 1e-3, .learning_rate = 0.7});
+    ZerothOrderOptimizer optimizer(tensors.parameters, Gaussian{}, zeroth::Dense{}, CpuBackend{},
+                                   Options{.epsilon = 1e-3, .learning_rate = 0.7, .acceptance = acceptance});
     for (int i = 0; i < 300; ++i) optimizer.step(zeroth_test::fused(tensors.parameters, loss));
     return std::sqrt(2 * loss(theta));
   };
-  CHECK(distance_after(zeroth::Sgd{}) > 10);
-  CHECK(distance_after(zeroth::ConservativeSgd{}) < 1e-5);  // some ulps of 1
+  CHECK(distance_after(zeroth::Acceptance::always) > 10);
+  CHECK(distance_after(zeroth::Acceptance::lowest_of_three) < 1e-5);  // some ulps of 1
 }
 
 TEMPLATE_TEST_CASE("updates with state bring a badly scaled quadratic to its minimum", "", zeroth::Momentum,

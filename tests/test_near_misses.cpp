@@ -25,6 +25,7 @@ namespace {
 using zeroth::AnyProbe;
 using zeroth::Backend;
 using zeroth::CentralDifference;
+using zeroth::ElementwiseUpdate;
 using zeroth::Estimator;
 using zeroth::Executor;
 using zeroth::FusedObjective;
@@ -35,9 +36,8 @@ using zeroth::Momentum;
 using zeroth::Probe;
 using zeroth::ReferenceBackend;
 using zeroth::Sgd;
-using zeroth::StatefulUpdate;
 using zeroth::Update;
-using zeroth::WindowedUpdate;
+using zeroth::UpdateWithWindow;
 using zeroth::WindowMomentum;
 
 struct DoubleStep : CentralDifference {
@@ -85,10 +85,6 @@ struct NoDecay : Sgd {
   void decay() const {}
   bool operator==(NoDecay const&) const = default;
 };
-struct NoTakesSign : Sgd {
-  void takes_sign() const {}
-  bool operator==(NoTakesSign const&) const = default;
-};
 struct NoCheck : Sgd {
   void check() const = delete;
   bool operator==(NoCheck const&) const = default;
@@ -108,7 +104,6 @@ TEST_CASE("an update that lacks one requirement is none") {
   STATIC_REQUIRE(Update<SameUpdate>);
   STATIC_REQUIRE_FALSE(Update<NoCoefficients>);
   STATIC_REQUIRE_FALSE(Update<NoDecay>);
-  STATIC_REQUIRE_FALSE(Update<NoTakesSign>);
   STATIC_REQUIRE_FALSE(Update<NoCheck>);
   STATIC_REQUIRE_FALSE(Update<NamelessUpdate>);
   STATIC_REQUIRE_FALSE(Update<IncomparableUpdate>);
@@ -141,36 +136,36 @@ struct StateNameless : Momentum {
   static std::string_view name() = delete;
   bool operator==(StateNameless const&) const = default;
 };
-struct SameStatefulUpdate : Momentum {
-  bool operator==(SameStatefulUpdate const&) const = default;
+struct SameElementwiseUpdate : Momentum {
+  bool operator==(SameElementwiseUpdate const&) const = default;
 };
 
-TEST_CASE("an update with state that lacks one requirement is none") {
-  STATIC_REQUIRE(StatefulUpdate<SameStatefulUpdate>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<NoStateFloats>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<NoRule>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<RuleOfDoubles>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<StateNoDecay>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<StateNoCheck>);
-  STATIC_REQUIRE_FALSE(StatefulUpdate<StateNameless>);
+TEST_CASE("an elementwise update that lacks one requirement is none") {
+  STATIC_REQUIRE(ElementwiseUpdate<SameElementwiseUpdate>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<NoStateFloats>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<NoRule>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<RuleOfDoubles>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<StateNoDecay>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<StateNoCheck>);
+  STATIC_REQUIRE_FALSE(ElementwiseUpdate<StateNameless>);
 }
 
 struct NoWindow : WindowMomentum {
   void window() const {}
   bool operator==(NoWindow const&) const = default;
 };
-struct NoCoefficient : WindowMomentum {
-  void coefficient() const {}
-  bool operator==(NoCoefficient const&) const = default;
+struct NoTermCoefficient : WindowMomentum {
+  void term_coefficient() const {}
+  bool operator==(NoTermCoefficient const&) const = default;
 };
 struct SameWindowedUpdate : WindowMomentum {
   bool operator==(SameWindowedUpdate const&) const = default;
 };
 
 TEST_CASE("an update over a window that lacks one requirement is none") {
-  STATIC_REQUIRE(WindowedUpdate<SameWindowedUpdate>);
-  STATIC_REQUIRE_FALSE(WindowedUpdate<NoWindow>);
-  STATIC_REQUIRE_FALSE(WindowedUpdate<NoCoefficient>);
+  STATIC_REQUIRE(UpdateWithWindow<SameWindowedUpdate>);
+  STATIC_REQUIRE_FALSE(UpdateWithWindow<NoWindow>);
+  STATIC_REQUIRE_FALSE(UpdateWithWindow<NoTermCoefficient>);
 }
 
 template <class Rule>
@@ -205,8 +200,8 @@ struct NoApply : ReferenceBackend {
 struct NoPreview : ReferenceBackend {
   void preview() const {}
 };
-struct NoAdvance : ReferenceBackend {
-  void advance() const {}
+struct NoApplyRule : ReferenceBackend {
+  void apply_rule() const {}
 };
 struct NoMaskBits : ReferenceBackend {
   void mask_bits() const {}
@@ -245,7 +240,7 @@ TEST_CASE("a backend that lacks one requirement is none") {
   STATIC_REQUIRE_FALSE(Backend<NoExpand>);
   STATIC_REQUIRE_FALSE(Backend<NoApply>);
   STATIC_REQUIRE_FALSE(Backend<NoPreview>);
-  STATIC_REQUIRE_FALSE(Backend<NoAdvance>);
+  STATIC_REQUIRE_FALSE(Backend<NoApplyRule>);
   STATIC_REQUIRE_FALSE(Backend<NoMaskBits>);
   STATIC_REQUIRE_FALSE(Backend<NoKthMagnitude>);
   STATIC_REQUIRE_FALSE(Backend<NoRead>);

@@ -10,6 +10,7 @@
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 
 #include "catch.hpp"
 #include "objectives.hpp"

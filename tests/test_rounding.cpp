@@ -110,7 +110,7 @@ TEST_CASE("what a rounding keeps beside the weights counts, for those of 16 bits
                                    {.rounding = rounding});
     CHECK(optimizer.bytes() == 0);
     optimizer.step(zeroth_test::fused(fixture.parameters, loss));
-    std::size_t const each = bytes_beside(rounding);
+    std::size_t const each = remainder_bytes(rounding);
     // 201 of 401 weights have a place, and one more is there; 4 tiles with 16 bytes of bits and 2 of the first place,
     // in one group.
     CHECK(optimizer.bytes() == (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
@@ -193,7 +193,7 @@ TEST_CASE("in place with exact restore, points are rounded to nearest and update
       CHECK(in_place.values() == fused.values());
       CHECK(in_place.values() != Fixture(dtype).values());
       // The copy takes 2 bytes a weight, 4 for the vector.
-      std::size_t const each = bytes_beside(rounding);
+      std::size_t const each = remainder_bytes(rounding);
       CHECK(one.bytes() == 401 * 2 + 9 * 4 + (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
     }
   }

@@ -167,13 +167,14 @@ class Benchmark {
   void add_pass(std::string const& name, Matrix const& matrix, Rounding rounding) {
     // To and fro, so that the weights and the share of active ones stay.
     auto run = [this, &matrix, rounding, sign = 1.0F]() mutable {
-      zeroth::NoiseTerm const term{0, sign * 1e-6F};
+      zeroth::NoiseTerm const term{0, 0, sign * 1e-6F};
       sign = -sign;
       backend_.count_later();
       backend_.apply(matrix.parameter, nullptr, matrix.smallest, NoiseField<S>{{}, 7, 0},
-                     zeroth::ElementwisePass{.terms = {&term, 1}, .rounding = rounding, .beside = {beside_.get()}});
+                     zeroth::ElementwisePass{.terms = {&term, 1}, .rounding = rounding, .remainders = {beside_.get()}});
     };
-    double const beside = matrix.parameter.dtype == DataType::f32 ? 0 : 2 * static_cast<double>(bytes_beside(rounding));
+    double const beside =
+        matrix.parameter.dtype == DataType::f32 ? 0 : 2 * static_cast<double>(remainder_bytes(rounding));
     add(name, matrix, 2 * static_cast<double>(size_of(matrix.parameter.dtype)) + beside, run);
   }
 

@@ -108,7 +108,7 @@ double flops_a_token(DecoderWeights const& weights) {
 class MatrixPeak {
  public:
   explicit MatrixPeak(CudaBackend const& backend) : stream_(backend.stream()), products_(backend.device()) {
-    zeroth::NoiseTerm const term{0, 1};
+    zeroth::NoiseTerm const term{0, 0, 1};
     std::uint32_t stream = 0;
     for (auto& matrix : matrices_) {
       matrix = backend.allocate(size * size * sizeof(std::uint16_t));
@@ -264,7 +264,7 @@ void measure(Subject& subject, Way<B>& way, MatrixPeak const& peak, Method const
   row.text("rounding", std::string(to_string(method.rounding)));
   row.bytes("optimizer_bytes", static_cast<std::size_t>(optimizer.bytes()));
   // While the optimizer and its memory are there.
-  row.bytes("bytes_beside", zeroth_bench::device_bytes_in_use() - subject.bytes_before - subject.bytes_of_weights);
+  row.bytes("remainder_bytes", zeroth_bench::device_bytes_in_use() - subject.bytes_before - subject.bytes_of_weights);
   std::printf("%s\n", row.str().c_str());
 }
 

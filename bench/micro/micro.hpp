@@ -94,7 +94,7 @@ class Micro {
   }
 
   /// The pass that ends a step.
-  template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Update U>
+  template <zeroth::Sampler S, zeroth::MaskPolicy M, class U>
   void update(S const& s, M const& policy, U const& rule) {
     add_pass("update/" + text(rule.name()) + (rule.decay(1) != 0 ? "-decay+" : "+") + text(s.name()) + "+" +
                  text(policy.name()),
@@ -145,7 +145,8 @@ class Micro {
   /// over a window has its window full.
   template <zeroth::Sampler S, class U>
   void replay(S const& s, U const& rule) {
-    std::vector<zeroth::DataType> const dtypes = zeroth::WindowedUpdate<U> ? std::vector{zeroth::DataType::f32} : types;
+    std::vector<zeroth::DataType> const dtypes =
+        zeroth::UpdateWithWindow<U> ? std::vector{zeroth::DataType::f32} : types;
     add("replay/" + text(rule.name()) + "+" + text(s.name()), sizes, dtypes,
         [s, rule](Tensor const& tensor, zeroth::CpuBackend const& backend) {
           using Optimizer = zeroth::ZerothOrderOptimizer<S, zeroth::Dense, zeroth::CpuBackend, U>;
@@ -158,8 +159,8 @@ class Micro {
             optimizer->replay(record);
           };
           double bytes = 2 * tensor.element_bytes();
-          if constexpr (zeroth::StatefulUpdate<U>) bytes += 2 * sizeof(float) * U::state_floats;
-          if constexpr (zeroth::WindowedUpdate<U>)
+          if constexpr (zeroth::ElementwiseUpdate<U>) bytes += 2 * sizeof(float) * U::state_floats;
+          if constexpr (zeroth::UpdateWithWindow<U>)
             for (std::uint32_t i = 1; i < rule.window; ++i) body();
           return Benchmark{std::move(body), bytes, Access::update, {}};
         });
@@ -213,20 +214,23 @@ class Micro {
   template <class S, class M, class U>
   void add_pass(std::string const& name, S const& s, M const& policy, U const& rule) {
     bool const decays = rule.decay(1) != 0;
-    add(name, sizes, types,
-        [s, policy, decays, takes_sign = bool(rule.takes_sign)](Tensor const& tensor,
-                                                                zeroth::CpuBackend const& backend) {
-          auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
-          auto body = [&tensor, s, state, backend, decays, takes_sign] {
-            auto const tiny = static_cast<float>(no_change);
-            zeroth::NoiseTerm const term{0, tiny};
-            zeroth::ElementwisePass const pass{{}, decays ? tiny : 0, {&term, 1}, takes_sign, tiny};
-            benchmark::DoNotOptimize(
-                backend.apply(tensor.parameter(), nullptr, state.tensor(0, 0), zeroth::NoiseField<S>{s, 1}, pass));
-          };
-          return Benchmark{std::move(body), 2 * tensor.element_bytes(), Access::update,
-                           plus(work_of(s), decays ? 4 : 2)};
-        });
+    add(name, sizes, types, [s, policy, decays, rule](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+      auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
+      auto body = [&tensor, s, state, backend, decays, rule] {
+        auto const tiny = static_cast<float>(no_change);
+        zeroth::NoiseTerm const term{0, 0, tiny};
+        zeroth::ElementwisePass const pass{.decay = decays ? tiny : 0, .terms = {&term, 1}};
+        zeroth::NoiseField<S> const noise{s, 1};
+        if constexpr (zeroth::ElementwiseUpdate<U>) {
+          static_assert(U::state_floats == 0, "an update with state is timed by replay()");
+          benchmark::DoNotOptimize(backend.apply_rule(tensor.parameter(), nullptr, state.tensor(0, 0), noise, pass,
+                                                      rule.rule(tiny, 1), nullptr));
+        } else {
+          benchmark::DoNotOptimize(backend.apply(tensor.parameter(), nullptr, state.tensor(0, 0), noise, pass));
+        }
+      };
+      return Benchmark{std::move(body), 2 * tensor.element_bytes(), Access::update, plus(work_of(s), decays ? 4 : 2)};
+    });
   }
 
   void add(std::string const& name, std::vector<std::uint64_t> const& elements,

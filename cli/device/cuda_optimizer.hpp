@@ -13,7 +13,10 @@ namespace zeroth::cli {
 /// build_optimizer() on a GPU. Each has a file of its own, cuda_optimizer_*.cu, since nvcc takes long.
 [[nodiscard]] std::unique_ptr<AnyOptimizer> cuda_optimizer(FinetuneOptions const& options,
                                                            ParameterSet const& parameters, CudaBackend const& backend,
-                                                           AnyUpdate const& update);
+                                                           Sgd const& update);
+[[nodiscard]] std::unique_ptr<AnyOptimizer> cuda_optimizer(FinetuneOptions const& options,
+                                                           ParameterSet const& parameters, CudaBackend const& backend,
+                                                           SignSgd const& update);
 [[nodiscard]] std::unique_ptr<AnyOptimizer> cuda_optimizer(FinetuneOptions const& options,
                                                            ParameterSet const& parameters, CudaBackend const& backend,
                                                            Momentum const& update);

@@ -26,23 +26,16 @@ namespace zeroth::cli {
   return {};
 }
 
-/// The update of the run, if it keeps nothing, neither for weights nor of past steps: AnyUpdate is one type for all of
-/// those.
-[[nodiscard]] inline AnyUpdate plain_update_of(FinetuneOptions const& options) {
-  if (options.update == UpdateName::sign_sgd) return AnyUpdate(SignSgd{options.weight_decay});
-  if (options.update == UpdateName::conservative_sgd) return AnyUpdate(ConservativeSgd{{options.weight_decay}});
-  return AnyUpdate(Sgd{options.weight_decay});
-}
-
 /// Calls `body` with the update.
 template <class Body>
 auto with_update_of(FinetuneOptions const& options, Body const& body) {
   Adam const adam{options.beta_1, options.beta_2, options.adam_epsilon, options.weight_decay};
   switch (options.update) {
     case UpdateName::sgd:
-    case UpdateName::sign_sgd:
     case UpdateName::conservative_sgd:
-      return body(plain_update_of(options));
+      return body(Sgd{options.weight_decay});
+    case UpdateName::sign_sgd:
+      return body(SignSgd{options.weight_decay});
     case UpdateName::momentum:
       return body(Momentum{options.beta_1, options.weight_decay});
     case UpdateName::window_momentum:
@@ -98,6 +91,8 @@ class BuiltOptimizer final : public AnyOptimizer {
                            .micro_batches = options.micro_batches,
                            .seed = options.seed,
                            .clip = options.clip,
+                           .acceptance = options.update == UpdateName::conservative_sgd ? Acceptance::lowest_of_three
+                                                                                        : Acceptance::always,
                            .rounding = options.rounding}) {}
 
   StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
@@ -124,7 +119,7 @@ template <class B, class U>
                                                             U const& update) {
   return with_sampler_of(options, [&]<class S>(S sampler) {
     return with_mask_of(options, [&]<class Mask>(Mask mask) -> std::unique_ptr<AnyOptimizer> {
-      if constexpr (WindowedUpdate<U> && depends_on_weights<MaskRuleOf<MaskState<Mask>>>)
+      if constexpr (UpdateWithWindow<U> && depends_on_weights<MaskRuleOf<MaskState<Mask>>>)
         throw update_refusal(options);
       else
         return std::make_unique<BuiltOptimizer<S, Mask, B, U>>(options, parameters, sampler, mask, backend, update);

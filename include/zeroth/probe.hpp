@@ -12,8 +12,7 @@
 namespace zeroth::ZEROTH_ISA {
 
 /// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
-/// as the step in hand would leave it (sign +1), or as its reverse would (-1); of those an update that only descends
-/// takes the lower.
+/// as the step in hand would leave it (sign +1), or as its reverse would (-1), see Acceptance.
 struct Lane {
   std::uint32_t sample = 0;   ///< which direction z
   std::int32_t sign = 0;      ///< +1, -1, or 0 for theta itself
@@ -41,9 +40,8 @@ struct PanelRequest {
 /// 3. `expand` is const, safe to call from many threads at once, allocates nothing, and gives the same bits however the
 ///    tensor is cut into panels.
 /// 4. `step()` and `micro_batch()` say which evaluation this is, so that an objective can pick its batch.
-/// 5. `expand_to(parameter, request, panels)`, if present, is `expand` as a PanelRequest says, for models that live
-/// where
-///    the backend's memory is; it returns false, and does nothing, where that backend or this evaluation has no such.
+/// 5. `has_panels()` and `expand_to(parameter, request, panels)`, if present, are for models that live where the
+///    backend's memory is: `expand_to` is `expand` as a PanelRequest says, for a probe whose `has_panels()` is true.
 template <class T>
 concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                          std::span<float* const> panels) {
@@ -67,12 +65,14 @@ class AnyProbe {
                    std::span<float* const> panels) {
           static_cast<P const*>(object)->expand(parameter, first, count, panels);
         }),
+        has_panels_([&] {
+          if constexpr (requires { probe.has_panels(); }) return probe.has_panels();
+          return false;
+        }()),
         expand_to_([]([[maybe_unused]] void const* object, [[maybe_unused]] std::size_t parameter,
                       [[maybe_unused]] PanelRequest const& request, [[maybe_unused]] std::span<void* const> panels) {
           if constexpr (requires(P const& p) { p.expand_to(parameter, request, panels); })
-            return static_cast<P const*>(object)->expand_to(parameter, request, panels);
-          else
-            return false;
+            static_cast<P const*>(object)->expand_to(parameter, request, panels);
         }) {}
 
   [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
@@ -83,9 +83,10 @@ class AnyProbe {
   void expand(std::size_t parameter, std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
     expand_(object_, parameter, first, count, panels);
   }
-  [[nodiscard]] bool expand_to(std::size_t parameter, PanelRequest const& request,
-                               std::span<void* const> panels) const {
-    return expand_to_(object_, parameter, request, panels);
+  [[nodiscard]] bool has_panels() const noexcept { return has_panels_; }
+  /// @pre has_panels()
+  void expand_to(std::size_t parameter, PanelRequest const& request, std::span<void* const> panels) const {
+    expand_to_(object_, parameter, request, panels);
   }
 
  private:
@@ -94,7 +95,8 @@ class AnyProbe {
   std::uint64_t step_;
   std::uint32_t micro_batch_;
   void (*expand_)(void const*, std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>);
-  bool (*expand_to_)(void const*, std::size_t, PanelRequest const&, std::span<void* const>);
+  bool has_panels_;
+  void (*expand_to_)(void const*, std::size_t, PanelRequest const&, std::span<void* const>);
 };
 
 }  // namespace zeroth::ZEROTH_ISA

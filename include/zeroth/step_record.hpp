@@ -14,7 +14,7 @@ enum class SkipReason : std::uint8_t {
   none,                    ///< it did not
   non_finite_loss,         ///< a loss was infinite or NaN
   non_finite_coefficient,  ///< learning rate times projected gradient does not fit an f32
-  no_lower_loss,           ///< neither the step nor its reverse has a lower loss, and the update only descends
+  no_lower_loss,           ///< Acceptance::lowest_of_three, and neither the step nor its reverse has a lower loss
 };
 inline constexpr std::uint8_t skip_reasons = 4;  ///< how many there are; journals know them by their numbers
 
@@ -58,7 +58,8 @@ struct StepRecord {
                                       ///< at most max_abandoned
   float decay = 0;                    ///< share of itself that an active weight lost
   float step_size = 0;                ///< the learning rate, as f32
-  std::vector<float> coefficients{};  ///< of each sample's noise, as applied; empty if skipped
+  std::vector<float> coefficients{};  ///< of each sample's noise in the direction that the update receives, see
+                                      ///< Update; empty if skipped
   std::uint64_t active_weights = 0;   ///< how many weights the update touched; 0 if skipped
   double loss = 0;                    ///< mean over the points; for the reader, not for replay
 

@@ -11,7 +11,7 @@ namespace zeroth::ZEROTH_ISA {
 struct StepReport : StepRecord {
   std::vector<double> losses;               ///< one a point, mean over micro-batches: [base,] then by sample and sign;
                                             ///< NaN where the objective wrote none
-  std::vector<double> candidate_losses;     ///< after the step and after its reverse, where the update only descends
+  std::vector<double> candidate_losses;     ///< after the step and its reverse, see Acceptance
   double projected_gradient = 0;            ///< mean of `projected_gradients`
   std::vector<double> projected_gradients;  ///< one a sample, after clipping
   double learning_rate = 0;                 ///< the schedule's at this step

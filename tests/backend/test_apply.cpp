@@ -14,29 +14,22 @@ using zeroth::NoiseTerm;
 using zeroth_test::Extent;
 using zeroth_test::Slice;
 
-std::vector<NoiseTerm> const restore = {{0, 1e-3F}};
-std::vector<NoiseTerm> const one = {{0, -3e-4F}};
-std::vector<NoiseTerm> const three = {{0, -3e-4F}, {7, 2e-4F}, {4095, 5e-3F}};
-std::vector<NoiseTerm> const cancelling = {{1, 0.25F}, {1, -0.25F}};  // a direction of 0
+std::vector<NoiseTerm> const restore = {{20000, 0, 1e-3F}};
+std::vector<NoiseTerm> const one = {{20000, 0, -3e-4F}};
+std::vector<NoiseTerm> const four = {{20000, 0, -3e-4F}, {20000, 7, 2e-4F}, {20000, 4095, 5e-3F}, {19999, 4095, 1e-3F}};
 
 std::vector<ElementwisePass> passes() {
-  return {{},
-          {restore, 0, {}, false, 0},
-          {{}, 0, one, false, 0},
-          {{}, 0.01F, {}, false, 0},
-          {restore, 0.01F, three, false, 0},
-          {{}, 0, one, true, 1e-4F},
-          {restore, 0.01F, three, true, 1e-4F},
-          {{}, 0, cancelling, true, 1e-4F}};
+  return {
+      {}, {.restore = restore}, {.terms = one}, {.decay = 0.01F}, {.restore = restore, .decay = 0.01F, .terms = four}};
 }
 
 constexpr zeroth::Rounding every_rounding[] = {zeroth::Rounding::nearest, zeroth::Rounding::stochastic,
                                                zeroth::Rounding::compensated, zeroth::Rounding::extra_byte};
 
-/// What a pass leaves: the tensor's memory, what is beside it, and the number of active weights.
+/// What a pass leaves: the tensor's memory, its remainders, and the number of active weights.
 struct Applied {
   std::vector<std::byte> memory;
-  std::vector<std::byte> beside;
+  std::vector<std::byte> remainders;
   std::uint64_t active;
   bool operator==(Applied const&) const = default;
 };
@@ -46,15 +39,15 @@ template <class B, class State, class S>
 Applied applied(B const& backend, Slice slice, void const* source, State const& state,
                 zeroth::NoiseField<S> const& noise, ElementwisePass pass) {
   // What an earlier pass might have left: small errors, any bytes.
-  std::vector<std::byte> beside(slice.parameter.size() * zeroth::bytes_beside(pass.rounding));
-  for (std::size_t i = 0; i < beside.size(); ++i)
-    beside[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7 + i % 4);
-  pass.beside.data = beside.empty() ? nullptr : beside.data();
+  std::vector<std::byte> remainders(slice.parameter.size() * zeroth::remainder_bytes(pass.rounding));
+  for (std::size_t i = 0; i < remainders.size(); ++i)
+    remainders[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7 + i % 4);
+  pass.remainders.data = remainders.empty() ? nullptr : remainders.data();
   std::uint64_t const active = backend.apply(slice.parameter, source, state.tensor(0, 0), noise, pass);
-  return {slice.memory(), std::move(beside), active};
+  return {slice.memory(), std::move(remainders), active};
 }
 
-TEST_CASE("apply gives the reference's bits where only some weights have a place for what is beside them") {
+TEST_CASE("apply gives the reference's bits where only some weights have a place for their remainders") {
   for (Extent const& extent : zeroth_test::extents()) {
     for (zeroth::DataType dtype : {zeroth::DataType::bf16, zeroth::DataType::f16}) {
       Slice const slice(extent.size, extent.offset, dtype);
@@ -65,14 +58,14 @@ TEST_CASE("apply gives the reference's bits where only some weights have a place
       for (zeroth::Rounding rounding : {zeroth::Rounding::compensated, zeroth::Rounding::extra_byte}) {
         auto run = [&](auto const& backend) {
           Slice copy = slice;
-          std::vector<std::byte> beside(extent.size * 2, std::byte{0x2b});
+          std::vector<std::byte> remainders(extent.size * 2, std::byte{0x2b});
           ElementwisePass const pass{
               .terms = one,
               .rounding = rounding,
-              .beside = {beside.data(), words.data(), index.group_place.data(), index.first_place.data()}};
+              .remainders = {remainders.data(), words.data(), index.group_place.data(), index.first_place.data()}};
           backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
           backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
-          return std::pair{copy.memory(), beside};
+          return std::pair{copy.memory(), remainders};
         };
         auto const expected = run(zeroth::ReferenceBackend{});
         zeroth_test::for_each_backend([&](auto const& backend, std::string const& name) {
@@ -183,22 +176,19 @@ TEST_CASE("apply does what the pass says, in its order") {
   zeroth::TensorMask<zeroth::Dense::Rule> const dense{zeroth::Coverage::all, {}};
   float const z0 = noise.value(0, 0, 0);
   float const z1 = noise.value(0, 1, 0);
-  std::vector<NoiseTerm> const back = {{0, 0.5F}};
-  std::vector<NoiseTerm> const terms = {{0, 0.25F}, {1, 2.0F}};
+  std::vector<NoiseTerm> const back = {{0, 0, 0.5F}};
+  std::vector<NoiseTerm> const terms = {{0, 0, 0.25F}, {0, 1, 2.0F}};
   auto check = [&](auto const& backend, std::string const& name) {
     INFO(name);
     weight = 2;
-    CHECK(backend.apply(tensor, nullptr, dense, noise, {back, 0.125F, terms, false, 0}) == 1);
+    CHECK(backend.apply(tensor, nullptr, dense, noise, {back, 0.125F, terms}) == 1);
     CHECK(weight == (2 + 0.5F * z0) * (1 - 0.125F) + 0.25F * z0 + 2 * z1);
-    weight = 2;
-    backend.apply(tensor, nullptr, dense, noise, {back, 0.125F, terms, true, 8});
-    CHECK(weight == (2 + 0.5F * z0) * (1 - 0.125F) + (z1 > 0 ? 8 : -8));
   };
   check(zeroth::ReferenceBackend{}, "reference");
   zeroth_test::for_each_backend(check);
 }
 
-TEST_CASE("apply leaves the bits of inactive weights, and of what is beside them") {
+TEST_CASE("apply leaves the bits of inactive weights, and their remainders") {
   for (zeroth::DataType dtype : zeroth_test::every_dtype) {
     Slice const slice(300, 64, dtype);
     auto const state = zeroth_test::mask_of(zeroth::StoredMask{}, slice.parameter);
@@ -229,11 +219,11 @@ TEST_CASE("a pass that does nothing leaves weights of 16 bits as they are, in ev
       auto check = [&](auto const& backend, std::string const& name) {
         INFO(name << ", " << to_string(dtype) << ", " << to_string(rounding));
         Slice copy = slice;
-        std::vector<std::byte> beside(600, std::byte{0});
+        std::vector<std::byte> remainders(600, std::byte{0});
         backend.apply(copy.parameter, nullptr, dense.tensor(0, 0), noise,
-                      {.rounding = rounding, .beside = {.data = beside.data()}});
+                      {.rounding = rounding, .remainders = {.data = remainders.data()}});
         CHECK(copy.memory() == slice.memory());
-        CHECK(beside == std::vector<std::byte>(600, std::byte{0}));
+        CHECK(remainders == std::vector<std::byte>(600, std::byte{0}));
       };
       check(zeroth::ReferenceBackend{}, "reference");
       zeroth_test::for_each_backend(check);

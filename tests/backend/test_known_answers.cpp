@@ -95,11 +95,12 @@ TEST_CASE("every backend updates to the known bits") {
     Case known(header);
     zeroth::ElementwisePass pass;
     pass.decay = header.float_bits();
-    pass.takes_sign = header.hex<unsigned>() != 0;
-    pass.sign_step = header.float_bits();
+    bool const takes_sign = header.hex<unsigned>() != 0;
+    zeroth::SignRule const sign{header.float_bits()};
     auto read_terms = [&] {
       std::vector<NoiseTerm> terms(header.hex<std::size_t>());
       for (NoiseTerm& term : terms) {
+        term.step = known.step;
         term.sample = header.hex<std::uint32_t>();
         term.coefficient = header.float_bits();
       }
@@ -115,7 +116,10 @@ TEST_CASE("every backend updates to the known bits") {
       for_each_backend_and_reference([&](auto const& backend, std::string const& name) {
         INFO(name << ": " << header.text());
         std::vector<float> weights = known.theta;
-        backend.apply(known.parameter(weights), nullptr, known.mask, noise, pass);
+        if (takes_sign)
+          backend.apply_rule(known.parameter(weights), nullptr, known.mask, noise, pass, sign, nullptr);
+        else
+          backend.apply(known.parameter(weights), nullptr, known.mask, noise, pass);
         CHECK(zeroth_test::bits(weights) == known.expected);
       });
     });

@@ -28,6 +28,7 @@ struct Course {
   std::uint64_t offset = 0;
   zeroth::TensorMask<zeroth::MagnitudeRule<true>> mask{zeroth::Coverage::some, {0}};
   zeroth::ElementwisePass pass;
+  std::vector<NoiseTerm> terms;
   std::vector<float> start;
   std::vector<std::uint32_t> weights[updates];             ///< after each update
   std::vector<std::vector<std::uint32_t>> state[updates];  ///< the same, a list for each of a weight's values
@@ -44,8 +45,11 @@ void check_course(Course const& course, S const& sampler, Update const& update) 
         course.stream, course.offset};
     for (unsigned k = 0; k < updates; ++k) {
       zeroth::NoiseField<S> const noise{sampler, course.seed, course.step + k};
-      backend.advance(tensor, nullptr, course.mask, noise, course.pass, update.rule(course.step_size, k + 1),
-                      state.data());
+      std::vector<NoiseTerm> terms = course.terms;
+      for (NoiseTerm& term : terms) term.step = noise.step;
+      zeroth::ElementwisePass pass = course.pass;
+      pass.terms = terms;
+      backend.apply_rule(tensor, nullptr, course.mask, noise, pass, update.rule(course.step_size, k + 1), state.data());
       CHECK(zeroth_test::bits(weights) == course.weights[k]);
       std::vector<std::uint32_t> expected;
       for (auto const& values : course.state[k]) expected.insert(expected.end(), values.begin(), values.end());
@@ -95,7 +99,7 @@ TEST_CASE("every backend gives updates with state the known bits") {
       term.sample = header.hex<std::uint32_t>();
       term.coefficient = header.float_bits();
     }
-    course.pass.terms = terms;
+    course.terms = std::move(terms);
     for (std::uint64_t i = 0; i < count; ++i, ++line) {
       course.start.push_back(lines.at(line).float_bits());
       for (unsigned k = 0; k < updates; ++k) {

@@ -83,16 +83,16 @@ TEST_CASE("floats round to the known weights of 16 bits") {
   CHECK(count > 1500);
 }
 
-/// Weights before, and weights and what is beside them after each step.
+/// Weights before, and weights and their remainders after each step.
 struct Course {
   std::vector<std::uint16_t> start;
   std::vector<std::uint16_t> weights[3];
-  std::vector<std::uint16_t> beside[3];
+  std::vector<std::uint16_t> remainders[3];
 };
 
-/// What is beside the weights, one number each.
+/// The remainders, one number each.
 std::vector<std::uint16_t> numbers(std::vector<std::byte> const& memory, Rounding rounding, std::size_t count) {
-  std::size_t const size = zeroth::bytes_beside(rounding);
+  std::size_t const size = zeroth::remainder_bytes(rounding);
   std::vector<std::uint16_t> result(count);
   for (std::size_t i = 0; i < count && size != 0; ++i) std::memcpy(&result[i], memory.data() + i * size, size);
   return result;
@@ -101,20 +101,26 @@ std::vector<std::uint16_t> numbers(std::vector<std::byte> const& memory, Roundin
 template <class S>
 void check_course(KnownAnswer const& header, S const& sampler, zeroth::NoiseField<S> noise, std::uint32_t stream,
                   DataType dtype, std::uint64_t offset, zeroth::TensorMask<zeroth::MagnitudeRule<true>> const& mask,
-                  zeroth::ElementwisePass pass, Course const& course) {
+                  zeroth::ElementwisePass pass, std::vector<NoiseTerm> terms, zeroth::SignRule const* sign,
+                  Course const& course) {
   noise.sampler = sampler;
   std::size_t const count = course.start.size();
   auto check = [&](auto const& backend, std::string const& name) {
     INFO(name << ": " << header.text());
     std::vector<std::uint16_t> weights = course.start;
-    std::vector<std::byte> beside(count * zeroth::bytes_beside(pass.rounding));
+    std::vector<std::byte> remainders(count * zeroth::remainder_bytes(pass.rounding));
     zeroth::Parameter const tensor{"w", zeroth::Role::matrix, {1, count}, dtype, weights.data(), stream, offset};
-    pass.beside.data = beside.empty() ? nullptr : beside.data();
+    pass.remainders.data = remainders.empty() ? nullptr : remainders.data();
     zeroth::NoiseField<S> at = noise;
     for (unsigned step = 0; step < 3; ++step, ++at.step) {
-      backend.apply(tensor, nullptr, mask, at, pass);
+      for (NoiseTerm& term : terms) term.step = at.step;
+      pass.terms = terms;
+      if (sign != nullptr)
+        backend.apply_rule(tensor, nullptr, mask, at, pass, *sign, nullptr);
+      else
+        backend.apply(tensor, nullptr, mask, at, pass);
       CHECK(weights == course.weights[step]);
-      CHECK(numbers(beside, pass.rounding, count) == course.beside[step]);
+      CHECK(numbers(remainders, pass.rounding, count) == course.remainders[step]);
     }
   };
   check(zeroth::ReferenceBackend{}, "reference");
@@ -138,25 +144,25 @@ TEST_CASE("every backend updates weights of 16 bits to the known bits in every w
     auto const count = header.hex<std::uint64_t>();
     zeroth::TensorMask<zeroth::MagnitudeRule<true>> const mask{zeroth::Coverage::some, {header.hex<std::uint32_t>()}};
     pass.decay = header.float_bits();
-    pass.takes_sign = header.hex<unsigned>() != 0;
-    pass.sign_step = header.float_bits();
+    bool const takes_sign = header.hex<unsigned>() != 0;
+    zeroth::SignRule const sign{header.float_bits()};
     std::vector<NoiseTerm> terms(header.hex<std::size_t>());
     for (NoiseTerm& term : terms) {
       term.sample = header.hex<std::uint32_t>();
       term.coefficient = header.float_bits();
     }
-    pass.terms = terms;
     Course course;
     for (std::uint64_t i = 0; i < count; ++i, ++line) {
       course.start.push_back(lines.at(line).hex<std::uint16_t>());
       for (unsigned s = 0; s < 3; ++s) {
         course.weights[s].push_back(lines[line].hex<std::uint16_t>());
-        course.beside[s].push_back(lines[line].hex<std::uint16_t>());
+        course.remainders[s].push_back(lines[line].hex<std::uint16_t>());
       }
     }
     auto run = [&](auto const& value) {
       zeroth::NoiseField<std::remove_cvref_t<decltype(value)>> const noise{value, seed, step};
-      check_course(header, value, noise, stream, dtype, offset, mask, pass, course);
+      check_course(header, value, noise, stream, dtype, offset, mask, pass, terms, takes_sign ? &sign : nullptr,
+                   course);
     };
     if (sampler == "gaussian")
       run(zeroth::Gaussian{});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where what is beside 16-bit weights lies when only some weights have a place, for tensors of any size.
-#include <zeroth/storage/beside.hpp>
+#include <zeroth/storage/remainder.hpp>
 
 #include <sys/mman.h>
 
@@ -15,8 +15,8 @@
 
 namespace {
 
-using zeroth::BesideWeights;
 using zeroth::PlaceIndex;
+using zeroth::Remainders;
 using zeroth::Rounding;
 using zeroth::tile_size;
 
@@ -33,7 +33,7 @@ std::vector<std::uint64_t> words_of(std::size_t tiles) {
 void check_places(std::vector<std::uint64_t> const& words, std::uint64_t first) {
   PlaceIndex const index(words, first);
   std::byte nothing{};
-  BesideWeights const beside{&nothing, words.data(), index.group_place.data(), index.first_place.data()};
+  Remainders const beside{&nothing, words.data(), index.group_place.data(), index.first_place.data()};
   std::uint64_t next = first;
   for (std::uint64_t tile = 0; tile < words.size() / 2; ++tile) {
     if (beside.first_place_of(tile) != next) FAIL("tile " << tile << " from " << first);
@@ -50,7 +50,7 @@ void check_places(std::vector<std::uint64_t> const& words, std::uint64_t first) 
 }
 
 TEST_CASE("places are counted in 64 bits, group by group") {
-  std::size_t const group = BesideWeights::tiles_per_group;
+  std::size_t const group = Remainders::tiles_per_group;
   for (std::size_t tiles : {std::size_t{0}, std::size_t{1}, group - 1, group, group + 1, 3 * group + 5})
     for (std::uint64_t first : {std::uint64_t{0}, two_to_the_32 - 100, two_to_the_32 * 1000 + 7}) {
       check_places(words_of(tiles), first);
@@ -59,7 +59,7 @@ TEST_CASE("places are counted in 64 bits, group by group") {
 }
 
 TEST_CASE("what says where places begin takes 2 bytes per tile and 8 per group of 512") {
-  std::size_t const tiles = 3 * BesideWeights::tiles_per_group;
+  std::size_t const tiles = 3 * Remainders::tiles_per_group;
   CHECK(PlaceIndex(words_of(tiles)).bytes() == tiles * 2 + 3 * 8);
 }
 
@@ -82,28 +82,28 @@ class SparseMemory {
   void* memory_;
 };
 
-TEST_CASE("every backend finds what is beside the weights past 2^32 places") {
+TEST_CASE("every backend finds the remainders of weights past 2^32 places") {
   if constexpr (sizeof(std::size_t) < 8) ZEROTH_SKIP("the address space has 32 bits");
   auto const [size, offset] = zeroth_test::several_chunks;  // more than one group of tiles
-  std::vector<zeroth::NoiseTerm> const terms = {{0, -3e-4F}};
+  std::vector<zeroth::NoiseTerm> const terms = {{7, 0, -3e-4F}};
   for (Rounding rounding : {Rounding::compensated, Rounding::extra_byte}) {
     zeroth_test::Slice const slice(size, offset, zeroth::DataType::bf16);
     std::vector<std::uint64_t> const words = zeroth_test::words_of_places(slice.parameter);
     zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 7};
     auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
 
-    // The weights, what preview gives and what is beside them after two passes, the places counted from `first`.
+    // The weights, what preview gives and the remainders after two passes, the places counted from `first`.
     auto run = [&](auto const& backend, std::uint64_t first, std::byte* memory) {
       zeroth_test::Slice copy = slice;
       std::uint64_t const weights = copy.parameter.size();
       PlaceIndex const index(words, first);
-      std::size_t const begin = static_cast<std::size_t>(first) * bytes_beside(rounding);
-      std::size_t const count = static_cast<std::size_t>(index.end - first) * bytes_beside(rounding);
+      std::size_t const begin = static_cast<std::size_t>(first) * remainder_bytes(rounding);
+      std::size_t const count = static_cast<std::size_t>(index.end - first) * remainder_bytes(rounding);
       std::memset(memory + begin, 0x2b, count);
       zeroth::ElementwisePass const pass{
           .terms = terms,
           .rounding = rounding,
-          .beside = {memory, words.data(), index.group_place.data(), index.first_place.data()}};
+          .remainders = {memory, words.data(), index.group_place.data(), index.first_place.data()}};
       backend.apply(copy.parameter, nullptr, state.tensor(0, 0), noise, pass);
       std::vector<float> previewed(static_cast<std::size_t>(weights));
       backend.preview(copy.parameter, state.tensor(0, 0), noise, pass, 0, weights, previewed.data());

@@ -14,18 +14,18 @@ using zeroth::Rounding;
 using zeroth_test::bits;
 using zeroth_test::Slice;
 
-std::vector<NoiseTerm> const one = {{0, -3e-4F}};
-std::vector<NoiseTerm> const two = {{0, -3e-4F}, {7, 2e-4F}};
+std::vector<NoiseTerm> const one = {{20000, 0, -3e-4F}};
+std::vector<NoiseTerm> const two = {{20000, 0, -3e-4F}, {19990, 7, 2e-4F}};
 
 std::vector<ElementwisePass> passes() {
-  return {{}, {{}, 0, one, false, 0}, {{}, 0.01F, two, false, 0}, {{}, 0.01F, two, true, 1e-4F}};
+  return {{}, {.terms = one}, {.decay = 0.01F, .terms = two}};
 }
 
 /// What the reference backend's `apply` leaves in the slice, in f32.
 template <class State, class S>
 std::vector<std::uint32_t> applied(Slice slice, State const& state, zeroth::NoiseField<S> const& noise,
-                                   ElementwisePass pass, std::vector<std::byte> beside) {
-  pass.beside.data = beside.empty() ? nullptr : beside.data();
+                                   ElementwisePass pass, std::vector<std::byte> remainders) {
+  pass.remainders.data = remainders.empty() ? nullptr : remainders.data();
   zeroth::ReferenceBackend{}.apply(slice.parameter, nullptr, state.tensor(0, 0), noise, pass);
   std::vector<float> result(static_cast<std::size_t>(slice.parameter.size()));
   zeroth::ReferenceBackend{}.read(slice.parameter, 0, result);
@@ -54,18 +54,19 @@ void check_preview(Slice const& slice, State const& state, S const& sampler) {
     if (is_f32 && rounding != Rounding::nearest) continue;  // weights of f32 are not rounded
     for (ElementwisePass pass : passes()) {
       pass.rounding = rounding;
-      std::vector<std::byte> beside(slice.parameter.size() * zeroth::bytes_beside(rounding));
-      for (std::size_t i = 0; i < beside.size(); ++i) beside[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7);
-      std::vector<std::byte> const beside_before = beside;
-      std::vector<std::uint32_t> const expected = applied(slice, state, noise, pass, beside);
-      pass.beside.data = beside.empty() ? nullptr : beside.data();
+      std::vector<std::byte> remainders(slice.parameter.size() * zeroth::remainder_bytes(rounding));
+      for (std::size_t i = 0; i < remainders.size(); ++i)
+        remainders[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7);
+      std::vector<std::byte> const remainders_before = remainders;
+      std::vector<std::uint32_t> const expected = applied(slice, state, noise, pass, remainders);
+      pass.remainders.data = remainders.empty() ? nullptr : remainders.data();
       auto check = [&](auto const& backend, std::string const& name) {
         INFO(name << ", " << slice.parameter.size() << " elements at " << slice.parameter.offset << ", "
                   << to_string(slice.parameter.dtype) << ", " << to_string(rounding));
         CHECK(previewed(backend, slice, state, noise, pass, slice.parameter.size()) == expected);
         CHECK(previewed(backend, slice, state, noise, pass, 37) == expected);
         CHECK(slice.memory() == before);
-        CHECK(beside == beside_before);
+        CHECK(remainders == remainders_before);
       };
       check(zeroth::ReferenceBackend{}, "reference");
       zeroth_test::for_each_backend(check);

@@ -173,8 +173,8 @@ TEST_CASE("every instruction set adds what is beside a tile as each weight's def
           float compensated[tile_size];
           std::copy_n(widened, tile_size, extended);
           std::copy_n(widened, tile_size, compensated);
-          kernels.add_beside(dtype, Rounding::extra_byte, weights, lower, extended);
-          kernels.add_beside(dtype, Rounding::compensated, weights, errors, compensated);
+          kernels.add_remainders(dtype, Rounding::extra_byte, weights, lower, extended);
+          kernels.add_remainders(dtype, Rounding::compensated, weights, errors, compensated);
           for (unsigned e = 0; e < tile_size; ++e) {
             float const byte = to_float(dtype, {weights[e], lower[e]});
             if (zeroth::bits_of(extended[e]) != zeroth::bits_of(byte))

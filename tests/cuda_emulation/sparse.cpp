@@ -178,12 +178,12 @@ zeroth::cuda::ApplyKernel<zeroth::Gaussian, Smallest, Change> pass_kernel(void* 
                                                                        {},
                                                                        0.01F,
                                                                        zeroth::Rounding::extra_byte,
-                                                                       {},
                                                                        change,
+                                                                       {},
                                                                        nullptr,
                                                                        nullptr};
   kernel.terms.count = 1;
-  kernel.terms.few[0] = {0, 1e-3F};
+  kernel.terms.few[0] = {noise.step, 0, 1e-3F};
   return kernel;
 }
 
@@ -194,10 +194,10 @@ void update(bool with_places) {
   Sparse<std::uint16_t> const weights(tensor_size);
   Sparse<std::int8_t> const beside(tensor_size);
   Sparse<std::uint64_t> const places(2 * tiles);
-  constexpr std::uint64_t group_tiles = zeroth::BesideWeights::tiles_per_group;
+  constexpr std::uint64_t group_tiles = zeroth::Remainders::tiles_per_group;
   Sparse<std::uint64_t> const group_place((tiles + group_tiles - 1) / group_tiles);
   Sparse<std::uint16_t> const first_place(tiles);
-  zeroth::NoiseTerm const term{0, 1e-3F};
+  zeroth::NoiseTerm const term{noise.step, 0, 1e-3F};
   for (Part const& part : parts) {
     weights.put(part.first, stored_weights(part.count, part.first));
     std::uint64_t const start = tensor_offset % zeroth::tile_size;  // elements of the first tile before the tensor
@@ -216,16 +216,19 @@ void update(bool with_places) {
     }
     std::vector<std::uint16_t> own = weights.get(part.first, part.count);
     std::vector<std::int8_t> own_beside = beside.get(part.first, part.count);
-    std::uint64_t const expected_active = zeroth::ReferenceBackend{}.apply(
-        slice(part, own.data()), nullptr, half, noise,
-        {.decay = 0.01F, .terms = {&term, 1}, .rounding = zeroth::Rounding::extra_byte, .beside = {own_beside.data()}});
+    std::uint64_t const expected_active =
+        zeroth::ReferenceBackend{}.apply(slice(part, own.data()), nullptr, half, noise,
+                                         {.decay = 0.01F,
+                                          .terms = {&term, 1},
+                                          .rounding = zeroth::Rounding::extra_byte,
+                                          .remainders = {own_beside.data()}});
     unsigned long long active = 0;
-    auto kernel = pass_kernel(weights.data(), zeroth::cuda::PlainChange{false, 0});
-    kernel.beside.data = beside.data();
+    auto kernel = pass_kernel(weights.data(), zeroth::cuda::TermsChange{});
+    kernel.remainders.data = beside.data();
     if (with_places) {
-      kernel.beside.places = places.data();
-      kernel.beside.group_place = group_place.data();
-      kernel.beside.first_place = first_place.data();
+      kernel.remainders.places = places.data();
+      kernel.remainders.group_place = group_place.data();
+      kernel.remainders.first_place = first_place.data();
     }
     kernel.active = &active;
     launch(kernel, blocks_of(threads), tile_blocks(part));
@@ -244,35 +247,37 @@ void update_with_state() {
   Sparse<float> const state(2 * tensor_size);
   Sparse<float> const panel(tensor_size);
   Sparse<std::int8_t> const beside(tensor_size);
-  zeroth::NoiseTerm const term{0, 1e-3F};
+  zeroth::NoiseTerm const term{noise.step, 0, 1e-3F};
   for (Part const& part : parts) {
     weights.put(part.first, stored_weights(part.count, part.first));
     std::vector<std::uint16_t> own = weights.get(part.first, part.count);
     std::vector<std::int8_t> own_beside(part.count);
-    zeroth::ElementwisePass const pass{
-        .decay = 0.01F, .terms = {&term, 1}, .rounding = zeroth::Rounding::extra_byte, .beside = {own_beside.data()}};
+    zeroth::ElementwisePass const pass{.decay = 0.01F,
+                                       .terms = {&term, 1},
+                                       .rounding = zeroth::Rounding::extra_byte,
+                                       .remainders = {own_beside.data()}};
     // What an update would leave, and then with state.
     std::vector<float> expected(part.count);
     zeroth::ReferenceBackend{}.preview(slice(part, own.data()), half, noise, pass, 0, part.count, expected.data());
-    auto preview = pass_kernel(weights.data(), zeroth::cuda::PlainChange{false, 0});
-    preview.beside.data = beside.data();
+    auto preview = pass_kernel(weights.data(), zeroth::cuda::TermsChange{});
+    preview.remainders.data = beside.data();
     preview.panel = panel.data();
     launch(preview, blocks_of(threads), tile_blocks(part));
     check(zeroth_test::bits(panel.get(part.first, part.count)) == zeroth_test::bits(expected), "preview");
 
     std::vector<float> own_state(2 * part.count);
-    zeroth::ReferenceBackend{}.advance(slice(part, own.data()), nullptr, half, noise, pass, rule, own_state.data());
+    zeroth::ReferenceBackend{}.apply_rule(slice(part, own.data()), nullptr, half, noise, pass, rule, own_state.data());
     unsigned long long active = 0;
     auto kernel =
         pass_kernel(weights.data(), zeroth::cuda::RuleChange<zeroth::AdamRule>{rule, state.data(), tensor_size});
-    kernel.beside.data = beside.data();
+    kernel.remainders.data = beside.data();
     kernel.active = &active;
     launch(kernel, blocks_of(threads), tile_blocks(part));
-    check(weights.get(part.first, part.count) == own, "advance");
+    check(weights.get(part.first, part.count) == own, "apply_rule");
     std::vector<float> planes = state.get(part.first, part.count);
     std::vector<float> const second = state.get(tensor_size + part.first, part.count);
     planes.insert(planes.end(), second.begin(), second.end());
-    check(zeroth_test::bits(planes) == zeroth_test::bits(own_state), "advance, state");
+    check(zeroth_test::bits(planes) == zeroth_test::bits(own_state), "apply_rule, state");
   }
 }
 

@@ -375,7 +375,7 @@ TEST_CASE("an update of many terms is one graph") {
   zeroth::TensorMask<zeroth::Dense::Rule> const all{zeroth::Coverage::all, {}};
   for (std::uint32_t step = 0; step < 4; ++step) {
     std::vector<zeroth::NoiseTerm> terms;
-    for (std::uint32_t t = 0; t < 2 * zeroth::cuda::Terms::few_terms; ++t) terms.push_back({t, 0.01F});
+    for (std::uint32_t t = 0; t < 2 * zeroth::cuda::Terms::few_terms; ++t) terms.push_back({step, t, 0.01F});
     zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 5, step};
     backend.count_later();
     backend.apply(there, nullptr, all, noise, {.terms = terms});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the fourth policy is no Update
-// Update, requirement 6: it has a name.
+// Update, requirement 5: it has a name.
 #include <span>
 #include <string_view>
 
@@ -10,7 +10,6 @@
 #include <zeroth/sampler/gaussian.hpp>
 
 struct NearMiss {
-  static constexpr bool takes_sign = false;
   void coefficients(std::span<double const>, double, std::span<float>) const {}
   double decay(double) const { return 0; }
   void check() const {}

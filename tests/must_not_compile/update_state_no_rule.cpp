@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the fourth policy is no Update
-// StatefulUpdate, requirement 3: it makes a rule.
+// ElementwiseUpdate, requirement 3: it makes a rule.
 #include <cstddef>
 #include <cstdint>
 #include <span>

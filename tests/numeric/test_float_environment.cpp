@@ -146,7 +146,7 @@ struct Run {
 /// Some steps, made and then replayed. The objective's own numbers are whole, so that they have no part in this.
 template <class Mask, class Backend, class Update, class Estimator>
 Run steps(Mask mask, Backend const& backend, Update update, Estimator estimator, bool fused, zeroth::DataType dtype,
-          zeroth::Rounding rounding, bool objective_is_hostile) {
+          zeroth::Rounding rounding, zeroth::Acceptance acceptance, bool objective_is_hostile) {
   static constexpr std::size_t size = std::same_as<Backend, zeroth::ReferenceBackend> ? 2'000 : 34'000;
   // Made once, in the environment that a program starts with.
   static std::vector<float> const values = [] {
@@ -174,6 +174,7 @@ Run steps(Mask mask, Backend const& backend, Update update, Estimator estimator,
                       .micro_batches = 3,
                       .seed = 9,
                       .clip = 700.0,
+                      .acceptance = acceptance,
                       .restore = dtype == zeroth::DataType::f32 ? zeroth::Restore::arithmetic : zeroth::Restore::exact,
                       .rounding = rounding});
   Run run;
@@ -219,21 +220,22 @@ TEST_CASE("a run has the same bits on threads that round otherwise and flush sub
   using zeroth::Rounding;
   zeroth::SmallestMagnitude const sparse{.sparsity = 0.3};
   HostileExecutor executor;
+  constexpr auto always = zeroth::Acceptance::always;
   for (bool fused : {true, false}) {
     INFO((fused ? "fused" : "in place"));
     compare(sparse, zeroth::ReferenceBackend{}, zeroth::Adam{.weight_decay = 0.1}, zeroth::CentralDifference{}, fused,
-            DataType::f32, Rounding::nearest);
+            DataType::f32, Rounding::nearest, always);
     compare(zeroth::RandomMask{.sparsity = 0.7}, zeroth::CpuBackend{}, zeroth::WindowMomentum{.window = 3},
-            zeroth::OneSided{}, fused, DataType::f32, Rounding::nearest);
+            zeroth::OneSided{}, fused, DataType::f32, Rounding::nearest, always);
     compare(sparse, zeroth::CpuBackend{executor}, zeroth::AdaMm{}, zeroth::Fzoo{}, fused, DataType::f32,
-            Rounding::nearest);
+            Rounding::nearest, always);
     compare(sparse, zeroth::CpuBackend{executor}, zeroth::Sgd{.weight_decay = 0.1}, zeroth::CentralDifference{}, fused,
-            DataType::f16, Rounding::extra_byte);
+            DataType::f16, Rounding::extra_byte, always);
     compare(sparse, zeroth::CpuBackend{executor, zeroth::InstructionSet::portable}, zeroth::SignSgd{},
-            zeroth::CentralDifference{}, fused, DataType::bf16, Rounding::compensated);
+            zeroth::CentralDifference{}, fused, DataType::bf16, Rounding::compensated, always);
   }
-  compare(sparse, zeroth::CpuBackend{executor}, zeroth::ConservativeSgd{{.weight_decay = 0.1}}, zeroth::OneSided{},
-          true, DataType::f32, Rounding::nearest);
+  compare(sparse, zeroth::CpuBackend{executor}, zeroth::Sgd{.weight_decay = 0.1}, zeroth::OneSided{}, true,
+          DataType::f32, Rounding::nearest, zeroth::Acceptance::lowest_of_three);
 }
 
 TEST_CASE("backends compute in their own environment, whoever calls them") {
@@ -249,7 +251,7 @@ TEST_CASE("backends compute in their own environment, whoever calls them") {
     std::vector<float> after(weights.size());
     float* const pointer = panel.data();
     backend.expand(tensor, all, noise, std::span(&lane, 1), 0x1.23p-127F, 0, panel.size(), std::span(&pointer, 1));
-    zeroth::NoiseTerm const term{3, 0x1.23p-126F};
+    zeroth::NoiseTerm const term{2, 3, 0x1.23p-126F};
     backend.preview(tensor, all, noise, zeroth::ElementwisePass{.decay = 0.3F, .terms = {&term, 1}}, 0, after.size(),
                     after.data());
     return std::pair{zeroth_test::bits(panel), zeroth_test::bits(after)};

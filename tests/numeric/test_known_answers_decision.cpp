@@ -11,7 +11,7 @@
 #include <zeroth/backend/known_answer.hpp>
 #include <zeroth/estimator/any_estimator.hpp>
 #include <zeroth/estimator/fzoo.hpp>
-#include <zeroth/step/decision.hpp>
+#include <zeroth/step/decide.hpp>
 #include <zeroth/update/momentum.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth/update/sgd.hpp>
@@ -68,9 +68,8 @@ void check_decision(KnownAnswer& line, zeroth::AnyEstimator const& estimator, Up
   double const clip = read_double(line);
   if (clip != 0) options.clip = clip;
   for (double& loss : report.losses) loss = read_double(line);
-  zeroth::Decision<Update, zeroth::AnyEstimator> const decision(options, update, estimator);
-  report.learning_rate = decision.learning_rate(0);
-  decision.decide(report);
+  report.learning_rate = zeroth::detail::learning_rate_of(0, options);
+  zeroth::detail::decide(report, options, update, estimator);
   CHECK(bits_of(report.loss) == line.hex<std::uint64_t>());
   CHECK(bits_of(report.projected_gradient) == line.hex<std::uint64_t>());
   REQUIRE(report.projected_gradients.size() == options.samples);

@@ -27,10 +27,10 @@ TEST_CASE("a rounding has a name and says what it keeps") {
   for (Rounding rounding : {Rounding::nearest, Rounding::stochastic, Rounding::compensated, Rounding::extra_byte})
     names.insert(std::string(to_string(rounding)));
   CHECK(names == std::set<std::string>{"nearest", "stochastic", "compensated", "extra-byte"});
-  CHECK(bytes_beside(Rounding::nearest) == 0);
-  CHECK(bytes_beside(Rounding::stochastic) == 0);
-  CHECK(bytes_beside(Rounding::compensated) == 2);
-  CHECK(bytes_beside(Rounding::extra_byte) == 1);
+  CHECK(remainder_bytes(Rounding::nearest) == 0);
+  CHECK(remainder_bytes(Rounding::stochastic) == 0);
+  CHECK(remainder_bytes(Rounding::compensated) == 2);
+  CHECK(remainder_bytes(Rounding::extra_byte) == 1);
 }
 
 TEST_CASE("over all random bits the mean of a stochastic rounding is the value itself") {

@@ -84,9 +84,10 @@ class BackendModel {
       for (float weight : weights) stored.push_back(narrow(parameter.dtype, weight));
       from = stored.data();
     }
-    memory_.push_back(zeroth::allocate_for(backend_, static_cast<std::size_t>(parameter.bytes())));
-    parameter.data = memory_.back().get();
-    zeroth::transfer_for(backend_, parameter.data, from, static_cast<std::size_t>(parameter.bytes()));
+    auto const bytes = static_cast<std::size_t>(parameter.bytes());
+    memory_.emplace_back(backend_, bytes);
+    memory_.back().copy_from(backend_, from, bytes);
+    parameter.data = memory_.back().template as<std::byte>();
     parameters_.add(std::move(parameter));
   }
 
@@ -95,22 +96,22 @@ class BackendModel {
   void expand(Probe const& probe, std::size_t index, std::uint64_t first,
               std::vector<std::vector<float>>& lanes) const {
     std::uint64_t const count = std::min(panel, parameters_[index].size() - first);
-    std::vector<std::shared_ptr<std::byte>> memory;
+    std::vector<zeroth::BackendBuffer> memory;
     std::vector<float*> panels;
     for (std::size_t k = 0; k < lanes.size(); ++k) {
-      memory.push_back(zeroth::allocate_for(backend_, count * sizeof(float)));
-      panels.push_back(reinterpret_cast<float*>(memory.back().get()));
+      memory.emplace_back(backend_, count * sizeof(float));
+      panels.push_back(memory.back().template as<float>());
     }
     probe.expand(index, first, count, panels);
     for (std::size_t k = 0; k < lanes.size(); ++k) {
       std::size_t const at = lanes[k].size();
       lanes[k].resize(at + static_cast<std::size_t>(count));
-      zeroth::transfer_for(backend_, lanes[k].data() + at, panels[k], count * sizeof(float));
+      memory[k].copy_to(backend_, lanes[k].data() + at, count * sizeof(float));
     }
   }
 
   B backend_;
-  std::vector<std::shared_ptr<std::byte>> memory_;
+  std::vector<zeroth::BackendBuffer> memory_;
   zeroth::ParameterSet parameters_;
 };
 

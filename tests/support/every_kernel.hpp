@@ -18,6 +18,7 @@
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/update/adam.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 #include <zeroth_model/ops/cuda/attention.hpp>
 #include <zeroth_model/ops/cuda/copy_rows.hpp>
 #include <zeroth_model/ops/cuda/elementwise.hpp>
@@ -189,29 +190,29 @@ class EveryKernel {
     Values const group_place = list(index.group_place);
     Values const first_place = list(index.first_place);
     std::vector<zeroth::NoiseTerm> terms;
-    for (std::uint32_t t = 0; t < zeroth::cuda::Terms::few_terms + 4; ++t) terms.push_back({t, 1e-4F});
+    for (std::uint32_t t = 0; t < zeroth::cuda::Terms::few_terms + 4; ++t) terms.push_back({3 - t % 2, t, 1e-4F});
     Values const many = list(terms);
     Values const data = normal(dtype, weights, 2, 0.02F, /*shifted=*/true);
     Values const active = zeros(sizeof(unsigned long long));
     Values const panel = zeros(weights * sizeof(float));
-    Values const beside = zeros(weights * 2);
-    Kernel kernel{data.data(), data.data(), dtype, offset,   0,  weights, stream_id, mask,   {{}, 7, 3},
-                  {},          {},          0.01F, rounding, {}, change,  nullptr,   nullptr};
+    Values const remainders = zeros(weights * 2);
+    Kernel kernel{data.data(), data.data(), dtype, offset,   0,      weights, stream_id, mask,   {{}, 7, 3},
+                  {},          {},          0.01F, rounding, change, {},      nullptr,   nullptr};
     kernel.restore.count = 1;
-    kernel.restore.few[0] = {0, 1e-3F};
+    kernel.restore.few[0] = {3, 0, 1e-3F};
     kernel.terms.count = static_cast<unsigned>(terms.size());
     kernel.terms.many = many.template as<zeroth::NoiseTerm const>();
-    kernel.beside.data = beside.data();
+    kernel.remainders.data = remainders.data();
     if (with_places) {
-      kernel.beside.places = words.template as<std::uint64_t const>();
-      kernel.beside.group_place = group_place.template as<std::uint64_t const>();
-      kernel.beside.first_place = first_place.template as<std::uint16_t const>();
+      kernel.remainders.places = words.template as<std::uint64_t const>();
+      kernel.remainders.group_place = group_place.template as<std::uint64_t const>();
+      kernel.remainders.first_place = first_place.template as<std::uint16_t const>();
     }
     if (previews) kernel.panel = panel.template as<float>();
     kernel.active = active.template as<unsigned long long>();
     launch(kernel, zeroth::cuda::TileShare<zeroth::Gaussian>::threads_of(offset, weights));
     keep(of("ApplyKernel", dtype, name), data);
-    keep(of("ApplyKernel", dtype, name + ", beside"), beside);
+    keep(of("ApplyKernel", dtype, name + ", remainders"), remainders);
     keep(of("ApplyKernel", dtype, name + ", active"), active);
     keep(of("ApplyKernel", dtype, name + ", panel"), panel);
   }
@@ -221,14 +222,17 @@ class EveryKernel {
                                       zeroth::Rounding::compensated, zeroth::Rounding::extra_byte}) {
       if (dtype == zeroth::DataType::f32 && rounding != zeroth::Rounding::nearest) continue;
       for (bool with_places : {false, true}) {
-        pass(dtype, rounding, zeroth::cuda::PlainChange{false, 0}, with_places, /*previews=*/false,
+        pass(dtype, rounding, zeroth::cuda::TermsChange{}, with_places, /*previews=*/false,
              std::string(to_string(rounding)));
-        pass(dtype, rounding, zeroth::cuda::PlainChange{true, 1e-3F}, with_places, /*previews=*/true,
+        pass(dtype, rounding, zeroth::cuda::TermsChange{}, with_places, /*previews=*/true,
              std::string(to_string(rounding)) + ", preview");
       }
     }
     Values const state = normal(zeroth::DataType::f32, 2 * weights, 3, 1e-3F);
     zeroth::AdamRule const rule{0.9F, 0.1F, 0.99F, 0.01F, 1, 1, 1e-8F, 1e-3F};
+    pass(dtype, zeroth::Rounding::nearest, zeroth::cuda::RuleChange<zeroth::SignRule>{{1e-3F}, nullptr, weights},
+         /*with_places=*/false,
+         /*previews=*/false, "sign");
     // Its square root wants no negative sum.
     std::vector<float> planes(2 * weights);
     stream_.transfer(planes.data(), state.data(), state.bytes(), "state");

@@ -50,13 +50,13 @@ class OnDevice {
   }
 
   template <zeroth::Sampler S, zeroth::MaskRule Rule, class R>
-  std::uint64_t advance(zeroth::Parameter const& tensor, void const* source, zeroth::TensorMask<Rule> const& mask,
-                        zeroth::NoiseField<S> const& noise, zeroth::ElementwisePass const& pass, R const& rule,
-                        float* state) const {
+  std::uint64_t apply_rule(zeroth::Parameter const& tensor, void const* source, zeroth::TensorMask<Rule> const& mask,
+                           zeroth::NoiseField<S> const& noise, zeroth::ElementwisePass const& pass, R const& rule,
+                           float* state) const {
     Copy const planes(backend_, state, tensor.size() * zeroth::state_floats<R> * sizeof(float));
     auto const active =
         run(tensor, source, mask, pass, [&](auto const& p, void const* from, auto const& m, auto const& of_copy) {
-          return backend_.advance(p, from, m, noise, of_copy, rule, planes.template as<float>());
+          return backend_.apply_rule(p, from, m, noise, of_copy, rule, planes.template as<float>());
         });
     planes.back();
     return active;
@@ -171,17 +171,17 @@ class OnDevice {
     Copy const weights(backend_, tensor.data, tensor.bytes());
     Copy const from(backend_, source, tensor.bytes());
     std::size_t const words = zeroth::Bitmap::words_of(tensor);
-    Copy const places(backend_, pass.beside.places, words * sizeof(std::uint64_t));
-    std::size_t const tiles = pass.beside.places == nullptr ? 0 : words / 2;
-    std::uint64_t const group = zeroth::BesideWeights::tiles_per_group;
-    Copy const group_place(backend_, pass.beside.group_place, (tiles + group - 1) / group * sizeof(std::uint64_t));
-    Copy const first_place(backend_, pass.beside.first_place, tiles * sizeof(std::uint16_t));
-    std::uint64_t count = pass.beside.places == nullptr ? tensor.size() : 0;
-    for (std::size_t w = 0; pass.beside.places != nullptr && w < words; ++w)
-      count += static_cast<std::uint64_t>(std::popcount(pass.beside.places[w]));
-    Copy const beside(backend_, pass.beside.data, count * zeroth::bytes_beside(pass.rounding));
-    pass.beside = {beside.template as<void>(), places.template as<std::uint64_t>(),
-                   group_place.template as<std::uint64_t>(), first_place.template as<std::uint16_t>()};
+    Copy const places(backend_, pass.remainders.places, words * sizeof(std::uint64_t));
+    std::size_t const tiles = pass.remainders.places == nullptr ? 0 : words / 2;
+    std::uint64_t const group = zeroth::Remainders::tiles_per_group;
+    Copy const group_place(backend_, pass.remainders.group_place, (tiles + group - 1) / group * sizeof(std::uint64_t));
+    Copy const first_place(backend_, pass.remainders.first_place, tiles * sizeof(std::uint16_t));
+    std::uint64_t count = pass.remainders.places == nullptr ? tensor.size() : 0;
+    for (std::size_t w = 0; pass.remainders.places != nullptr && w < words; ++w)
+      count += static_cast<std::uint64_t>(std::popcount(pass.remainders.places[w]));
+    Copy const beside(backend_, pass.remainders.data, count * zeroth::remainder_bytes(pass.rounding));
+    pass.remainders = {beside.template as<void>(), places.template as<std::uint64_t>(),
+                       group_place.template as<std::uint64_t>(), first_place.template as<std::uint16_t>()};
     auto const there_mask = there(tensor, mask);
     std::uint64_t const active =
         body(there(tensor, weights), from.template as<void>(), there_mask.mask, std::as_const(pass));

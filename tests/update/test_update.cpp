@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <zeroth/update/sgd.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 #include <zeroth/update/update.hpp>
 
 #include <limits>
@@ -14,7 +15,6 @@ using zeroth::Sgd;
 using zeroth::SignSgd;
 
 struct Uncheckable {
-  static constexpr bool takes_sign = false;
   void coefficients(std::span<double const>, double, std::span<float>) const {}
   double decay(double) const { return 0; }
   static constexpr std::string_view name() { return "uncheckable"; }
@@ -23,7 +23,7 @@ struct Uncheckable {
 
 TEST_CASE("the concept Update accepts what it documents and nothing less") {
   STATIC_REQUIRE(zeroth::Update<Sgd>);
-  STATIC_REQUIRE(zeroth::Update<SignSgd>);
+  STATIC_REQUIRE_FALSE(zeroth::Update<SignSgd>);
   STATIC_REQUIRE_FALSE(zeroth::Update<Uncheckable>);
 }
 
@@ -48,9 +48,16 @@ TEMPLATE_TEST_CASE("a weight_decay outside its range is refused by name", "", Sg
     CHECK_THROWS_WITH(TestType{decay}.check(), zeroth_test::contains_text("weight_decay must be in [0, 1], got "));
 }
 
-TEST_CASE("updates know whether they take the sign, and their names") {
-  STATIC_REQUIRE_FALSE(Sgd::takes_sign);
-  STATIC_REQUIRE(SignSgd::takes_sign);
+TEST_CASE("the sign moves a weight by the step size, up, down or not at all") {
+  zeroth::SignRule const rule = SignSgd{}.rule(0.25F, 1);
+  CHECK(rule(2, 1e-30F) == 2.25F);
+  CHECK(rule(2, -3) == 1.75F);
+  CHECK(rule(2, 0) == 2);
+  CHECK(rule(2, -0.0F) == 2);
+  CHECK(rule(2, std::numeric_limits<float>::quiet_NaN()) == 2);
+}
+
+TEST_CASE("updates know their names") {
   CHECK(Sgd::name() == "sgd");
   CHECK(SignSgd::name() == "sign-sgd");
 }

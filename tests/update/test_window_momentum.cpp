@@ -39,12 +39,12 @@ Options options(Restore restore = Restore::exact) {
           .restore = restore};
 }
 
-TEST_CASE("the concept WindowedUpdate accepts WindowMomentum and no other update") {
-  STATIC_REQUIRE(zeroth::WindowedUpdate<WindowMomentum>);
-  STATIC_REQUIRE_FALSE(zeroth::WindowedUpdate<Momentum>);
-  STATIC_REQUIRE_FALSE(zeroth::WindowedUpdate<zeroth::Sgd>);
-  STATIC_REQUIRE_FALSE(zeroth::Update<WindowMomentum>);
-  STATIC_REQUIRE_FALSE(zeroth::StatefulUpdate<WindowMomentum>);
+TEST_CASE("the concept UpdateWithWindow accepts WindowMomentum and no other update") {
+  STATIC_REQUIRE(zeroth::UpdateWithWindow<WindowMomentum>);
+  STATIC_REQUIRE_FALSE(zeroth::UpdateWithWindow<Momentum>);
+  STATIC_REQUIRE_FALSE(zeroth::UpdateWithWindow<zeroth::Sgd>);
+  STATIC_REQUIRE(zeroth::Update<WindowMomentum>);
+  STATIC_REQUIRE_FALSE(zeroth::ElementwiseUpdate<WindowMomentum>);
   CHECK(WindowMomentum::name() == "window-momentum");
   CHECK(describe(WindowMomentum{}) == "window-momentum(beta=0.9, window=64, weight_decay=0)");
 }
@@ -77,7 +77,7 @@ Run run(B backend, U update, M mask, bool fused = true, Restore restore = Restor
     result.weights.push_back(fixture.bits());
   }
   result.last = fixture.tensors.all();
-  if (fused) CHECK(optimizer.bytes() == (zeroth::StatefulUpdate<U> ? 4 * result.last.size() : 0));
+  if (fused) CHECK(optimizer.bytes() == (zeroth::ElementwiseUpdate<U> ? 4 * result.last.size() : 0));
   return result;
 }
 
@@ -101,6 +101,37 @@ TEST_CASE("each step adds the noise of the updates in the window, the youngest f
                 -(records.back().step_size * std::ldexp(1.0F, -static_cast<int>(age))) * past.coefficients[s];
             expected[at] = std::fma(c, noise.value(p.stream, s, e), expected[at]);
           }
+    }
+    CHECK(fixture.bits() == bits(expected));
+  }
+}
+
+TEST_CASE("a window with more terms than a pass takes has the bits of one sum") {
+  Fixture fixture;
+  WindowMomentum const update{.beta = 0.5, .window = 3};
+  Options many = options();
+  many.samples = static_cast<std::uint32_t>(zeroth::max_terms / 2 - 1);
+  ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, zeroth::RandomMask{.sparsity = 0.5},
+                                 zeroth::CpuBackend{}, update, many);
+  std::vector<StepRecord> records;
+  for (int i = 0; i < 4; ++i) {
+    std::vector<float> expected = fixture.tensors.all();
+    records.push_back(optimizer.step([&](auto const&, std::span<double> losses) {
+      for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k * k % 7) * 1e-3;
+    }));
+    std::size_t at = 0;
+    for (std::size_t t = 0; t < fixture.parameters().size(); ++t) {
+      zeroth::Parameter const& p = fixture.parameters()[t];
+      for (std::uint64_t e = 0; e < p.size(); ++e, ++at) {
+        if (!optimizer.mask_state().tensor(t, 0)(expected[at], e)) continue;
+        for (std::uint32_t age = 0; age < 3 && age < records.size(); ++age) {
+          StepRecord const& past = records[records.size() - 1 - age];
+          zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 3, static_cast<std::uint32_t>(past.step)};
+          for (std::uint32_t s = 0; s < many.samples; ++s)
+            expected[at] = std::fma(update.term_coefficient(past.coefficients[s], records.back().step_size, age),
+                                    noise.value(p.stream, s, e), expected[at]);
+        }
+      }
     }
     CHECK(fixture.bits() == bits(expected));
   }
@@ -149,13 +180,13 @@ TEST_CASE("window momentum refuses masks that change and weights of 16 bits") {
   Fixture fixture;
   using Redrawn = ZerothOrderOptimizer<zeroth::Gaussian, zeroth::RandomMask, zeroth::CpuBackend, WindowMomentum>;
   CHECK_THROWS_WITH((Redrawn(fixture.parameters(), {}, {.redraw_every = 1}, zeroth::CpuBackend{}, {}, Options{})),
-                    contains_text("update 'window-momentum' takes a mask that stays the same from step to step alone"));
+                    contains_text("update 'window-momentum' needs a mask that stays the same from step to step"));
   std::vector<std::uint16_t> half(8);
   zeroth::ParameterSet parameters;
   parameters.add("h", zeroth::Role::matrix, {2, 4}, zeroth::DataType::bf16, half.data());
   using Dense = ZerothOrderOptimizer<zeroth::Gaussian, zeroth::Dense, zeroth::CpuBackend, WindowMomentum>;
   CHECK_THROWS_WITH((Dense(parameters, {}, {}, zeroth::CpuBackend{}, {}, Options{})),
-                    contains_text("update 'window-momentum' takes weights of f32 alone, parameter 'h' is bf16"));
+                    contains_text("update 'window-momentum' needs f32 weights, parameter 'h' is bf16"));
 }
 
 TEST_CASE("window momentum brings a badly scaled quadratic to its minimum") {

@@ -7,86 +7,84 @@
 #include <span>
 #include <string_view>
 
+#include <zeroth/executor.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
-#include <zeroth/storage/beside.hpp>
+#include <zeroth/storage/memory.hpp>
+#include <zeroth/storage/remainder.hpp>
 #include <zeroth/storage/rounding.hpp>
+#include <zeroth/update/elementwise_rule.hpp>
 #include <zeroth/update/momentum.hpp>
-#include <zeroth/update/state_rule.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A multiple of the noise of one sample.
+/// A multiple of the noise of one sample of a step.
 struct NoiseTerm {
+  std::uint32_t step = 0;
   std::uint32_t sample = 0;
   float coefficient = 0;
 };
 
 /// What one pass over a tensor does to each active weight t, in f32 and in this order:
 ///
-///     t <- t with what is beside it   of 16-bit weights, see Rounding
-///     t <- fma(c, z(s), t)            for each (s, c) of `restore`: undoes a perturbation
+///     t <- t with its remainder       of 16-bit weights, see Rounding
+///     t <- fma(c, z, t)               for each term c z of `restore`: undoes a perturbation
 ///     t <- fma(-decay, t, t)          if decay is not 0
-///     t <- fma(c, z(s), t)            for each (s, c) of `terms`, unless takes_sign
-///     t <- t +- sign_step             if takes_sign: along the sign of sum c z(s), chained by fma from 0; 0 stays
-///     t is rounded                    to 16 bits, if that is how the tensor is stored; what is beside it is replaced
+///     t <- fma(c, z, t)               for each term of `terms`: Backend::apply
+///     t <- rule(t, sum c z, state)    of the same terms, chained by fma from 0: Backend::apply_rule
+///     t is rounded                    to 16 bits, if that is how the tensor is stored; its remainder is replaced
 ///
-/// Inactive weights keep their bits, and so does what is held beside them.
+/// Inactive weights keep their bits, and so do their remainders.
 struct ElementwisePass {
-  std::span<NoiseTerm const> restore{};
+  std::span<NoiseTerm const> restore{};  ///< at most max_terms
   float decay = 0;
-  std::span<NoiseTerm const> terms{};
-  bool takes_sign = false;
-  float sign_step = 0;
+  std::span<NoiseTerm const> terms{};     ///< at most max_terms
   Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits have the noise's seed and step
-  BesideWeights beside{};                 ///< what the rounding keeps beside the tensor's weights; 0 at first
+  Remainders remainders{};                ///< of the tensor's weights; 0 at first
 };
+
+/// The most terms of a pass; a longer sum takes several.
+inline constexpr std::size_t max_terms = max_samples;
 
 /// Where the weights live, and how elementwise passes run there. A cheap value: it owns no weights.
 ///
-/// 1. `expand(tensor, mask, noise, lanes, epsilon, first, count, panels)` writes elements [first, first + count) of
-///    lane k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
+/// 1. `expand(tensor, mask, noise, points, epsilon, first, count, panels)` writes elements [first, first + count) of
+///    point k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
 ///    counts from the tensor's memory. Safe to call from many threads; allocates nothing.
 /// 2. `apply(tensor, source, mask, noise, pass)` writes the pass's result over the tensor and returns how many weights
 ///    were active. Weights and mask are taken from `source` (a copy, see 8), or from the tensor itself if null. It
 ///    should allocate nothing, as 1 and 3: an exception leaves the tensor half written, and the optimizer useless.
 /// 3. `preview(tensor, mask, noise, pass, first, count, panel)` writes elements [first, first + count) as `apply` would
 ///    leave them to the panel, in f32, and nothing else. Safe to call from many threads; allocates nothing.
-/// 4. `advance(tensor, source, mask, noise, pass, rule, state)` is `apply` of an update with state (StatefulUpdate):
-/// where
-///    `terms` would move an active weight, the rule does, with the direction sum c z(s), chained by fma from 0.
-///    `state[k * tensor.size() + i]` is the k-th value of weight i.
+/// 4. `apply_rule(tensor, source, mask, noise, pass, rule, state)` is `apply` of an ElementwiseUpdate: where the terms
+///    would move an active weight, the rule does. `state[k * tensor.size() + i]` is the k-th value of weight i; null if
+///    the rule keeps none.
 /// 5. `mask_bits(tensor, mask, words)` writes the mask as bits, in words that begin at a tile's first element (Bitmap).
 /// 6. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over those tensors together.
 /// 7. `read(tensor, first, out)` copies weights to f32 on the host.
 /// 8. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
 /// 9. `supports(dtype)` says which element types 1 to 8 take; `name()` identifies the backend in logs.
-/// 10. Where the host's memory is not the backend's, it is a BackendWithMemory. State, what is beside the weights and a
-///    rule's pointers then refer to its memory; `words` and `bytes` may lie in either.
-/// 11. `count_later()` and `counted()`, if present: between the two, `apply` and `advance` may return 0 before their
-/// work
-///    is done, and `counted` returns the sum of what they would have returned.
-/// 12. Every backend gives the bits that ReferenceBackend gives, also where the calling thread or one of its own rounds
+/// 10. Every backend gives the bits that ReferenceBackend gives, also where the calling thread or one of its own rounds
 ///    otherwise or takes subnormal numbers for 0 (see DefaultFloatEnvironment). A mask sees a weight as its value in
 ///    f32.
-/// 13. `checks_arithmetic`, if present and true (static constexpr bool): when an optimizer is made, `expand` and
-/// `apply`
-///    are called for a few weights in the host's memory, whose bits are known, see check_arithmetic.
+///
+/// What a backend may offer beyond that: BackendWithMemory, BackendWithDeferredCounts, BackendWithPanels,
+/// BackendWithExecutor, BackendWithKnownArithmetic.
 template <class T>
 concept Backend = std::copyable<T> &&
     requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,
-             NoiseField<Gaussian> const& noise, std::span<Lane const> lanes, std::span<float* const> panels,
+             NoiseField<Gaussian> const& noise, std::span<Lane const> points, std::span<float* const> panels,
              ElementwisePass const& pass, std::span<std::uint64_t> words, std::span<Parameter const* const> tensors,
              std::span<float> out, std::span<std::byte> bytes, float* panel) {
-  backend.expand(tensor, mask, noise, lanes, float{}, std::uint64_t{}, std::uint64_t{}, panels);
+  backend.expand(tensor, mask, noise, points, float{}, std::uint64_t{}, std::uint64_t{}, panels);
   { backend.apply(tensor, weights, mask, noise, pass) } -> std::convertible_to<std::uint64_t>;
   backend.preview(tensor, mask, noise, pass, std::uint64_t{}, std::uint64_t{}, panel);
   {
-    backend.advance(tensor, weights, mask, noise, pass, MomentumRule{}, panels[0])
+    backend.apply_rule(tensor, weights, mask, noise, pass, MomentumRule{}, panel)
     } -> std::convertible_to<std::uint64_t>;
   backend.mask_bits(tensor, mask, words);
   { backend.kth_magnitude(tensors, std::uint64_t{}) } -> std::convertible_to<float>;
@@ -96,10 +94,40 @@ concept Backend = std::copyable<T> &&
   { backend.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// The sum of what `apply` and `advance` return within body(), which adds them up and returns the sum.
+/// A backend whose passes need not wait for their counts: between `count_later()` and `counted()`, `apply` and
+/// `apply_rule` may return 0 before their work is done, and `counted` returns the sum of what they would have returned.
+template <class T>
+concept BackendWithDeferredCounts = requires(T const& backend) {
+  backend.count_later();
+  { backend.counted() } -> std::convertible_to<std::uint64_t>;
+};
+
+/// A backend that expands to panels in its own memory, of any type and of many pieces: for models that live there.
+/// `expand_to(tensor, mask, noise, points, epsilon, request, panels)` is `expand` as a PanelRequest says.
+template <class T>
+concept BackendWithPanels = requires(T const& backend, Parameter const& tensor, TensorMask<Dense::Rule> const& mask,
+                                     NoiseField<Gaussian> const& noise, std::span<Lane const> points,
+                                     PanelRequest const& request, std::span<void* const> panels) {
+  backend.expand_to(tensor, mask, noise, points, float{}, request, panels);
+};
+
+/// A backend that lends the executor of its threads.
+template <class T>
+concept BackendWithExecutor = requires(T const& backend) {
+  { backend.executor() } -> std::convertible_to<AnyExecutor>;
+};
+
+/// A backend over the host's memory that asks for its arithmetic to be checked: when an optimizer is made, `expand` and
+/// `apply` are called for a few weights whose bits are known, see check_arithmetic.
+template <class T>
+concept BackendWithKnownArithmetic = !BackendWithMemory<T> && requires {
+  requires bool{T::checks_arithmetic};
+};
+
+/// The sum of what `apply` and `apply_rule` return within body(), which adds them up and returns the sum.
 template <class B, class Body>
 [[nodiscard]] std::uint64_t count_active(B const& backend, Body const& body) {
-  if constexpr (requires { backend.count_later(); }) {
+  if constexpr (BackendWithDeferredCounts<B>) {
     backend.count_later();
     body();
     return backend.counted();

@@ -18,45 +18,12 @@
 #include <zeroth/backend/cpu/instruction_set.hpp>
 #include <zeroth/backend/cpu/kernels.hpp>
 #include <zeroth/backend/cpu/kth_magnitude.hpp>
+#include <zeroth/backend/cpu/tile_part.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/numeric/float_environment.hpp>
 
 namespace zeroth::ZEROTH_ISA {
-
-namespace detail {
-
-/// The part of a tile that lies within a range of elements.
-struct TilePart {
-  std::uint64_t tile;
-  std::uint64_t position;  ///< of the part's first element, counted from the start of the range
-  unsigned begin;          ///< of the part within the tile
-  unsigned size;
-
-  [[nodiscard]] bool is_whole() const noexcept { return size == tile_size; }
-
-  /// The bits of the part.
-  [[nodiscard]] TileMask bits() const noexcept {
-    auto below = [](unsigned n) { return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1; };
-    unsigned const end = begin + size;
-    return {{below(end) & ~below(begin), end <= 64 ? 0 : below(end - 64) & ~(begin <= 64 ? 0 : below(begin - 64))}};
-  }
-};
-
-/// Calls body(TilePart) for each tile that elements [first, first + count) of a tensor touch, in order.
-template <class Body>
-void for_each_tile(std::uint64_t first, std::uint64_t count, Body&& body) {
-  std::uint64_t position = 0;
-  while (position < count) {
-    std::uint64_t const element = first + position;
-    auto const begin = static_cast<unsigned>(element % tile_size);
-    auto const size = static_cast<unsigned>(std::min<std::uint64_t>(tile_size - begin, count - position));
-    body(TilePart{element / tile_size, position, begin, size});
-    position += size;
-  }
-}
-
-}  // namespace detail
 
 /// Vector code without dependencies: AVX-512 or AVX2 where the machine has them (told at run time), portable C++
 /// elsewhere, over the threads of an executor. The bits are those of ReferenceBackend, whatever the instruction set.
@@ -112,19 +79,19 @@ class CpuBackend {
 
   /// See Backend.
   template <Sampler S, MaskRule Rule, class R>
-  std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
-                        NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
+  std::uint64_t apply_rule(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                           NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
     constexpr std::size_t floats = state_floats<R>;
     auto change = [&](auto kernels, auto& z, float* t, detail::TilePart const& part, std::uint64_t at,
                       TileMask const& bits) {
-      alignas(64) float buffers[floats][tile_size];
+      alignas(64) float buffers[std::max<std::size_t>(floats, 1)][tile_size];
       std::array<float*, floats> tiles;
       for (std::size_t k = 0; k < floats; ++k) {
         float* const plane = state + k * tensor.size();
         tiles[k] = part.is_whole() ? plane + at : buffers[k];
         if (!part.is_whole()) load_part(plane, at, part, buffers[k]);
       }
-      kernels.advance(t, part.tile, bits, z, pass, rule, tiles);
+      kernels.apply_rule(t, part.tile, bits, z, pass, rule, tiles);
       if (part.is_whole()) return;
       for (std::size_t k = 0; k < floats; ++k) store_part(buffers[k], part, state + k * tensor.size(), at);
     };
@@ -136,28 +103,28 @@ class CpuBackend {
   void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
     DefaultFloatEnvironment const environment;
-    std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
+    std::size_t const remainder_size = tensor.dtype == DataType::f32 ? 0 : remainder_bytes(pass.rounding);
     detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart part) {
-      // The pass over a copy of the tile's weights, and of what is beside them.
+      // The pass over a copy of the tile's weights and of their remainders.
       std::uint64_t const position = std::exchange(part.position, 0);
       alignas(64) std::byte weights[tile_size * sizeof(float)];
-      alignas(64) std::byte beside[tile_size * sizeof(std::uint16_t)];
+      alignas(64) std::byte remainder[tile_size * sizeof(std::uint16_t)];
       Parameter copy{{}, tensor.role, {1, part.size}, tensor.dtype, weights, tensor.stream, tensor.offset};
       std::memcpy(weights, address(tensor.data, tensor.dtype, first + position), part.size * size_of(tensor.dtype));
       ElementwisePass pass_of_copy = pass;
-      if (beside_size != 0) {
+      if (remainder_size != 0) {
         std::uint64_t const tile = part.tile - tensor.offset / tile_size;
-        auto copy_beside = [&](auto* values) {
-          load_beside(pass.beside, tile, first + position, part, values);
-          std::memcpy(beside, values + part.begin, part.size * beside_size);
+        auto copy_remainders = [&](auto* values) {
+          load_remainders(pass.remainders, tile, first + position, part, values);
+          std::memcpy(remainder, values + part.begin, part.size * remainder_size);
         };
         alignas(64) std::uint16_t errors[tile_size];
         alignas(64) std::int8_t lower[tile_size];
         if (pass.rounding == Rounding::compensated)
-          copy_beside(errors);
+          copy_remainders(errors);
         else
-          copy_beside(lower);
-        pass_of_copy.beside = {.data = beside};
+          copy_remainders(lower);
+        pass_of_copy.remainders = {.data = remainder};
       }
       with_kernels([&](auto kernels) {
         auto z = kernels.noise(noise, tensor.stream, false);
@@ -223,19 +190,15 @@ class CpuBackend {
     cpu_kernels::with_kernels(set_, body);
   }
 
-  /// Whether all that is made of these lists of lanes or terms comes of one sample.
-  template <class... Lists>
-  [[nodiscard]] static bool have_one_sample(Lists const&... lists) noexcept {
-    bool any = false;
-    bool one = true;
-    std::uint32_t sample = 0;
-    auto look = [&](auto const& item) {
-      if (any && item.sample != sample) one = false;
-      any = true;
-      sample = item.sample;
-    };
-    (std::for_each(lists.begin(), lists.end(), look), ...);
-    return one;
+  /// Whether the points, or all terms, are of one sample.
+  [[nodiscard]] static bool have_one_sample(std::span<Lane const> points) noexcept {
+    return std::all_of(points.begin(), points.end(), [&](Lane const& p) { return p.sample == points[0].sample; });
+  }
+  [[nodiscard]] static bool have_one_sample(ElementwisePass const& pass) noexcept {
+    NoiseTerm const first = !pass.restore.empty() ? pass.restore[0] : !pass.terms.empty() ? pass.terms[0] : NoiseTerm{};
+    auto is_of_it = [&](NoiseTerm const& term) { return term.step == first.step && term.sample == first.sample; };
+    return std::all_of(pass.restore.begin(), pass.restore.end(), is_of_it) &&
+           std::all_of(pass.terms.begin(), pass.terms.end(), is_of_it);
   }
 
   /// Asks memory for the tile that comes eight tiles after element i, to be read (0) or changed (1).
@@ -258,27 +221,27 @@ class CpuBackend {
     std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
   }
 
-  /// The same of what is beside the weights; `tile` counts from the first that the tensor touches.
+  /// The same of remainders; `tile` counts from the first that the tensor touches.
   template <class T>
-  static void load_beside(BesideWeights const& beside, std::uint64_t tile, std::uint64_t at,
-                          detail::TilePart const& part, T* values) noexcept {
-    if (beside.places == nullptr) return load_part(beside.data, at, part, values);
+  static void load_remainders(Remainders const& remainders, std::uint64_t tile, std::uint64_t at,
+                              detail::TilePart const& part, T* values) noexcept {
+    if (remainders.places == nullptr) return load_part(remainders.data, at, part, values);
     std::fill_n(values, tile_size, T{});
-    for_each_place<T>(beside, tile, [&](unsigned e, T const& value) { values[e] = value; });
+    for_each_place<T>(remainders, tile, [&](unsigned e, T const& value) { values[e] = value; });
   }
   template <class T>
-  static void store_beside(T const* values, std::uint64_t tile, detail::TilePart const& part,
-                           BesideWeights const& beside, std::uint64_t at) noexcept {
-    if (beside.places == nullptr) return store_part(values, part, beside.data, at);
-    for_each_place<T>(beside, tile, [&](unsigned e, T& value) { value = values[e]; });
+  static void store_remainders(T const* values, std::uint64_t tile, detail::TilePart const& part,
+                               Remainders const& remainders, std::uint64_t at) noexcept {
+    if (remainders.places == nullptr) return store_part(values, part, remainders.data, at);
+    for_each_place<T>(remainders, tile, [&](unsigned e, T& value) { value = values[e]; });
   }
 
-  /// Calls body(element of the tile, what is beside it) for each that has a place.
+  /// Calls body(element of the tile, its remainder) for each that has a place.
   template <class T, class Body>
-  static void for_each_place(BesideWeights const& beside, std::uint64_t tile, Body const& body) {
-    T* next = static_cast<T*>(beside.data) + beside.first_place_of(tile);
+  static void for_each_place(Remainders const& remainders, std::uint64_t tile, Body const& body) {
+    T* next = static_cast<T*>(remainders.data) + remainders.first_place_of(tile);
     for (unsigned w = 0; w < 2; ++w)
-      for (std::uint64_t bits = beside.places[tile * 2 + w]; bits != 0; bits &= bits - 1)
+      for (std::uint64_t bits = remainders.places[tile * 2 + w]; bits != 0; bits &= bits - 1)
         body(64 * w + static_cast<unsigned>(std::countr_zero(bits)), *next++);
   }
 
@@ -317,7 +280,7 @@ class CpuBackend {
     return sum_over_chunks(tensor, [&](std::uint64_t first, std::uint64_t count) {
       std::uint64_t active = 0;
       with_kernels([&](auto kernels) {
-        auto z = kernels.noise(noise, tensor.stream, have_one_sample(pass.restore, pass.terms));
+        auto z = kernels.noise(noise, tensor.stream, have_one_sample(pass));
         detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
           prefetch<1>(tensor, first + part.position);
           TileMask const bits =
@@ -357,25 +320,25 @@ class CpuBackend {
     load_part(source, at, part, weights);
     kernels.widen(tensor.dtype, weights, t);
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
-    auto run = [&](auto* beside) {
-      kernels.add_beside(tensor.dtype, pass.rounding, weights, beside, t);
+    auto run = [&](auto* remainder) {
+      kernels.add_remainders(tensor.dtype, pass.rounding, weights, remainder, t);
       change(kernels, z, t, part, at, bits);
       RandomSource const random{noise.seed, noise.step, tensor.stream, 0, Purpose::rounding};
-      kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, beside);
+      kernels.round(tensor.dtype, pass.rounding, t, part.tile, bits, random, weights, remainder);
     };
-    auto run_beside = [&](auto* beside) {
+    auto run_with = [&](auto* remainder) {
       std::uint64_t const tile = part.tile - tensor.offset / tile_size;
-      load_beside(pass.beside, tile, at, part, beside);
-      run(beside);
-      store_beside(beside, tile, part, pass.beside, at);
+      load_remainders(pass.remainders, tile, at, part, remainder);
+      run(remainder);
+      store_remainders(remainder, tile, part, pass.remainders, at);
     };
     if (bits != TileMask{}) {
       alignas(64) std::uint16_t errors[tile_size];
       alignas(64) std::int8_t lower[tile_size];
       if (pass.rounding == Rounding::compensated)
-        run_beside(errors);
+        run_with(errors);
       else if (pass.rounding == Rounding::extra_byte)
-        run_beside(lower);
+        run_with(lower);
       else
         run(static_cast<std::byte*>(nullptr));
     }

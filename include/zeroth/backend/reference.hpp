@@ -43,28 +43,27 @@ struct ReferenceBackend {
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
     return run(tensor, source, mask, noise, pass, [&](float t, std::uint64_t i) {
-      if (pass.takes_sign) {
-        float const direction = direction_of(tensor, noise, pass, i);
-        if (direction > 0) t += pass.sign_step;
-        if (direction < 0) t -= pass.sign_step;
-      } else {
-        for (NoiseTerm const& term : pass.terms)
-          t = fused_multiply_add(term.coefficient, z_of(tensor, noise, term, i), t);
-      }
+      for (NoiseTerm const& term : pass.terms)
+        t = fused_multiply_add(term.coefficient, z_of(tensor, noise, term, i), t);
       return t;
     });
   }
 
   template <Sampler S, MaskRule Rule, class R>
-  std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
-                        NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
+  std::uint64_t apply_rule(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                           NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
     constexpr std::size_t floats = state_floats<R>;
     return run(tensor, source, mask, noise, pass, [&](float t, std::uint64_t i) {
-      Array<float, floats> values;
-      for (std::size_t k = 0; k < floats; ++k) values[k] = state[k * tensor.size() + i];
-      t = rule(t, direction_of(tensor, noise, pass, i), values);
-      for (std::size_t k = 0; k < floats; ++k) state[k * tensor.size() + i] = values[k];
-      return t;
+      float const direction = direction_of(tensor, noise, pass, i);
+      if constexpr (floats == 0) {
+        return rule(t, direction);
+      } else {
+        Array<float, floats> values;
+        for (std::size_t k = 0; k < floats; ++k) values[k] = state[k * tensor.size() + i];
+        t = rule(t, direction, values);
+        for (std::size_t k = 0; k < floats; ++k) state[k * tensor.size() + i] = values[k];
+        return t;
+      }
     });
   }
 
@@ -72,10 +71,10 @@ struct ReferenceBackend {
   void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
     DefaultFloatEnvironment const environment;
-    std::size_t const beside_size = tensor.dtype == DataType::f32 ? 0 : bytes_beside(pass.rounding);
+    std::size_t const remainder_size = tensor.dtype == DataType::f32 ? 0 : remainder_bytes(pass.rounding);
     for (std::uint64_t i = 0; i < count; ++i) {
       float weight_of_copy;
-      std::uint16_t beside = 0;
+      std::uint16_t remainder = 0;
       ElementwisePass pass_of_copy = pass;
       Parameter element{
           {}, tensor.role, {1, 1}, tensor.dtype, &weight_of_copy, tensor.stream, tensor.offset + first + i};
@@ -83,10 +82,10 @@ struct ReferenceBackend {
         std::memcpy(to, static_cast<std::byte const*>(memory) + index * size, size);
       };
       copy(&weight_of_copy, tensor.data, first + i, size_of(tensor.dtype));
-      if (beside_size != 0) {
-        at_place(tensor, pass.beside, first + i,
-                 [&](std::uint64_t place) { copy(&beside, pass.beside.data, place, beside_size); });
-        pass_of_copy.beside = {.data = &beside};
+      if (remainder_size != 0) {
+        at_place(tensor, pass.remainders, first + i,
+                 [&](std::uint64_t place) { copy(&remainder, pass.remainders.data, place, remainder_size); });
+        pass_of_copy.remainders = {.data = &remainder};
       }
       apply(element, nullptr, mask, noise, pass_of_copy);
       panel[i] = weight(element, element.data, 0);
@@ -154,7 +153,7 @@ struct ReferenceBackend {
   template <Sampler S>
   [[nodiscard]] static float z_of(Parameter const& tensor, NoiseField<S> const& noise, NoiseTerm const& term,
                                   std::uint64_t i) {
-    return noise.value(tensor.stream, term.sample, tensor.offset + i);
+    return noise.at(term.step).value(tensor.stream, term.sample, tensor.offset + i);
   }
 
   template <Sampler S>
@@ -190,36 +189,36 @@ struct ReferenceBackend {
       store(tensor.data, i, load<std::uint16_t>(source, i));
   }
 
-  /// Calls body(index) with where the number beside element i is, if it has a place.
+  /// Calls body(index) with where the remainder of element i is, if it has a place.
   template <class Body>
-  static void at_place(Parameter const& tensor, BesideWeights const& beside, std::uint64_t i, Body const& body) {
-    if (beside.places == nullptr) return body(i);
+  static void at_place(Parameter const& tensor, Remainders const& remainders, std::uint64_t i, Body const& body) {
+    if (remainders.places == nullptr) return body(i);
     std::uint64_t const element = tensor.offset + i;
     std::uint64_t const tile = element / tile_size - tensor.offset / tile_size;
     auto const e = static_cast<unsigned>(element % tile_size);
-    if (beside.has_place(tile, e)) body(beside.place(tile, e));
+    if (remainders.has_place(tile, e)) body(remainders.place(tile, e));
   }
 
   template <class T>
-  [[nodiscard]] static T beside(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i) {
+  [[nodiscard]] static T remainder(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i) {
     T value{};
-    at_place(tensor, pass.beside, i, [&](std::uint64_t at) { value = load<T>(pass.beside.data, at); });
+    at_place(tensor, pass.remainders, i, [&](std::uint64_t at) { value = load<T>(pass.remainders.data, at); });
     return value;
   }
   template <class T>
-  static void put_beside(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i, T value) {
-    at_place(tensor, pass.beside, i, [&](std::uint64_t at) { store(pass.beside.data, at, value); });
+  static void put_remainder(Parameter const& tensor, ElementwisePass const& pass, std::uint64_t i, T value) {
+    at_place(tensor, pass.remainders, i, [&](std::uint64_t at) { store(pass.remainders.data, at, value); });
   }
 
-  /// The weight with what is held beside it.
+  /// The weight with its remainder.
   [[nodiscard]] static float unrounded(Parameter const& tensor, void const* source, ElementwisePass const& pass,
                                        std::uint64_t i) {
     float const theta = weight(tensor, source, i);
     if (tensor.dtype == DataType::f32) return theta;
     if (pass.rounding == Rounding::compensated)
-      return theta - bfloat16_to_float(beside<std::uint16_t>(tensor, pass, i));
+      return theta - bfloat16_to_float(remainder<std::uint16_t>(tensor, pass, i));
     if (pass.rounding == Rounding::extra_byte)
-      return to_float(tensor.dtype, {load<std::uint16_t>(source, i), beside<std::int8_t>(tensor, pass, i)});
+      return to_float(tensor.dtype, {load<std::uint16_t>(source, i), remainder<std::int8_t>(tensor, pass, i)});
     return theta;
   }
 
@@ -234,12 +233,12 @@ struct ReferenceBackend {
         rounded = narrow_stochastic(tensor.dtype, t, rounding_bits(random, tensor.offset + i));
         break;
       case Rounding::compensated:
-        put_beside(tensor, pass, i, rounding_error(tensor.dtype, t, rounded));
+        put_remainder(tensor, pass, i, rounding_error(tensor.dtype, t, rounded));
         break;
       case Rounding::extra_byte: {
         ExtendedWeight const extended = extend(tensor.dtype, t);
         rounded = extended.upper;
-        put_beside(tensor, pass, i, extended.lower);
+        put_remainder(tensor, pass, i, extended.lower);
         break;
       }
     }

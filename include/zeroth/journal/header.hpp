@@ -14,6 +14,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/journal/weight_hash.hpp>
 #include <zeroth/numeric/number_text.hpp>
+#include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/storage/rounding.hpp>
 
@@ -55,6 +56,17 @@ struct JournalHeader {
   return field == fields.end() ? "none" : field->value;
 }
 
+namespace detail {
+
+/// The update, and which of its steps are taken.
+template <class Optimizer>
+[[nodiscard]] std::string described_update(Optimizer const& optimizer) {
+  bool const always = optimizer.options().acceptance == Acceptance::always;
+  return (always ? "" : "conservative-") + describe(optimizer.update());
+}
+
+}  // namespace detail
+
 /// The header of a run that the optimizer would begin with the weights as they stand. One pass over the weights.
 /// @param notes what the optimizer cannot know and `require_same` is to compare: {"row_order", "gguf"}
 template <class Optimizer>
@@ -67,7 +79,7 @@ template <class Optimizer>
   header.samples = options.samples;
   header.fields = {{"sampler", describe(optimizer.sampler())},
                    {"mask", describe(optimizer.mask_policy())},
-                   {"update", describe(optimizer.update())},
+                   {"update", detail::described_update(optimizer)},
                    {"estimator", describe(optimizer.estimator())},
                    {"rounding", stores_16_bits ? std::string(to_string(options.rounding)) : "none"},
                    {"epsilon", number_text(static_cast<float>(options.epsilon))},

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include <zeroth/backend/backend.hpp>
 #include <zeroth/config.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/numeric/float_bits.hpp>
@@ -29,12 +30,11 @@ namespace zeroth::ZEROTH_ISA {
 /// tensors are cut. It tells one base from another; it is no protection against forgery.
 ///
 /// One pass over the weights, on the backend's executor if it has one.
-/// @param backend any Backend
-template <class Backend>
-[[nodiscard]] std::uint64_t hash_weights(ParameterSet const& parameters, Backend const& backend) {
+template <Backend B>
+[[nodiscard]] std::uint64_t hash_weights(ParameterSet const& parameters, B const& backend) {
   constexpr std::uint64_t chunk = std::uint64_t{1} << 16;
   AnyExecutor executor;
-  if constexpr (requires { AnyExecutor(backend.executor()); }) executor = backend.executor();
+  if constexpr (BackendWithExecutor<B>) executor = backend.executor();
   std::uint64_t hash = 0;
   for (Parameter const& p : parameters) {
     std::vector<std::uint64_t> sums(static_cast<std::size_t>((p.size() + chunk - 1) / chunk), 0);

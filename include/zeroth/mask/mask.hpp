@@ -88,9 +88,7 @@ class WeightReader {
         }),
         keep_([](void const* self, std::span<std::byte const> values) {
           auto const& owner = *static_cast<Backend const*>(self);
-          std::shared_ptr<std::byte> copy = allocate_for(owner, values.size());
-          transfer_for(owner, copy.get(), values.data(), values.size());
-          return copy;
+          return BackendBuffer(owner, values);
         }) {}
 
   /// The k-th smallest |theta| (k counts from 1) over those tensors together, exactly.
@@ -104,15 +102,13 @@ class WeightReader {
   }
 
   /// A copy of what a rule looks at, such as a bitmap, where the backend's passes reach it.
-  [[nodiscard]] std::shared_ptr<std::byte> keep(std::span<std::byte const> values) const {
-    return keep_(backend_, values);
-  }
+  [[nodiscard]] BackendBuffer keep(std::span<std::byte const> values) const { return keep_(backend_, values); }
 
  private:
   void const* backend_;
   float (*kth_magnitude_)(void const*, std::span<Parameter const* const>, std::uint64_t);
   void (*read_)(void const*, Parameter const&, std::uint64_t, std::span<float>);
-  std::shared_ptr<std::byte> (*keep_)(void const*, std::span<std::byte const>);
+  BackendBuffer (*keep_)(void const*, std::span<std::byte const>);
 };
 
 namespace detail {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/split_mix.hpp>
 #include <zeroth/random/tile.hpp>
+#include <zeroth/storage/memory.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
@@ -81,15 +81,14 @@ struct StoredMask {
   struct State {
     /// One tensor's words, where the backend's passes reach them.
     struct Bits {
-      std::shared_ptr<std::byte> words;
+      BackendBuffer words;
       std::uint64_t first_tile = 0;
     };
     std::vector<Bits> bits;
     std::vector<Coverage> coverage;
 
     [[nodiscard]] TensorMask<Rule> tensor(std::size_t index, std::uint32_t /*step*/) const noexcept {
-      return {coverage[index],
-              {reinterpret_cast<std::uint64_t const*>(bits[index].words.get()), bits[index].first_tile}};
+      return {coverage[index], {bits[index].words.as<std::uint64_t const>(), bits[index].first_tile}};
     }
     [[nodiscard]] static constexpr bool is_fixed() noexcept { return true; }
   };

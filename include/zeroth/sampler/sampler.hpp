@@ -73,6 +73,11 @@ struct NoiseField {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
 
+  /// The perturbation of another step.
+  [[nodiscard]] ZEROTH_HOST_DEVICE NoiseField at(std::uint32_t other_step) const noexcept {
+    return {sampler, seed, other_step};
+  }
+
   [[nodiscard]] ZEROTH_HOST_DEVICE RandomSource source(std::uint32_t stream, std::uint32_t sample) const noexcept {
     return {seed, step, stream, sample, Purpose::perturbation};
   }

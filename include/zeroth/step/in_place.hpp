@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,151 +12,223 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/numeric/float_environment.hpp>
+#include <zeroth/objective.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
-#include <zeroth/step/rounding_memory.hpp>
+#include <zeroth/step/points.hpp>
+#include <zeroth/step/step_guard.hpp>
+#include <zeroth/step/updater.hpp>
+#include <zeroth/step_record.hpp>
 #include <zeroth/storage/memory.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Moves the weights, where they lie, between the points of a step, and puts them back.
+/// A step whose objective reads the weights where they lie: moves them between the points, and puts them back.
 ///
 /// The mask of a step is that of the weights before anything was perturbed. A mask worked out on perturbed weights is
-/// another mask, so one that depends on the weights is stored for the step: 1 bit a weight. With Restore::exact the
+/// another mask, so one that depends on the weights is stored for the step: 1 bit per weight. With Restore::exact the
 /// unperturbed weights themselves are kept instead, in as many bytes as they take.
 ///
 /// Weights of 16 bits are rounded to nearest at each point; only the update rounds as the options say.
-template <Sampler S, class State, Backend B>
-class InPlaceWeights {
+template <class U, Sampler S, class State, Backend B>
+class InPlaceForm {
  public:
-  InPlaceWeights(ParameterSet const& parameters, State const& masks, B const& backend, Restore restore,
-                 RoundingMemory& rounding)
-      : parameters_(parameters), masks_(masks), backend_(backend), restore_(restore), rounding_(rounding) {}
+  InPlaceForm(ParameterSet const& parameters, State const& masks, B const& backend, Updater<U, S, State, B>& updater,
+              Options const& options, StepGuard& guard)
+      : parameters_(parameters),
+        masks_(masks),
+        backend_(backend),
+        updater_(updater),
+        options_(options),
+        guard_(guard) {}
+
+  /// Whose roundings its steps have.
+  [[nodiscard]] Arithmetic arithmetic() const noexcept {
+    return restores_exactly() ? Arithmetic::fused : Arithmetic::in_place;
+  }
 
   /// Starts a step at unperturbed weights.
   void begin(NoiseField<S> const& noise, float epsilon) {
     noise_ = noise;
     epsilon_ = epsilon;
     at_ = Lane{};
-    if (restore_ == Restore::exact)
+    ahead_ = {};
+    if (restores_exactly())
       save_weights();
     else if constexpr (stores_mask)
       save_masks();
   }
 
-  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample). Allocates nothing itself.
-  ///
-  /// An exception leaves the weights between the two points. With Restore::exact `put_back` undoes that too.
-  void move_to(Lane lane) {
-    std::array<NoiseTerm, 2> list;
-    std::size_t count = 0;
-    bool const relative = restore_ == Restore::arithmetic;
-    if (relative && at_.sign != 0 && lane.sign != 0 && at_.sample == lane.sample) {
-      list[count++] = {lane.sample, static_cast<float>(lane.sign - at_.sign) * epsilon_};
-    } else {
-      if (relative && at_.sign != 0) list[count++] = undo();
-      if (lane.sign != 0) list[count++] = {lane.sample, static_cast<float>(lane.sign) * epsilon_};
+  /// Mean losses over the micro-batches at the points.
+  template <class Objective>
+  void evaluate(std::span<Lane const> points, Objective& objective, std::span<double> means) {
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      ahead_ = points.subspan(k + 1);
+      guard_.write([&] { move_to(points[k]); });
+      means[k] = loss_here(objective);
     }
-    at_ = lane;
-    std::span<NoiseTerm const> const terms(list.data(), count);
-    run([&](std::size_t index, void const* source, auto const& mask) {
-      return backend_.apply(parameters_[index], source, mask, noise_, ElementwisePass{.terms = terms});
+  }
+
+  /// The same at what two changes leave, as `points` name them; with Restore::exact only.
+  template <class Objective>
+  void evaluate(std::array<Change, 2> const& candidates, std::span<Lane const> points, Objective& objective,
+                std::span<double> means) {
+    for (std::size_t k = 0; k < candidates.size(); ++k) {
+      guard_.write([&] { move_to(points[k], candidates[k]); });
+      means[k] = loss_here(objective);
+    }
+  }
+
+  /// The tensor with unperturbed weights, if they were kept.
+  [[nodiscard]] Parameter unperturbed(std::size_t index) const {
+    Parameter tensor = parameters_[index];
+    if (restores_exactly()) tensor.data = saved_[index].template as<std::byte>();
+    return tensor;
+  }
+
+  /// Goes where a step has been that is replayed.
+  void revisit(std::span<Lane const> points) {
+    for (Lane const& point : points) move_to(point);
+  }
+
+  /// Does what an attempt did that was abandoned: from point to point, and back.
+  void repeat_abandoned(std::span<Lane const> points) {
+    guard_.write([&] {
+      revisit(points);
+      put_back();
     });
   }
 
-  /// Writes what the update leaves of the unperturbed weights, which `lane` names; with Restore::exact alone.
-  void move_to(Lane lane, ElementwisePass const& update) {
-    at_ = lane;
-    run([&](std::size_t index, void const* source, auto const& mask) {
-      // What is kept beside the weights stays as it is until the step is taken.
-      ElementwisePass trial = rounded(update, index);
-      std::span<std::byte const> const beside = rounding_.memory(index);
-      if (trial.beside.data != nullptr) {
-        if (trial_.bytes < beside.size()) trial_ = keep(beside.size());
-        transfer_for(backend_, trial_.memory.get(), beside.data(), beside.size());
-        trial.beside.data = trial_.memory.get();
-      }
-      return backend_.apply(parameters_[index], source, mask, noise_, trial);
-    });
+  /// Leaves the weights as a skipped step does, after an exception; returns 1 if that left other bits.
+  [[nodiscard]] std::uint32_t abandon() {
+    if (restores_exactly()) {
+      guard_.write([&] { put_back(); });
+      return 0;
+    }
+    if (guard_.weights_are_undefined()) return 0;  // half of them were moved
+    // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
+    repeat_abandoned(ahead_);
+    return 1;
   }
 
-  /// Makes what the update's rounding keeps beside the weights, so that `finish` allocates nothing.
-  void prepare_finish() {
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      if (coverage(i) != Coverage::none) (void)rounded({}, i);
-  }
-
-  /// Puts the weights back and updates them, in one pass; returns the number of active weights.
-  /// @param update called as update(tensor's index, source, mask, pass), to do what Backend::apply does with that pass
-  template <class Update>
-  std::uint64_t finish(ElementwisePass pass, Update const& update) {
+  /// Puts the weights back and updates them, in one pass, unless the step is skipped; returns how many were active.
+  std::uint64_t commit(StepRecord const& record, Change const& change) {
+    if (record.skipped()) {
+      put_back();
+      return 0;
+    }
+    DefaultFloatEnvironment const environment;
     NoiseTerm const back = undo();
-    if (restore_ == Restore::arithmetic && at_.sign != 0) pass.restore = {&back, 1};
+    bool const undoes = !restores_exactly() && at_.sign != 0;
     at_ = Lane{};
-    return run([&](std::size_t index, void const* source, auto const& mask) {
-      return update(index, source, mask, rounded(pass, index));
+    std::uint64_t const touched = run([&](std::size_t index, void const* source, auto const& mask) {
+      ElementwisePass pass = updater_.pass_of(change, index, unperturbed(index), noise_.step);
+      if (undoes) pass.restore = {&back, 1};
+      return updater_.update(index, source, mask, noise_, pass, change);
     });
+    updater_.add_rest(noise_, change);
+    return touched;
   }
 
-  /// Puts the weights back.
-  void put_back() {
-    if (at_.sign != 0) move_to(Lane{});
-  }
-
-  /// Bytes held beside the weights.
+  /// Bytes held next to the weights.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
     std::uint64_t total = 0;
-    for (Kept const& kept : masks_kept_) total += kept.bytes;
-    for (Kept const& kept : saved_) total += kept.bytes;
+    for (BackendBuffer const& mask : stored_masks_) total += mask.bytes();
+    for (BackendBuffer const& weights : saved_) total += weights.bytes();
     return total;
   }
 
  private:
   static constexpr bool stores_mask = depends_on_weights<MaskRuleOf<State>>;
 
-  /// Memory that the backend's passes reach.
-  struct Kept {
-    std::shared_ptr<std::byte> memory;
-    std::size_t bytes = 0;
-  };
-  [[nodiscard]] Kept keep(std::size_t bytes) const { return {allocate_for(backend_, bytes), bytes}; }
+  [[nodiscard]] bool restores_exactly() const noexcept { return options_.restore == Restore::exact; }
+  [[nodiscard]] NoiseTerm undo() const noexcept {
+    return {noise_.step, at_.sample, -static_cast<float>(at_.sign) * epsilon_};
+  }
 
-  [[nodiscard]] NoiseTerm undo() const noexcept { return {at_.sample, -static_cast<float>(at_.sign) * epsilon_}; }
+  void put_back() {
+    if (at_.sign != 0) move_to(Lane{});
+  }
 
-  /// The pass as an update of that tensor.
-  [[nodiscard]] ElementwisePass rounded(ElementwisePass const& pass, std::size_t index) {
-    Parameter unperturbed = parameters_[index];
-    if (restore_ == Restore::exact) unperturbed.data = saved_[index].memory.get();
-    return rounding_.update(pass, index, unperturbed, masks_.tensor(index, noise_.step), is_fixed_mask(masks_),
-                            backend_);
+  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample). Allocates nothing itself.
+  ///
+  /// An exception leaves the weights between the two points. With Restore::exact `put_back` undoes that too.
+  void move_to(Lane point) {
+    std::array<NoiseTerm, 2> list;
+    std::size_t count = 0;
+    bool const relative = !restores_exactly();
+    auto perturbation = [&](std::int32_t sign) {
+      return NoiseTerm{noise_.step, point.sample, static_cast<float>(sign) * epsilon_};
+    };
+    if (relative && at_.sign != 0 && point.sign != 0 && at_.sample == point.sample) {
+      list[count++] = perturbation(point.sign - at_.sign);
+    } else {
+      if (relative && at_.sign != 0) list[count++] = undo();
+      if (point.sign != 0) list[count++] = perturbation(point.sign);
+    }
+    at_ = point;
+    std::span<NoiseTerm const> const terms(list.data(), count);
+    run([&](std::size_t index, void const* source, auto const& mask) {
+      return backend_.apply(parameters_[index], source, mask, noise_, ElementwisePass{.terms = terms});
+    });
+  }
+
+  /// Writes what a change leaves of the unperturbed weights, which `point` names.
+  void move_to(Lane point, Change const& change) {
+    at_ = point;
+    run([&](std::size_t index, void const* source, auto const& mask) {
+      // The remainders stay as they are until the step is taken.
+      ElementwisePass trial = updater_.pass_of(change, index, unperturbed(index), noise_.step);
+      BackendBuffer const& remainders = updater_.remainders(index);
+      if (trial.remainders.data != nullptr) {
+        if (trial_.bytes() < remainders.bytes()) trial_ = {backend_, remainders.bytes()};
+        trial_.copy_from(backend_, remainders.template as<std::byte>(), remainders.bytes());
+        trial.remainders.data = trial_.template as<std::byte>();
+      }
+      return backend_.apply(parameters_[index], source, mask, noise_, trial);
+    });
+  }
+
+  /// Mean over the micro-batches of the loss at the weights as they stand.
+  template <class Objective>
+  [[nodiscard]] double loss_here(Objective& objective) const {
+    double mean = 0;
+    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
+      double loss = 0;
+      if constexpr (requires(Evaluation const& evaluation) { objective(evaluation); })
+        loss = objective(Evaluation{noise_.step, micro_batch, at_});
+      else
+        loss = objective();
+      detail::add_micro_batch(mean, loss, options_);
+    }
+    return mean;
   }
 
   void save_weights() {
     if (saved_.empty()) {
-      std::vector<Kept> saved;
-      for (Parameter const& p : parameters_) saved.push_back(keep(static_cast<std::size_t>(p.bytes())));
+      std::vector<BackendBuffer> saved;
+      for (Parameter const& p : parameters_) saved.emplace_back(backend_, static_cast<std::size_t>(p.bytes()));
       saved_ = std::move(saved);  // of all tensors or, if one has no room, of none
     }
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      backend_.copy(parameters_[i], {saved_[i].memory.get(), saved_[i].bytes});
+    for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.copy(parameters_[i], saved_[i].span());
   }
 
   void save_masks() {
     DefaultFloatEnvironment const environment;
-    masks_kept_.resize(parameters_.size());
+    stored_masks_.resize(parameters_.size());
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (coverage(i) != Coverage::some) continue;
-      if (masks_kept_[i].memory == nullptr) masks_kept_[i] = keep(Bitmap::words_of(parameters_[i]) * 8);
+      if (stored_masks_[i].empty()) stored_masks_[i] = {backend_, Bitmap::words_of(parameters_[i]) * 8};
       backend_.mask_bits(parameters_[i], masks_.tensor(i, noise_.step), words(i));
     }
   }
 
   /// The mask that is stored for the step.
   [[nodiscard]] std::span<std::uint64_t> words(std::size_t i) const {
-    return {reinterpret_cast<std::uint64_t*>(masks_kept_[i].memory.get()), masks_kept_[i].bytes / 8};
+    return {stored_masks_[i].template as<std::uint64_t>(), stored_masks_[i].bytes() / 8};
   }
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
@@ -170,8 +241,8 @@ class InPlaceWeights {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         if (coverage(i) == Coverage::none) continue;
-        if (restore_ == Restore::exact)
-          active += apply(i, saved_[i].memory.get(), masks_.tensor(i, noise_.step));
+        if (restores_exactly())
+          active += apply(i, saved_[i].template as<std::byte>(), masks_.tensor(i, noise_.step));
         else if constexpr (stores_mask)
           active += apply(i, nullptr,
                           TensorMask<BitmapRule>{coverage(i), {words(i).data(), parameters_[i].offset / tile_size}});
@@ -185,14 +256,16 @@ class InPlaceWeights {
   ParameterSet const& parameters_;
   State const& masks_;
   B const& backend_;
-  Restore restore_;
-  RoundingMemory& rounding_;
+  Updater<U, S, State, B>& updater_;
+  Options const& options_;
+  StepGuard& guard_;
   NoiseField<S> noise_{};
   float epsilon_ = 0;
   Lane at_{};
-  std::vector<Kept> masks_kept_;
-  std::vector<Kept> saved_;
-  Kept trial_;  // what is beside one tensor, for a point that may not become the step
+  std::span<Lane const> ahead_{};  // points of the step that were not visited yet
+  std::vector<BackendBuffer> stored_masks_;
+  std::vector<BackendBuffer> saved_;
+  BackendBuffer trial_;  // remainders of one tensor, for a point that may not become the step
 };
 
 }  // namespace zeroth::ZEROTH_ISA

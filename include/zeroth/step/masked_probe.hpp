@@ -52,18 +52,12 @@ class MaskedProbe {
                         panels[k]);
   }
 
-  /// See Probe.
-  [[nodiscard]] bool expand_to([[maybe_unused]] std::size_t parameter, [[maybe_unused]] PanelRequest const& request,
-                               [[maybe_unused]] std::span<void* const> panels) const {
-    [[maybe_unused]] Parameter const& tensor = (*parameters_)[parameter];
-    [[maybe_unused]] auto const mask = masks_->tensor(parameter, noise_.step);
-    if constexpr (requires { backend_->expand_to(tensor, mask, noise_, lanes_, epsilon_, request, panels); }) {
-      if (!candidates_.empty()) return false;
-      backend_->expand_to(tensor, mask, noise_, lanes_, epsilon_, request, panels);
-      return true;
-    } else {
-      return false;
-    }
+  /// See Probe. Not for candidates, nor without a BackendWithPanels.
+  [[nodiscard]] bool has_panels() const noexcept { return BackendWithPanels<B> && candidates_.empty(); }
+  void expand_to(std::size_t parameter, PanelRequest const& request,
+                 std::span<void* const> panels) const requires BackendWithPanels<B> {
+    backend_->expand_to((*parameters_)[parameter], masks_->tensor(parameter, noise_.step), noise_, lanes_, epsilon_,
+                        request, panels);
   }
 
  private:

@@ -5,40 +5,77 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <span>
 
 #include <zeroth/config.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What a backend adds whose passes cannot reach the host's memory, or should not: where what is kept beside the
-/// weights lies then.
+/// What a backend adds whose passes cannot reach the host's memory, or should not: the optimizer then keeps what it
+/// stores next to the weights there.
 ///
 /// 1. `allocate(bytes)` returns memory that the backend's passes can reach, all zeros, freed with its last owner.
-/// 2. `transfer(to, from, bytes)` copies between the host's memory and such, either way round, or within either, after
-///    all that was asked of the backend before.
+/// 2. `transfer(to, from, bytes)` copies between the host's memory and such memory, in either direction, or within
+///    either, after everything that was asked of the backend before.
 template <class T>
 concept BackendWithMemory = requires(T const& backend, void* to, void const* from, std::size_t bytes) {
   { backend.allocate(bytes) } -> std::convertible_to<std::shared_ptr<std::byte>>;
   backend.transfer(to, from, bytes);
 };
 
-/// Zeros where the passes of a backend can reach them: the backend's memory, or else the host's.
-template <class Backend>
-[[nodiscard]] std::shared_ptr<std::byte> allocate_for([[maybe_unused]] Backend const& backend, std::size_t bytes) {
-  if constexpr (BackendWithMemory<Backend>)
-    return backend.allocate(bytes);
-  else
-    return {new std::byte[bytes](), std::default_delete<std::byte[]>()};
-}
+/// Memory where the passes of a backend reach it: the backend's own, or else the host's. Zeros at first. Copies share
+/// it.
+class BackendBuffer {
+ public:
+  /// No memory.
+  BackendBuffer() = default;
 
-/// Copies between the host and what `allocate_for` gave, either way round.
-template <class Backend>
-void transfer_for([[maybe_unused]] Backend const& backend, void* to, void const* from, std::size_t bytes) {
-  if (bytes == 0) return;
-  if constexpr (BackendWithMemory<Backend>)
-    backend.transfer(to, from, bytes);
-  else
-    std::memcpy(to, from, bytes);
-}
+  template <class Backend>
+  BackendBuffer([[maybe_unused]] Backend const& backend, std::size_t bytes) : bytes_(bytes) {
+    if constexpr (BackendWithMemory<Backend>)
+      memory_ = backend.allocate(bytes);
+    else
+      memory_ = {new std::byte[bytes](), std::default_delete<std::byte[]>()};
+  }
+
+  /// A copy of values of the host's.
+  template <class Backend>
+  BackendBuffer(Backend const& backend, std::span<std::byte const> values) : BackendBuffer(backend, values.size()) {
+    copy_from(backend, values.data(), values.size());
+  }
+
+  /// Copies bytes to its beginning, from the host's memory or the backend's; and from there.
+  template <class Backend>
+  void copy_from(Backend const& backend, void const* from, std::size_t bytes) const {
+    copy(backend, memory_.get(), from, bytes);
+  }
+  template <class Backend>
+  void copy_to(Backend const& backend, void* to, std::size_t bytes) const {
+    copy(backend, to, memory_.get(), bytes);
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return memory_ == nullptr; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Its first T; null if there is no memory.
+  template <class T>
+  [[nodiscard]] T* as() const noexcept {
+    return reinterpret_cast<T*>(memory_.get());
+  }
+  [[nodiscard]] std::span<std::byte> span() const noexcept { return {memory_.get(), bytes_}; }
+
+ private:
+  template <class Backend>
+  static void copy([[maybe_unused]] Backend const& backend, void* to, void const* from, std::size_t bytes) {
+    if (bytes == 0) return;
+    if constexpr (BackendWithMemory<Backend>)
+      backend.transfer(to, from, bytes);
+    else
+      std::memcpy(to, from, bytes);
+  }
+
+  std::shared_ptr<std::byte> memory_;
+  std::size_t bytes_ = 0;
+};
 
 }  // namespace zeroth::ZEROTH_ISA

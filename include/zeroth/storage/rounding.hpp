@@ -15,8 +15,8 @@ namespace zeroth::ZEROTH_ISA {
 
 /// How an updated weight goes back into 16 bits. Weights of f32 are not rounded and have no use for it.
 ///
-/// The loss is evaluated at the 16-bit weight alone, in every way of rounding, and masks are a function of it: what is
-/// kept beside it serves the next update and nothing else.
+/// The loss is evaluated at the 16-bit weight, in every way of rounding, and masks are a function of it: the remainder
+/// that a rounding keeps serves the next update and nothing else.
 enum class Rounding : std::uint8_t {
   /// To the nearest number, ties to even. An update below half a step of the weight is lost.
   nearest,
@@ -44,8 +44,8 @@ inline constexpr std::uint8_t roundings = 4;  ///< how many there are
   return "unknown";
 }
 
-/// Bytes that a rounding keeps beside each weight of 16 bits.
-[[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::size_t bytes_beside(Rounding rounding) noexcept {
+/// Bytes of the remainder that a rounding keeps of each weight of 16 bits.
+[[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::size_t remainder_bytes(Rounding rounding) noexcept {
   return rounding == Rounding::compensated ? 2 : rounding == Rounding::extra_byte ? 1 : 0;
 }
 

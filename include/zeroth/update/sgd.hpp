@@ -26,11 +26,13 @@ inline void check_fading(std::string const& field, double beta) {
     throw InvalidArgument(field + " must be in [0, 1), got " + number_text(beta));
 }
 
+/// c[s] = -learning_rate g[s] / n: the direction is a step of gradient descent.
 inline void descent_coefficients(std::span<double const> g, double learning_rate, std::span<float> c) {
   for (std::size_t s = 0; s < g.size(); ++s)
     c[s] = rounded_single(rounded_quotient(rounded_product(-learning_rate, g[s]), static_cast<double>(g.size())));
 }
 
+/// c[s] = g[s] / n: the direction is the estimate of the gradient.
 inline void mean_coefficients(std::span<double const> g, std::span<float> c) {
   for (std::size_t s = 0; s < g.size(); ++s)
     c[s] = rounded_single(rounded_quotient(g[s], static_cast<double>(g.size())));
@@ -38,12 +40,10 @@ inline void mean_coefficients(std::span<double const> g, std::span<float> c) {
 
 }  // namespace detail
 
-/// theta <- theta - eta (mean_s g_s m z_s + weight_decay m theta): the paper's update, with decoupled weight decay on
-/// active weights only.
+/// theta <- theta - eta (mean_s g_s m z_s + weight_decay m theta): the paper's update, with decoupled weight decay of
+/// the active weights.
 struct Sgd {
   double weight_decay = 0;
-
-  static constexpr bool takes_sign = false;
 
   void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
     detail::descent_coefficients(g, learning_rate, c);
@@ -57,27 +57,6 @@ struct Sgd {
     return described(name(), {{"weight_decay", number_text(weight_decay)}});
   }
   bool operator==(Sgd const&) const = default;
-};
-
-/// theta <- theta - eta sign(mean_s g_s m z_s): each active weight moves by eta (ZO-SGD-Sign; Liu et al., "signSGD via
-/// Zeroth-Order Oracle", ICLR 2019). A weight whose estimate is zero stays.
-struct SignSgd {
-  double weight_decay = 0;
-
-  static constexpr bool takes_sign = true;
-
-  void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
-    detail::descent_coefficients(g, learning_rate, c);
-  }
-  [[nodiscard]] double decay(double learning_rate) const noexcept {
-    return rounded_product(learning_rate, weight_decay);
-  }
-  void check() const { detail::check_weight_decay(weight_decay); }
-  [[nodiscard]] static constexpr std::string_view name() noexcept { return "sign-sgd"; }
-  [[nodiscard]] std::string description() const {
-    return described(name(), {{"weight_decay", number_text(weight_decay)}});
-  }
-  bool operator==(SignSgd const&) const = default;
 };
 
 }  // namespace zeroth::ZEROTH_ISA

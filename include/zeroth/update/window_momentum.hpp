@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,21 +15,24 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Momentum without a value per weight: the noise of the last `window` updates is made again, each with its share of
-/// the running sum, so that memory is that of inference. For weights of f32 and masks that are fixed and do not look at
-/// the weights; with any other, what an older update touched would be another weight.
+/// Momentum without a value per weight: the noise of the last `window` updates is generated again, each with its share
+/// of the running sum, so that memory is that of inference. For f32 weights and masks that are fixed and do not look at
+/// the weights; with any other mask an older update would have touched other weights.
 ///
-/// What is older than the window is left out: beta^window of the sum, 0.0012 at the defaults. An update costs `window`
-/// passes over the active tensors instead of one.
+/// What is older than the window is left out: beta^window of the sum, 0.0012 at the defaults. An update generates the
+/// noise of `window` steps in its pass over the weights.
 struct WindowMomentum {
   double beta = 0.9;
   std::uint32_t window = 64;
   double weight_decay = 0;
 
-  /// The f32 factor of the noise of a sample: `direction` is its share of the gradient's estimate, made `age` updates
-  /// ago.
-  [[nodiscard]] float coefficient(float direction, float step_size, std::uint32_t age) const noexcept {
-    return -(step_size * static_cast<float>(detail::power(beta, age))) * direction;
+  /// The samples' shares of the estimate of the gradient.
+  void coefficients(std::span<double const> g, double /*learning_rate*/, std::span<float> c) const {
+    detail::mean_coefficients(g, c);
+  }
+  /// See UpdateWithWindow.
+  [[nodiscard]] float term_coefficient(float c, float step_size, std::uint32_t age) const noexcept {
+    return -(step_size * static_cast<float>(detail::power(beta, age))) * c;
   }
   [[nodiscard]] double decay(double learning_rate) const noexcept {
     return rounded_product(learning_rate, weight_decay);

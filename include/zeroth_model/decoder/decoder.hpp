@@ -162,14 +162,8 @@ class Decoder {
     sizes.spans = plan_.spans.size();
     sizes.scored = plan_.scored.size();
     sizes.requests = plan_.requests.size();
-    sizes.by_floats = sizes.probe && !expands_to_any(*view.adapter.probe);
+    sizes.by_floats = sizes.probe && !view.adapter.probe->has_panels();
     ops_.begin(sizes);
-  }
-
-  /// Whether panels come in types other than f32.
-  [[nodiscard]] bool expands_to_any(AnyProbe const& probe) {
-    nowhere_.assign(probe.lanes().size(), nullptr);
-    return probe.expand_to(0, {.piece_count = 0}, nowhere_);
   }
 
   /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
@@ -304,7 +298,6 @@ class Decoder {
   std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
   std::vector<Projection<Matrix>> downward_;  // to these
   std::vector<std::size_t> widths_;           // of all these: see PassSizes
-  std::vector<void*> nowhere_;
   typename Ops::Rotary rotary_;
   std::vector<double> frequencies_;  // rotary, one a pair
   BatchPlan plan_;

@@ -23,7 +23,7 @@ void fill_random(DecoderWeights& weights, B const& backend, std::uint64_t seed) 
   constexpr float deviation = 0.02F;
   // A step that no run comes to, so that no perturbation is a multiple of the weights.
   NoiseField<Gaussian> const noise{{}, seed, std::numeric_limits<std::uint32_t>::max()};
-  NoiseTerm const term{0, deviation};
+  NoiseTerm const term{noise.step, 0, deviation};
   ParameterSet const& parameters = weights.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     Parameter const& p = parameters[i];

@@ -24,6 +24,7 @@
 #include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/adam.hpp>
 #include <zeroth/update/momentum.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 
 #if ZEROTH_X86_DISPATCH
 #include <immintrin.h>
@@ -45,7 +46,7 @@ namespace portable {
 //
 #include <zeroth/backend/cpu/storage.inc>
 //
-#include <zeroth/backend/cpu/state.inc>
+#include <zeroth/backend/cpu/rules.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace portable
@@ -71,7 +72,7 @@ namespace avx2 {
 //
 #include <zeroth/backend/cpu/storage.inc>
 //
-#include <zeroth/backend/cpu/state.inc>
+#include <zeroth/backend/cpu/rules.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx2
@@ -99,7 +100,7 @@ namespace avx512 {
 //
 #include <zeroth/backend/cpu/storage.inc>
 //
-#include <zeroth/backend/cpu/state.inc>
+#include <zeroth/backend/cpu/rules.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
 }  // namespace avx512

@@ -28,28 +28,30 @@ struct Terms {
   }
 };
 
-/// What `apply` does to active weights: see ElementwisePass.
-struct PlainChange {
-  static constexpr bool has_state = false;
-  bool takes_sign;
-  float sign_step;
+/// What `apply` does to active weights: it adds the terms.
+struct TermsChange {
+  static constexpr bool has_rule = false;
 };
 
-/// What `advance` does: the rule, over planes of the weights' state.
+/// What `apply_rule` does: the rule, over planes of the weights' state.
 template <class R>
 struct RuleChange {
-  static constexpr bool has_state = true;
+  static constexpr bool has_rule = true;
   R rule;
   float* state;         ///< plane k begins at k * plane
   std::uint64_t plane;  ///< weights of the tensor
 
   ZEROTH_CALLS_USERS_CODE
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float t, float direction, std::uint64_t index) const {
-    Array<float, state_floats<R>> values;
-    for (std::size_t k = 0; k < state_floats<R>; ++k) values[k] = state[k * plane + index];
-    t = rule(t, direction, values);
-    for (std::size_t k = 0; k < state_floats<R>; ++k) state[k * plane + index] = values[k];
-    return t;
+    if constexpr (state_floats<R> == 0) {
+      return rule(t, direction);
+    } else {
+      Array<float, state_floats<R>> values;
+      for (std::size_t k = 0; k < state_floats<R>; ++k) values[k] = state[k * plane + index];
+      t = rule(t, direction, values);
+      for (std::size_t k = 0; k < state_floats<R>; ++k) state[k * plane + index] = values[k];
+      return t;
+    }
   }
 };
 
@@ -75,8 +77,8 @@ struct ApplyKernel {
   Terms terms;
   float decay;
   Rounding rounding;
-  BesideWeights beside;
   Change change;
+  Remainders remainders;
   float* panel;                ///< null: the pass is applied; else it is written here, in f32, and nowhere else
   unsigned long long* active;  ///< += how many weights were active; unused with a panel
 
@@ -93,7 +95,7 @@ struct ApplyKernel {
       moves[j] = share.has(j) && mask(theta[j], share.element(j));
       if (!moves[j]) continue;
       ++actives;
-      t[j] = with_beside(share, j, words[j], theta[j]);
+      t[j] = with_remainder(share, j, words[j], theta[j]);
     }
     if (actives != 0) {
       chain(share, restore, t);
@@ -117,56 +119,48 @@ struct ApplyKernel {
   ZEROTH_HOST_DEVICE void chain(Share const& share, Terms const& list, Floats& t) const {
     for (unsigned i = 0; i < list.count; ++i) {
       NoiseTerm const term = list[i];
-      Floats const z = share.noise(noise, stream, term.sample);
+      Floats const z = share.noise(noise.at(term.step), stream, term.sample);
       ZEROTH_DEVICE_UNROLL
       for (std::size_t j = 0; j < Share::size; ++j) t[j] = std::fma(term.coefficient, z[j], t[j]);
     }
   }
 
   ZEROTH_HOST_DEVICE void move(Share const& share, bool const* moves, Floats& t) const {
-    if constexpr (Change::has_state) {
+    if constexpr (Change::has_rule) {
       Floats direction{};
       chain(share, terms, direction);
       ZEROTH_DEVICE_UNROLL
       for (std::size_t j = 0; j < Share::size; ++j)
         if (moves[j]) t[j] = change(t[j], direction[j], first + share.position(j));
-    } else if (change.takes_sign) {
-      Floats direction{};
-      chain(share, terms, direction);
-      ZEROTH_DEVICE_UNROLL
-      for (std::size_t j = 0; j < Share::size; ++j) {
-        if (direction[j] > 0) t[j] += change.sign_step;
-        if (direction[j] < 0) t[j] -= change.sign_step;
-      }
     } else {
       chain(share, terms, t);
     }
   }
 
-  /// Where the number beside the thread's j-th weight is; false if it has no place.
+  /// Where the remainder of the thread's j-th weight is; false if it has no place.
   [[nodiscard]] ZEROTH_HOST_DEVICE bool place(Share const& share, std::size_t j, std::uint64_t& at) const noexcept {
     at = first + share.position(j);
-    if (beside.places == nullptr) return true;
+    if (remainders.places == nullptr) return true;
     std::uint64_t const tile = share.tile - offset / tile_size;
-    if (!beside.has_place(tile, share.within(j))) return false;
-    at = beside.place(tile, share.within(j));
+    if (!remainders.has_place(tile, share.within(j))) return false;
+    at = remainders.place(tile, share.within(j));
     return true;
   }
 
-  [[nodiscard]] ZEROTH_HOST_DEVICE float with_beside(Share const& share, std::size_t j, std::uint32_t word,
-                                                     float theta) const noexcept {
-    if (dtype == DataType::f32 || bytes_beside(rounding) == 0) return theta;
+  [[nodiscard]] ZEROTH_HOST_DEVICE float with_remainder(Share const& share, std::size_t j, std::uint32_t word,
+                                                        float theta) const noexcept {
+    if (dtype == DataType::f32 || remainder_bytes(rounding) == 0) return theta;
     std::uint64_t at = 0;
     bool const has_place = place(share, j, at);
     if (rounding == Rounding::compensated) {
-      std::uint16_t const error = has_place ? static_cast<std::uint16_t const*>(beside.data)[at] : std::uint16_t{0};
+      std::uint16_t const error = has_place ? static_cast<std::uint16_t const*>(remainders.data)[at] : std::uint16_t{0};
       return theta - bfloat16_to_float(error);
     }
-    std::int8_t const lower = has_place ? static_cast<std::int8_t const*>(beside.data)[at] : std::int8_t{0};
+    std::int8_t const lower = has_place ? static_cast<std::int8_t const*>(remainders.data)[at] : std::int8_t{0};
     return to_float(dtype, {static_cast<std::uint16_t>(word), lower});
   }
 
-  /// 16 bits for a weight of theirs, and what goes beside it; `bits` are the thread's random ones.
+  /// 16 bits for a weight, and its remainder; `bits` are the thread's random ones.
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint16_t rounded(Share const& share, std::size_t j, float t,
                                                          RandomBlock const& bits, std::uint16_t& error,
                                                          std::int8_t& lower) const noexcept {
@@ -231,12 +225,12 @@ struct ApplyKernel {
         std::uint16_t error = 0;
         std::int8_t lower = 0;
         static_cast<std::uint16_t*>(data)[index] = rounded(share, j, t[j], bits, error, lower);
-        std::uint64_t beside_at = 0;
-        if (bytes_beside(rounding) == 0 || !place(share, j, beside_at)) continue;
+        std::uint64_t place_of_remainder = 0;
+        if (remainder_bytes(rounding) == 0 || !place(share, j, place_of_remainder)) continue;
         if (rounding == Rounding::compensated)
-          static_cast<std::uint16_t*>(beside.data)[beside_at] = error;
+          static_cast<std::uint16_t*>(remainders.data)[place_of_remainder] = error;
         else
-          static_cast<std::int8_t*>(beside.data)[beside_at] = lower;
+          static_cast<std::int8_t*>(remainders.data)[place_of_remainder] = lower;
       }
     }
   }

@@ -90,22 +90,22 @@ class BasicBackend {
   template <Sampler S, MaskRule Rule>
   std::uint64_t apply(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                       NoiseField<S> const& noise, ElementwisePass const& pass) const {
-    auto const kernel = pass_kernel(tensor, source, mask, noise, pass, PlainChange{pass.takes_sign, pass.sign_step});
+    auto const kernel = pass_kernel(tensor, source, mask, noise, pass, TermsChange{});
     return count_active(kernel, "apply", tensor);
   }
 
   template <Sampler S, MaskRule Rule, class R>
-  std::uint64_t advance(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
-                        NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
+  std::uint64_t apply_rule(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
+                           NoiseField<S> const& noise, ElementwisePass const& pass, R const& rule, float* state) const {
     auto const kernel = pass_kernel(tensor, source, mask, noise, pass, RuleChange<R>{rule, state, tensor.size()});
-    return count_active(kernel, "advance", tensor);
+    return count_active(kernel, "apply_rule", tensor);
   }
 
   /// Returns once the work is queued.
   template <Sampler S, MaskRule Rule>
   void preview(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                ElementwisePass const& pass, std::uint64_t first, std::uint64_t count, float* panel) const {
-    auto kernel = pass_kernel(tensor, nullptr, mask, noise, pass, PlainChange{pass.takes_sign, pass.sign_step});
+    auto kernel = pass_kernel(tensor, nullptr, mask, noise, pass, TermsChange{});
     kernel.first = first;
     kernel.count = count;
     kernel.panel = panel;
@@ -175,11 +175,11 @@ class BasicBackend {
 
   /// See BackendWithMemory.
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes) const {
-    return device_.allocate(bytes, "memory beside the weights");
+    return device_.allocate(bytes, "what is kept with the weights");
   }
   void transfer(void* to, void const* from, std::size_t bytes) const { device_.transfer(to, from, bytes, "transfer"); }
 
-  /// From here on `apply` and `advance` return 0 and wait for nothing; counted() waits, and returns what they would
+  /// From here on `apply` and `apply_rule` return 0 and wait for nothing; counted() waits, and returns what they would
   /// have returned together.
   void count_later() const {
     shared_->counts_later = true;
@@ -209,7 +209,7 @@ class BasicBackend {
   static constexpr std::size_t counts_at = 256;
   static constexpr std::size_t counts_bytes = HistogramKernel::max_bins * sizeof(unsigned long long);
   static constexpr std::size_t restore_at = counts_at + counts_bytes;
-  static constexpr std::size_t terms_bytes = max_samples * sizeof(NoiseTerm);
+  static constexpr std::size_t terms_bytes = max_terms * sizeof(NoiseTerm);
   static constexpr std::size_t terms_at = restore_at + terms_bytes;
   static constexpr std::size_t staging_at = terms_at + terms_bytes;
   static constexpr std::size_t staging_bytes = std::size_t{1} << 18;
@@ -285,7 +285,7 @@ class BasicBackend {
       return result;
     }
     if (list.size_bytes() > terms_bytes)
-      throw InvalidArgument(what("a pass", tensor) + " takes at most " + std::to_string(max_samples) + " terms, got " +
+      throw InvalidArgument(what("a pass", tensor) + " takes at most " + std::to_string(max_terms) + " terms, got " +
                             std::to_string(list.size()));
     // A transfer would end what a stream collects.
     if constexpr (requires { device_.upload(at(offset), list.data(), list.size_bytes(), what("terms", tensor)); })
@@ -316,8 +316,8 @@ class BasicBackend {
             terms(pass.terms, terms_at, tensor),
             pass.decay,
             pass.rounding,
-            pass.beside,
             change,
+            pass.remainders,
             nullptr,
             static_cast<unsigned long long*>(at(active_at))};
   }

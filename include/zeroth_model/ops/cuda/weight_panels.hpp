@@ -198,7 +198,7 @@ class WeightPanels {
     targets_.clear();
     for (std::uint64_t lane = 0; lane < to.lanes; ++lane)
       targets_.push_back(advanced(to.dtype, to.data, lane * lane_size));
-    if (weights.probe->expand_to(parameter, request, targets_)) return;
+    if (weights.probe->has_panels()) return weights.probe->expand_to(parameter, request, targets_);
     // By way of f32, a piece at a time.
     std::size_t const bytes = static_cast<std::size_t>(to.size()) * sizeof(float);
     auto* const floats =

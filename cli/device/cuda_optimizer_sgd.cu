@@ -5,7 +5,7 @@
 namespace zeroth::cli {
 
 std::unique_ptr<AnyOptimizer> cuda_optimizer(FinetuneOptions const& options, ParameterSet const& parameters,
-                                             CudaBackend const& backend, AnyUpdate const& update) {
+                                             CudaBackend const& backend, Sgd const& update) {
   return build_optimizer(options, parameters, backend, update);
 }
 

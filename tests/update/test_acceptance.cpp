@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <zeroth/update/conservative.hpp>
-
+// Acceptance::lowest_of_three.
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <zeroth/backend/cpu.hpp>
@@ -12,7 +14,11 @@
 #include <zeroth/estimator/fzoo.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/optimizer.hpp>
-#include <zeroth/sampler/rademacher.hpp>
+#include <zeroth/options.hpp>
+#include <zeroth/sampler/gaussian.hpp>
+#include <zeroth/update/adam.hpp>
+#include <zeroth/update/sign_sgd.hpp>
+#include <zeroth/update/window_momentum.hpp>
 
 #include "catch.hpp"
 #include "matrix_and_norm.hpp"
@@ -21,12 +27,13 @@
 
 namespace {
 
-using zeroth::ConservativeSgd;
+using zeroth::Acceptance;
 using zeroth::Gaussian;
 using zeroth::Lane;
 using zeroth::Options;
 using zeroth::ReferenceBackend;
 using zeroth::Restore;
+using zeroth::Sgd;
 using zeroth::SkipReason;
 using zeroth::SmallestMagnitude;
 using zeroth::StepReport;
@@ -35,24 +42,44 @@ using zeroth_test::bits;
 
 using zeroth_test::loss;
 
-/// A user's update that only descends, of another kind.
-struct ConservativeSign : zeroth::SignSgd {
-  static constexpr bool only_descends = true;
-  static constexpr std::string_view name() { return "conservative-sign"; }
-  bool operator==(ConservativeSign const&) const = default;
+/// A user's update: a step of fixed length along the direction.
+struct Normalized {
+  double weight_decay = 0;
+  void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
+    float const length = static_cast<float>(learning_rate);
+    for (std::size_t s = 0; s < g.size(); ++s) c[s] = g[s] < 0 ? length : -length;
+  }
+  double decay(double learning_rate) const { return learning_rate * weight_decay; }
+  void check() const {}
+  static constexpr std::string_view name() { return "normalized"; }
+  bool operator==(Normalized const&) const = default;
 };
 
 Options options(double learning_rate, std::uint32_t samples = 1) {
-  return {.epsilon = 1e-3, .learning_rate = learning_rate, .samples = samples, .seed = 3, .restore = Restore::exact};
+  return {.epsilon = 1e-3,
+          .learning_rate = learning_rate,
+          .samples = samples,
+          .seed = 3,
+          .acceptance = Acceptance::lowest_of_three,
+          .restore = Restore::exact};
 }
 
 using Fixture = zeroth_test::MatrixAndNorm;
 
-TEST_CASE("ConservativeSgd is an update that only descends") {
-  STATIC_REQUIRE(zeroth::Update<ConservativeSgd>);
-  STATIC_REQUIRE(zeroth::only_descends(ConservativeSgd{}));
-  STATIC_REQUIRE_FALSE(zeroth::only_descends(zeroth::Sgd{}));
-  CHECK(ConservativeSgd::name() == "conservative-sgd");
+TEST_CASE("an update whose result cannot be evaluated before it is written is refused by name") {
+  auto make = [](auto update, char const* name) {
+    Fixture fixture;
+    CHECK_THROWS_WITH(
+        (ZerothOrderOptimizer(fixture.parameters(), Gaussian{}, zeroth::Dense{}, ReferenceBackend{}, update,
+                              options(1e-3))),
+        zeroth_test::contains_text(std::string("acceptance must be Acceptance::always for update '") + name + "'"));
+  };
+  make(zeroth::SignSgd{}, "sign-sgd");
+  make(zeroth::Adam{}, "adam");
+  make(zeroth::WindowMomentum{}, "window-momentum");
+  Options wrong = options(1e-3);
+  wrong.acceptance = static_cast<Acceptance>(2);
+  CHECK_THROWS_WITH(wrong.check(), zeroth_test::contains_text("acceptance"));
 }
 
 /// Losses by the kind of point, as a script would have them.
@@ -97,7 +124,7 @@ TEST_CASE("of theta, the step and its reverse the lowest is taken, and theta its
       INFO(c.script.base << " " << c.script.step << " " << c.script.reverse << (fused ? ", fused" : ", in place"));
       Fixture fixture;
       ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
-                                     ConservativeSgd{}, options(0.01));
+                                     Sgd{}, options(0.01));
       std::vector<std::uint32_t> const before = fixture.bits();
       StepReport const report = follow(optimizer, c.script, fused);
       CHECK(report.skip_reason == c.reason);
@@ -121,8 +148,8 @@ TEST_CASE("of theta, the step and its reverse the lowest is taken, and theta its
 template <class B, class U, class E>
 std::vector<std::uint32_t> after_steps(B backend, U update, E estimator, std::uint32_t samples, bool fused) {
   // The loss is curved by 2 along each of about 159 active weights: a step of Sgd along z overshoots from samples /
-  // |z|^2 on, which for Gaussian directions is about half of them. The sign step is long enough to be turned down, too.
-  double const learning_rate = U::takes_sign ? 3e-2 : 1.05 * samples / 159.0;
+  // |z|^2 on, which for Gaussian directions is about half of them. So does one of fixed length, near the minimum.
+  double const learning_rate = std::is_same_v<U, Sgd> ? 1.05 * samples / 159.0 : 3e-2;
   Fixture fixture;
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, backend, update, estimator,
                                  options(learning_rate, samples));
@@ -158,8 +185,8 @@ std::vector<std::uint32_t> after_steps(B backend, U update, E estimator, std::ui
   return fixture.bits();
 }
 
-TEMPLATE_TEST_CASE("each step lands on the bits that were evaluated, so that the loss of a batch never rises", "",
-                   ConservativeSgd, ConservativeSign) {
+TEMPLATE_TEST_CASE("each step lands on the bits that were evaluated, so that the loss of a batch never rises", "", Sgd,
+                   Normalized) {
   auto check = [](auto estimator, std::uint32_t samples) {
     TestType const update{0.01};
     std::vector<std::uint32_t> const expected = after_steps(ReferenceBackend{}, update, estimator, samples, true);
@@ -182,8 +209,7 @@ TEST_CASE("candidates are evaluated on every micro-batch of the step") {
     Fixture fixture;
     Options o = options(1e-3);
     o.micro_batches = micro_batches;
-    ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, zeroth::Dense{}, ReferenceBackend{},
-                                   ConservativeSgd{}, o);
+    ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, zeroth::Dense{}, ReferenceBackend{}, Sgd{}, o);
     return optimizer.step([&](auto const& probe, std::span<double> losses) {
       auto const lanes = zeroth_test::lanes_of(probe, fixture.parameters());
       for (std::size_t k = 0; k < lanes.size(); ++k) losses[k] = probe.micro_batch() * loss(lanes[k]);
@@ -191,7 +217,7 @@ TEST_CASE("candidates are evaluated on every micro-batch of the step") {
   };
   Fixture fixture;
   StepReport const report = first_step(4);
-  ZerothOrderOptimizer whole(fixture.parameters(), Gaussian{}, zeroth::Dense{}, ReferenceBackend{}, ConservativeSgd{},
+  ZerothOrderOptimizer whole(fixture.parameters(), Gaussian{}, zeroth::Dense{}, ReferenceBackend{}, Sgd{},
                              options(1e-3));
   StepReport const expected =
       whole.step(zeroth_test::fused(fixture.parameters(), [](std::span<float const> t) { return 1.5 * loss(t); }));
@@ -205,7 +231,7 @@ TEST_CASE("an exception while a candidate is evaluated leaves weights and step c
       Fixture fixture;
       std::vector<std::uint32_t> const before = fixture.bits();
       ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
-                                     ConservativeSgd{}, options(0.01));
+                                     Sgd{}, options(0.01));
       auto fail = [&](Lane const& lane) -> double {
         if (lane.is_candidate && lane.sign == failing) throw std::runtime_error("from the objective");
         return 1 + lane.sign * 1e-3;
@@ -224,13 +250,13 @@ TEST_CASE("an exception while a candidate is evaluated leaves weights and step c
     }
 }
 
-TEST_CASE("in place without exact restore a conservative update is refused, and the weights stay") {
+TEST_CASE("in place without exact restore it is refused, and the weights stay") {
   Fixture fixture;
   std::vector<std::uint32_t> const before = fixture.bits();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
-                                 ConservativeSgd{}, Options{});
+                                 {.acceptance = Acceptance::lowest_of_three});
   CHECK_THROWS_WITH(optimizer.step([] { return 1.0; }),
-                    "update 'conservative-sgd' takes an in-place objective with restore = Restore::exact alone");
+                    zeroth_test::contains_text("in place, Acceptance::lowest_of_three needs Restore::exact"));
   CHECK(fixture.bits() == before);
   CHECK_FALSE(follow(optimizer, {1, 0.5, 2}, true).skipped());
 }
@@ -249,12 +275,7 @@ TEST_CASE("of 16-bit weights the candidates are what the update writes, with eac
         Options o = options(2e-3);
         o.rounding = rounding;
         zeroth::CpuBackend const backend;
-        ZerothOrderOptimizer optimizer(parameters, Gaussian{}, SmallestMagnitude{0.5}, backend, ConservativeSgd{}, o);
-        if (!fused && bytes_beside(rounding) != 0) {
-          CHECK_THROWS_WITH(optimizer.step([] { return 1.0; }),
-                            zeroth_test::contains_text("with a rounding alone that keeps nothing beside them"));
-          continue;
-        }
+        ZerothOrderOptimizer optimizer(parameters, Gaussian{}, SmallestMagnitude{0.5}, backend, Sgd{}, o);
         auto weights = [&] {
           std::vector<float> all(300);
           backend.read(parameters[0], 0, all);

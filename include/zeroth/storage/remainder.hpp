@@ -12,11 +12,11 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Memory that a rounding keeps beside the weights of a tensor: bytes_beside(rounding) bytes for each weight, or for
-/// each weight that has a place. Not owned.
+/// What the 16-bit weights of a tensor do not hold of their values, which a rounding keeps for the next update:
+/// remainder_bytes(rounding) bytes for each weight, or for each weight that has a place. Not owned.
 ///
-/// A weight without a place has 0 beside it, and what would be put there is dropped.
-struct BesideWeights {
+/// The remainder of a weight without a place is 0, and a new one is dropped.
+struct Remainders {
   /// Tiles that share one entry of `group_place`: the most whose places before the last tile 16 bits can count.
   static constexpr std::uint64_t tiles_per_group = 512;
 
@@ -54,7 +54,7 @@ struct BesideWeights {
 #endif
   }
 };
-static_assert((BesideWeights::tiles_per_group - 1) * tile_size <= 0xffffU);
+static_assert((Remainders::tiles_per_group - 1) * tile_size <= 0xffffU);
 
 /// Where each tile's places begin, worked out from the bits that say which weights have one: 2 bytes per tile and 8 per
 /// group of them, for any number of weights.
@@ -63,15 +63,15 @@ struct PlaceIndex {
   std::vector<std::uint16_t> first_place;
   std::uint64_t end = 0;  ///< the index after the last place
 
-  /// @param words two per tile, see BesideWeights::places
+  /// @param words two per tile, see Remainders::places
   /// @param first index of the first place
   explicit PlaceIndex(std::span<std::uint64_t const> words, std::uint64_t first = 0) : end(first) {
     std::uint64_t const tiles = words.size() / 2;
     group_place.reserve(
-        static_cast<std::size_t>((tiles + BesideWeights::tiles_per_group - 1) / BesideWeights::tiles_per_group));
+        static_cast<std::size_t>((tiles + Remainders::tiles_per_group - 1) / Remainders::tiles_per_group));
     first_place.reserve(static_cast<std::size_t>(tiles));
     for (std::size_t tile = 0; tile < tiles; ++tile) {
-      if (tile % BesideWeights::tiles_per_group == 0) group_place.push_back(end);
+      if (tile % Remainders::tiles_per_group == 0) group_place.push_back(end);
       first_place.push_back(static_cast<std::uint16_t>(end - group_place.back()));
       end += static_cast<std::uint64_t>(std::popcount(words[tile * 2]) + std::popcount(words[tile * 2 + 1]));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Updates that keep values for each weight.
+// Updates that go weight by weight.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,6 +15,7 @@
 #include <zeroth/optimizer.hpp>
 #include <zeroth/update/adam.hpp>
 #include <zeroth/update/momentum.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 
 #include "catch.hpp"
 #include "matrix_and_norm.hpp"
@@ -61,17 +62,18 @@ struct AnotherNumber : Momentum {
   bool operator==(AnotherNumber const&) const = default;
 };
 
-TEST_CASE("the concept StatefulUpdate accepts what it documents and nothing less") {
-  STATIC_REQUIRE(zeroth::StatefulUpdate<Momentum>);
-  STATIC_REQUIRE(zeroth::StatefulUpdate<Adam>);
-  STATIC_REQUIRE(zeroth::StatefulUpdate<AdaMm>);
-  STATIC_REQUIRE(zeroth::StatefulUpdate<SignOfMean>);
-  STATIC_REQUIRE_FALSE(zeroth::StatefulUpdate<zeroth::Sgd>);
-  STATIC_REQUIRE_FALSE(zeroth::StatefulUpdate<NoStateAtAll>);
-  STATIC_REQUIRE_FALSE(zeroth::StatefulUpdate<AnotherNumber>);
+TEST_CASE("the concept ElementwiseUpdate accepts what it documents and nothing less") {
+  STATIC_REQUIRE(zeroth::ElementwiseUpdate<Momentum>);
+  STATIC_REQUIRE(zeroth::ElementwiseUpdate<Adam>);
+  STATIC_REQUIRE(zeroth::ElementwiseUpdate<AdaMm>);
+  STATIC_REQUIRE(zeroth::ElementwiseUpdate<SignOfMean>);
+  STATIC_REQUIRE(zeroth::ElementwiseUpdate<zeroth::SignSgd>);
+  STATIC_REQUIRE_FALSE(zeroth::ElementwiseUpdate<zeroth::Sgd>);
+  STATIC_REQUIRE_FALSE(zeroth::ElementwiseUpdate<NoStateAtAll>);
+  STATIC_REQUIRE_FALSE(zeroth::ElementwiseUpdate<AnotherNumber>);
   STATIC_REQUIRE_FALSE(zeroth::Update<Momentum>);
   STATIC_REQUIRE(zeroth::state_floats<zeroth::AdaMmRule> == 3);
-  STATIC_REQUIRE(zeroth::state_floats<int> == 0);
+  STATIC_REQUIRE(zeroth::state_floats<zeroth::SignRule> == 0);
   CHECK(Momentum::name() == "momentum");
   CHECK(Adam::name() == "adam");
   CHECK(AdaMm::name() == "adamm");

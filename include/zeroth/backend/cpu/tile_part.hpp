@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <zeroth/mask/mask.hpp>
+#include <zeroth/random/tile.hpp>
+
+namespace zeroth::ZEROTH_ISA {
+
+namespace detail {
+
+/// The part of a tile that lies within a range of elements.
+struct TilePart {
+  std::uint64_t tile;
+  std::uint64_t position;  ///< of the part's first element, counted from the start of the range
+  unsigned begin;          ///< of the part within the tile
+  unsigned size;
+
+  [[nodiscard]] bool is_whole() const noexcept { return size == tile_size; }
+
+  /// The bits of the part.
+  [[nodiscard]] TileMask bits() const noexcept {
+    auto below = [](unsigned n) { return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1; };
+    unsigned const end = begin + size;
+    return {{below(end) & ~below(begin), end <= 64 ? 0 : below(end - 64) & ~(begin <= 64 ? 0 : below(begin - 64))}};
+  }
+};
+
+/// Calls body(TilePart) for each tile that elements [first, first + count) of a tensor touch, in order.
+template <class Body>
+void for_each_tile(std::uint64_t first, std::uint64_t count, Body&& body) {
+  std::uint64_t position = 0;
+  while (position < count) {
+    std::uint64_t const element = first + position;
+    auto const begin = static_cast<unsigned>(element % tile_size);
+    auto const size = static_cast<unsigned>(std::min<std::uint64_t>(tile_size - begin, count - position));
+    body(TilePart{element / tile_size, position, begin, size});
+    position += size;
+  }
+}
+
+}  // namespace detail
+
+}  // namespace zeroth::ZEROTH_ISA

@@ -1,2 +1,0 @@
-// SPDX-License-Identifier: MIT
-#include "../backend/test_advance.cpp"

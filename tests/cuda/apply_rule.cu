@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+#include "../backend/test_apply_rule.cpp"
