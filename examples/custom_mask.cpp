@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A mask policy of one's own: tune only the weights that a pruned model has kept, and of those only every other row.
+// A mask policy of your own: tunes only the weights that a pruned model has kept, and of those only every other row.
 
 #include <cstdio>
 #include <string_view>
@@ -7,14 +7,14 @@
 
 #include <zeroth/zeroth.hpp>
 
-/// A rule that holds for every tensor is a policy as it stands.
+/// A rule that is the same for every tensor is a policy by itself.
 struct KeepZeros {
   bool operator()(float theta, std::uint64_t /*element*/) const { return theta != 0; }
   static constexpr std::string_view name() { return "keep-zeros"; }
   bool operator==(KeepZeros const&) const = default;
 };
 
-/// A rule that needs to know its tensor comes from a state that is prepared once.
+/// A rule that depends on its tensor comes from a state that is prepared once.
 struct EvenRows {
   struct Rule {
     static constexpr bool depends_on_weights = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Fits a linear model by evaluations of its loss alone.
+// Fits a linear model by evaluating its loss only.
 
 #include <cstdio>
 #include <vector>
@@ -10,7 +10,7 @@ int main() {
   constexpr std::size_t features = 64;
   std::vector<float> weights(features, 0.0F);
 
-  // The loss: mean squared error against targets that a hidden model makes from random inputs.
+  // The loss: mean squared error against the targets of a hidden model on random inputs.
   zeroth::NoiseField<zeroth::Gaussian> const data{{}, 7, 0};
   auto loss = [&] {
     double sum = 0;
@@ -23,7 +23,7 @@ int main() {
     return sum / 256;
   };
 
-  // What to tune: memory that stays yours. How: direction, mask, place, and a struct of options.
+  // What to tune: memory that stays yours. How: sampler, mask, backend, and a struct of options.
   zeroth::ParameterSet parameters;
   parameters.add("weights", zeroth::Role::matrix, {1, features}, weights);
   zeroth::ZerothOrderOptimizer optimizer(parameters, zeroth::Gaussian{}, zeroth::Dense{}, zeroth::CpuBackend{},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Parameters of one's own with a journal: a run that is stopped goes on to the bits of one that never was, and the
-// tuned weights can be made again of the first ones and the journal alone.
+// A journal: a run that was stopped resumes to the bits of one that never was, and the tuned weights are rebuilt from
+// the base weights and the journal.
 
 #include <cstdio>
 #include <cstdlib>
@@ -35,17 +35,17 @@ auto optimizer_of(Model& model) {
       {.epsilon = 1e-3, .learning_rate = 5e-3, .seed = 1, .restore = zeroth::Restore::exact});
 }
 
-/// Takes steps until there are `steps` of them, those that the journal has included.
+/// Takes steps until the run has `steps` of them; those that the journal holds are replayed.
 Model run(std::string const& path, std::uint64_t steps) {
   Model model;
   auto optimizer = optimizer_of(model);
   zeroth::JournalFile journal(path, optimizer);
-  std::printf("begins after step %llu, loss %.5f\n", static_cast<unsigned long long>(optimizer.steps()), model.loss());
+  std::printf("resumes after step %llu, loss %.5f\n", static_cast<unsigned long long>(optimizer.steps()), model.loss());
   while (optimizer.steps() < steps) journal.append(optimizer.step([&] { return model.loss(); }));
   return model;
 }
 
-/// Those weights again, without a loss.
+/// The tuned weights, rebuilt without a loss.
 Model replayed(std::string const& path) {
   Model model;
   auto optimizer = optimizer_of(model);
@@ -56,7 +56,7 @@ Model replayed(std::string const& path) {
 }  // namespace
 
 int main() {
-  std::string const path = "goes_on.journal";
+  std::string const path = "journal_and_replay.journal";
   std::remove(path.c_str());
   (void)run(path, 300);
   Model const stopped = run(path, 1000);
