@@ -53,11 +53,11 @@ struct Lion {
     float beta_1 = 0;
     float beta_2 = 0;
     float step_size = 0;
-    // Explicit multiply-adds, so that every machine makes the same bits.
+    // Explicit multiply-adds, so that every machine makes the same bits; and no branch, so that it becomes vector code.
     float operator()(float theta, float direction, std::span<float, 1> mean) const {
       float const c = std::fma(beta_1, mean[0], (1 - beta_1) * direction);
       mean[0] = std::fma(beta_2, mean[0], (1 - beta_2) * direction);
-      return c > 0 ? theta - step_size : c < 0 ? theta + step_size : theta;
+      return std::fma(static_cast<float>((c < 0) - (c > 0)), step_size, theta);
     }
   };
   Rule rule(float step_size, std::uint64_t /*updates*/) const { return {beta_1, beta_2, step_size}; }

@@ -121,6 +121,8 @@ TEST_CASE("apply_rule gives the reference's bits with every sampler") {
       auto const masks = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
       check_rules(slice, masks, zeroth::Gaussian{});
       check_rules(slice, masks, zeroth::Rademacher{});
+      auto const few = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.95}, slice.parameter);
+      check_rule(slice, few, zeroth::Rademacher{}, Four{-0.01F});
     }
 }
 

@@ -26,7 +26,8 @@ inline constexpr bool is_elementwise_rule<T, 0> = requires(T const& rule, float 
 ///
 /// `rule(theta, direction, state)` is pure and returns the new theta; `state` are the weight's own values, which it may
 /// change (an Array<float, floats>&, or a std::span<float, floats> in code for the host only), and `direction` is what
-/// the coefficients of the step make of the noise. A rule without state is called as `rule(theta, direction)`. Its bits
+/// the coefficients of the step make of the noise. A rule without state is called as `rule(theta, direction)`. What it
+/// makes of inactive weights is dropped. Without branches it becomes vector code on the CPU (docs/design.md). Its bits
 /// are the same on every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 template <class T, std::size_t floats>
 concept ElementwiseRule = std::semiregular<T> && detail::is_elementwise_rule<T, floats>;

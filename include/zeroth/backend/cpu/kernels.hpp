@@ -33,6 +33,14 @@
 // What follows vector_*.inc is compiled once for each instruction set, each time in a namespace of its own, so that a
 // program built for plain x86-64 carries them all and no two translation units disagree about one.
 
+// A policy's own code is inlined where it is called in a loop over a tile, so that it is compiled for the instruction
+// set of the loop.
+#if defined(__GNUC__)
+#define ZEROTH_FLATTEN __attribute__((flatten))
+#else
+#define ZEROTH_FLATTEN
+#endif
+
 namespace zeroth::ZEROTH_ISA::cpu_kernels {
 
 #define ZEROTH_INLINE
@@ -124,3 +132,5 @@ void with_kernels([[maybe_unused]] InstructionSet set, Body&& body) {
 }
 
 }  // namespace zeroth::ZEROTH_ISA::cpu_kernels
+
+#undef ZEROTH_FLATTEN
