@@ -21,9 +21,9 @@ function(zeroth_together variable name)
       APPEND
       PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(READ ${source} text)
-    # What depends on a condition stays alone: a header must not be included without it, and it may be this file's own. So
-    # does what replaces a function of the whole program.
-    if(text MATCHES "\n#if|operator new")
+    # A header must not be put before the namespaces without the condition on which it depends, so such a file stays alone.
+    # So does one that replaces a function of the whole program.
+    if(together_NAMESPACES AND text MATCHES "\n#if|operator new")
       list(APPEND files ${source})
     else()
       list(APPEND group ${source})
