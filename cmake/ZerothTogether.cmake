@@ -2,11 +2,12 @@
 # Several files compiled as one. What they all include and instantiate is then compiled once, which is most of what a test
 # or a file of the program costs.
 #
-# zeroth_together(VARIABLE NAME [NAMESPACES] SOURCE...): the files to compile instead of the sources, which they include.
-# With NAMESPACES each source is in a namespace of its own, so that it may name its helpers as it likes; its headers come
-# before, outside of it. Paths are relative, so that the files are the same in every checkout, for a compile cache.
+# zeroth_together(VARIABLE NAME [NAMESPACES [BEGIN TEXT] [END TEXT]] SOURCE...): the files to compile instead of the
+# sources, which they include. With NAMESPACES each source is in a namespace of its own, so that it may name its helpers as
+# it likes; its headers come before, outside of it. The namespace begins and ends with the texts, in which <stem> stands
+# for the source's name. Paths are relative, so that the files are the same in every checkout, for a compile cache.
 function(zeroth_together variable name)
-  cmake_parse_arguments(together "NAMESPACES" "" "" ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 2 together "NAMESPACES" "BEGIN;END" "")
   set(most_at_a_time 16)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/together)
   file(MAKE_DIRECTORY ${folder})
@@ -60,7 +61,10 @@ function(zeroth_together variable name)
         endif()
         string(APPEND headers "${include}\n")
       endforeach()
-      string(APPEND bodies "namespace together_${member} {\n#include \"${source}\"\n}\n")
+      cmake_path(GET source STEM stem)
+      string(REPLACE "<stem>" "${stem}" begin "${together_BEGIN}")
+      string(REPLACE "<stem>" "${stem}" end "${together_END}")
+      string(APPEND bodies "namespace together_${number}_${member} {\n${begin}\n#include \"${source}\"\n${end}\n}\n")
       math(EXPR member "${member} + 1")
     endforeach()
     set(file ${folder}/${name}_${number}.cpp)

@@ -24,6 +24,9 @@ bool run(Input input);
 /// Inputs to begin with: small ones, between them with every part of the format. The first must be taken.
 std::vector<std::string> seeds();
 
+/// Where all targets are in one program (all_targets.cpp): adds one, and returns true.
+bool add_target(std::string_view name, bool (*run)(Input), std::vector<std::string> (*seeds)());
+
 /// Fails if `holds` is false.
 inline void require(bool holds, const std::string& what) {
   if (!holds) throw std::logic_error(what);
