@@ -44,8 +44,12 @@ bool add_target(std::string_view name, bool (*run)(Input), std::vector<std::stri
   return targets().emplace(name, Target{run, seeds}).second;
 }
 
-bool run(Input input) { return chosen().run(input); }
+bool run(Input input) {
+  return chosen().run(input);
+}
 
-std::vector<std::string> seeds() { return chosen().seeds(); }
+std::vector<std::string> seeds() {
+  return chosen().seeds();
+}
 
 }  // namespace zeroth_fuzz
