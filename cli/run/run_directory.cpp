@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(fs::path const& path, std::string const& what, int error) {
+[[noreturn]] void refuse_folder(fs::path const& path, std::string const& what, int error) {
   throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
 }
 
@@ -45,7 +45,7 @@ bool has_steps(fs::path const& journal) {
 void remove_all_of(fs::path const& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) refuse(path, "cannot remove", error.value());
+  if (error) refuse_folder(path, "cannot remove", error.value());
 }
 
 fs::path folder_of_run(fs::path path, EarlierRun earlier) {
