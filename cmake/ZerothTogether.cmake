@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Several files compiled as one. What they all include and instantiate is then compiled once, which is most of what a test
-# or a file of the program costs.
+# Several files compiled as one. What they all include and instantiate is then compiled once, which is most of what a
+# test or a file of the program costs.
 #
 # zeroth_together(VARIABLE NAME [NAMESPACES [BEGIN TEXT] [END TEXT]] SOURCE...): the files to compile instead of the
-# sources, which they include. With NAMESPACES each source is in a namespace of its own, so that it may name its helpers as
-# it likes; its headers come before, outside of it. The namespace begins and ends with the texts, in which <stem> stands
-# for the source's name. Paths are relative, so that the files are the same in every checkout, for a compile cache.
+# sources, which they include. With NAMESPACES each source is in a namespace of its own, so that it may name its
+# helpers as it likes; its headers come before, outside of it. The namespace begins and ends with the texts, in which
+# <stem> stands for the source's name. Paths are relative, so that the files are the same in every checkout, for a
+# compile cache.
 function(zeroth_together variable name)
   cmake_parse_arguments(PARSE_ARGV 2 together "NAMESPACES" "BEGIN;END" "")
   set(most_at_a_time 16)
@@ -22,8 +23,8 @@ function(zeroth_together variable name)
       APPEND
       PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(READ ${source} text)
-    # A header must not be put before the namespaces without the condition on which it depends, so such a file stays alone.
-    # So does one that replaces a function of the whole program.
+    # A header must not be put before the namespaces without the condition on which it depends, so such a file stays
+    # alone. So does one that replaces a function of the whole program.
     if(together_NAMESPACES AND text MATCHES "\n#if|operator new")
       list(APPEND files ${source})
     else()
