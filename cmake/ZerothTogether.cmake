@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
-# Several files compiled as one. What they all include and instantiate is then compiled once, which is most of what a
-# test or a file of the program costs.
+# Several files of tests compiled as one. What they all include and instantiate is then compiled once, which is most of
+# what a test costs.
 #
-# zeroth_together(VARIABLE NAME [NAMESPACES [BEGIN TEXT] [END TEXT]] SOURCE...): the files to compile instead of the
-# sources, which they include. With NAMESPACES each source is in a namespace of its own, so that it may name its
-# helpers as it likes; its headers come before, outside of it. The namespace begins and ends with the texts, in which
-# <stem> stands for the source's name. Paths are relative, so that the files are the same in every checkout, for a
-# compile cache.
+# zeroth_together(VARIABLE NAME [BEGIN TEXT] [END TEXT] SOURCE...): the files to compile instead of the sources, which
+# they include. Each source is in a namespace of its own, so that it may name its helpers as it likes; its headers come
+# before, outside of it. The namespace begins and ends with the texts, in which <stem> stands for the source's name.
+# Paths are relative, so that the files are the same in every checkout, for a compile cache.
 function(zeroth_together variable name)
-  cmake_parse_arguments(PARSE_ARGV 2 together "NAMESPACES" "BEGIN;END" "")
+  cmake_parse_arguments(PARSE_ARGV 2 together "" "BEGIN;END" "")
   set(most_at_a_time 16)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/together)
   file(MAKE_DIRECTORY ${folder})
