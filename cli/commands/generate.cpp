@@ -64,7 +64,7 @@ Tokens encode_prompt(GenerateOptions const& options, LanguageModel const& model)
 }  // namespace
 
 int run(GenerateOptions const& options) {
-  options.sampling.check();
+  options.check();
   catch_interrupts();
   LanguageModel const model(options, options.dtype, options.cuda_device);
   OpenMpExecutor executor{options.threads};
@@ -77,7 +77,7 @@ int run(GenerateOptions const& options) {
   std::uint32_t const context = model.weights.config().context_length;
   for (std::uint32_t made = 0; made < options.max_new_tokens && !interrupted(); ++made) {
     decoder.next(tokens, logits);
-    std::int32_t const token = model::sample_token(logits, options.sampling, position);
+    std::int32_t const token = model::sample_token(logits, options, position);
     // Rows of the head beyond the tokenizer's vocabulary are padding.
     bool const known = static_cast<std::size_t>(token) < model.tokenizer.vocabulary_size();
     if (!known || model.is_end(token)) break;

@@ -40,7 +40,7 @@ int run(ReplayModelOptions const& given) {
   options.cuda_device = given.cuda_device;
   OpenMpExecutor executor{given.threads};
   options.threads = executor.concurrency();
-  if (bool const wants_adapter = goes_on_with_an_adapter(journal.header()); wants_adapter == given.adapter.empty())
+  if (bool const wants_adapter = continues_adapter(journal.header()); wants_adapter == given.adapter.empty())
     throw InvalidArgument(wants_adapter ? "--adapter: expected the adapter that the run of " + source + " began with"
                                         : "--adapter: expected none, as the run of " + source + " began with none");
 

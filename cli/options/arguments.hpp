@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "options.hpp"
@@ -15,7 +16,7 @@ struct HelpText {
 using Command = std::variant<HelpText, FinetuneOptions, ReplayModelOptions, JournalOptions, EvalOptions, ScoreOptions,
                              GenerateOptions, TokenizeOptions, ExportOptions, InspectOptions, TasksOptions>;
 
-/// Reads the command line and checks each value for itself.
+/// Reads the command line and checks each option for itself and against the others.
 /// @throws InvalidArgument naming the option, what was expected and what was found.
 [[nodiscard]] Command parse_arguments(int argc, char const* const* argv);
 

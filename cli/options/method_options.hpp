@@ -15,13 +15,13 @@ namespace zeroth::cli {
 /// Which weights a step perturbs and updates: the smallest of each matrix (the paper), all, or a random share.
 enum class Method : std::uint8_t { s_mezo, mezo, r_mezo };
 
-/// Where the directions of a step come from.
+/// Distribution of the noise.
 enum class SamplerName : std::uint8_t { gaussian, rademacher, uniform };
 
-/// How losses become projected gradients.
+/// How losses are combined into the projected gradient.
 enum class EstimatorName : std::uint8_t { central, one_sided, fzoo };
 
-/// How projected gradients become a change of the weights.
+/// How projected gradients change the weights.
 enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum, window_momentum, adam, adamm };
 
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
@@ -80,14 +80,24 @@ enum class UpdateName : std::uint8_t { sgd, sign_sgd, conservative_sgd, momentum
   return "unknown";
 }
 
-/// What a method takes where the command line says nothing.
+/// Whether an update has the option --beta2, and --adam-epsilon.
+[[nodiscard]] constexpr bool uses_beta_2(UpdateName update) noexcept {
+  return update == UpdateName::adam || update == UpdateName::adamm;
+}
+
+/// Whether an update has the option --beta1.
+[[nodiscard]] constexpr bool uses_beta_1(UpdateName update) noexcept {
+  return update == UpdateName::momentum || update == UpdateName::window_momentum || uses_beta_2(update);
+}
+
+/// Defaults that depend on the method.
 struct MethodDefaults {
   double learning_rate;
   std::uint64_t steps;
 };
 
-/// The one place where the defaults of learning rate and steps are set. They are those of a model of 10^8 weights;
-/// the paper takes 1e-7 to 1e-6 and up to 20000 steps for 7 10^9.
+/// The one place where the defaults of learning rate and steps are set. They suit a model of 10^8 weights; the paper
+/// uses 1e-7 to 1e-6 and up to 20000 steps for 7 10^9.
 [[nodiscard]] constexpr MethodDefaults defaults_of(Method method) noexcept {
   switch (method) {
     case Method::s_mezo:
@@ -103,11 +113,11 @@ struct MethodDefaults {
 /// How a step is taken.
 struct MethodOptions {
   Method method = Method::s_mezo;
-  double sparsity = 0.75;              ///< share of the weights of a matrix that a step leaves alone; not used by mezo
-  std::optional<SamplerName> sampler;  ///< default: rademacher for fzoo, or else gaussian
+  double sparsity = 0.75;              ///< share of a matrix's weights that the mask leaves out; not used by mezo
+  std::optional<SamplerName> sampler;  ///< default: rademacher for fzoo, otherwise gaussian
   EstimatorName estimator = EstimatorName::central;
   double epsilon = 1e-3;
-  std::optional<std::uint32_t> samples;  ///< default: 8 for fzoo, or else 1
+  std::optional<std::uint32_t> samples;  ///< default: 8 for fzoo, otherwise 1
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;
   UpdateName update = UpdateName::sgd;
@@ -115,12 +125,13 @@ struct MethodOptions {
   std::uint32_t window = WindowMomentum{}.window;  ///< of window-momentum
   double beta_2 = 0.999;                           ///< of adam and adamm
   double adam_epsilon = 1e-8;                      ///< of adam and adamm
-  Rounding rounding = Options{}.rounding;          ///< of weights that are held in 16 bits
+  Rounding rounding = Options{}.rounding;          ///< of weights that are stored in 16 bits
   double weight_decay = 0;
 };
 
-/// The learning rate where the command line gives none. FZOO divides by about epsilon times the gradient's size, so
-/// that its rates are of another order; its factor here is a guess, and so are the rates of all updates but sgd.
+/// The learning rate if the command line gives none. FZOO divides by about epsilon times the norm of the gradient, so
+/// its rates are of another order of magnitude; its factor here is a guess, and so are the rates of all updates but
+/// sgd.
 [[nodiscard]] constexpr double default_learning_rate(MethodOptions const& options) noexcept {
   double const rate = defaults_of(options.method).learning_rate * (options.estimator == EstimatorName::fzoo ? 0.01 : 1);
   switch (options.update) {
@@ -146,7 +157,7 @@ struct MethodOptions {
   return options;
 }
 
-/// What is said of an update that does not go with the method, whose mask looks at the weights.
+/// The error for an update that needs a fixed mask, with a method whose mask depends on the weights.
 [[nodiscard]] InvalidArgument update_refusal(MethodOptions const& options);
 
 }  // namespace zeroth::cli

@@ -17,13 +17,13 @@
 
 namespace zeroth::cli {
 
-/// Form of the tuned model on disk.
+/// File format of a saved model.
 enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
 
-/// Of which step the model is that a run saves.
+/// Which step's model a run saves.
 enum class SaveStep : std::uint8_t { last, best };
 
-/// Which operations the transformer runs on: vector code of zeroth's own, Eigen, or Eigen with oneDNN's products.
+/// What runs the transformer: zeroth's own vector code, Eigen, or Eigen with oneDNN's matrix products.
 enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
 
 [[nodiscard]] constexpr std::string_view to_string(DecoderBackend backend) noexcept {
@@ -60,41 +60,52 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
   return "unknown";
 }
 
-/// A type that a model can be written in.
+/// Name of a type that a model can be written in.
 [[nodiscard]] constexpr std::string_view to_string(model::TensorType type) noexcept {
   return type == model::TensorType::f16 ? "f16" : type == model::TensorType::bf16 ? "bf16" : "f32";
 }
 
-/// What computes.
-struct ComputeOptions {
-  DataType dtype = DataType::f32;  ///< how the matrices are held
-  DecoderBackend backend = DecoderBackend::cpu;
-  std::optional<DataType> compute_dtype;     ///< what products with weights take; default f32
+// Each field of these structs has a row in the table of options, run_options.hpp or other_options.hpp: a test fails if
+// one has none.
+
+/// The model to start from.
+struct BaseModelOptions {
+  std::filesystem::path model;
+};
+
+/// A model and an adapter of it.
+struct ModelOptions : BaseModelOptions {
+  std::filesystem::path adapter;  ///< folder of a LoRA adapter in PEFT's format; empty: none
+};
+
+/// Where to compute.
+struct DeviceOptions {
   unsigned threads = 0;                      ///< 0: all that the machine offers
   std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
 };
 
-/// A model, and what may adapt it.
-struct ModelOptions {
-  std::filesystem::path model;
-  std::filesystem::path adapter;  ///< folder of a LoRA adapter in PEFT's form; empty: none
+/// Where and how to compute.
+struct ComputeOptions : DeviceOptions {
+  DataType dtype = DataType::f32;  ///< how matrices are stored
+  DecoderBackend backend = DecoderBackend::cpu;
+  std::optional<DataType> compute_dtype;  ///< type of the inputs of matrix products; default f32
 };
 
-/// A model, a task and where its data lie: what `finetune` and `eval` have in common.
+/// A model, a task and its data: what `finetune` and `eval` have in common.
 struct TaskOptions : ModelOptions, ComputeOptions {
   std::string task;  ///< name of a built-in task, or a task file
   std::filesystem::path data;
   std::uint64_t evaluation_examples = 500;
   std::optional<std::uint32_t> max_tokens;  ///< default: 512, or the context of the model if that is shorter
-  std::uint32_t shots = 0;                  ///< training examples that are shown before each prompt
+  std::uint32_t shots = 0;                  ///< training examples shown before each prompt
   std::uint64_t seed = 0;
 };
 
-/// What the default learning rates are multiplied by where an adapter is tuned: it has hundreds of times fewer weights,
-/// and the loss along a random direction in them bends less.
+/// Factor of the default learning rates when an adapter is tuned: it has hundreds of times fewer weights, and the loss
+/// along a random direction in them is less curved.
 inline constexpr double adapter_rate_factor = 10;
 
-/// A new adapter, to be tuned in place of the model's own weights.
+/// A new adapter, to be tuned instead of the model's own weights.
 struct LoraArguments {
   std::optional<std::uint32_t> lora_rank;  ///< none: no new adapter
   std::optional<double> lora_alpha;        ///< default: that of model::LoraOptions
@@ -104,33 +115,31 @@ struct LoraArguments {
 /// `zeroth finetune`.
 struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::filesystem::path out;
-  std::optional<double> learning_rate;  ///< default: defaults_of(method)
+  std::optional<double> learning_rate;  ///< default: default_learning_rate()
   std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
   Schedule::Shape schedule = Schedule::Shape::linear;
   std::uint64_t warmup_steps = 0;
   std::uint32_t batch_size = 16;
   std::uint32_t micro_batches = 1;
   std::uint64_t train_examples = 1000;
-  std::uint64_t validation_examples = 0;  ///< of the training split, for choosing the best step; 0: it is not chosen
+  std::uint64_t validation_examples = 0;        ///< set aside from the training split to find the best step
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
-  std::optional<SaveFormat> save;               ///< default: safetensors, or no model beside a tuned adapter
+  std::optional<SaveFormat> save;               ///< default: safetensors, or no model if an adapter is tuned
   SaveStep save_step = SaveStep::last;          ///< best: needs validation examples
   bool overwrite = false;
-  std::optional<std::string> random_model;  ///< shape of a model of generated weights; none: `model` as it is
-  std::filesystem::path resume;             ///< folder of the run to go on with; empty: a new run
+  std::optional<std::string> random_model;  ///< shape of a model with random weights; none: `model` itself
+  std::filesystem::path resume;             ///< folder of the run to resume; empty: a new run
 
-  /// Whether an adapter is tuned, and not the model's own weights.
+  /// Whether an adapter is tuned instead of the model's own weights.
   [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
 };
 
 /// `zeroth replay`.
-struct ReplayModelOptions : ModelOptions {
+struct ReplayModelOptions : ModelOptions, DeviceOptions {
   std::filesystem::path journal;
   std::filesystem::path output;
   std::optional<std::uint64_t> until;  ///< how many steps; default all
   SaveFormat save = SaveFormat::safetensors;
-  unsigned threads = 0;                      ///< 0: all that the machine offers
-  std::optional<std::uint32_t> cuda_device;  ///< number of the GPU; none: the CPU
   bool overwrite = false;
 };
 
@@ -138,8 +147,8 @@ struct ReplayModelOptions : ModelOptions {
 struct JournalOptions {
   std::filesystem::path journal;
   bool json = false;
-  std::filesystem::path plot;  ///< SVG image to write; empty: none, and the journal is printed
-  bool repair = false;         ///< cut it at its first bad record, instead of showing it
+  std::filesystem::path plot;  ///< SVG image to write instead of printing the journal; empty: none
+  bool repair = false;         ///< cut the journal at its first bad record instead of printing it
 };
 
 /// `zeroth eval`.
@@ -154,15 +163,13 @@ struct ScoreOptions : ModelOptions, ComputeOptions {
 };
 
 /// `zeroth generate`.
-struct GenerateOptions : ModelOptions, ComputeOptions {
+struct GenerateOptions : ModelOptions, ComputeOptions, model::SamplingOptions {
   std::string prompt;
   std::uint32_t max_new_tokens = 128;
-  model::SamplingOptions sampling;
 };
 
 /// `zeroth tokenize`.
-struct TokenizeOptions {
-  std::filesystem::path model;
+struct TokenizeOptions : BaseModelOptions {
   std::filesystem::path input;
   std::filesystem::path output = "/dev/stdout";
 };
@@ -175,22 +182,34 @@ struct ExportOptions : ModelOptions {
   bool overwrite = false;
 };
 
+/// `zeroth inspect`.
+struct InspectOptions : BaseModelOptions {
+  bool json = false;
+};
+
 /// `zeroth tasks`.
 struct TasksOptions {
   std::string name;  ///< empty: all
 };
 
-/// A shell whose completion the program can write.
+/// A shell that the program can write a completion script for.
 enum class Shell : std::uint8_t { bash, zsh, fish };
 
 [[nodiscard]] constexpr std::string_view to_string(Shell shell) noexcept {
-  return shell == Shell::bash ? "bash" : shell == Shell::zsh ? "zsh" : "fish";
+  switch (shell) {
+    case Shell::bash:
+      return "bash";
+    case Shell::zsh:
+      return "zsh";
+    case Shell::fish:
+      return "fish";
+  }
+  return "unknown";
 }
 
-/// `zeroth inspect`.
-struct InspectOptions {
-  std::filesystem::path model;
-  bool json = false;
+/// `zeroth completion`.
+struct CompletionOptions {
+  Shell shell = Shell::bash;
 };
 
 }  // namespace zeroth::cli

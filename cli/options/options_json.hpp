@@ -13,10 +13,13 @@
 
 namespace zeroth::cli {
 
-/// All options of a run by their names; null for what was left open.
+/// The recorded options of a run by their keys; null for what has no value.
 [[nodiscard]] nlohmann::ordered_json to_json(FinetuneOptions const& options);
 
-/// What options.json is to have, of which `--resume` makes the options again: paths are absolute in it.
+/// The same with null for the options that the run does not use.
+[[nodiscard]] nlohmann::ordered_json used_options(FinetuneOptions const& options);
+
+/// The text of options.json, which `--resume` reads back: paths in it are absolute.
 [[nodiscard]] std::string text_of(FinetuneOptions options);
 
 /// Writes options.json.
@@ -24,19 +27,18 @@ namespace zeroth::cli {
 void write_options(std::filesystem::path const& path, std::string const& text);
 
 /// Reads options.json.
-/// @throws InvalidFile naming file and key, if one is missing, null where a run always has a value, not known or of
-/// another kind.
+/// @throws InvalidFile naming file and key, if a key is missing, unknown, null although every run has a value, or has a
+/// value that the command line would reject.
 [[nodiscard]] FinetuneOptions read_options(std::filesystem::path const& path);
 
-/// The options that the steps of a run depend on, as notes of its journal: all but paths, threads and what is saved.
+/// The options that the steps of a run depend on, as notes of its journal: all but paths, speed and what is saved.
 [[nodiscard]] std::vector<JournalField> option_notes(FinetuneOptions const& options);
 
 /// The options that a journal has as notes; the others have their defaults.
-/// @throws InvalidFile naming the journal and the option, if one is missing, null where a run always has a value, or of
-/// another kind.
+/// @throws InvalidFile naming the journal and the option, as read_options() does.
 [[nodiscard]] FinetuneOptions options_of(JournalHeader const& header, std::string const& journal);
 
-/// Whether the run of a journal went on with an adapter that it was given, which is then its base.
-[[nodiscard]] bool goes_on_with_an_adapter(JournalHeader const& header);
+/// Whether the run of a journal tuned an adapter that it was given, which is then its base.
+[[nodiscard]] bool continues_adapter(JournalHeader const& header);
 
 }  // namespace zeroth::cli

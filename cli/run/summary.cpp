@@ -31,25 +31,6 @@ std::string eigen() {
          std::to_string(EIGEN_MINOR_VERSION);
 }
 
-bool uses_beta_2(UpdateName update) {
-  return update == UpdateName::adam || update == UpdateName::adamm;
-}
-
-bool uses_beta_1(UpdateName update) {
-  return update == UpdateName::momentum || update == UpdateName::window_momentum || uses_beta_2(update);
-}
-
-/// All options; null for those that the run had no use for.
-Json used_options(FinetuneOptions const& options) {
-  Json json = to_json(options);
-  if (options.method == Method::mezo) json["sparsity"] = nullptr;
-  if (!uses_beta_1(options.update)) json["beta_1"] = nullptr;
-  if (options.update != UpdateName::window_momentum) json["window"] = nullptr;
-  if (!uses_beta_2(options.update)) json["beta_2"] = json["adam_epsilon"] = nullptr;
-  if (options.dtype == DataType::f32) json["rounding"] = nullptr;
-  return json;
-}
-
 /// `value / count`, or null for a run without a step.
 Json mean(double value, std::uint64_t count) {
   return count == 0 ? Json(nullptr) : Json(value / static_cast<double>(count));

@@ -173,10 +173,10 @@ TEST_CASE("generate goes on with an adapter, and a saved one names its base") {
 
 TEST_CASE("options of adapters that do not fit and adapters that do not load are refused") {
   Fixture fixture;
-  check_refused_at_once(fixture.finetune({"--lora-alpha", "2"}), "--lora-alpha: expected --lora-rank beside it");
-  check_refused_at_once(fixture.finetune({"--lora-targets", "*"}), "--lora-targets: expected --lora-rank beside it");
+  check_refused_at_once(fixture.finetune({"--lora-alpha", "2"}), "--lora-alpha: expected --lora-rank with it");
+  check_refused_at_once(fixture.finetune({"--lora-targets", "*"}), "--lora-targets: expected --lora-rank with it");
   check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--adapter", "x"}),
-                        "--adapter: expected no --lora-rank beside it");
+                        "--adapter: expected no --lora-rank with it");
   check_refused_at_once(fixture.finetune({"--lora-rank", "0"}), "--lora-rank: expected a whole number from 1 to 65536");
   check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--lora-alpha", "0"}),
                         "--lora-alpha: expected a number above 0, found \"0\"");

@@ -147,7 +147,7 @@ TEST_CASE("each command's help fits 80 columns and names what must be given") {
   std::string const help = run_program({"finetune", "--help"}).out;
   CHECK_THAT(help, contains_text("zeroth finetune --model PATH --task TASK --data PATH --out DIR [OPTION]...\n"));
   CHECK_THAT(help, contains_text("  --method s-mezo|mezo|r-mezo\n                          which weights"));
-  CHECK_THAT(help, contains_text("  --epsilon X             size of the perturbation (default: 0.001)\n"));
+  CHECK_THAT(help, contains_text("  --epsilon X             scale of the perturbation (default: 0.001)\n"));
   CHECK_THAT(help, contains_text("  --overwrite             replace an earlier run in DIR\n"));
   CHECK_THAT(run_program({"--help"}).out, contains_text("  finetune                Fine-tune a model"));
 }

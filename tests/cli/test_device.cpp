@@ -67,7 +67,7 @@ TEST_CASE("a --device that is none, or an adapter on a GPU, is refused") {
     CHECK_THAT(outcome.error, contains_text("--device: expected cpu, cuda or cuda:N, found \"" + device + '"'));
   }
   CHECK_THAT(finetune(fixture, {"--device", "cuda", "--lora-rank", "4"}).error,
-             contains_text("--device: adapters run on the CPU alone"));
+             contains_text("--device: adapters run only on the CPU"));
 }
 
 TEST_CASE("options that a GPU has no use for are refused beside --device cuda, whatever the command") {
@@ -131,7 +131,7 @@ TEST_CASE("a generated model of an unknown shape, or one that is to be saved, is
   CHECK_THAT(unknown.error, contains_text("--random-model: expected the name of a published model"));
   CHECK_THAT(unknown.error, contains_text("found 'llama-8b'"));
   CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--save", "gguf"}).error,
-             contains_text("--random-model: expected no --save beside it"));
+             contains_text("--random-model: expected no --save with it"));
   CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--lora-rank", "4"}).error,
-             contains_text("--random-model: expected no adapter beside it"));
+             contains_text("--random-model: expected no adapter with it"));
 }

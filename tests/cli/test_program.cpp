@@ -260,9 +260,10 @@ TEST_CASE("momentum over a window keeps nothing, and is that of all updates wher
   CHECK_FALSE(losses({"--update", "window-momentum", "--lora-rank", "2", "--dtype", "bf16"}).empty());
 
   Fixture const fixture;
-  check_refused_at_once(fixture.finetune({"--update", "window-momentum"}),
-                        "--update window-momentum: expected a method whose mask does not look at the weights, mezo or "
-                        "r-mezo, found s-mezo");
+  check_refused_at_once(
+      fixture.finetune({"--update", "window-momentum"}),
+      "--update window-momentum: expected a method whose mask does not depend on the weights, mezo or "
+      "r-mezo, found s-mezo");
   check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--method", "mezo", "--dtype", "bf16"}),
                         "--update window-momentum: expected --dtype f32, or an adapter to tune, found bf16");
   check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--window", "0"}),

@@ -285,7 +285,7 @@ TEST_CASE("journal draws the run as an image") {
   }
   CHECK(draw().size() < 100000);
 
-  check_refused_at_once({"journal", run.journal, "--plot", plot, "--json"}, "--plot: expected no --json beside it");
+  check_refused_at_once({"journal", run.journal, "--plot", plot, "--json"}, "--plot: expected no --json with it");
   check_refused_at_once({"journal", run.journal, "--plot", run.journal}, "expected a file other than the input");
   check_refused_at_once({"journal", run.journal, "--plot", run.fixture.out}, "expected a file, found a directory");
 }

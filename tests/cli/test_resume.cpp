@@ -469,11 +469,11 @@ TEST_CASE("a run does not go on with a task that scores, judges or groups otherw
   CHECK(run_program({"finetune", "--resume", fixture.out}).exit_code == 0);
 }
 
-TEST_CASE("resume takes a run's folder and hardly an option beside it") {
+TEST_CASE("resume takes the folder of a run and few other options") {
   Fixture const fixture;
   check_refused_at_once({"finetune", "--resume", fixture.out}, "found no options.json in it");
   check_refused_at_once({"finetune", "--resume", fixture.out, "--steps", "3"},
-                        "--resume: expected no option beside it but --model, --data, --adapter and --threads, found "
+                        "--resume: expected no option with it but --model, --data, --threads and --adapter, found "
                         "--steps");
   CHECK_FALSE(fs::exists(fixture.out));
 }

@@ -180,7 +180,7 @@ TEST_CASE("validation examples that there are not, and a best step without any, 
   check_refused(run_program(fixture.finetune({"--validation-examples", "4", "--shots", "2"})), fixture,
                 "--validation-examples: expected fewer than there are training examples, 3, found 4");
   check_refused_at_once(fixture.finetune({"--save-step", "best"}),
-                        "--save-step best: expected --validation-examples beside it, found none");
+                        "--save-step best: expected --validation-examples with it, found none");
   check_refused_at_once(fixture.finetune({"--save-step", "first"}),
                         "--save-step: expected one of last, best, found \"first\"");
   check_refused_at_once(fixture.finetune({"--validation-examples", "-1"}),
