@@ -17,7 +17,7 @@ namespace {
 constexpr int error_exit_code = 2;
 
 int fail(std::string message) {
-  // What was printed before comes before it.
+  // What was printed earlier must come first.
   std::fflush(stdout);
   for (char& c : message)
     if (c == '\n' || c == '\r') c = ' ';
@@ -29,7 +29,7 @@ int fail(std::string message) {
 
 int main(int argc, char** argv) {
   if (!zeroth::cli::open_standard_descriptors()) return error_exit_code;
-  // A file that grows beyond the process's limit is then an error that names it (EFBIG).
+  // A file that grows beyond the process's limit then becomes an error that names it (EFBIG).
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     int const code = std::visit(

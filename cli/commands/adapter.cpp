@@ -35,7 +35,7 @@ std::string adapter_summary(LanguageModel const& model) {
   return "tuning a LoRA adapter of rank " + std::to_string(model.adapter->rank()) + " and alpha " + alpha.data() +
          " on " + std::to_string(model.adapter->pairs().size()) +
          " matrices: " + std::to_string(model.tuned().weights()) + " weights, " + human_bytes(model.adapter_bytes()) +
-         "; the model's own stay as they are";
+         "; the model's own weights are not tuned";
 }
 
 }  // namespace zeroth::cli

@@ -8,12 +8,12 @@
 
 namespace zeroth::cli {
 
-/// Gives the model a new adapter if that is what the options say. Fills in what they leave open of the adapter that is
-/// tuned, a loaded one included.
-/// @throws InvalidArgument if --lora-targets name no matrix.
+/// Gives the model a new adapter if the options ask for one, and fills in the options of the adapter that is tuned, new
+/// or loaded.
+/// @throws InvalidArgument if --lora-targets matches no matrix.
 void make_adapter(LanguageModel& model, FinetuneOptions& options);
 
-/// What is tuned, for people: rank, alpha, matrices, weights and bytes.
+/// The adapter that is tuned, for people: rank, alpha, matrices, weights and bytes.
 [[nodiscard]] std::string adapter_summary(LanguageModel const& model);
 
 }  // namespace zeroth::cli

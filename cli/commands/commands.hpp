@@ -5,11 +5,11 @@
 
 namespace zeroth::cli {
 
-/// What the shell calls a process that an interrupt ended: 128 + SIGINT.
+/// The exit code of a run that was interrupted, as shells count it: 128 + SIGINT.
 inline constexpr int interrupted_exit_code = 130;
 
 /// Each command runs to its end and returns the exit code: 0, or interrupted_exit_code.
-/// @throws Error on input or output that is not as it should be; nothing is then left under a final name.
+/// @throws Error on bad input or failed output; nothing incomplete is then left under a final name.
 int run(FinetuneOptions const& options);
 int run(ReplayModelOptions const& options);
 int run(JournalOptions const& options);

@@ -12,7 +12,7 @@
 namespace zeroth::cli {
 namespace {
 
-/// What may stand where a value is expected.
+/// What may be completed where a value is expected.
 struct Values {
   std::vector<std::string> words;
   bool files = false;
@@ -51,7 +51,7 @@ Values values_of(std::string const& type) {
   return values;
 }
 
-/// A description up to where it goes into details.
+/// A description up to its details.
 std::string summary_of(std::string const& description) {
   std::size_t end = description.size();
   for (char const* detail : {": ", "; ", " ("}) end = std::min(end, description.find(detail));
@@ -96,7 +96,7 @@ std::string escaped(std::string_view text, std::string_view special) {
   return out;
 }
 
-/// `text` in single quotes, for a shell that knows no escape in them.
+/// `text` in single quotes, for a shell without escapes inside them.
 std::string shell_quoted(std::string_view text) {
   std::string out = "'";
   for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -105,7 +105,7 @@ std::string shell_quoted(std::string_view text) {
 
 // bash
 
-/// What to do where these values may stand.
+/// What to do where these values are expected.
 std::string bash_action(Values const& values) {
   std::vector<std::string> statements;
   if (values.files) statements.emplace_back("compopt -o default");
@@ -114,7 +114,7 @@ std::string bash_action(Values const& values) {
   return statements.empty() ? ";;" : joined(statements, "; ") + " ;;";
 }
 
-/// The branch of a command: what may follow, by the word before.
+/// The branch of a command: what may follow, depending on the word before.
 std::string bash_command(CompletedCommand const& command) {
   std::vector<std::pair<std::string, std::vector<std::string>>> branches;  // an action, and the options that share it
   std::vector<std::string> names;
@@ -147,7 +147,7 @@ std::string bash_script(CompletedCommand const& program, std::vector<CompletedCo
       "# bash completion of " + program.name + ". In ~/.bashrc:\n#   source <(" + program.name + " completion bash)\n" +
       function + "() {\n" +
       R"(  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words=''
-  # bash takes --option=value for three words.
+  # bash splits --option=value into three words.
   if [[ $current == = ]]; then
     current=''
   elif [[ $previous == = ]]; then
@@ -165,7 +165,7 @@ std::string bash_script(CompletedCommand const& program, std::vector<CompletedCo
 
 // zsh
 
-/// The function that completes a value which is one of some words or a file.
+/// The name of the function that completes a value which is either one of some words or a file.
 std::string zsh_function(std::string const& program, CompletedOption const& option) {
   std::string name = "_" + program + "_";
   for (char c : option.value) name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -179,7 +179,7 @@ std::string zsh_action(std::string const& program, CompletedOption const& option
   return values.files ? zsh_function(program, option) : "(" + joined(values.words, " ") + ")";
 }
 
-/// An option as _arguments wants it.
+/// An option in the form that _arguments reads.
 std::string zsh_argument(std::string const& program, CompletedOption const& option) {
   std::string const summary = "[" + escaped(option.summary, "[]:\\") + "]";
   std::string value = ":" + escaped(option.value, ":\\") + ":" + zsh_action(program, option);
@@ -230,7 +230,7 @@ std::string zsh_script(CompletedCommand const& program, std::vector<CompletedCom
   for (CompletedCommand const& command : commands)
     text += "        " + command.name + ")\n          _arguments" +
             zsh_arguments(program.name, command, "            ") + "\n          ;;\n";
-  // Whether zsh has loaded the file as the function, to complete for the first time, or the user has read it.
+  // Either zsh has autoloaded the file as the function, for the first completion, or the user has sourced it.
   return text + "      esac\n      ;;\n  esac\n}\nif [[ $funcstack[1] == " + function + " ]]; then\n  " + function +
          " \"$@\"\nelse\n  compdef " + function + " " + program.name + "\nfi\n";
 }

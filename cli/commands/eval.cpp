@@ -19,7 +19,7 @@
 namespace zeroth::cli {
 namespace {
 
-/// What became of each example, and where it came from.
+/// The result of each example, and where it came from.
 Json to_json(EvaluationResult const& result, EncodedExamples const& examples, std::span<TextExample const> texts,
              Task const& task) {
   Json rows = Json::array();

@@ -15,12 +15,12 @@
 namespace zeroth::cli {
 namespace {
 
-// Epochs that no run reaches, so that these choices share no random bits with the order of batches.
+// Epochs that no run reaches, so that these choices use other random bits than the order of the batches.
 constexpr std::uint32_t training_epoch = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t demonstrations_epoch = training_epoch - 1;
 constexpr std::uint32_t demonstrations_order_epoch = training_epoch - 2;
 
-/// Indices of `count` training examples, one of each candidate in turn for as long as there are any.
+/// Indices of `count` training examples, one of each candidate in turn while there are any.
 std::vector<std::uint32_t> choose_balanced(TaskData const& data, std::size_t count, std::uint64_t seed) {
   std::vector<std::vector<std::uint32_t>> classes;
   for (std::uint32_t i : permutation(seed, demonstrations_epoch, static_cast<std::uint32_t>(data.train.size()))) {
@@ -53,7 +53,7 @@ TrainingChoice choose_training_examples(TaskData const& data, std::uint64_t coun
   if (validation != 0 && validation >= order.size())
     throw InvalidArgument("--validation-examples: expected fewer than there are training examples, " +
                           std::to_string(order.size()) + ", found " + std::to_string(validation));
-  // From the end of the order, so that those to train on are the ones of a run without validation.
+  // Taken from the end of the order, so that a run without validation trains on the same examples.
   auto const [others, last] =
       std::pair(std::span(order).first(order.size() - validation), std::span(order).last(validation));
   TrainingChoice chosen;

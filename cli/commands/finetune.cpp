@@ -46,7 +46,7 @@ FinetuneOptions resolved(FinetuneOptions options) {
   return options;
 }
 
-/// The options of a run that goes on: those it began with, but for what may have been moved since.
+/// The options of a run that is resumed: those it began with, except for what may have been moved since.
 FinetuneOptions resumed(FinetuneOptions const& given) {
   FinetuneOptions options = read_options(given.resume / "options.json");
   options.out = given.resume;
@@ -55,13 +55,12 @@ FinetuneOptions resumed(FinetuneOptions const& given) {
   if (!given.data.empty()) options.data = given.data;
   if (!given.adapter.empty()) options.adapter = given.adapter;
   if (given.threads != 0 && options.cuda_device)
-    throw InvalidArgument("--threads: expected none, as the run in " + given.resume.string() +
-                          " is one with --device cuda");
+    throw InvalidArgument("--threads: expected none, as the run in " + given.resume.string() + " uses --device cuda");
   if (given.threads != 0) options.threads = given.threads;
   return options;
 }
 
-/// Whether the run in the folder came to its end.
+/// Whether the run in the folder is finished.
 bool is_finished(RunDirectory const& out) {
   if (!path_exists(out.summary())) return false;
   return !model::JsonValue::load(out.summary().string()).get<bool>("interrupted");
@@ -91,8 +90,8 @@ std::string counts_of(RunExamples const& examples) {
          std::to_string(examples.held_out.examples.size()) + " held-out examples";
 }
 
-/// Makes the model that of an earlier step: the journal's steps on the base weights, which are read anew, so that no
-/// second model is in memory.
+/// Turns the model into that of an earlier step: replays the journal on the base weights, which are read again, so that
+/// there is never a second model in memory.
 void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options, std::string const& journal) {
   model.load_again(options);
   make_adapter(model, options);
@@ -101,7 +100,7 @@ void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options,
       ->replay(read_journal(journal), {.until = step, .source = journal});
 }
 
-/// Saves what was tuned, if it is to be saved.
+/// Saves what was tuned, unless nothing is to be saved.
 void save(LanguageModel const& model, FinetuneOptions const& options, RunDirectory const& out) {
   out.require_held();
   if (model.adapter)
@@ -113,20 +112,20 @@ void save(LanguageModel const& model, FinetuneOptions const& options, RunDirecto
 }  // namespace
 
 int run(FinetuneOptions const& given) {
-  bool const goes_on = !given.resume.empty();
-  // Hours of work are not to end because nobody reads the progress any more.
+  bool const resumes = !given.resume.empty();
+  // A run must not end because nobody reads its progress any more.
   outlive_readers();
-  if (!goes_on) (void)find_task(given.task);
-  std::filesystem::path const& folder = goes_on ? given.resume : given.out;
+  if (!resumes) (void)find_task(given.task);
+  std::filesystem::path const& folder = resumes ? given.resume : given.out;
   for (char const* name : {"options.json", "journal", "metrics.jsonl", "summary.json", RunLock::file_name})
     check_not_standard_stream(folder / name);
-  // Locked before anything in it is read: the options of a run that goes on, too.
-  RunDirectory const out(folder, goes_on           ? EarlierRun::go_on
+  // Locked before anything in it is read, which includes the options of a run that is resumed.
+  RunDirectory const out(folder, resumes           ? EarlierRun::resume
                                  : given.overwrite ? EarlierRun::replace
-                                                   : EarlierRun::refuse);
-  FinetuneOptions options = goes_on ? resumed(given) : resolved(given);
+                                                   : EarlierRun::reject);
+  FinetuneOptions options = resumes ? resumed(given) : resolved(given);
   Task const task = find_task(options.task);
-  if (goes_on && is_finished(out)) {
+  if (resumes && is_finished(out)) {
     tell(options.out.string() + ": the run is finished");
     return 0;
   }
@@ -145,24 +144,23 @@ int run(FinetuneOptions const& given) {
   catch_interrupts();
   Progress progress(*options.steps);
   if (!out.is_locked())
-    progress.message(options.out.string() +
-                     ": the file system has no locks; nothing keeps a second run from writing here");
-  // Whatever can be refused is refused before an earlier run's files are removed.
+    progress.message(options.out.string() + ": the file system has no locks: a second run could write here too");
+  // Whatever can be rejected is rejected before an earlier run's files are removed.
   std::optional<FinetuneRun> run(std::in_place, options, *model, task, examples, progress);
   std::string const options_text = text_of(options);
-  if (!goes_on) {
+  if (!resumes) {
     out.begin();
     write_options(out.options(), options_text);
   }
   run->open(out);
-  if (goes_on) out.begin();
+  if (resumes) out.begin();
   progress.message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
                    std::string(to_string(options.method)) + ": " + counts_of(examples) + ", " +
                    std::to_string(*options.steps) + " steps");
   if (model->adapter) progress.message(adapter_summary(*model));
   if (!data.split.empty()) progress.message(data.split);
   if (!run->evaluate_before()) {
-    progress.message("interrupted before the first step: nothing is saved");
+    progress.message("interrupted before the first step: nothing to save");
     return interrupted_exit_code;
   }
   run->train();
@@ -171,7 +169,7 @@ int run(FinetuneOptions const& given) {
     progress.message("interrupted after step " + std::to_string(run->result().steps) + ": " +
                      (saves_best ? "evaluating and saving" : "saving and evaluating") +
                      " the model; a second Ctrl-C aborts");
-  // Saved before it is evaluated: an impatient second Ctrl-C then loses a number, not the model.
+  // Saved before it is evaluated: a second Ctrl-C then costs a number, not the model.
   if (!saves_best) save(*model, options, out);
   run->evaluate_after();
   run->finish();

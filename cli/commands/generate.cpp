@@ -21,8 +21,8 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-/// Prints text as it comes, and holds back the beginning of a character until its end is there. On a terminal a model
-/// has no say but in what is read: only line ends and tabs remain of the characters that would steer it.
+/// Prints text as it comes, and holds back an incomplete character until the rest of it arrives. A terminal gets no
+/// control characters but newlines and tabs, so that a model cannot steer it.
 class TextStream {
  public:
   void write(std::string_view bytes) {

@@ -7,10 +7,10 @@
 namespace zeroth::cli {
 namespace {
 
-/// Where descriptions begin.
+/// The column at which descriptions begin.
 constexpr std::size_t column = 26;
 
-/// A name and its description, beside it or, if the name is long, below.
+/// A name and its description, on the same line or, if the name is long, on the next.
 std::string entry(std::string const& name, std::string_view description) {
   std::string line = "  " + name;
   line += line.size() + 2 > column ? "\n" + std::string(column, ' ') : std::string(column - line.size(), ' ');
@@ -50,7 +50,7 @@ class HelpFormatter final : public CLI::Formatter {
   }
 
  private:
-  /// The line that runs the command, with all that must be given.
+  /// The usage line, with everything that is required.
   static std::string usage(CLI::App const* app) {
     std::string line = app->get_parent() == nullptr ? app->get_name() + " COMMAND"
                                                     : app->get_parent()->get_name() + " " + app->get_name();

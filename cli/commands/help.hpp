@@ -9,12 +9,12 @@
 
 namespace zeroth::cli {
 
-/// How `--help` looks: what must be given in the usage line, defaults behind the descriptions, lines of at most 80
-/// columns. An App hands it on to the commands that are added after it has it.
+/// The format of `--help`: required options in the usage line, defaults after the descriptions, lines of at most 80
+/// columns. Commands inherit it from the App they are added to.
 [[nodiscard]] std::shared_ptr<CLI::FormatterBase> help_formatter();
 
-/// `text` in lines of at most `width` columns that begin after `indent` spaces, the first but for that. Ends in a line
-/// end. A word that is longer than a line stands alone in one.
+/// `text` wrapped to lines of at most `width` columns, each but the first after `indent` spaces, with a final newline.
+/// A word that is longer than a line gets a line of its own.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 80);
 
 }  // namespace zeroth::cli

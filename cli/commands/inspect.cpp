@@ -24,7 +24,7 @@ std::uint64_t parameters_of(model::DecoderConfig const& config) {
   return count;
 }
 
-/// Bytes of all weights in memory, matrices as `dtype`.
+/// Bytes of all weights in memory, with matrices stored as `dtype`.
 std::uint64_t weights_bytes_of(model::DecoderConfig const& config, DataType dtype) {
   std::uint64_t bytes = 0;
   for (model::TensorSpec const& spec : model::tensor_specs(config))
@@ -32,8 +32,8 @@ std::uint64_t weights_bytes_of(model::DecoderConfig const& config, DataType dtyp
   return bytes;
 }
 
-/// Bytes that the decoder's workspace takes for each token of a batch, both points of a probe together: the residual
-/// stream, the normed input, what is added, queries, keys, values and the two halves of the MLP, all f32.
+/// Bytes of the decoder's workspace per token of a batch, for both points of a probe together: the residual stream, the
+/// normalized input, what is added to the stream, queries, keys, values and the two halves of the MLP, all f32.
 std::uint64_t activation_bytes_per_token(model::DecoderConfig const& config) {
   std::uint64_t const query = std::uint64_t{config.heads} * config.head_dim;
   std::uint64_t const key = std::uint64_t{config.kv_heads} * config.head_dim;
@@ -86,7 +86,7 @@ Json describe(ModelSource const& source) {
               {"tensors", std::move(tensors)}};
 }
 
-/// `text` with spaces up to `width` columns.
+/// `text` padded with spaces to `width` columns.
 std::string padded(std::string text, std::size_t width) {
   text.resize(std::max(text.size(), width), ' ');
   return text;
@@ -138,10 +138,10 @@ void print_model(Json const& model, ModelSource const& source) {
   print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " on disk, " +
                             bytes("weights_bytes") + " in memory (" + bytes("weights_bytes_16_bit") +
                             " with --dtype bf16 or f16)");
-  print_fact("a step takes", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
-                                 " for each token of a batch: " + bytes("example_bytes") + " (" +
-                                 bytes("example_bytes_16_bit") + ") with " + std::to_string(example_tokens) +
-                                 " tokens");
+  print_fact("memory of a step", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
+                                     " per token of a batch: " + bytes("example_bytes") + " (" +
+                                     bytes("example_bytes_16_bit") + ") with " + std::to_string(example_tokens) +
+                                     " tokens");
   print_tensors(source.tensors());
 }
 

@@ -129,18 +129,18 @@ int repair(std::filesystem::path const& path) {
   std::error_code error;
   std::filesystem::path const target = std::filesystem::canonical(path, error);
   if (error) throw InvalidFile(path.string() + ": cannot open: " + error.message());
-  // The run whose journal it is must not begin meanwhile, or go on.
+  // The run that the journal belongs to must not start or resume meanwhile.
   RunLock const lock(target.parent_path(), path.string(), RunLock::Folder::must_exist);
   std::optional<JournalCut> const cut = repair_journal(target.string());
-  print(path.string() + ": " + (cut ? cut->text() : "whole, nothing to repair") + "\n");
+  print(path.string() + ": " + (cut ? cut->text() : "undamaged, nothing to repair") + "\n");
   return 0;
 }
 
 void warn_of_damage(RecoveredJournal const& recovered, std::string const& path) {
   if (!recovered.is_damaged()) return;
-  tell("zeroth: warning: " + path + ": " + recovered.damage() +
-       "; what comes before is shown. zeroth journal --repair cuts the rest off and keeps it in a file next to it, as "
-       "--resume does");
+  tell(
+      "zeroth: warning: " + path + ": " + recovered.damage() +
+      "; only what comes before is shown. zeroth journal --repair, like --resume, moves the rest to a file next to it");
 }
 
 }  // namespace
@@ -155,7 +155,7 @@ int run(JournalOptions const& options) {
     OutputFile image(options.plot);
     image.write(journal_plot(journal));
     image.finish();
-    // Behind the image in the same file or pipe, the name would be part of it.
+    // In the same file or pipe as the image, the name would become part of it.
     if (!leads_to_standard_output(options.plot)) print_name(options.plot);
   } else if (options.json) {
     print(json_text(to_json(recovered), 2) + "\n");

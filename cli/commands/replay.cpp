@@ -27,12 +27,12 @@ int run(ReplayModelOptions const& given) {
   RecoveredJournal const recovered = recover_journal(source);
   Journal const& journal = recovered.journal;
   if (recovered.is_damaged()) {
-    // Its last good step is not the run's last: whoever wants it says so.
+    // Its last good step is not the run's last step: the user must ask for it.
     std::string const steps = std::to_string(journal.steps());
     if (given.until.value_or(journal.steps() + 1) > journal.steps())
-      throw InvalidFile(source + ": " + recovered.damage() + "; --until N with N of at most " + steps +
-                        " replays the steps before, and zeroth journal --repair cuts the rest off");
-    tell("zeroth: warning: " + source + ": " + recovered.damage() + "; the " + steps + " steps before are good");
+      throw InvalidFile(source + ": " + recovered.damage() + "; --until " + steps +
+                        " replays the steps before, and zeroth journal --repair cuts off the rest");
+    tell("zeroth: warning: " + source + ": " + recovered.damage() + "; the " + steps + " steps before are intact");
   }
   FinetuneOptions options = options_of(journal.header(), source);
   options.model = given.model;
@@ -53,7 +53,8 @@ int run(ReplayModelOptions const& given) {
     save_adapter(model, output);
   else
     save_model(model, given.save, std::nullopt, output);
-  tell(std::to_string(optimizer->steps()) + " of the " + std::to_string(journal.steps()) + " steps of " + source);
+  tell(std::to_string(optimizer->steps()) + " of the " + std::to_string(journal.steps()) + " steps of " + source +
+       " replayed");
   print_name(given.output);
   return 0;
 }

@@ -20,10 +20,10 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-// Lines are scored together up to about this many tokens: enough to keep a processor busy, little to hold.
+// Lines are scored in batches of about this many tokens: enough to keep a processor busy, with little memory.
 constexpr std::size_t scored_together = 512;
 
-/// Scores lines, several at a time, and writes a JSON object a line.
+/// Scores lines, several at a time, and writes one JSON object per line.
 class LineScorer {
  public:
   LineScorer(model::AnyDecoder& decoder, OutputFile& output) : decoder_(decoder), output_(output) {}

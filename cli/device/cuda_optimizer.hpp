@@ -10,7 +10,7 @@
 
 namespace zeroth::cli {
 
-/// build_optimizer() on a GPU. Each has a file of its own, cuda_optimizer_*.cu, since nvcc takes long.
+/// build_optimizer() on a GPU. Each has a file of its own, cuda_optimizer_*.cu, because nvcc is slow.
 [[nodiscard]] std::unique_ptr<AnyOptimizer> cuda_optimizer(FinetuneOptions const& options,
                                                            ParameterSet const& parameters, CudaBackend const& backend,
                                                            Sgd const& update);

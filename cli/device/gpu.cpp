@@ -15,8 +15,7 @@ std::shared_ptr<Gpu const> open_gpu(std::optional<std::uint32_t> device) {
 #ifdef ZEROTH_PROGRAM_HAS_CUDA
   return open_cuda(*device);
 #else
-  throw InvalidArgument(
-      "--device: this program was built without CUDA; build it with -DZEROTH_CUDA=ON where nvcc 13 is installed");
+  throw InvalidArgument("--device: this program was built without CUDA; build it with nvcc 13 and -DZEROTH_CUDA=ON");
 #endif
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The model on a GPU. The program is compiled without CUDA, but for this file and cuda_optimizer_*.cu.
+// The model on a GPU. Only this file and cuda_optimizer_*.cu are compiled with CUDA.
 #include "gpu.hpp"
 
 #include <memory>

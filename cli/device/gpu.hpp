@@ -15,7 +15,7 @@
 
 namespace zeroth::cli {
 
-/// A GPU that holds a model and runs it; what the rest of the program, compiled without CUDA, sees of one.
+/// A GPU that holds a model and runs it: the interface that the rest of the program, compiled without CUDA, sees.
 class Gpu {
  public:
   Gpu() = default;
@@ -25,7 +25,7 @@ class Gpu {
 
   [[nodiscard]] virtual model::WeightMemory memory() const = 0;
 
-  /// See model::fill_random. The weights lie in memory().
+  /// See model::fill_random. The weights must be in memory().
   virtual void fill_random(model::DecoderWeights& weights, std::uint64_t seed) const = 0;
 
   /// A decoder whose activations have the type of the weights' matrices.

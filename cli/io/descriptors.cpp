@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The descriptor that a file's name among descriptors says, if it is a number.
+/// The descriptor that a file's name in a folder of descriptors stands for, if it is a number.
 std::optional<int> number_of(std::string_view name) {
   int number = 0;
   auto const [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
@@ -28,19 +28,19 @@ std::optional<int> number_of(std::string_view name) {
   return number;
 }
 
-/// Whether a folder, without links in its path, lists this process's descriptors. All threads have the same.
+/// Whether a folder, without links in its path, lists this process's descriptors, which all threads share.
 bool lists_descriptors(fs::path const& folder) {
   if (folder == "/dev/fd") return true;
   if (folder.filename() != "fd") return false;
   std::error_code error;
-  // What /proc/self leads to, which in a container need not be the number that getpid() says.
+  // The target of /proc/self, which in a container may differ from getpid().
   fs::path const self = fs::canonical("/proc/self", error);
   if (error) return false;
   fs::path const owner = folder.parent_path();
   return owner == self || owner.parent_path() == self / "task";
 }
 
-/// The descriptor that `name` in `folder` stands for, if it does.
+/// The descriptor that `name` in `folder` stands for, if any.
 std::optional<int> descriptor_of(fs::path const& folder, std::string const& name) {
   if (folder == "/dev" && name == "stdin") return STDIN_FILENO;
   if (folder == "/dev" && name == "stdout") return STDOUT_FILENO;
@@ -53,7 +53,7 @@ std::optional<int> descriptor_of(fs::path const& folder, std::string const& name
 bool open_standard_descriptors() noexcept {
   auto const is_open = [](int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF; };
   constexpr std::array<int, 3> standard{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  // The lowest number that is free is taken: each in turn.
+  // open() takes the lowest free number, so each is opened in turn.
   return std::all_of(standard.begin(), standard.end(),
                      [&](int descriptor) { return is_open(descriptor) || ::open("/dev/null", O_RDWR) == descriptor; });
 }
@@ -65,7 +65,7 @@ Destination destination_of(fs::path const& path) {
     std::error_code error;
     fs::path const above = at.has_parent_path() ? at.parent_path() : fs::path(".");
     fs::path folder = fs::canonical(above, error);
-    if (error) folder = above;  // what is wrong with it, opening it will say
+    if (error) folder = above;  // opening it will report the error
     if (auto const descriptor = descriptor_of(folder, at.filename().string())) return {at, descriptor};
     if (!fs::is_symlink(at, error)) return {at, std::nullopt};
     fs::path const target = fs::read_symlink(at, error);

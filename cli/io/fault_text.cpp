@@ -21,15 +21,15 @@ std::string filesystem_text(std::filesystem::filesystem_error const& error) {
 
 std::string fault_text(std::exception const& error) {
   if (dynamic_cast<Error const*>(&error) != nullptr) return error.what();
-  // A length_error is of a size that no memory has.
+  // A length_error reports a size that no memory could hold.
   if (dynamic_cast<std::bad_alloc const*>(&error) != nullptr ||
       dynamic_cast<std::length_error const*>(&error) != nullptr)
-    return "not enough memory; zeroth inspect says what a model takes, and --dtype bf16 or f16 halves its weights";
+    return "not enough memory; zeroth inspect shows what a model needs, and --dtype bf16 or f16 halves its weights";
   if (auto const* const file = dynamic_cast<std::filesystem::filesystem_error const*>(&error))
     return filesystem_text(*file);
   if (auto const* const system = dynamic_cast<std::system_error const*>(&error))
-    return "the system refused a request: " + system->code().message();
-  return std::string("a fault of the program, not of its input; please report it: ") + error.what();
+    return "a system call failed: " + system->code().message();
+  return std::string("a bug in zeroth, not in its input; please report it: ") + error.what();
 }
 
 }  // namespace zeroth::cli

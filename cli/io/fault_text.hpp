@@ -6,8 +6,8 @@
 
 namespace zeroth::cli {
 
-/// What to tell a user of an exception that ends the program: of this project's errors what they say, of the standard
-/// library's and others', which name no file, what they mean.
+/// What to tell a user about an exception that ends the program: the text of this project's errors, and the meaning of
+/// others, such as the standard library's, whose text names no file.
 [[nodiscard]] std::string fault_text(std::exception const& error);
 
 }  // namespace zeroth::cli

@@ -9,7 +9,7 @@
 
 namespace zeroth::cli {
 
-/// As std::printf writes it; cut off after 255 characters.
+/// What std::printf would write, cut off after 255 characters.
 template <class... T>
 [[nodiscard]] std::string format(char const* pattern, T... values) {
   std::array<char, 256> text{};
@@ -17,7 +17,7 @@ template <class... T>
   return text.data();
 }
 
-/// `value`, or a NaN that is written "nan": processors make "-nan" of as many faults.
+/// `value`, or a NaN without a sign: the sign of a NaN depends on the processor, and it would be printed as "-nan".
 [[nodiscard]] inline double unsigned_nan(double value) {
   return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
 }

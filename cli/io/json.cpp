@@ -16,7 +16,7 @@ std::string json_text(Json const& json, int indent) {
   result.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {
     model::Character const character = model::next_character(text, i);
-    // Only strings have such characters; line ends stand between values.
+    // Only strings have such characters, apart from the newlines between values.
     if (model::is_unprintable(character.code_point) && character.code_point != U'\n')
       result += format("\\u%04x", static_cast<unsigned>(character.code_point));
     else

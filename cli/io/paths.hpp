@@ -9,18 +9,18 @@
 #include <zeroth/error.hpp>
 #include <zeroth_model/text/unicode.hpp>
 
-// What the standard library says of files, with errors that name them.
+// The standard library's questions about files, with errors that name the file.
 
 namespace zeroth::cli {
 
-/// What is at `path`, links followed; of type not_found if nothing is, or can be under so long a name.
-/// @throws InvalidFile if that cannot be told: the folder may not be searched, or links lead to each other.
+/// What is at `path`, with links followed; of type not_found if there is nothing, or the name is too long for anything.
+/// @throws InvalidFile if that cannot be determined: the folder may not be searched, or links form a loop.
 [[nodiscard]] inline std::filesystem::file_status status_of(std::filesystem::path const& path) {
   std::error_code error;
   std::filesystem::file_status const status = std::filesystem::status(path, error);
   if (error == std::errc::filename_too_long) return std::filesystem::file_status(std::filesystem::file_type::not_found);
   if (status.type() == std::filesystem::file_type::none)
-    throw InvalidFile(path.string() + ": cannot be looked at: " + error.message());
+    throw InvalidFile(path.string() + ": cannot be accessed: " + error.message());
   return status;
 }
 
@@ -34,8 +34,8 @@ namespace zeroth::cli {
   return std::filesystem::is_directory(status_of(path));
 }
 
-/// `path` from the root. ".." stays in it, as what comes before may be a link.
-/// @throws InvalidFile if the folder that the program was started in is gone.
+/// `path` from the root. ".." is kept, because what comes before it may be a link.
+/// @throws InvalidFile if the current folder was removed.
 [[nodiscard]] inline std::filesystem::path absolute_path(std::filesystem::path const& path) {
   std::error_code error;
   std::filesystem::path absolute = std::filesystem::absolute(path, error);
@@ -43,8 +43,8 @@ namespace zeroth::cli {
   return absolute;
 }
 
-/// A path as JSON has it: as it is if it is UTF-8, else as the URI "file:///..." of the absolute path, with %XX for
-/// each byte but letters, digits and "/-._~".
+/// A path as a JSON string: unchanged if it is UTF-8, otherwise the URI "file:///..." of the absolute path, with %XX
+/// for each byte except letters, digits and "/-._~".
 /// @throws InvalidFile as absolute_path() does
 [[nodiscard]] inline std::string path_text(std::filesystem::path const& path) {
   std::string const& bytes = path.native();
@@ -63,8 +63,8 @@ namespace zeroth::cli {
   return uri;
 }
 
-/// The path of which path_text() made `text`.
-/// @throws InvalidArgument if `text` is a URI that is not of its making
+/// The inverse of path_text().
+/// @throws InvalidArgument if `text` is a URI that path_text() would not write
 [[nodiscard]] inline std::filesystem::path path_of_text(std::string_view text) {
   if (!text.starts_with("file:///")) return text;
   constexpr std::string_view digits = "0123456789ABCDEF";

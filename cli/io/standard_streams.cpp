@@ -33,7 +33,7 @@ void print_name(std::filesystem::path const& path) {
 }
 
 void finish_printing() {
-  // A network file system, or one with quotas, may say only at the end that there was no room.
+  // A network file system, or one with quotas, may report a full disk only at the end.
   bool const failed_before = std::ferror(stdout) != 0;
   if (std::fflush(stdout) != 0 || std::fclose(stdout) != 0) fail_to_print(errno);
   if (failed_before) fail_to_print(EIO);

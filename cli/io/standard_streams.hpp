@@ -8,25 +8,25 @@
 namespace zeroth::cli {
 
 /// Writes to standard output.
-/// @throws InvalidFile if it cannot be written; a short text may only fail at `finish_printing`.
+/// @throws InvalidFile if it cannot be written; a short text may fail only at `finish_printing`.
 void print(std::string_view text);
 
-/// The same, and passes on at once what was printed so far.
+/// The same, and flushes what was printed so far.
 void print_now(std::string_view text);
 
-/// Prints the name of a file that was written, and a line end: its bytes, for a program, but on a terminal what
-/// can be shown.
+/// Prints the name of a file that was written, and a newline: its exact bytes, except that a terminal gets only what it
+/// can show.
 void print_name(std::filesystem::path const& path);
 
-/// Passes on what was printed, and closes standard output.
+/// Flushes what was printed, and closes standard output.
 /// @throws InvalidFile if not all of it could be written.
 void finish_printing();
 
-/// Whether what is printed is shown as it is, on a terminal.
+/// Whether standard output is a terminal.
 [[nodiscard]] bool prints_on_terminal() noexcept;
 
-/// Writes a line to standard error, for people: without a character that a terminal would not show. That it cannot be
-/// written is no error.
+/// Writes a line to standard error, for people: without characters that a terminal would not show. A failure to write
+/// it is ignored.
 void tell(std::string_view line);
 
 }  // namespace zeroth::cli

@@ -22,12 +22,12 @@ namespace {
 
 constexpr std::size_t most_data = std::size_t{1} << 32;
 
-/// A file that is read from its beginning to its end.
+/// A file that is read from beginning to end.
 class InputFile {
  public:
   enum class Kind : std::uint8_t { regular, regular_or_pipe };
 
-  /// A pipe is waited for only where it may be read: O_NONBLOCK would take one without a writer yet for empty.
+  /// Waits for the writer of a pipe only if a pipe may be read: with O_NONBLOCK, a pipe without a writer looks empty.
   InputFile(std::filesystem::path const& path, Kind kind)
       : path_(path),
         descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (kind == Kind::regular ? O_NONBLOCK : 0))) {
@@ -94,7 +94,7 @@ std::string_view strip(std::string_view text) noexcept {
 }
 
 std::size_t incomplete_utf8_suffix(std::string_view text) noexcept {
-  // The last byte that is no continuation begins the last character.
+  // The last byte that is not a continuation byte begins the last character.
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     auto const byte = static_cast<std::uint8_t>(text[text.size() - back]);
     if ((byte & 0xC0) == 0x80) continue;

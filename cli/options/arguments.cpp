@@ -30,8 +30,8 @@ struct CommandHelp {
 
 CommandHelp help_of(FinetuneOptions const& /*options*/) {
   return {"finetune", "Fine-tune a model on a task with forward passes only",
-          "Writes DIR/metrics.jsonl and DIR/journal during the run, and DIR/summary.json and\n"
-          "DIR/model at the end, or DIR/adapter with --lora-rank or --adapter (and\n"
+          "Writes DIR/metrics.jsonl and DIR/journal during the run, and DIR/summary.json\n"
+          "and DIR/model at the end, or DIR/adapter with --lora-rank or --adapter (and\n"
           "DIR/model, merged, with --save). Ctrl-C ends the run after the current step: the\n"
           "model is saved and evaluated as it is, and the exit code is 130. A second Ctrl-C\n"
           "aborts at once. To resume a run that was interrupted, killed or crashed:\n"

@@ -17,7 +17,7 @@
 
 namespace zeroth::cli {
 
-/// The optimizer of a run, whatever policies it is made of: the loop over the steps is compiled but once.
+/// The optimizer of a run, for any choice of policies: the loop over the steps is compiled only once.
 class AnyOptimizer {
  public:
   using Objective = std::function<void(AnyProbe const&, std::span<double>)>;
@@ -36,7 +36,7 @@ class AnyOptimizer {
   /// See make_journal_header.
   [[nodiscard]] virtual JournalHeader journal_header(std::vector<JournalField> notes) const = 0;
 
-  /// Does a step again.
+  /// Replays a step.
   virtual void replay(StepRecord const& record) = 0;
 
   /// See zeroth::replay.
@@ -45,7 +45,7 @@ class AnyOptimizer {
 
 class Gpu;
 
-/// @param options complete: no default left open
+/// @param options complete, with all defaults filled in
 /// @param executor borrowed
 /// @param gpu where the parameters lie; null: in the host's memory
 /// @throws InvalidArgument what the optimizer's constructor throws

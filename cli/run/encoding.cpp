@@ -16,7 +16,7 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-/// How many tokens two sequences have in common at their beginning, of the first `most` of the first.
+/// How many tokens two sequences share at their beginning, among the first `most` of the first one.
 std::size_t common_prefix(Tokens const& first, std::size_t most, Tokens const& second) {
   auto const end = first.begin() + static_cast<std::ptrdiff_t>(most);
   return static_cast<std::size_t>(std::mismatch(first.begin(), end, second.begin(), second.end()).first -
@@ -36,11 +36,11 @@ class Encoder {
     if (tokenizer.add_bos() && tokenizer.bos()) start_.push_back(*tokenizer.bos());
   }
 
-  /// The prompt's tokens are held once, not once for each candidate.
-  /// @param start what comes before the prompt
+  /// Keeps the prompt's tokens once, not once per candidate.
+  /// @param start tokens before the prompt
   Continuations continuations(TextExample const& example, std::string const& prompt,
                               std::span<std::string const> candidates, Tokens const& start) const {
-    // Each sequence is the first `common` tokens of the first one and then `rest`.
+    // Each sequence is the first `common` tokens of the first one, followed by `rest`.
     struct Sequence {
       std::size_t common = 0;
       Tokens rest;
@@ -70,7 +70,7 @@ class Encoder {
     std::size_t longest = 0;
     for (std::size_t c = 0; c < candidates.size(); ++c) {
       std::size_t const own = sequences[c].common - shared + sequences[c].rest.size();
-      if (own == 0) refuse_candidate(example, prompt, candidates, c);
+      if (own == 0) reject_candidate(example, prompt, candidates, c);
       longest = std::max(longest, own);
     }
     if (start.size() + 1 + longest > rules_.max_tokens)
@@ -121,8 +121,8 @@ class Encoder {
   }
 
  private:
-  /// @param c the candidate whose tokens are all shared
-  [[noreturn]] static void refuse_candidate(TextExample const& example, std::string const& prompt,
+  /// @param c the candidate all of whose tokens are shared
+  [[noreturn]] static void reject_candidate(TextExample const& example, std::string const& prompt,
                                             std::span<std::string const> candidates, std::size_t c) {
     std::string found = "none after the prompt " + in_quotes(prompt);
     for (std::size_t other = 0; other < candidates.size(); ++other) {
@@ -158,7 +158,7 @@ EncodedExamples encode(std::span<TextExample const> examples, EncodingRules cons
       encoder.add_text(examples[i], result.examples);
     else
       result.truncated += encoder.add(examples[i], result.examples) ? 1 : 0;
-    // Without a name an example is a group of its own.
+    // An example without a group's name is a group of its own.
     auto const number = static_cast<std::uint32_t>(i);
     std::uint32_t const group =
         examples[i].group.empty() ? number : groups.emplace(examples[i].group, number).first->second;

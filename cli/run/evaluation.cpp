@@ -9,7 +9,7 @@
 namespace zeroth::cli {
 namespace {
 
-// Examples are evaluated together up to about this many tokens: no more memory than a training step takes.
+// Examples are evaluated in batches of about this many tokens, which take no more memory than a training step.
 constexpr std::size_t tokens_together = 512;
 
 std::size_t tokens_of(std::vector<std::vector<std::int32_t>> const& candidates) {
@@ -30,7 +30,7 @@ std::size_t next_batch(std::span<model::Example const> examples) {
   return count;
 }
 
-/// What the loss of all examples is a mean over.
+/// The number of terms that the mean loss averages: examples, or tokens.
 double weight_of(std::span<model::Example const> examples, model::Loss loss) {
   if (loss == model::Loss::cross_entropy) return static_cast<double>(examples.size());
   std::size_t tokens = 0;
@@ -54,7 +54,7 @@ std::string number(double value) {
   return format("%.4f", unsigned_nan(value));
 }
 
-/// Names what an evaluation gives, with `text_of` for each of its numbers.
+/// Names the results of an evaluation, with `text_of` for each number.
 template <class TextOf>
 std::string summary(EvaluationMetrics const& evaluation, Metric const& metric, TextOf const& text_of) {
   std::string text;
@@ -96,7 +96,7 @@ double exact_match(Judged const& judged) {
 }
 
 std::optional<EvaluationResult> evaluate(model::AnyDecoder& decoder, EncodedExamples const& examples, Task const& task,
-                                         std::function<bool(std::size_t)> const& go_on) {
+                                         std::function<bool(std::size_t)> const& may_continue) {
   model::ScoringOptions options = task.scoring;
   options.tokens = model::TokenScores::log_probabilities;
   model::CandidateScorer scorer(decoder, options);
@@ -104,7 +104,7 @@ std::optional<EvaluationResult> evaluate(model::AnyDecoder& decoder, EncodedExam
   std::span<model::Example const> const all = examples.examples;
   double const weight = weight_of(all, options.loss);
   for (std::size_t done = 0; done < all.size();) {
-    if (!go_on(done)) return std::nullopt;
+    if (!may_continue(done)) return std::nullopt;
     auto const batch = all.subspan(done, next_batch(all.subspan(done)));
     model::ScoredBatch const& scored = scorer.score(batch);
     result.loss += scored.losses[0] * static_cast<double>(scored.weight) / weight;

@@ -71,7 +71,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, LanguageModel const& mo
 void FinetuneRun::open(RunDirectory const& out) {
   log_.emplace(out, header_, task_.metric);
   for (std::string const& repair : log_->repairs()) progress_.message(repair);
-  if (!log_->found().empty()) go_on();
+  if (!log_->found().empty()) continue_log();
 }
 
 std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
@@ -82,20 +82,20 @@ std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
     notes.push_back({"validation examples", hexadecimal(hash_of(examples_.validation))});
   notes.push_back({"held-out examples", hexadecimal(hash_of(examples_.held_out))});
   for (JournalField const& note : task_notes(task_)) notes.push_back(note);
-  // Which examples belong together counts for this metric only.
+  // Which examples belong together matters for this metric only.
   if (task_.metric.kind == Metric::Kind::exact_match) {
     if (!examples_.validation.examples.empty())
       notes.push_back({"validation groups", hexadecimal(hash_of_groups(examples_.validation))});
     notes.push_back({"held-out groups", hexadecimal(hash_of_groups(examples_.held_out))});
   }
-  // The base weights of the journal are those that are tuned: an adapter's say nothing of the model under it.
+  // The journal's base weights are the tuned ones: those of an adapter say nothing about the model under it.
   if (model.adapter)
     notes.push_back({"model under the adapter",
                      hexadecimal(hash_weights(model.weights.parameters(), CpuBackend(AnyExecutor(executor_))))});
   return notes;
 }
 
-void FinetuneRun::go_on() {
+void FinetuneRun::continue_log() {
   Clock::time_point const start = Clock::now();
   std::vector<JournalEntry> const& entries = log_->journal().entries();
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -107,7 +107,7 @@ void FinetuneRun::go_on() {
     }
   }
   result_.optimizer_bytes = optimizer_->bytes();
-  progress_.message("going on after step " + std::to_string(result_.steps) + ", to which the journal led in " +
+  progress_.message("resuming after step " + std::to_string(result_.steps) + ", replayed from the journal in " +
                     human_duration(seconds_since(start)));
 }
 
@@ -151,7 +151,7 @@ void FinetuneRun::record(StepReport const& report, double seconds) {
   log_->write(report, metrics_of(report, optimizer_->lanes(), seconds));
   count(report, seconds);
   result_.optimizer_bytes = optimizer_->bytes();
-  // A conservative update turns steps down all the time.
+  // A conservative update skips steps all the time.
   if (result_.skipped_steps == 1 && report.skipped() && report.skip_reason != SkipReason::no_lower_loss)
     progress_.message("step " + std::to_string(result_.steps) +
                       " skipped: " + std::string(to_string(report.skip_reason)) + "; metrics.jsonl lists any others");
@@ -177,9 +177,9 @@ bool FinetuneRun::is_logged() const {
   return result_.steps == 0 || result_.steps == *options_.steps || is_due();
 }
 
-/// Evaluates on all sets, unless that was done at this step. Returns whether that came to its end.
+/// Evaluates on all sets, unless that was done at this step. Returns whether it was finished.
 bool FinetuneRun::evaluate_now(bool interruptible) {
-  // Held-out examples come first: note() goes by it.
+  // Held-out examples come first: note() relies on that.
   return evaluate_on(EvaluationSet::held_out, interruptible) &&
          (examples_.validation.examples.empty() || evaluate_on(EvaluationSet::validation, interruptible));
 }
@@ -204,7 +204,7 @@ bool FinetuneRun::evaluate_on(EvaluationSet set, bool interruptible) {
   return true;
 }
 
-/// Takes in an evaluation.
+/// Notes the result of an evaluation.
 void FinetuneRun::note(EvaluationMetrics const& evaluation, EvaluationRecord const& record) {
   evaluated_step_[static_cast<std::size_t>(evaluation.set)] = evaluation.step;
   if (evaluation.set == EvaluationSet::held_out) {

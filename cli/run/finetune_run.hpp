@@ -27,31 +27,31 @@
 
 namespace zeroth::cli {
 
-/// One run: what is the same for all methods, and the loop over the steps.
+/// One run: what all methods have in common, and the loop over the steps.
 class FinetuneRun {
  public:
-  /// Makes all that the steps need; nothing is written. All arguments are borrowed.
-  /// @param options complete: no default left open
+  /// Builds what the steps need, and writes nothing. All arguments are borrowed.
+  /// @param options complete, with all defaults filled in
   /// @throws InvalidArgument if the options do not go together
   FinetuneRun(FinetuneOptions const& options, LanguageModel const& model, Task const& task, RunExamples const& examples,
               Progress& progress);
 
-  /// Begins the run's log, or has the model do the steps again that are in it. Comes first, and once.
-  /// @throws InvalidFile if the log is of another run, model or data
+  /// Starts the run's log, or replays the steps that are in it. To be called once, before all else.
+  /// @throws InvalidFile if the log belongs to another run, model or data
   void open(RunDirectory const& out);
 
-  /// Evaluates before the first step, unless that was done already or is long past. Returns whether the run is to go
-  /// on.
+  /// Evaluates before the first step, unless that was done already or steps were taken. Returns whether the run is to
+  /// continue.
   bool evaluate_before();
 
-  /// Takes the steps that are left, or those until an interrupt.
+  /// Takes the remaining steps, until an interrupt.
   void train();
 
-  /// Evaluates after the last step, even after an interrupt, unless that was done already. What an interrupt alone has
-  /// evaluated is not in the log, which is then that of a run without the interrupt.
+  /// Evaluates after the last step, even after an interrupt, unless that was done already. An evaluation that only an
+  /// interrupt caused is not logged, so that the log is that of a run without the interrupt.
   void evaluate_after();
 
-  /// Puts the log on disk.
+  /// Synchronizes the log to disk.
   /// @throws InvalidFile if the system cannot
   void finish();
 
@@ -60,7 +60,7 @@ class FinetuneRun {
  private:
   [[nodiscard]] std::vector<JournalField> notes(LanguageModel const& model) const;
   [[nodiscard]] bool is_logged() const;
-  void go_on();
+  void continue_log();
   void measure_losses(AnyProbe const& probe, std::span<double> losses);
   void record(StepReport const& report, double seconds);
   void count(StepRecord const& record, std::optional<double> seconds);
@@ -79,7 +79,7 @@ class FinetuneRun {
   std::vector<model::Example> batch_;
   RunResult result_;
   JournalHeader header_;
-  std::optional<RunLog> log_;  ///< once it is open
+  std::optional<RunLog> log_;  ///< after open()
   Progress& progress_;
   std::optional<EvaluationRecord> best_;                        ///< of the validations so far
   std::array<std::optional<std::uint64_t>, 2> evaluated_step_;  ///< of each EvaluationSet

@@ -10,7 +10,7 @@ volatile std::sig_atomic_t signal_count = 0;
 
 extern "C" void note_signal(int) {
   signal_count = 1;
-  // Async-signal-safe, and what makes the second signal, of either kind, final.
+  // Async-signal-safe; a second signal of either kind then ends the process.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }
@@ -20,7 +20,7 @@ extern "C" void note_signal(int) {
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = note_signal;
-  action.sa_flags = SA_RESTART;  // a write to a metrics file in flight goes on
+  action.sa_flags = SA_RESTART;  // a write that is under way continues
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }

@@ -3,13 +3,13 @@
 
 namespace zeroth::cli {
 
-/// From now on the first SIGINT or SIGTERM is only noted; the second ends the process as if nothing had caught it.
+/// From now on the first SIGINT or SIGTERM is only noted; a second one ends the process by default action.
 void catch_interrupts();
 
-/// From now on a reader of what the process writes to a pipe may go away: the write then fails, and the process lives.
+/// From now on a write to a pipe that nobody reads fails instead of ending the process.
 void outlive_readers();
 
-/// Whether a signal has come that catch_interrupts() catches.
+/// Whether a signal was noted since catch_interrupts().
 [[nodiscard]] bool interrupted() noexcept;
 
 }  // namespace zeroth::cli

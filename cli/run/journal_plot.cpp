@@ -21,7 +21,7 @@ struct Point {
   double y;
 };
 
-/// What is drawn of one kind of value.
+/// A line or dots to draw.
 struct Series {
   std::string name;
   std::string colour;
@@ -37,7 +37,7 @@ constexpr double right = 20;
 constexpr double top = 40;
 constexpr double bottom = 50;
 
-/// From the least to the greatest value; a range of some width in any case.
+/// From the least to the greatest value; widened() is never empty.
 struct Range {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
@@ -53,7 +53,7 @@ struct Range {
     return {low - margin, high + margin};
   }
 
-  /// Between neighbouring ticks: 1, 2 or 5 times a power of ten, for four to ten of them.
+  /// The distance between ticks: 1, 2 or 5 times a power of ten, so that there are four to ten.
   [[nodiscard]] double tick() const {
     double const coarse = (high - low) / 4;
     double const power = std::pow(10, std::floor(std::log10(coarse)));
@@ -80,7 +80,7 @@ class Panel {
     for (double step = std::ceil(steps_.low / across) * across; step <= steps_.high; step += across)
       text += label(place_x(step), height - bottom + 18, "middle", format("%g", step));
     double const up = values_.tick();
-    // Adding 0 makes a 0 of -0.
+    // Adding 0 turns -0 into 0.
     for (double i = std::ceil(values_.low / up); i * up <= values_.high; ++i)
       text += format("<path d=\"M%.1f %.1fH%.1f\" stroke=\"#dddddd\"/>\n", left_edge(), place_y(i * up), right_edge()) +
               label(left_edge() - 6, place_y(i * up) + 4, "end", format("%.6g", i * up + 0.0));
@@ -130,7 +130,7 @@ class Panel {
   std::vector<Series> series_;
 };
 
-/// At most about 2000 points: of neighbours that would lie upon one another the lowest and the highest.
+/// At most about 2000 points: of neighbours that would be drawn on top of each other, the lowest and the highest.
 std::vector<Point> thinned(std::vector<Point> const& points) {
   std::size_t const together = points.size() / 1000;
   if (together < 3) return points;
@@ -162,7 +162,7 @@ std::string journal_plot(Journal const& journal) {
   std::array<Series, 2> evaluations{Series{"held-out", "#c8553d", 2, true}, Series{"validation", "#3d8f5f", 2, true}};
   std::array<Series, 2> scores = evaluations;
   Range steps;
-  // A loss that is not finite has no place in it.
+  // A loss that is not finite cannot be drawn.
   auto add = [&](std::vector<Point>& points, double step, double value) {
     steps.include(step);
     if (std::isfinite(value)) points.push_back({step, value});

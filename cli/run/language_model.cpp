@@ -144,7 +144,7 @@ model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const&
   if (options.backend == DecoderBackend::cpu) return of(model::CpuOps(executor, best_instruction_set(), compute));
   if (compute != DataType::f32)
     throw InvalidArgument("--compute-dtype " + std::string(to_string(compute)) +
-                          ": --backend eigen multiplies in f32 alone, expected cpu or onednn");
+                          ": --backend eigen multiplies only in f32; use cpu or onednn");
   return of(model::EigenOps(executor));
 }
 

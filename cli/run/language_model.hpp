@@ -23,19 +23,19 @@
 
 namespace zeroth::cli {
 
-/// The tokenizer that lies beside a model's weights.
-/// @throws InvalidFile naming file and key, if it is of a kind that is not known.
+/// The tokenizer that is stored with a model's weights.
+/// @throws InvalidFile naming file and key, if it is of an unknown kind.
 [[nodiscard]] Tokenizer tokenizer_of(ModelSource const& source);
 
-/// A model in memory, and where it came from, mapped, for what a saved model takes over from it.
+/// A model in memory and its source, from which a saved model takes its metadata and tokenizer files.
 struct LanguageModel {
-  std::shared_ptr<Gpu const> gpu;  ///< where the weights lie; null: in the host's memory
+  std::shared_ptr<Gpu const> gpu;  ///< where the weights are; null: in the host's memory
   ModelSource source;
   Tokenizer tokenizer;
   std::vector<std::int32_t> end_tokens;  ///< at which a generation ends, the tokenizer's eos first
   model::DecoderWeights weights;
   std::optional<model::LoraAdapter> adapter;
-  std::string base_model;  ///< what a loaded adapter calls the model that it is one of; may be empty
+  std::string base_model;  ///< what a loaded adapter calls its base model; may be empty
 
   /// @param dtype of the matrices, see model::DecoderWeights; an adapter is f32
   /// @param cuda_device see open_gpu
@@ -44,15 +44,15 @@ struct LanguageModel {
   explicit LanguageModel(ModelOptions const& options, DataType dtype = DataType::f32,
                          std::optional<std::uint32_t> cuda_device = {});
 
-  /// The model that a run begins with; with `random_model`, one of that shape with generated weights, that reads texts
-  /// as `model` does. If it is to be saved, what that takes over is in memory: see
+  /// The model that a run begins with; with `random_model`, one of that shape with random weights and the tokenizer of
+  /// `model`. If it is to be saved, the metadata and files that saving takes over are in memory: see
   /// ModelSource::keep_files().
   /// @throws InvalidArgument if there is no such shape, and as above
   explicit LanguageModel(FinetuneOptions const& options);
 
-  /// Makes it what it was when it was loaded with those options, from the files that were opened then. The weights that
-  /// it has are given back first; nothing may refer to them.
-  /// @throws InvalidFile if somebody has written into the files since.
+  /// Loads it again with those options, from the files that were opened at first. The present weights are freed before
+  /// that; nothing may refer to them.
+  /// @throws InvalidFile if the files were written to since.
   void load_again(FinetuneOptions const& options);
 
   /// Whether a generation ends at that token.
@@ -60,7 +60,7 @@ struct LanguageModel {
     return std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end();
   }
 
-  /// What is there to tune: the adapter if there is one, else all weights.
+  /// What is tuned: the adapter if there is one, otherwise all weights.
   [[nodiscard]] ParameterSet const& tuned() const noexcept {
     return adapter ? adapter->parameters() : weights.parameters();
   }
@@ -68,7 +68,7 @@ struct LanguageModel {
   /// Bytes of the adapter; 0 if there is none.
   [[nodiscard]] std::uint64_t adapter_bytes() const noexcept { return adapter ? adapter->parameters().bytes() : 0; }
 
-  /// Makes the adapter a part of the weights, for a model that is to be saved. The decoders over it are done.
+  /// Merges the adapter into the weights, for a model that is to be saved. Decoders over it become invalid.
   void merge_adapter();
 
  private:
@@ -76,11 +76,11 @@ struct LanguageModel {
   void check_vocabulary() const;
   void load_adapter();
 
-  std::optional<model::PeftFolder> adapter_files_;  // of the adapter that was loaded
+  std::optional<model::PeftFolder> adapter_files_;  // of a loaded adapter
 };
 
 /// A decoder over the model, its adapter included, on that backend. Refers to the model.
-/// @throws InvalidArgument naming the option, if the backend is not in this build or has no such products.
+/// @throws InvalidArgument naming the option, if the backend is not in this build or cannot multiply in that type.
 [[nodiscard]] model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const& options,
                                              AnyExecutor executor);
 

@@ -5,8 +5,8 @@
 
 namespace zeroth::cli {
 
-/// The most memory that this process has held at once, in bytes: VmHWM of /proc/self/status, or getrusage's ru_maxrss
-/// where there is no such file. Pages of mapped files count while they are resident.
+/// The peak memory of this process in bytes: VmHWM of /proc/self/status, or getrusage's ru_maxrss where there is no
+/// such file. Resident pages of mapped files count.
 [[nodiscard]] std::uint64_t peak_memory_bytes();
 
 }  // namespace zeroth::cli

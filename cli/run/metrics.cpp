@@ -50,15 +50,15 @@ double number_or_nan(model::JsonValue const& line, char const* key) {
   return line.find<double>(key).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
-/// Whether two numbers are one in JSON, which writes all that are not finite as null.
+/// Whether two numbers are the same in JSON, where numbers that are not finite are null.
 bool is_same(double one, double other) {
   return one == other || (!std::isfinite(one) && !std::isfinite(other));
 }
 
-/// What a line tells, if that is what the record does as far as the record goes.
-/// @throws InvalidFile if it is no such line
+/// The metrics of a line, if they agree with the record in everything that the record has.
+/// @throws InvalidFile if it is not such a line
 std::optional<StepMetrics> read_line(model::JsonValue const& line, StepRecord const& record) {
-  // Each number that the record has not must be there, if only as null.
+  // Each number that the record lacks must be a number or null here.
   for (char const* key : {"loss_base", "loss_plus", "loss_minus", "projected_gradient"}) (void)line.find<double>(key);
   StepMetrics metrics;
   metrics.step = line.get<std::uint64_t>("step");
@@ -72,7 +72,7 @@ std::optional<StepMetrics> read_line(model::JsonValue const& line, StepRecord co
   return same ? std::optional(metrics) : std::nullopt;
 }
 
-/// The same of an evaluation.
+/// The same for an evaluation.
 std::optional<EvaluationMetrics> read_line(model::JsonValue const& line, EvaluationRecord const& record,
                                            double metric) {
   EvaluationMetrics const metrics{line.get<std::uint64_t>("step"),     line.find<double>("accuracy"),
@@ -84,19 +84,19 @@ std::optional<EvaluationMetrics> read_line(model::JsonValue const& line, Evaluat
   return same ? std::optional(metrics) : std::nullopt;
 }
 
-/// What the journal has of a step.
+/// What the journal says of a step.
 StepMetrics metrics_of(StepRecord const& record) {
   StepMetrics metrics;
   metrics.step = record.step + 1;
   metrics.loss = record.loss;
-  // The shortest number that the record's is the f32 of, as a learning rate is one that somebody typed.
+  // The shortest decimal that rounds to the record's f32: most likely what the user typed.
   metrics.learning_rate = std::strtod(number_text(record.step_size).c_str(), nullptr);
   metrics.active_weights = record.active_weights;
   if (record.skipped()) metrics.skipped = to_string(record.skip_reason);
   return metrics;
 }
 
-/// What the journal has of an evaluation.
+/// What the journal says of an evaluation.
 EvaluationMetrics metrics_of(EvaluationRecord const& record, Metric::Kind kind) {
   double const metric = kind == Metric::Kind::loss ? -record.score : record.score;
   return {record.step,     kind == Metric::Kind::accuracy ? std::optional(metric) : std::nullopt,
@@ -104,7 +104,7 @@ EvaluationMetrics metrics_of(EvaluationRecord const& record, Metric::Kind kind) 
           record.examples, record.set};
 }
 
-/// What a line is about: the kind of its entry and its step. Nothing if it is no line of metrics.
+/// What a line is about: the kind of its entry and its step.
 using LineKey = std::pair<std::size_t, std::uint64_t>;
 constexpr std::array<std::string_view, 3> line_types{"step", type_of(EvaluationSet::held_out),
                                                      type_of(EvaluationSet::validation)};
@@ -121,7 +121,7 @@ std::optional<LineKey> key_of(model::JsonValue const& line) {
   return std::nullopt;
 }
 
-/// Calls `use` with each line of a text that has its end.
+/// Calls `use` with each line of a text that ends in a newline.
 template <class Use>
 void for_each_line(std::string_view text, Use const& use) {
   for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string_view::npos; begin = end + 1)
@@ -143,7 +143,7 @@ MetricsLine line_of(JournalEntry const& entry, std::string_view found, std::stri
       if (auto const metrics = read_line(line, *evaluation, metrics_of(*evaluation, kind).metric))
         return {*metrics, std::string(found)};
   } catch (InvalidFile const&) {
-    // Not a line of ours: the journal has what counts.
+    // Not a line of this program: the journal decides.
   }
   return step != nullptr ? remade(metrics_of(*step)) : remade(metrics_of(*evaluation, kind));
 }
@@ -154,7 +154,7 @@ std::string text_of(std::vector<MetricsLine> const& lines) {
   return text;
 }
 
-/// Has the file begin with the lines. How many bytes that are.
+/// Makes the file begin with the lines, and returns their size in bytes.
 std::uint64_t begin_with(fs::path const& path, std::vector<MetricsLine> const& lines) {
   std::string const text = text_of(lines);
   if (!fs::exists(path) || !read_text(path).starts_with(text)) {
@@ -176,7 +176,7 @@ std::vector<MetricsLine> metrics_of(std::vector<JournalEntry> const& entries, fs
     try {
       if (auto const key = key_of(model::JsonValue::parse(line, file))) found.insert_or_assign(*key, line);
     } catch (InvalidFile const&) {
-      // Torn or damaged: it tells nothing.
+      // Incomplete or damaged: ignored.
     }
   });
   std::vector<MetricsLine> lines;
@@ -199,7 +199,7 @@ void MetricsFile::write(EvaluationMetrics const& metrics) {
 }
 
 void MetricsFile::synchronize() const {
-  // Each line is with the system already: any descriptor of the file will do.
+  // The system has each line already, so that any descriptor of the file will do.
   int const descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   bool const done = descriptor >= 0 && ::fsync(descriptor) == 0;
   int const error = errno;

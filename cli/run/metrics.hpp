@@ -16,17 +16,17 @@
 
 namespace zeroth::cli {
 
-/// One step, as metrics.jsonl tells it. Losses that are not finite are written as null.
+/// One step, as in metrics.jsonl. Losses that are not finite are written as null.
 struct StepMetrics {
   std::uint64_t step = 0;            ///< counted from 1
   double loss = 0;                   ///< mean over all points
   std::optional<double> loss_base;   ///< at theta itself, if the estimator evaluates it
   std::optional<double> loss_plus;   ///< at theta + epsilon m z, mean over the samples
   std::optional<double> loss_minus;  ///< at theta - epsilon m z, mean over the samples, if there are such points
-  std::optional<double> projected_gradient;  ///< none: not known any more
+  std::optional<double> projected_gradient;  ///< none: no longer known
   double learning_rate = 0;
   std::uint64_t active_weights = 0;
-  std::optional<double> seconds;  ///< none: not known any more
+  std::optional<double> seconds;  ///< none: no longer known
   std::string_view skipped;       ///< why the weights were not updated; empty: they were
 };
 
@@ -39,37 +39,38 @@ struct StepMetrics {
 struct EvaluationMetrics {
   std::uint64_t step = 0;          ///< how many steps were done before
   std::optional<double> accuracy;  ///< none for a text
-  double metric = 0;               ///< what the task is judged by
+  double metric = 0;               ///< the task's metric
   double loss = 0;
   std::uint64_t examples = 0;
   EvaluationSet set = EvaluationSet::held_out;
 };
 
-/// A line of metrics.jsonl that was there or was made again. Of a step it has number and seconds only.
+/// A line of metrics.jsonl that was found, or rebuilt from the journal. Of a step only number and seconds are read.
 struct MetricsLine {
   std::variant<StepMetrics, EvaluationMetrics> metrics;
   std::string text;
   bool is_remade = false;
 };
 
-/// The lines of metrics.jsonl that belong to a journal's entries, one for each. A line of the file is taken if it tells
-/// what its entry does, wherever in the file it is; else the entry's own numbers make one, with null for the rest.
-/// @param path of the file; it need not be there
-/// @throws InvalidFile if the file is there and cannot be read
+/// The lines of metrics.jsonl that belong to a journal's entries, one for each. A line of the file is kept if it agrees
+/// with its entry, wherever in the file it is; otherwise a line is rebuilt from the entry, with null for the rest.
+/// @param path of the file, which need not exist
+/// @throws InvalidFile if the file exists and cannot be read
 [[nodiscard]] std::vector<MetricsLine> metrics_of(std::vector<JournalEntry> const& entries,
                                                   std::filesystem::path const& path, Metric const& metric);
 
-/// Writes metrics.jsonl, a JSON object a line, as the run goes.
+/// Writes metrics.jsonl during the run, one JSON object per line.
 class MetricsFile {
  public:
-  /// Goes on after these lines: what else the file has is cut off, and if it does not begin with them it is replaced.
-  /// @throws InvalidFile if it cannot be made; as do both `write`s if it cannot be written.
+  /// Continues after these lines: anything else in the file is cut off, and a file that does not begin with them is
+  /// replaced.
+  /// @throws InvalidFile if it cannot be created; both `write`s throw it if they fail.
   MetricsFile(std::filesystem::path const& path, std::vector<MetricsLine> const& lines);
 
   void write(StepMetrics const& metrics);
   void write(EvaluationMetrics const& metrics);
 
-  /// Puts all lines on disk, and the file's name.
+  /// Synchronizes all lines, and the file's name, to disk.
   /// @throws InvalidFile if the system cannot
   void synchronize() const;
 

@@ -19,11 +19,11 @@ namespace fs = std::filesystem;
 
 std::variant<model::GgufFile, HuggingFaceFolder> open_source(fs::path const& path) {
   if (!is_folder(path)) return model::GgufFile(path.string());
-  // Of a model that was saved in both forms, the one whose rows stand as in the GGUF file that it came from.
+  // If a model was saved in both formats, the GGUF file: its rows are in the order of the GGUF file it came from.
   if (path_exists(path / "model.gguf")) return model::GgufFile((path / "model.gguf").string());
   if (path_exists(path / "config.json")) return HuggingFaceFolder(path);
   throw InvalidFile(path.string() + ": expected a GGUF file, or a folder with model.gguf or with config.json and " +
-                    "safetensors, found a folder without");
+                    "safetensors, found a folder with neither");
 }
 
 model::DecoderConfig config_of(std::variant<model::GgufFile, HuggingFaceFolder> const& source) {
@@ -60,7 +60,7 @@ std::vector<StoredTensor> ModelSource::tensors() const {
   if (gguf() != nullptr) {
     for (model::GgufTensor const& tensor : gguf()->tensors())
       list.push_back({std::string(tensor.name),
-                      // Sizes as mathematics writes them: GGUF's are the other way round.
+                      // Rows first; GGUF stores the sizes the other way round.
                       {tensor.dims.rbegin(), tensor.dims.rend()},
                       std::string(model::find_tensor_type(static_cast<std::uint32_t>(tensor.type))->name),
                       tensor.bytes});

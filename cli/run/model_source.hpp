@@ -16,10 +16,10 @@
 
 namespace zeroth::cli {
 
-/// A tensor as it lies on disk.
+/// A tensor as stored on disk.
 struct StoredTensor {
   std::string name;
-  std::vector<std::uint64_t> shape;  ///< the slowest size first
+  std::vector<std::uint64_t> shape;  ///< slowest dimension first
   std::string dtype;
   std::uint64_t bytes;
 };
@@ -37,13 +37,13 @@ struct HuggingFaceFolder {
   std::optional<std::map<std::string, std::string>> files;  ///< what ModelSource::keep_files() read
 };
 
-/// What a --model option names: a GGUF file, or a folder with model.gguf or with config.json and safetensors.
+/// What the option --model names: a GGUF file, or a folder with model.gguf or with config.json and safetensors.
 ///
-/// Opening it reads headers and configuration; weights are read by load(), as often as it is called, from the files as
-/// they were opened: that they are removed or replaced meanwhile changes nothing.
+/// Opening it reads headers and configuration. Each call of load() reads the weights, from the files that were opened:
+/// if they are removed or replaced meanwhile, nothing changes.
 class ModelSource {
  public:
-  /// @throws InvalidFile naming file, key or tensor, if it is not a model that can be run.
+  /// @throws InvalidFile naming file, key or tensor, if it is not a supported model.
   explicit ModelSource(std::filesystem::path const& path);
 
   /// The GGUF file or the folder, for messages.
@@ -56,15 +56,15 @@ class ModelSource {
 
   [[nodiscard]] std::vector<StoredTensor> tensors() const;
 
-  /// Reads what a saved model takes over into memory, so that the files may change or go: metadata of GGUF, the
-  /// tokenizer's files and the like of a folder.
+  /// Reads what a saved model takes over into memory, so that the files may be changed or removed: the metadata of
+  /// GGUF, or the tokenizer's and similar files of a folder.
   /// @throws InvalidFile as model::read_carried_files() does.
   void keep_files();
 
-  /// @throws InvalidFile if somebody has written into the files with the weights since they were opened.
+  /// @throws InvalidFile if the files with the weights were written to since they were opened.
   void require_unchanged() const;
 
-  /// The weights, matrices as `dtype`, in that memory.
+  /// The weights in that memory, with matrices stored as `dtype`.
   [[nodiscard]] model::DecoderWeights load(DataType dtype, model::WeightMemory memory) const;
 
   /// The file, or null if the model is a Hugging Face folder.

@@ -16,10 +16,10 @@
 namespace zeroth::cli {
 namespace {
 
-// The loss of one batch says little: it is shown as a moving average over about this many steps.
+// The loss of a single batch is noisy: it is shown as a moving average over about this many steps.
 constexpr double smoothing_steps = 20;
 
-// Columns left free at the right: a terminal shows a Ctrl-C as ^C behind the line.
+// Columns left free at the right: a terminal echoes Ctrl-C as ^C after the line.
 constexpr std::size_t margin = 3;
 
 std::size_t terminal_width() {
@@ -110,7 +110,7 @@ bool Progress::is_due() {
 
 void Progress::draw(std::string const& line) {
   if (!terminal_) return message(line);
-  // Were the line to wrap, "\r" would no longer reach its start.
+  // If the line wrapped, "\r" would no longer reach its start.
   std::string const cut = line.substr(0, terminal_width() - std::min(terminal_width(), margin));
   std::fprintf(stderr, "\r\033[K%s", cut.c_str());
   drawn_ = true;

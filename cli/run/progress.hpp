@@ -8,7 +8,7 @@
 
 namespace zeroth::cli {
 
-/// What a run shows on stderr: on a terminal one line that is drawn anew, elsewhere plain lines, seldom.
+/// What a run shows on stderr: on a terminal a line that is redrawn, elsewhere a plain line now and then.
 class Progress {
  public:
   explicit Progress(std::uint64_t total_steps);
@@ -16,20 +16,20 @@ class Progress {
   Progress& operator=(Progress const&) = delete;
   ~Progress() { clear(); }
 
-  /// Shows that `done` steps are done; the last had this loss and took this long. The loss that is shown is a moving
-  /// average, of the losses that are finite; while one is not it is shown itself, and later how many there were.
+  /// Shows that `done` steps are done, and that the last had this loss and took this long. The loss shown is a moving
+  /// average of the finite losses. A loss that is not finite is shown itself; later, only how many there were.
   void step(std::uint64_t done, double loss, double seconds);
 
-  /// Shows how far an evaluation has come; on a terminal only.
+  /// Shows the progress of an evaluation, on a terminal only.
   void evaluation(std::uint64_t done, std::uint64_t total);
 
-  /// Writes a line that stays, above the bar.
+  /// Writes a line that stays visible, above the bar.
   void message(std::string_view line);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// Whether the last drawing is long enough ago; if so, it is now.
+  /// Whether the last drawing is long enough ago; if so, counts this as one.
   [[nodiscard]] bool is_due();
   [[nodiscard]] std::string loss_text() const;
   void draw(std::string const& line);

@@ -23,16 +23,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse_folder(fs::path const& path, std::string const& what, int error) {
+[[noreturn]] void fail(fs::path const& path, std::string const& what, int error) {
   throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
 }
 
-/// What a run writes in its folder, the folders last.
+/// What a run writes to its folder, with the folders last.
 constexpr std::array<std::string_view, 6> run_names{"options.json",  "summary.json", "journal",
                                                     "metrics.jsonl", "model",        "adapter"};
 constexpr std::size_t run_files = 4;
 
-/// Whether there is a journal that would be a loss.
+/// Whether there is a journal worth keeping.
 bool has_steps(fs::path const& journal) {
   if (!fs::exists(journal)) return false;
   try {
@@ -45,21 +45,21 @@ bool has_steps(fs::path const& journal) {
 void remove_all_of(fs::path const& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) refuse_folder(path, "cannot remove", error.value());
+  if (error) fail(path, "cannot remove", error.value());
 }
 
 fs::path folder_of_run(fs::path path, EarlierRun earlier) {
-  if (earlier == EarlierRun::go_on && !fs::exists(path / "options.json"))
+  if (earlier == EarlierRun::resume && !fs::exists(path / "options.json"))
     throw InvalidFile("--resume: " + path.string() + ": expected the folder of a run, found no options.json in it");
   return path;
 }
 
-/// Whether a journal's name with something after it is that of bytes which were cut off it, see JournalCut.
+/// Whether a file holds what was cut off a journal, see JournalCut.
 bool is_cut(std::string const& name) {
   return name.starts_with("journal.cut-");
 }
 
-/// The path and, one after the other, the folders that it lies in.
+/// The path and all folders above it, innermost first.
 std::vector<fs::path> with_folders(fs::path path) {
   std::vector<fs::path> all{path};
   for (; path.has_relative_path(); all.push_back(path)) path = path.parent_path();
@@ -71,8 +71,8 @@ std::vector<fs::path> with_folders(fs::path path) {
 RunDirectory::RunDirectory(fs::path path, EarlierRun earlier)
     : path_(folder_of_run(std::move(path), earlier)),
       earlier_(earlier),
-      lock_(path_, earlier == EarlierRun::go_on ? "--resume" : "--out",
-            earlier == EarlierRun::go_on ? RunLock::Folder::must_exist : RunLock::Folder::may_be_made) {
+      lock_(path_, earlier == EarlierRun::resume ? "--resume" : "--out",
+            earlier == EarlierRun::resume ? RunLock::Folder::must_exist : RunLock::Folder::may_be_created) {
   check();
 }
 
@@ -85,15 +85,15 @@ void RunDirectory::check() const {
       throw InvalidFile(file.string() + ": expected a regular file, found " +
                         (fs::is_directory(status) ? "a directory" : "a pipe or a device"));
   }
-  if (earlier_ == EarlierRun::refuse) {
+  if (earlier_ == EarlierRun::reject) {
     for (fs::path const& finished : {summary(), model(), adapter()})
       if (fs::exists(finished))
         throw InvalidFile("--out: " + path_.string() + ": expected no earlier run, found " + finished.string() +
-                          "; choose another directory or add --overwrite");
+                          "; choose another folder or add --overwrite");
     if (has_steps(journal()))
       throw InvalidFile("--out: " + path_.string() +
-                        ": expected no earlier run, found the journal of one that did not " +
-                        "end; go on with it with --resume, choose another directory or add --overwrite");
+                        ": expected no earlier run, found the journal of one that was not " +
+                        "finished; resume it with --resume, choose another folder or add --overwrite");
   }
   check_writable(summary());
   for (fs::path const& folder : {model(), adapter()}) zeroth::model::AtomicDirectory{folder};
@@ -103,8 +103,8 @@ void RunDirectory::require_not_written(std::string const& option, fs::path const
   if (input.empty()) return;
   std::error_code error;
   std::vector<fs::path> read{fs::canonical(input, error)};
-  if (error) return;  // not there: whoever reads it says so
-  // The files of a model's folder may be links to others.
+  if (error) return;  // reading it will report the error
+  // The files of a model's folder may be links.
   if (fs::is_directory(read[0], error))
     for (fs::directory_iterator entry(read[0], error); !error && entry != fs::directory_iterator();
          entry.increment(error))
@@ -114,16 +114,16 @@ void RunDirectory::require_not_written(std::string const& option, fs::path const
     for (fs::path const& above : with_folders(path))
       for (std::string_view name : run_names)
         if (fs::equivalent(above, path_ / name, error))
-          throw InvalidFile(option + ": " + input.string() + ": expected one outside of what the run writes, found " +
+          throw InvalidFile(option + ": " + input.string() + ": expected one that the run does not overwrite, found " +
                             (path_ / name).string() + ", which it replaces; choose another --out, or copy it first");
 }
 
 void RunDirectory::begin() const {
   lock_.require_held();
-  if (earlier_ == EarlierRun::go_on) {
+  if (earlier_ == EarlierRun::resume) {
     remove_all_of(summary());
   } else {
-    // Without options no run goes on: they are the first to be removed, and come back when all else is gone.
+    // A run without options.json cannot be resumed: it is removed first, and written when all else is gone.
     std::vector<fs::path> stale(run_names.begin(), run_names.end());
     for (fs::directory_entry const& entry : fs::directory_iterator(path_))
       if (is_cut(entry.path().filename().string())) stale.push_back(entry.path().filename());
@@ -135,17 +135,17 @@ void RunDirectory::begin() const {
 std::unique_ptr<RunLock> lock_run_of(fs::path const& output) {
   std::error_code error;
   fs::path path = fs::weakly_canonical(fs::absolute(output, error), error);
-  if (error) return nullptr;                            // whoever writes it says so
+  if (error) return nullptr;                            // writing it will report the error
   if (!path.has_filename()) path = path.parent_path();  // "OUT/model/"
-  bool const is_run_s = path.filename() == "model" || path.filename() == "adapter";
-  if (!is_run_s || !fs::exists(path.parent_path() / "options.json", error)) return nullptr;
+  bool const is_of_run = path.filename() == "model" || path.filename() == "adapter";
+  if (!is_of_run || !fs::exists(path.parent_path() / "options.json", error)) return nullptr;
   return std::make_unique<RunLock>(path.parent_path(), "--output", RunLock::Folder::must_exist);
 }
 
 void RunDirectory::check_space(std::uint64_t bytes) const {
   std::error_code error;
   fs::space_info const space = fs::space(path_, error);
-  // Some network file systems know no numbers; they are found full when the model is saved.
+  // Some network file systems report no numbers; if they are full, saving the model will fail.
   if (error || space.capacity == 0) return;
   if (space.available < bytes)
     throw InvalidFile("--out: " + path_.string() + ": expected " + human_bytes(bytes) +

@@ -10,17 +10,17 @@
 
 namespace zeroth::cli {
 
-/// What is to become of the run that a folder already holds.
-enum class EarlierRun : std::uint8_t { refuse, replace, go_on };
+/// What to do about the run that a folder already holds.
+enum class EarlierRun : std::uint8_t { reject, replace, resume };
 
-/// The folder of a run: options.json, metrics.jsonl, journal, summary.json, and model/, adapter/ or both. It is locked
-/// for as long as the object lives, see RunLock.
+/// The folder of a run: options.json, metrics.jsonl, journal, summary.json, and model/, adapter/ or both. It stays
+/// locked as long as the object lives, see RunLock.
 class RunDirectory {
  public:
-  /// Makes the folder if it is not there (but for a run that goes on), locks it, and checks that all of these can be
-  /// written to it. Nothing of an earlier run is changed.
-  /// @throws InvalidFile if another run is writing there, if something cannot be written, if there is no run to go on
-  ///   with, or if it holds a run (summary.json, model, adapter, or a journal with a step) and that is to be refused.
+  /// Creates the folder if it does not exist (unless a run is resumed), locks it, and checks that all of these can be
+  /// written. Nothing of an earlier run is changed.
+  /// @throws InvalidFile if another run is writing there, if something cannot be written, if there is no run to resume,
+  ///   or if there is a run (summary.json, model, adapter, or a journal with a step) that is to be rejected.
   RunDirectory(std::filesystem::path path, EarlierRun earlier);
 
   [[nodiscard]] std::filesystem::path const& path() const noexcept { return path_; }
@@ -31,7 +31,7 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model"; }
   [[nodiscard]] std::filesystem::path adapter() const { return path_ / "adapter"; }
 
-  /// Whether a second run is kept out: not on a file system without locks.
+  /// Whether a second run is kept out, which a file system without locks cannot do.
   [[nodiscard]] bool is_locked() const noexcept { return lock_.is_locked(); }
 
   /// See RunLock.
@@ -42,9 +42,9 @@ class RunDirectory {
   /// @throws InvalidFile if it is, or leads to, something in the folder that a run replaces
   void require_not_written(std::string const& option, std::filesystem::path const& input) const;
 
-  /// Removes what no longer holds once the run writes: the summary of a run that goes on, and of one that is replaced
-  /// all that it left, so that what is in the folder is never of two runs. Also what killed processes left of files and
-  /// models that they were writing.
+  /// Removes what becomes invalid once the run writes: the summary of a run that is resumed, or everything of a run
+  /// that is replaced, so that the folder never mixes two runs. Also removes incomplete files and models that killed
+  /// processes left.
   void begin() const;
 
   /// @throws InvalidFile if the disk has less than `bytes` free.
@@ -58,8 +58,8 @@ class RunDirectory {
   RunLock lock_;
 };
 
-/// Locks the folder of a run if `output` is the model or the adapter in it, which a run that is going would replace.
-/// @return the lock; null if it is another output
+/// Locks the folder of a run if `output` is the model or the adapter in it, which an active run would replace.
+/// @return the lock; null if `output` is not in the folder of a run
 /// @throws InvalidFile if a run is writing there
 [[nodiscard]] std::unique_ptr<RunLock> lock_run_of(std::filesystem::path const& output);
 

@@ -21,14 +21,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Makes the folder and those above it that are not there, and puts their names on disk. Whether there was one to make.
+/// Creates the folder and the missing ones above it, and synchronizes their names to disk. Whether one was missing.
 bool make_folder(fs::path const& folder, std::string const& name) {
   std::error_code error;
   fs::path const absolute = fs::absolute(folder, error);
   fs::path existing = absolute;
   while (!fs::exists(existing, error) && existing.has_relative_path()) existing = existing.parent_path();
   bool const made = fs::create_directories(folder, error);
-  if (error) throw InvalidFile(name + ": " + folder.string() + ": cannot make the folder: " + error.message());
+  if (error) throw InvalidFile(name + ": " + folder.string() + ": cannot create the folder: " + error.message());
   for (fs::path above = absolute; made && above != existing && above.has_relative_path();) {
     above = above.parent_path();
     model::detail::synchronize_directory(above);
@@ -36,7 +36,7 @@ bool make_folder(fs::path const& folder, std::string const& name) {
   return made;
 }
 
-/// What a lock file says of the process that holds it: " (process 17 on host)", or nothing.
+/// What a lock file says about the process that holds it: " (process 17 on host)", or nothing.
 std::string owner_in(int descriptor) {
   std::array<char, 128> text{};
   ::ssize_t const size = ::pread(descriptor, text.data(), text.size(), 0);
@@ -51,18 +51,18 @@ std::string owner_in(int descriptor) {
 
 RunLock::RunLock(fs::path folder, std::string name, Folder mode)
     : folder_(std::move(folder)), file_(folder_ / file_name), name_(std::move(name)) {
-  // Whoever held it before may have removed the file, and the folder too, between our steps.
+  // The previous holder may have removed the file, and the folder too, between these calls.
   constexpr int attempts = 100;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (mode == Folder::may_be_made) made_here_ = make_folder(folder_, name_) || made_here_;
+    if (mode == Folder::may_be_created) made_here_ = make_folder(folder_, name_) || made_here_;
     if (try_to_hold(mode)) return;
   }
   throw InvalidFile(name_ + ": " + folder_.string() +
-                    ": expected a folder that stays in its place, found that others " + "remove it again and again");
+                    ": expected a folder that stays, found that another process keeps removing it");
 }
 
 RunLock::~RunLock() {
-  // Removed while it is locked: who opens it then sees that it has lost its name, and makes a new one.
+  // Removed while it is locked: a process that has it open sees that it lost its name, and creates a new one.
   if (zeroth::detail::is_named(descriptor_, file_.c_str())) ::unlink(file_.c_str());
   if (made_here_) ::rmdir(folder_.c_str());
   ::close(descriptor_);
@@ -75,12 +75,12 @@ void RunLock::require_held() const {
                     "writing there");
 }
 
-/// False if the folder or the file went away meanwhile.
+/// False if the folder or the file was removed meanwhile.
 bool RunLock::try_to_hold(Folder kind) {
   constexpr ::mode_t mode = 0666;  // less the process's umask
   int const descriptor = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
   if (descriptor < 0) {
-    if (errno == ENOENT && kind == Folder::may_be_made) return false;
+    if (errno == ENOENT && kind == Folder::may_be_created) return false;
     throw InvalidFile(name_ + ": " + folder_.string() + ": cannot write " + file_.string() + ": " +
                       std::strerror(errno));
   }
@@ -89,7 +89,7 @@ bool RunLock::try_to_hold(Folder kind) {
     std::string const owner = owner_in(descriptor);
     ::close(descriptor);
     throw InvalidFile(name_ + ": " + folder_.string() + ": another run is writing here" + owner +
-                      "; wait for its end, or choose another folder");
+                      "; wait until it ends, or choose another folder");
   }
   if (!zeroth::detail::is_named(descriptor, file_.c_str())) {
     ::close(descriptor);
@@ -101,7 +101,7 @@ bool RunLock::try_to_hold(Folder kind) {
   return true;
 }
 
-/// For the message of whoever comes second. Best effort: the lock itself needs no content.
+/// For the message of a second run. Best effort: the lock itself needs no content.
 void RunLock::write_owner() const {
   std::array<char, 65> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';

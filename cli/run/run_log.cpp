@@ -41,7 +41,7 @@ RunLog::RunLog(RunDirectory const& out, JournalHeader const& header, Metric cons
   for (MetricsLine const& line : found_) remade += line.is_remade ? 1 : 0;
   if (remade > 0)
     repairs_.push_back(out.metrics().string() + ": " + std::to_string(remade) + " of " + std::to_string(found_.size()) +
-                       " lines were missing or damaged and are made of the journal, with null for what it has not");
+                       " lines were missing or damaged and were rebuilt from the journal, with null for what it lacks");
   synchronize();
 }
 

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr char const* gguf_name = "model.gguf";
 
-/// What was read when the model was loaded or, if that was not asked for, is there now.
+/// The files kept by ModelSource::keep_files() or, if that was not called, those that exist now.
 std::map<std::string, std::string> files_of(HuggingFaceFolder const& folder) {
   return folder.files ? *folder.files : model::read_carried_files(folder.path);
 }
@@ -48,7 +48,7 @@ model::HuggingFaceExtras extras_of(LanguageModel const& model) {
   return extras;
 }
 
-/// The Jinja template of a chat of a Hugging Face folder, if it has one.
+/// The chat template (Jinja) of a Hugging Face folder, if it has one.
 std::optional<std::string> chat_template_of(HuggingFaceFolder const& folder) {
   auto const files = files_of(folder);
   if (auto const found = files.find("chat_template.jinja"); found != files.end()) return found->second;
@@ -60,7 +60,7 @@ std::optional<std::string> chat_template_of(HuggingFaceFolder const& folder) {
   return found->as<std::string>();
 }
 
-/// Adds to a GGUF file what a Hugging Face folder says beside the decoder's configuration.
+/// Adds to a GGUF file what a Hugging Face folder has in addition to the decoder's configuration.
 /// @param path of the file, for messages
 void add_metadata(LanguageModel const& model, std::string const& path, model::GgufWriter& writer) {
   HuggingFaceFolder const& folder = *model.source.folder();
@@ -68,8 +68,7 @@ void add_metadata(LanguageModel const& model, std::string const& path, model::Gg
   try {
     model.tokenizer.set_gguf_metadata(writer, model.weights.config().vocabulary, chat_template_of(folder));
   } catch (InvalidArgument const& error) {
-    throw InvalidArgument(path + ": GGUF has no form for the tokenizer of " + folder.path.string() + ": " +
-                          error.what());
+    throw InvalidArgument(path + ": GGUF cannot hold the tokenizer of " + folder.path.string() + ": " + error.what());
   }
   model::set_end_tokens(writer, model.end_tokens, model.tokenizer);
 }
@@ -80,8 +79,8 @@ void check_form(LanguageModel const& model, SaveFormat format, fs::path const& s
   model::DecoderConfig const& config = model.weights.config();
   bool const is_gguf = model.source.gguf() != nullptr;
   if (format != SaveFormat::safetensors && is_gguf && config != model.source.config())
-    throw InvalidArgument(scratch.string() + ": GGUF would take its metadata from " + model.source.path() +
-                          ", which describe a decoder of another configuration");
+    throw InvalidArgument(scratch.string() + ": expected safetensors, as the metadata of GGUF would come from " +
+                          model.source.path() + ", which has another configuration");
   if (format != SaveFormat::gguf && is_gguf) {
     static_cast<void>(model::hugging_face_config(config));
     static_cast<void>(extras_of(model));

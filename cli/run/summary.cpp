@@ -31,7 +31,7 @@ std::string eigen() {
          std::to_string(EIGEN_MINOR_VERSION);
 }
 
-/// `value / count`, or null for a run without a step.
+/// `value / count`, or null for a run without steps.
 Json mean(double value, std::uint64_t count) {
   return count == 0 ? Json(nullptr) : Json(value / static_cast<double>(count));
 }

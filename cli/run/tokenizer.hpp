@@ -5,7 +5,7 @@
 
 namespace zeroth::cli {
 
-/// What cuts text into a model's tokens.
+/// Splits text into a model's tokens.
 using Tokenizer = model::AnyTokenizer;
 
 }  // namespace zeroth::cli

@@ -7,7 +7,7 @@
 
 namespace zeroth::cli {
 
-/// A task that comes with the program, in the form of a task file.
+/// A task that comes with the program, as the text of a task file.
 struct BuiltinTask {
   std::string_view name;
   std::string_view json;
@@ -15,7 +15,7 @@ struct BuiltinTask {
 
 [[nodiscard]] std::span<BuiltinTask const> builtin_tasks() noexcept;
 
-/// Their names, for a help text: "sst2, rte, ...".
+/// Their names, for help texts: "sst2, rte, ...".
 [[nodiscard]] std::string builtin_task_names(std::string_view separator = ", ");
 
 /// The task of that name, or nullptr.

@@ -11,7 +11,7 @@ namespace zeroth::cli {
 
 JsonPath::JsonPath(std::string_view text) {
   std::string_view const whole = text;
-  auto refuse = [&] {
+  auto reject = [&] {
     throw InvalidArgument("expected keys joined by dots, each with or without \"[]\", found " + in_quotes(whole));
   };
   std::size_t count = 0;
@@ -24,7 +24,7 @@ JsonPath::JsonPath(std::string_view text) {
     if (more) text.remove_prefix(dot + 1);
     bool const list = key.ends_with("[]");
     if (list) key.remove_suffix(2);
-    if (key.empty() || key.find_first_of("[]") != std::string_view::npos) refuse();
+    if (key.empty() || key.find_first_of("[]") != std::string_view::npos) reject();
     keys_.back().emplace_back(key);
     if (list) keys_.emplace_back();
   }

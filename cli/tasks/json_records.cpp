@@ -24,7 +24,7 @@ std::string describe(Value const* value) {
   return value->is_string() ? in_quotes(value->get_ref<std::string const&>()) : value->type_name();
 }
 
-/// The value that the keys lead to, or nullptr.
+/// The value at the end of the keys, or nullptr.
 Value const* descend(Value const* value, std::span<std::string const> keys) {
   for (std::string const& key : keys) {
     if (!value->is_object()) return nullptr;
@@ -47,19 +47,19 @@ class LineReader {
   }
 
  private:
-  [[noreturn]] void refuse(std::string const& place, std::string const& why) const {
+  [[noreturn]] void reject(std::string const& place, std::string const& why) const {
     constexpr std::size_t longest = 240;
     throw InvalidFile(*file_ + ":" + std::to_string(line_) + ": " + model::detail::printable(place, longest) + ": " +
                       why);
   }
 
-  /// Visits what lies below the elements that path_to_here_ has come to.
+  /// Visits the examples below the element at the end of path_to_here_.
   void read_below() {
     std::size_t const list = elements_.size();
     if (!form_.examples || list == form_.examples->lists()) return visit_example();
     Value const* const array = descend(path_to_here_.back(), form_.examples->keys(list));
     if (array == nullptr || !array->is_array())
-      refuse(form_.examples->text(elements_), "expected an array, found " + describe(array));
+      reject(form_.examples->text(elements_), "expected an array, found " + describe(array));
     path_to_here_.push_back(nullptr);
     elements_.push_back(0);
     for (Value const& element : *array) {
@@ -87,7 +87,7 @@ class LineReader {
     visit_(record);
   }
 
-  /// The first path of a field that leads to a value, and that; nothing if none does.
+  /// The first path of a field that leads to a value, and the value; nulls if none does.
   [[nodiscard]] std::pair<JsonPath const*, Value const*> find(Field const& field) const {
     for (JsonPath const& path : field.paths)
       if (Value const* const value = descend(path_to_here_[path.lists()], path.keys(path.lists())))
@@ -95,7 +95,7 @@ class LineReader {
     return {};
   }
 
-  /// A field's place, with the numbers of elements in it.
+  /// A field's place, with the indices of elements in it.
   [[nodiscard]] std::string name_of(Field const& field) const {
     if (field.paths.empty()) return form_.list ? form_.list->text(elements_) : field.name;
     if (JsonPath const* const path = find(field).first) return path->text(elements_);
@@ -109,17 +109,17 @@ class LineReader {
   [[nodiscard]] std::string_view text_of(Value const* value, Name const& name) {
     if (value != nullptr && value->is_string()) return value->get_ref<std::string const&>();
     if (value != nullptr && (value->is_number() || value->is_boolean())) return written_.emplace_back(value->dump());
-    refuse(name(), "expected a string, number or boolean, found " + describe(value));
+    reject(name(), "expected a string, number or boolean, found " + describe(value));
   }
 
   [[nodiscard]] std::vector<std::string_view> read_list(JsonPath const& list) {
     std::size_t const depth = list.lists() - 1;
     Value const* const array = descend(path_to_here_[depth], list.keys(depth));
     if (array == nullptr || !array->is_array() || array->empty())
-      refuse(list.text(elements_), "expected an array of at least one candidate, found " +
+      reject(list.text(elements_), "expected an array of at least one candidate, found " +
                                        (array != nullptr && array->is_array() ? "an empty one" : describe(array)));
     if (array->size() > most_candidates)
-      refuse(list.text(elements_), "expected at most " + std::to_string(most_candidates) + " candidates, found " +
+      reject(list.text(elements_), "expected at most " + std::to_string(most_candidates) + " candidates, found " +
                                        std::to_string(array->size()));
     std::vector<std::string_view> texts;
     std::vector<std::size_t> elements = elements_;
@@ -136,9 +136,9 @@ class LineReader {
   std::size_t line_;
   RecordForm const& form_;
   Visit const& visit_;
-  std::vector<Value const*> path_to_here_;  ///< the line's object, then the element of each list gone into
-  std::vector<std::size_t> elements_;       ///< their numbers
-  std::deque<std::string> written_;         ///< the example's numbers and booleans as texts
+  std::vector<Value const*> path_to_here_;  ///< the line's object, then an element of each list on the way
+  std::vector<std::size_t> elements_;       ///< their indices
+  std::deque<std::string> written_;         ///< the example's numbers and booleans as text
   std::size_t count_ = 0;
 };
 

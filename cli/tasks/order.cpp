@@ -21,7 +21,7 @@ std::vector<std::uint32_t> batch_of_step(std::uint64_t seed, std::uint64_t step,
   batch.reserve(batch_size);
   while (batch.size() < batch_size) {
     std::uint64_t const position = step * batch_size + batch.size();
-    // Made anew at each step, which takes microseconds, rather than kept as a state that could go wrong.
+    // Recomputed at each step, which takes microseconds: no state that could go wrong.
     std::vector<std::uint32_t> const order = permutation(seed, static_cast<std::uint32_t>(position / count), count);
     for (std::uint64_t i = position % count; i < count && batch.size() < batch_size; ++i) batch.push_back(order[i]);
   }

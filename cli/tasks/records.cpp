@@ -22,48 +22,48 @@ namespace fs = std::filesystem;
 using Visit = std::function<void(Record const&)>;
 using File = std::shared_ptr<std::string const>;
 
-[[noreturn]] void refuse_row(File const& file, std::size_t line, std::string const& why) {
+[[noreturn]] void reject_row(File const& file, std::size_t line, std::string const& why) {
   throw InvalidFile(*file + ":" + std::to_string(line) + ": " + why);
 }
 
-[[noreturn]] void refuse_byte(File const& file, std::string_view text, std::size_t offset,
+[[noreturn]] void reject_byte(File const& file, std::string_view text, std::size_t offset,
                               std::string const& expected) {
   std::string_view const before = text.substr(0, offset);
   std::array<char, 8> byte{};
   std::snprintf(byte.data(), byte.size(), "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(text[offset])));
-  refuse_row(file, 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')),
+  reject_row(file, 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')),
              expected + ", found the byte " + byte.data() + " as number " +
                  std::to_string(offset - (before.rfind('\n') + 1) + 1) + " of the line");
 }
 
-/// @throws InvalidFile if the text is in another encoding than UTF-8, or has other line ends than LF and CRLF.
+/// @throws InvalidFile if the text is not UTF-8, or has line ends other than LF and CRLF.
 void check_text(File const& file, std::string_view text, RecordForm const& form) {
   if (std::string_view const encoding = model::detail::wide_encoding(text); !encoding.empty())
     throw InvalidFile(*file + ": expected text in UTF-8, found " + std::string(encoding));
   if (std::size_t const zero = text.find('\0'); zero != std::string_view::npos)
-    refuse_byte(file, text, zero, "expected text in UTF-8");
+    reject_byte(file, text, zero, "expected text in UTF-8");
   for (std::size_t i = 0; !form.replaces_invalid_utf8 && i < text.size();) {
     model::Character const character = model::next_character(text, i);
     if (!character.valid)
-      refuse_byte(file, text, i,
+      reject_byte(file, text, i,
                   "expected text in UTF-8 (or \"invalid_utf8\": \"replace\" in the task, which puts U+FFFD)");
     i += character.length;
   }
-  // CSV is looked at row by row: quoted fields may hold any line end.
+  // CSV is checked row by row, as quoted fields may contain any line end.
   if (form.format != DataFormat::csv && text.find('\n') == std::string_view::npos &&
       text.find('\r') != std::string_view::npos)
     throw InvalidFile(*file + ": expected lines that end in LF or CRLF, found CR only");
 }
 
-/// What a row's cells are told to, by their index.
+/// Receives the cells of a row, with their index.
 using OnCell = std::function<void(std::size_t index, std::string_view cell)>;
 
-/// Cuts lines at tabs.
+/// Splits lines at tabs.
 class TsvReader {
  public:
   TsvReader(File const& /*file*/, std::string_view text) : lines_(text) {}
 
-  /// Tells the cells of the next row that is not blank. False at the end.
+  /// Passes on the cells of the next row that is not blank. False at the end.
   bool next(OnCell const& on_cell) {
     while (lines_.next()) {
       if (strip(lines_.line()).empty()) continue;
@@ -78,14 +78,14 @@ class TsvReader {
     return false;
   }
 
-  /// The line that the last row begins in.
+  /// The line in which the last row begins.
   [[nodiscard]] std::size_t line() const { return lines_.number(); }
 
  private:
   TextLines lines_;
 };
 
-/// Cuts the text of a file as RFC 4180 has it; lines may end in LF too.
+/// Splits the text of a file by RFC 4180; lines may end in LF too.
 class CsvReader {
  public:
   CsvReader(File const& file, std::string_view text) : file_(file), text_(text) {}
@@ -99,8 +99,8 @@ class CsvReader {
         on_cell(index++, cell());
       } while (take(","));
       if (!take("\r\n") && !take("\n") && at_ < text_.size()) {
-        if (text_[at_] == '\r') refuse_row(file_, line_, "expected a line to end in LF or CRLF, found CR only");
-        refuse_row(
+        if (text_[at_] == '\r') reject_row(file_, line_, "expected a line to end in LF or CRLF, found CR only");
+        reject_row(
             file_, line_,
             "expected a comma or the end of the line after a quoted field, found " + in_quotes(text_.substr(at_, 1)));
       }
@@ -132,7 +132,7 @@ class CsvReader {
     std::size_t const end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
     std::string_view const cell = text_.substr(at_, end - at_);
     if (cell.find('"') != std::string_view::npos)
-      refuse_row(file_, line_, "expected a field with a quote in it to be in quotes itself, found " + in_quotes(cell));
+      reject_row(file_, line_, "expected a field with a quote in it to be in quotes itself, found " + in_quotes(cell));
     at_ = end;
     return cell;
   }
@@ -142,7 +142,7 @@ class CsvReader {
     for (std::size_t const first = line_;;) {
       std::size_t const quote = text_.find('"', at_);
       if (quote == std::string_view::npos)
-        refuse_row(file_, first, "expected a closing quote, found the end of the file");
+        reject_row(file_, first, "expected a closing quote, found the end of the file");
       std::string_view const part = text_.substr(at_, quote - at_);
       line_ += static_cast<std::size_t>(std::count(part.begin(), part.end(), '\n'));
       quoted_ += part;
@@ -166,13 +166,13 @@ std::string one_of(std::vector<std::string> const& names) {
   return text;
 }
 
-/// A table's columns, and which of them the fields are.
+/// The columns of a table, and which of them the fields need.
 class Columns {
  public:
-  /// @param line that of the header, 0 if the task names the columns
+  /// @param line of the header; 0 if the task names the columns
   Columns(File const& file, RecordForm const& form, std::vector<std::string> const& names, std::size_t line)
       : file_(file), count_(names.size()), slots_(names.size(), none) {
-    std::unordered_map<std::string_view, std::size_t> places;  // a name that comes twice has the place `none`
+    std::unordered_map<std::string_view, std::size_t> places;  // a name that occurs twice has the place `none`
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (auto const [place, is_new] = places.try_emplace(names[i], i); !is_new) place->second = none;
     }
@@ -182,13 +182,13 @@ class Columns {
   /// How many columns there are.
   [[nodiscard]] std::size_t size() const { return count_; }
 
-  /// The number of the wanted cell that is in this column, or `none`.
+  /// The slot for the cell in this column, or `none` if no field needs it.
   [[nodiscard]] std::size_t slot(std::size_t column) const { return column < count_ ? slots_[column] : none; }
 
-  /// How many different columns the fields need.
+  /// How many columns the fields need.
   [[nodiscard]] std::size_t slots() const { return names_.size(); }
 
-  /// The wanted cell that a field is, or `none` for a field without a place.
+  /// The slot of a field, or `none` for a field without a place.
   [[nodiscard]] std::size_t slot_of(std::size_t field) const { return fields_[field]; }
 
   [[nodiscard]] std::string name_of(std::size_t field) const {
@@ -204,7 +204,7 @@ class Columns {
       auto const found = places.find(name);
       if (found == places.end()) continue;
       std::size_t const column = found->second;
-      if (column == none) refuse_row(file_, line, "header: expected one column " + in_quotes(name) + ", found several");
+      if (column == none) reject_row(file_, line, "header: expected one column " + in_quotes(name) + ", found several");
       if (slots_[column] == none) {
         slots_[column] = names_.size();
         names_.push_back(name);
@@ -216,7 +216,7 @@ class Columns {
     constexpr std::size_t shown = 100;  // more than in_quotes() leaves
     for (auto name = names.begin(); name != names.end() && all.size() < shown; ++name)
       all += (name == names.begin() ? "" : ", ") + *name;
-    refuse_row(file_, line, "header: expected a column " + one_of(field.places) + ", found " + in_quotes(all));
+    reject_row(file_, line, "header: expected a column " + one_of(field.places) + ", found " + in_quotes(all));
   }
 
   File const& file_;
@@ -226,7 +226,7 @@ class Columns {
   std::vector<std::string> names_;   ///< of each slot
 };
 
-/// Of a row only the cells are kept that a field needs.
+/// Keeps only the cells of a row that a field needs.
 template <class Reader>
 void read_table(File const& file, RecordForm const& form, std::string_view text, Visit const& visit) {
   Reader reader(file, text);
@@ -234,7 +234,7 @@ void read_table(File const& file, RecordForm const& form, std::string_view text,
   if (names.empty()) {
     auto const add_name = [&](std::size_t index, std::string_view cell) {
       if (index == most_columns)
-        refuse_row(file, reader.line(),
+        reject_row(file, reader.line(),
                    "header: expected at most " + std::to_string(most_columns) + " columns, found more");
       names.push_back(model::replace_invalid_utf8(cell));
     };
@@ -254,7 +254,7 @@ void read_table(File const& file, RecordForm const& form, std::string_view text,
   };
   while (reader.next(take_cell)) {
     if (count != columns.size())
-      refuse_row(file, reader.line(),
+      reject_row(file, reader.line(),
                  "expected " + std::to_string(columns.size()) + " fields separated by " +
                      (form.format == DataFormat::csv ? "commas" : "tabs") + ", found " + std::to_string(count));
     Record record{file, reader.line(), 0, {}, {}, [&](std::size_t field) { return columns.name_of(field); }};
@@ -280,13 +280,13 @@ void read_text_lines(File const& file, RecordForm const& form, TextLines lines, 
 
 }  // namespace
 
-void Record::refuse(std::size_t field, std::string const& why) const {
+void Record::reject(std::size_t field, std::string const& why) const {
   constexpr std::size_t longest = 240;
-  refuse(model::detail::printable(name_of(field), longest) + ": " + why);
+  reject(model::detail::printable(name_of(field), longest) + ": " + why);
 }
 
-void Record::refuse(std::string const& why) const {
-  refuse_row(file, line, why);
+void Record::reject(std::string const& why) const {
+  reject_row(file, line, why);
 }
 
 bool TextLines::next() {

@@ -16,65 +16,65 @@
 
 namespace zeroth::cli {
 
-/// Form of a data file; docs/tasks.md says what each is.
+/// Format of a data file; docs/tasks.md describes each.
 enum class DataFormat : std::uint8_t { tsv, csv, jsonl, lines };
 
 /// A part of an example.
 struct Field {
-  std::string name;                  ///< what templates call it
-  std::vector<std::string> places;   ///< columns, or paths of a JSON object: the first that a file (an object) has
+  std::string name;                  ///< in templates
+  std::vector<std::string> places;   ///< columns, or paths in a JSON object: the first one that exists counts
   std::vector<JsonPath> paths = {};  ///< the places again, for jsonl
-  std::vector<std::pair<std::string, std::string>> values = {};  ///< what is put for what the file says; empty: itself
+  std::vector<std::pair<std::string, std::string>> values = {};  ///< replacements for the file's values; empty: none
   bool may_be_blank = false;
 };
 
-/// How examples lie in a file.
+/// How examples are stored in a file.
 struct RecordForm {
   DataFormat format = DataFormat::tsv;
   std::vector<std::string> columns;  ///< of a tsv or csv file without a header
   std::vector<Field> fields;
   std::optional<JsonPath> examples;    ///< jsonl: the list whose elements are the examples; none: each line is one
-  std::optional<JsonPath> list;        ///< jsonl: goes through a list of candidates, the last of its lists
-  bool replaces_invalid_utf8 = false;  ///< whether bytes that are not UTF-8 become U+FFFD; else they are refused
+  std::optional<JsonPath> list;        ///< jsonl: a path through a list of candidates, the last of its lists
+  bool replaces_invalid_utf8 = false;  ///< whether invalid UTF-8 becomes U+FFFD; otherwise it is rejected
 };
 
-/// Bounds on what a file of data has, so that what a row costs does not depend on the rows before it.
+/// Limits of a data file, so that the cost of a row does not depend on the rows before it.
 inline constexpr std::size_t most_columns = 65536;
 inline constexpr std::size_t most_fields = 1000;
 inline constexpr std::size_t most_candidates = 1000;
 inline constexpr std::size_t most_json_line_bytes = std::size_t{16} << 20;
 
-/// One example as the file has it, and where. Its texts are views that are good while it is visited.
+/// One example as the file has it, and its place. Its texts are views that are valid while it is visited.
 struct Record {
   std::shared_ptr<std::string const> const& file;        ///< its path
-  std::size_t line;                                      ///< counted from 1; the first of a row of several lines
+  std::size_t line;                                      ///< counted from 1; of a row with several lines the first
   std::size_t element;                                   ///< among the examples of that line, counted from 0
-  std::vector<std::string_view> values;                  ///< of each field; scalars of JSON as JSON writes them
+  std::vector<std::string_view> values;                  ///< of each field; JSON scalars as JSON writes them
   std::vector<std::string_view> list;                    ///< of the elements of RecordForm::list
   std::function<std::string(std::size_t)> name_of = {};  ///< what the file calls a field: a column or a path
 
   /// @throws InvalidFile always: "FILE:LINE: FIELD: WHY".
-  [[noreturn]] void refuse(std::size_t field, std::string const& why) const;
+  [[noreturn]] void reject(std::size_t field, std::string const& why) const;
 
   /// @throws InvalidFile always: "FILE:LINE: WHY".
-  [[noreturn]] void refuse(std::string const& why) const;
+  [[noreturn]] void reject(std::string const& why) const;
 };
 
-/// Calls `visit` with each record of a file, in the order of the file; blank lines are none, and a byte order mark at
-/// the beginning is left out. Takes time in proportion to the file, and to the fields for each record; memory for the
-/// file and for one row of it, or of a line of JSON for its values (see parse_json).
+/// Calls `visit` with each record of a file, in the file's order; blank lines and a byte order mark at the beginning
+/// are skipped. Time: proportional to the file, and to the fields per record. Memory: the file and one row of it, or
+/// the values of one line of JSON (see parse_json).
 /// @return the size of the file in bytes
-/// @throws InvalidFile naming file and line, if the file is no regular file or cannot be read, is not UTF-8 (or, with
+/// @throws InvalidFile naming file and line, if the file is not regular or cannot be read, is not UTF-8 (or, with
 ///   replaces_invalid_utf8, has zero bytes), has lines that end in CR only, or if a row lacks a field.
 std::size_t read_records(std::filesystem::path const& path, RecordForm const& form,
                          std::function<void(Record const&)> const& visit);
 
-/// The lines of a text in turn, without their LF or CRLF.
+/// The lines of a text one by one, without their LF or CRLF.
 class TextLines {
  public:
   explicit TextLines(std::string_view text) : rest_(text) {}
 
-  /// Whether there is another one, which line() then is.
+  /// Advances to the next line; false at the end.
   [[nodiscard]] bool next();
 
   [[nodiscard]] std::string_view line() const { return line_; }
@@ -88,7 +88,7 @@ class TextLines {
   std::size_t number_ = 0;
 };
 
-/// The same for DataFormat::jsonl, of a file's lines, each of at most most_json_line_bytes.
+/// The same for the lines of a file in DataFormat::jsonl, each of at most most_json_line_bytes.
 void read_json_records(std::shared_ptr<std::string const> const& file, TextLines lines, RecordForm const& form,
                        std::function<void(Record const&)> const& visit);
 

@@ -30,12 +30,12 @@ std::optional<T> parse_number(std::string_view text) {
   return value;
 }
 
-/// A value as a data file would have it: numbers, true and false are bare, all else is in quotes.
+/// A value for a message: numbers, true and false without quotes, all else in quotes.
 std::string as_written(std::string const& value) {
   return value == "true" || value == "false" || parse_number<double>(value) ? value : in_quotes(value);
 }
 
-/// "expected a, b or c, found d", the first ten of those allowed.
+/// "expected a, b or c, found d", with at most ten of the allowed values.
 template <class Pairs>
 std::string expected_one_of(Pairs const& allowed, std::string const& found) {
   constexpr std::size_t shown = 10;
@@ -47,7 +47,7 @@ std::string expected_one_of(Pairs const& allowed, std::string const& found) {
   return "expected " + names + ", found " + found;
 }
 
-/// Makes the examples of one task out of records.
+/// Turns records into the examples of a task.
 class ExampleMaker {
  public:
   ExampleMaker(Task const& task, ExampleLimits limits) : task_(task), limits_(limits) {
@@ -68,8 +68,8 @@ class ExampleMaker {
       if (!example) return;
       std::size_t const bytes = memory_of(*example);
       if (bytes > left)
-        record.refuse("expected examples of at most " + human_bytes(most) + " in a file of " + human_bytes(size) +
-                      ", found more: the texts that they have in common are too long");
+        record.reject("expected examples of at most " + human_bytes(most) + " in a file of " + human_bytes(size) +
+                      ", found more: the text that they share is too long");
       left -= bytes;
       examples.push_back(*std::move(example));
     });
@@ -87,11 +87,11 @@ class ExampleMaker {
     return bytes;
   }
 
-  /// Nothing for a row whose label is in none of the ranges.
+  /// None for a row whose label is in none of the ranges.
   [[nodiscard]] std::optional<TextExample> make(Record const& record) const {
     Values const values = mapped(record);
     OnBlank const on_blank = [&](std::size_t field) {
-      if (!task_.form.fields[field].may_be_blank) record.refuse(field, "expected at least one character, found none");
+      if (!task_.form.fields[field].may_be_blank) record.reject(field, "expected at least one character, found none");
     };
     auto const fill = [&](char const* what, TextTemplate const& text) {
       return filled(record, what, text, values, on_blank);
@@ -112,13 +112,13 @@ class ExampleMaker {
     return example;
   }
 
-  /// @param what the task's key with the text, for messages
+  /// @param what key of the text in the task, for messages
   static std::string filled(Record const& record, char const* what, TextTemplate const& text, Values const& values,
                             OnBlank const& on_blank) {
     try {
       return text.fill(values, on_blank);
     } catch (InvalidArgument const& error) {
-      record.refuse(std::string(what) + ": " + error.what());
+      record.reject(std::string(what) + ": " + error.what());
     }
   }
 
@@ -131,14 +131,14 @@ class ExampleMaker {
     return values;
   }
 
-  /// @param pairs in the order of their first, as a task file has them
+  /// @param pairs sorted by their first
   template <class T>
   static T const& look_up(Record const& record, std::size_t field, std::string_view value,
                           std::vector<std::pair<std::string, T>> const& pairs) {
     auto const found = std::lower_bound(pairs.begin(), pairs.end(), value,
                                         [](auto const& pair, std::string_view text) { return pair.first < text; });
     if (found != pairs.end() && found->first == value) return found->second;
-    record.refuse(field, expected_one_of(pairs, in_quotes(value)));
+    record.reject(field, expected_one_of(pairs, in_quotes(value)));
   }
 
   [[nodiscard]] std::vector<std::string> own_candidates(Record const& record, Values values,
@@ -148,7 +148,7 @@ class ExampleMaker {
     auto const add = [&](TextTemplate const& text) {
       candidates.push_back(filled(record, "candidates", text, values, on_blank));
       if (candidates.back().size() > left)
-        record.refuse("candidates: expected at most " + std::to_string(TextTemplate::most_bytes) +
+        record.reject("candidates: expected at most " + std::to_string(TextTemplate::most_bytes) +
                       " bytes together, found more");
       left -= candidates.back().size();
     };
@@ -168,7 +168,7 @@ class ExampleMaker {
     LabelRule const& rule = task_.label;
     if (!rule.ranges.empty()) {
       std::optional<double> const number = parse_number<double>(strip(value));
-      if (!number || !std::isfinite(*number)) record.refuse(rule.field, "expected a number, found " + in_quotes(value));
+      if (!number || !std::isfinite(*number)) record.reject(rule.field, "expected a number, found " + in_quotes(value));
       for (LabelRange const& range : rule.ranges)
         if (range.contains(*number)) return checked(record, range.candidate, value, candidates);
       return std::nullopt;
@@ -182,7 +182,7 @@ class ExampleMaker {
   [[nodiscard]] std::uint32_t checked(Record const& record, std::uint32_t index, std::string_view value,
                                       std::size_t candidates) const {
     if (index >= candidates)
-      record.refuse(task_.label.field, "expected a candidate's index, from 0 to " + std::to_string(candidates - 1) +
+      record.reject(task_.label.field, "expected a candidate's index, from 0 to " + std::to_string(candidates - 1) +
                                            ", found " + in_quotes(value));
     return index;
   }
@@ -208,12 +208,12 @@ std::vector<TextExample> shuffled(std::vector<TextExample> examples, std::uint64
 
 /// How many of `count` examples are held out.
 std::size_t held_out_count(TaskSplit const& split, std::size_t count) {
-  // A share such as 0.29 is a little less in binary: 0.29 of 100 are 29 all the same.
+  // In binary, 0.29 is slightly less than 0.29; 0.29 of 100 must still be 29.
   auto const share = static_cast<std::size_t>(static_cast<double>(count) * split.held_out_share + 1e-9);
   return std::clamp<std::size_t>(share, 1, split.at_most.value_or(count));
 }
 
-/// Moves the first `held_out` of each part, one of each in turn, to the held-out examples, and the rest to the others.
+/// Moves the first `held_out` of each part, in turn, to the held-out examples, and the rest to the training examples.
 void divide(std::vector<std::vector<TextExample>> parts, std::size_t held_out, TaskData& data) {
   for (std::size_t i = 0; i < held_out; ++i)
     for (std::vector<TextExample>& part : parts) data.held_out.push_back(std::move(part[i]));
@@ -221,7 +221,7 @@ void divide(std::vector<std::vector<TextExample>> parts, std::size_t held_out, T
     std::move(part.begin() + static_cast<std::ptrdiff_t>(held_out), part.end(), std::back_inserter(data.train));
 }
 
-/// Holds out as many examples of each candidate, so that the first ones are balanced too.
+/// Holds out equally many examples of each candidate, in turn, so that any first few are balanced too.
 void split_balanced(std::vector<TextExample> all, Task const& task, fs::path const& path, TaskData& data) {
   std::vector<std::vector<TextExample>> classes(task.candidates.size());
   for (TextExample& example : shuffled(std::move(all), task.split.seed))
@@ -255,7 +255,7 @@ void split_all(std::vector<TextExample> all, Task const& task, fs::path const& p
                path.filename().string() + " are held out";
 }
 
-/// `directory/file` or `directory/folder/file`, whichever is there.
+/// `directory/file` or `directory/folder/file`, whichever exists.
 fs::path find_file(fs::path const& directory, std::string const& folder, std::string const& file) {
   auto const shown = [](std::string const& name) { return model::detail::printable(name); };
   if (!is_folder(directory)) throw InvalidFile(directory.string() + ": expected a directory, found none");

@@ -33,7 +33,7 @@ TextFilter find_filter(std::string_view name) {
   throw InvalidArgument("expected one of the filters " + names + ", found " + in_quotes(name));
 }
 
-// Not std::tolower, which depends on the locale.
+// Instead of std::tolower, which depends on the locale.
 char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

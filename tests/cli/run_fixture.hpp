@@ -54,7 +54,7 @@ struct Fixture {
 };
 
 /// Exit code 2, one line on stderr that begins as every error does, and nothing under a final name.
-inline void check_refused(Outcome const& outcome, Fixture const& fixture, std::string const& expected) {
+inline void check_rejected(Outcome const& outcome, Fixture const& fixture, std::string const& expected) {
   INFO(outcome.error);
   CHECK(outcome.exit_code == 2);
   std::size_t const error = outcome.error.find("zeroth: error: ");
@@ -65,8 +65,8 @@ inline void check_refused(Outcome const& outcome, Fixture const& fixture, std::s
   CHECK_FALSE(std::filesystem::exists(fixture.out + "/model"));
 }
 
-/// The error of a program whose first act is to refuse: the line is all there is.
-inline void check_refused_at_once(Words const& arguments, std::string const& expected) {
+/// The error of a program whose first act is to reject: the line is all there is.
+inline void check_rejected_at_once(Words const& arguments, std::string const& expected) {
   Outcome const outcome = run_program(arguments);
   INFO(outcome.error);
   CHECK(outcome.exit_code == 2);

@@ -103,8 +103,8 @@ TEST_CASE("eval, score and finetune with --adapter see what the run had tuned") 
   // A run that goes on. Not into the same folder, where it would replace what it began with.
   std::string const moved = (fixture.directory.path() / "moved").string();
   Words const words = fixture.finetune({"--adapter", adapter, "--overwrite", "--learning-rate", "1e-2"});
-  check_refused_at_once(words, "--adapter: " + adapter + ": expected one outside of what the run writes, found " +
-                                   fixture.out + "/adapter");
+  check_rejected_at_once(words, "--adapter: " + adapter + ": expected one that the run does not overwrite, found " +
+                                    fixture.out + "/adapter");
   CHECK(fixture.summary() == first);
   fs::rename(adapter, moved);
   Outcome const more = run_program(fixture.finetune({"--adapter", moved, "--overwrite", "--learning-rate", "1e-2"}));
@@ -171,17 +171,18 @@ TEST_CASE("generate goes on with an adapter, and a saved one names its base") {
   CHECK(text({"generate", "--model", folder, "--adapter", adapter}) != text({"generate", "--model", folder}));
 }
 
-TEST_CASE("options of adapters that do not fit and adapters that do not load are refused") {
+TEST_CASE("options of adapters that do not fit and adapters that do not load are rejected") {
   Fixture fixture;
-  check_refused_at_once(fixture.finetune({"--lora-alpha", "2"}), "--lora-alpha: expected --lora-rank with it");
-  check_refused_at_once(fixture.finetune({"--lora-targets", "*"}), "--lora-targets: expected --lora-rank with it");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--adapter", "x"}),
-                        "--adapter: expected no --lora-rank with it");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "0"}), "--lora-rank: expected a whole number from 1 to 65536");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--lora-alpha", "0"}),
-                        "--lora-alpha: expected a number above 0, found \"0\"");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--lora-targets", "*.attn_q.weight,q_proj"}),
-                        "--lora-targets: lora target 'q_proj': expected a glob that matches a matrix");
+  check_rejected_at_once(fixture.finetune({"--lora-alpha", "2"}), "--lora-alpha: expected --lora-rank with it");
+  check_rejected_at_once(fixture.finetune({"--lora-targets", "*"}), "--lora-targets: expected --lora-rank with it");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "2", "--adapter", "x"}),
+                         "--adapter: expected no --lora-rank with it");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "0"}),
+                         "--lora-rank: expected a whole number from 1 to 65536");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "2", "--lora-alpha", "0"}),
+                         "--lora-alpha: expected a number above 0, found \"0\"");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "2", "--lora-targets", "*.attn_q.weight,q_proj"}),
+                         "--lora-targets: lora target 'q_proj': expected a glob that matches a matrix");
   CHECK_FALSE(fs::exists(fixture.out));
 
   std::string const other = (tests_directory() / "golden" / "peft" / "opt").string();
@@ -194,15 +195,15 @@ TEST_CASE("options of adapters that do not fit and adapters that do not load are
     if (words[0] == "generate") words.insert(words.end(), {"--prompt", "a"});
     if (words[0] == "eval" || words[0] == "score" || words[0] == "export")
       words.insert(words.end(), {"--output", (fixture.directory.path() / "output").string()});
-    check_refused_at_once(words,
-                          other + "/adapter_model.safetensors: tensor 'base_model.model.model.decoder.layers.0.");
+    check_rejected_at_once(words,
+                           other + "/adapter_model.safetensors: tensor 'base_model.model.model.decoder.layers.0.");
   }
   CHECK_FALSE(fs::exists(fixture.out));
-  check_refused_at_once(fixture.finetune({"--adapter", "no/such"}), "no/such/adapter_config.json: cannot open");
+  check_rejected_at_once(fixture.finetune({"--adapter", "no/such"}), "no/such/adapter_config.json: cannot open");
 
   // A run that was finished is kept.
   REQUIRE(run_program(fixture.finetune({"--lora-rank", "2"})).exit_code == 0);
   fs::remove(fixture.out + "/summary.json");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "2"}),
-                        "expected no earlier run, found " + fixture.out + "/adapter");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "2"}),
+                         "expected no earlier run, found " + fixture.out + "/adapter");
 }

@@ -126,7 +126,7 @@ TEST_CASE("a run whose GGUF file is removed or cut saves its metadata") {
   }
 }
 
-TEST_CASE("a run that goes back to its best step needs neither base nor adapter any more, but refuses an edited one") {
+TEST_CASE("a run that goes back to its best step needs neither base nor adapter any more, but rejects an edited one") {
   Fixture fixture;
   BaseModel const base;
   fixture.model = base.folder.string();
@@ -152,18 +152,18 @@ TEST_CASE("a run that goes back to its best step needs neither base nor adapter 
   Fixture edited;
   BaseModel const other;
   edited.model = other.folder.string();
-  Outcome const refused = run_and_change(edited, {"--validation-examples", "2", "--save-step", "best"}, [&] {
+  Outcome const rejected = run_and_change(edited, {"--validation-examples", "2", "--save-step", "best"}, [&] {
     std::fstream(other.folder / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary)
         .seekp(-1, std::ios::end)
         .put('\x7f');
   });
-  INFO(refused.error);
-  CHECK(refused.exit_code == 2);
-  CHECK_THAT(refused.error,
+  INFO(rejected.error);
+  CHECK(rejected.exit_code == 2);
+  CHECK_THAT(rejected.error,
              contains_text("model.safetensors: expected the file as it was opened, found it written to"));
 }
 
-TEST_CASE("a form that cannot hold the model is refused before the run, not after it") {
+TEST_CASE("a form that cannot hold the model is rejected before the run, not after it") {
   Fixture fixture;
   BaseModel const base;
   // llama.cpp takes merges into account with this pre-tokenizer.
@@ -172,9 +172,8 @@ TEST_CASE("a form that cannot hold the model is refused before the run, not afte
   std::ofstream(base.folder / "tokenizer.json") << tokenizer;
   fixture.model = base.folder.string();
   for (std::string const form : {"gguf", "both"})
-    check_refused(
-        run_program(fixture.finetune({"--save", form})), fixture,
-        "GGUF has no form for the tokenizer of " + fixture.model + ": tokenizer ignore_merges: expected false");
+    check_rejected(run_program(fixture.finetune({"--save", form})), fixture,
+                   "GGUF cannot hold the tokenizer of " + fixture.model + ": tokenizer ignore_merges: expected false");
   CHECK_FALSE(fs::exists(fixture.out));
 }
 
@@ -190,9 +189,9 @@ TEST_CASE("a file of the base model that is a link out of its folder does not ge
       "merges.txt: expected a file of the model's folder, as it goes into models that are "
       "saved, found a link to " +
       fs::canonical(secret).string() + "; put a copy in its place";
-  check_refused(run_program(fixture.finetune()), fixture, expected);
+  check_rejected(run_program(fixture.finetune()), fixture, expected);
   std::string const output = (base.directory.path() / "exported").string();
-  check_refused_at_once({"export", "--model", fixture.model, "--to", "safetensors", "--output", output}, expected);
+  check_rejected_at_once({"export", "--model", fixture.model, "--to", "safetensors", "--output", output}, expected);
   CHECK_FALSE(fs::exists(output));
   CHECK(run_program({"inspect", "--model", fixture.model}).exit_code == 0);
 }

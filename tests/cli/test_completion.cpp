@@ -152,20 +152,20 @@ TEST_CASE("each command's help fits 80 columns and names what must be given") {
   CHECK_THAT(run_program({"--help"}).out, contains_text("  finetune                Fine-tune a model"));
 }
 
-TEST_CASE("a word that the command line does not know is refused before what is missing") {
-  auto const refusal = [](std::vector<std::string> const& words) {
+TEST_CASE("a word that the command line does not know is rejected before what is missing") {
+  auto const rejection = [](std::vector<std::string> const& words) {
     Outcome const outcome = run_program(words);
     CHECK(outcome.exit_code == 2);
     return outcome.error;
   };
-  CHECK(refusal({}) == "zeroth: error: expected a command, found none; see zeroth --help\n");
-  CHECK(refusal({"finetun"}) == "zeroth: error: expected a command, found \"finetun\"; see zeroth --help\n");
-  CHECK(refusal({"--verbose"}) ==
+  CHECK(rejection({}) == "zeroth: error: expected a command, found none; see zeroth --help\n");
+  CHECK(rejection({"finetun"}) == "zeroth: error: expected a command, found \"finetun\"; see zeroth --help\n");
+  CHECK(rejection({"--verbose"}) ==
         "zeroth: error: expected an option of zeroth, found \"--verbose\"; see zeroth --help\n");
-  CHECK(refusal({"eval", "--modle", "m"}) ==
+  CHECK(rejection({"eval", "--modle", "m"}) ==
         "zeroth: error: expected an option of zeroth eval, found \"--modle\"; see zeroth eval --help\n");
-  CHECK(refusal({"eval"}) == "zeroth: error: expected --model, found none; see zeroth eval --help\n");
-  CHECK_THAT(refusal({"completion", "tcsh"}), contains_text("expected one of bash, zsh, fish, found \"tcsh\""));
+  CHECK(rejection({"eval"}) == "zeroth: error: expected --model, found none; see zeroth eval --help\n");
+  CHECK_THAT(rejection({"completion", "tcsh"}), contains_text("expected one of bash, zsh, fish, found \"tcsh\""));
 }
 
 TEST_CASE("text is wrapped between words, with an indent from the second line on") {

@@ -41,7 +41,7 @@ void check_runs_or_says_why_not(Outcome const& outcome) {
 
 }  // namespace
 
-TEST_CASE("without a GPU or without CUDA, --device cuda is refused with the reason") {
+TEST_CASE("without a GPU or without CUDA, --device cuda is rejected with the reason") {
   Fixture const fixture;
   std::string const lines = line_to_score(fixture);
   std::string const scores = (fixture.directory.path() / "scores.jsonl").string();
@@ -59,7 +59,7 @@ TEST_CASE("without a GPU or without CUDA, --device cuda is refused with the reas
   CHECK(on_cpu.exit_code == 0);
 }
 
-TEST_CASE("a --device that is none, or an adapter on a GPU, is refused") {
+TEST_CASE("a --device that is none, or an adapter on a GPU, is rejected") {
   Fixture const fixture;
   for (std::string device : {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1024"}) {
     Outcome const outcome = finetune(fixture, {"--device", device});
@@ -70,7 +70,7 @@ TEST_CASE("a --device that is none, or an adapter on a GPU, is refused") {
              contains_text("--device: adapters run only on the CPU"));
 }
 
-TEST_CASE("options that a GPU has no use for are refused beside --device cuda, whatever the command") {
+TEST_CASE("options that a GPU has no use for are rejected beside --device cuda, whatever the command") {
   Fixture const fixture;
   std::string const lines = line_to_score(fixture);
   std::vector<Words> const commands{
@@ -82,7 +82,7 @@ TEST_CASE("options that a GPU has no use for are refused beside --device cuda, w
                                    {"--backend", "cpu"},  // its default, but not what a GPU runs
                                    {"--compute-dtype", "bf16"},
                                    {"--threads", "1"}};
-  auto check_refuses = [&](Words words, Words const& option) {
+  auto check_rejects = [&](Words words, Words const& option) {
     INFO(words[0]);
     words.insert(words.end(), {"--device", "cuda"});
     words.insert(words.end(), option.begin(), option.end());
@@ -92,11 +92,11 @@ TEST_CASE("options that a GPU has no use for are refused beside --device cuda, w
     CHECK_FALSE(std::filesystem::exists(fixture.out));
   };
   for (Words const& command : commands)
-    for (Words const& option : options) check_refuses(command, option);
-  check_refuses({"replay", "--model", fixture.model, "--journal", lines, "--output", fixture.out}, {"--threads", "1"});
+    for (Words const& option : options) check_rejects(command, option);
+  check_rejects({"replay", "--model", fixture.model, "--journal", lines, "--output", fixture.out}, {"--threads", "1"});
 }
 
-TEST_CASE("a run on a GPU that goes on is refused --threads") {
+TEST_CASE("a run on a GPU that goes on is rejected --threads") {
   Fixture const fixture;
   REQUIRE(finetune(fixture, {}).exit_code == 0);
   json options = json::parse(read_file(fixture.out + "/options.json"));
@@ -124,7 +124,7 @@ TEST_CASE("a generated model of a published shape is tuned, the same each time, 
   CHECK(again.at("loss_after") == summary.at("loss_after"));
 }
 
-TEST_CASE("a generated model of an unknown shape, or one that is to be saved, is refused") {
+TEST_CASE("a generated model of an unknown shape, or one that is to be saved, is rejected") {
   Fixture const fixture;
   Outcome const unknown = finetune(fixture, {"--random-model", "llama-8b"});
   CHECK(unknown.exit_code == 2);

@@ -84,13 +84,13 @@ TEST_CASE("a long prompt loses its beginning, but not the beginning-of-sequence 
   CHECK(encode_one(prompt, {"d", "aa"}, false, 7).truncated == 1);
 }
 
-TEST_CASE("no room for a prompt, and a candidate that is the beginning of another, are refused") {
+TEST_CASE("no room for a prompt, and a candidate that is the beginning of another, are rejected") {
   CHECK_THROWS_WITH(encode_one("dd", {"d", "aa"}, false, 2), "--max-tokens: expected at least 3, found 2");
   CHECK_THROWS_WITH(encode_one("d", {"c", "cd"}), zeroth_test::contains_text("\"shared_beginning\": \"candidate\""));
 }
 
 TEST_CASE("what is wrong with an example names its file and line") {
-  auto const refusal = [](TextExample example, EncodingRules rules) -> std::string {
+  auto const rejection = [](TextExample example, EncodingRules rules) -> std::string {
     example.file = std::make_shared<std::string const>("data/h.jsonl");
     example.line = 34;
     std::vector<TextExample> const examples{std::move(example)};
@@ -103,23 +103,23 @@ TEST_CASE("what is wrong with an example names its file and line") {
   };
   std::string const hint = "; \"shared_beginning\": \"candidate\" in the task lets candidates own what they share";
   EncodingRules const rules{.candidates = {}, .max_tokens = 100};
-  CHECK(refusal({"d", 0, {"c", "cd"}}, rules) ==
+  CHECK(rejection({"d", 0, {"c", "cd"}}, rules) ==
         "data/h.jsonl:34: candidate \"c\": expected a token that no other candidate begins with, found that \"cd\" "
         "begins with it" +
             hint);
   CHECK(
-      refusal({"d", 0, {"c", "c"}}, rules) ==
+      rejection({"d", 0, {"c", "c"}}, rules) ==
       "data/h.jsonl:34: candidate \"c\": expected a token that no other candidate begins with, found another with the "
       "same text" +
           hint);
-  CHECK(refusal({"a", 0, {"b", "c"}}, rules) ==
+  CHECK(rejection({"a", 0, {"b", "c"}}, rules) ==
         "data/h.jsonl:34: expected a prompt with a token of its own before the candidates, found \"a\"");
-  CHECK(refusal({"dd", 0, {"d", "aa"}}, {.candidates = {}, .max_tokens = 2}) ==
+  CHECK(rejection({"dd", 0, {"d", "aa"}}, {.candidates = {}, .max_tokens = 2}) ==
         "--max-tokens: expected at least 3 for data/h.jsonl:34, found 2");
   TextExample second{"d", 0, {"c", "c"}};
   second.element = 2;
-  CHECK(refusal(second, rules).starts_with("data/h.jsonl:34: example 3: candidate"));
-  CHECK(refusal({"", 0, {"d"}}, {.candidates = {}, .is_text = true, .max_tokens = 100}) ==
+  CHECK(rejection(second, rules).starts_with("data/h.jsonl:34: example 3: candidate"));
+  CHECK(rejection({"", 0, {"d"}}, {.candidates = {}, .is_text = true, .max_tokens = 100}) ==
         "data/h.jsonl: expected a text of at least two tokens, found none among 1");
 }
 

@@ -63,7 +63,7 @@ TEST_CASE("the seed alone chooses the shots and their order") {
   CHECK(first_is_yes.size() == 2);
 }
 
-TEST_CASE("without shots nothing is taken, and too many or those of a text are refused") {
+TEST_CASE("without shots nothing is taken, and too many or those of a text are rejected") {
   TaskData data = unbalanced();
   CHECK(take_demonstrations(find_task("sst2"), data, 0, 1).empty());
   CHECK(data.train.size() == 23);

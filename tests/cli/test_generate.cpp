@@ -79,19 +79,19 @@ TEST_CASE("generate goes on with a prompt, the same way for the same seed") {
   }
 }
 
-TEST_CASE("generate ends where the context does, and refuses what it cannot go on with") {
+TEST_CASE("generate ends where the context does, and rejects what it cannot go on with") {
   std::string const model = golden("gqa_odd_tied.gguf");
   CHECK(generate(model, {"--prompt", "The quick", "--max-new-tokens", "1000"}).exit_code == 0);
-  auto refused = [&](Words const& more) {
+  auto rejected = [&](Words const& more) {
     Outcome const outcome = generate(model, more);
     CHECK(outcome.exit_code == 2);
     CHECK(outcome.out.empty());
     return outcome.error;
   };
-  CHECK_THAT(refused({"--prompt", ""}), contains_text("--prompt: expected at least one token"));
-  CHECK_THAT(refused({"--prompt", std::string(500, '7')}), contains_text("--prompt: expected less than 128 tokens"));
-  CHECK_THAT(refused({"--prompt", "a", "--temperature", "-1"}), contains_text("expected a number of at least 0"));
-  CHECK_THAT(refused({"--prompt", "a", "--top-p", "0"}), contains_text("expected a number above 0 and at most 1"));
+  CHECK_THAT(rejected({"--prompt", ""}), contains_text("--prompt: expected at least one token"));
+  CHECK_THAT(rejected({"--prompt", std::string(500, '7')}), contains_text("--prompt: expected less than 128 tokens"));
+  CHECK_THAT(rejected({"--prompt", "a", "--temperature", "-1"}), contains_text("expected a number of at least 0"));
+  CHECK_THAT(rejected({"--prompt", "a", "--top-p", "0"}), contains_text("expected a number above 0 and at most 1"));
 }
 
 TEST_CASE("generate ends at any of the model's end tokens") {

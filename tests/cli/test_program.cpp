@@ -260,14 +260,14 @@ TEST_CASE("momentum over a window keeps nothing, and is that of all updates wher
   CHECK_FALSE(losses({"--update", "window-momentum", "--lora-rank", "2", "--dtype", "bf16"}).empty());
 
   Fixture const fixture;
-  check_refused_at_once(
+  check_rejected_at_once(
       fixture.finetune({"--update", "window-momentum"}),
       "--update window-momentum: expected a method whose mask does not depend on the weights, mezo or "
       "r-mezo, found s-mezo");
-  check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--method", "mezo", "--dtype", "bf16"}),
-                        "--update window-momentum: expected --dtype f32, or an adapter to tune, found bf16");
-  check_refused_at_once(fixture.finetune({"--update", "window-momentum", "--window", "0"}),
-                        "--window: expected a whole number from 1");
+  check_rejected_at_once(fixture.finetune({"--update", "window-momentum", "--method", "mezo", "--dtype", "bf16"}),
+                         "--update window-momentum: expected --dtype f32, or an adapter to tune, found bf16");
+  check_rejected_at_once(fixture.finetune({"--update", "window-momentum", "--window", "0"}),
+                         "--window: expected a whole number from 1");
 }
 
 TEST_CASE("an interrupt lets the step end, saves, evaluates and says so") {
@@ -302,14 +302,14 @@ TEST_CASE("an earlier run is kept unless it is to be overwritten") {
   Fixture const fixture;
   REQUIRE(run_program(fixture.finetune()).exit_code == 0);
   std::string const before = read_file(fixture.out + "/summary.json");
-  check_refused_at_once(fixture.finetune(), "expected no earlier run, found " + fixture.out + "/summary.json");
+  check_rejected_at_once(fixture.finetune(), "expected no earlier run, found " + fixture.out + "/summary.json");
   CHECK(read_file(fixture.out + "/summary.json") == before);
   CHECK(run_program(fixture.finetune({"--overwrite", "--steps", "4"})).exit_code == 2);  // --steps twice
   CHECK(run_program(fixture.finetune({"--overwrite", "--seed", "3"})).exit_code == 0);
   CHECK(fixture.summary().at("options").at("seed") == 3);
 }
 
-TEST_CASE("options out of range are refused before anything is read or written") {
+TEST_CASE("options out of range are rejected before anything is read or written") {
   Fixture fixture;
   fixture.model = "no/such/model.gguf";
   struct Case {
@@ -336,28 +336,28 @@ TEST_CASE("options out of range are refused before anything is read or written")
            {{"--schedule", "step"}, "--schedule: expected one of constant, linear, cosine, found \"step\""},
            {{"--save", "onnx"}, "--save: expected one of safetensors, gguf, both, found \"onnx\""},
            {{"--no-such-option"}, "--no-such-option"}}) {
-    check_refused_at_once(fixture.finetune(c.more), c.expected);
+    check_rejected_at_once(fixture.finetune(c.more), c.expected);
     CHECK_FALSE(fs::exists(fixture.out));
   }
-  check_refused_at_once({"finetune", "--task", "sst2"}, "expected --model, found none");
-  check_refused_at_once({"inspect", "--model", "a", "--json=b"},
-                        "--json: expected true, false or no value, found \"b\"");
-  check_refused_at_once({"inspect", "--model"}, "--model: expected a value, found none");
-  check_refused_at_once({"inspect", "--model", "a", "--model", "b"}, "--model: expected once, found again");
-  check_refused_at_once(fixture.finetune({"--lora-rank", "2", "--lora-targets", "caf\xE9"}),
-                        "--lora-targets: expected UTF-8, found \"caf?\"");
-  check_refused_at_once({}, "expected a command, found none");
-  check_refused_at_once({"eval", "--model", "m", "--task", "sst3", "--data", "d", "--output", "o"},
-                        "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, text, or a file "
-                        "that ends in .json, found \"sst3\"");
+  check_rejected_at_once({"finetune", "--task", "sst2"}, "expected --model, found none");
+  check_rejected_at_once({"inspect", "--model", "a", "--json=b"},
+                         "--json: expected true, false or no value, found \"b\"");
+  check_rejected_at_once({"inspect", "--model"}, "--model: expected a value, found none");
+  check_rejected_at_once({"inspect", "--model", "a", "--model", "b"}, "--model: expected once, found again");
+  check_rejected_at_once(fixture.finetune({"--lora-rank", "2", "--lora-targets", "caf\xE9"}),
+                         "--lora-targets: expected UTF-8, found \"caf?\"");
+  check_rejected_at_once({}, "expected a command, found none");
+  check_rejected_at_once({"eval", "--model", "m", "--task", "sst3", "--data", "d", "--output", "o"},
+                         "--task: expected one of sst2, rte, wic, copa, multirc, boolq, movie-reviews, text, or a file "
+                         "that ends in .json, found \"sst3\"");
 }
 
-TEST_CASE("a model file that is missing, cut off, damaged or no model is refused by name") {
+TEST_CASE("a model file that is missing, cut off, damaged or no model is rejected by name") {
   Fixture fixture;
   auto check_model = [&](std::string const& model, std::string const& expected) {
     fixture.model = model;
     Outcome const outcome = run_program(fixture.finetune());
-    check_refused(outcome, fixture, expected);
+    check_rejected(outcome, fixture, expected);
     CHECK_THAT(outcome.error, contains_text(model));
     CHECK_FALSE(fs::exists(fixture.out));
   };
@@ -388,22 +388,22 @@ TEST_CASE("a model file that is missing, cut off, damaged or no model is refused
               "tensor 'blk.1.ffn_up.weight'");
 }
 
-TEST_CASE("a dataset that is missing, empty or holds an unknown label is refused with file and line") {
+TEST_CASE("a dataset that is missing, empty or holds an unknown label is rejected with file and line") {
   Fixture const fixture;
   write_file(fixture.directory, "SST-2/dev.tsv", "label\tsentence\n1\tgood\nx\tbad\n");
-  check_refused(run_program(fixture.finetune()), fixture,
-                fixture.data + "/SST-2/dev.tsv:3: label: expected 0 or 1, found \"x\"");
+  check_rejected(run_program(fixture.finetune()), fixture,
+                 fixture.data + "/SST-2/dev.tsv:3: label: expected 0 or 1, found \"x\"");
   write_file(fixture.directory, "SST-2/dev.tsv", "label\tsentence\n");
-  check_refused(run_program(fixture.finetune()), fixture, "SST-2/dev.tsv: expected at least one example, found none");
+  check_rejected(run_program(fixture.finetune()), fixture, "SST-2/dev.tsv: expected at least one example, found none");
   fs::remove(fixture.data + "/SST-2/dev.tsv");
-  check_refused(run_program(fixture.finetune()), fixture, "expected dev.tsv or SST-2/dev.tsv, found neither");
+  check_rejected(run_program(fixture.finetune()), fixture, "expected dev.tsv or SST-2/dev.tsv, found neither");
   CHECK_FALSE(fs::exists(fixture.out));
 }
 
 TEST_CASE("a full disk is an error that names the file, and leaves nothing half-written") {
   Fixture const fixture;
   // No file may grow beyond this: the metrics fit, the model does not.
-  check_refused(run_program(fixture.finetune(), {.file_bytes = 100'000}), fixture, fixture.out + "/model");
+  check_rejected(run_program(fixture.finetune(), {.file_bytes = 100'000}), fixture, fixture.out + "/model");
   std::set<std::string> left;
   for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out)) left.insert(entry.path().filename());
   CHECK(left == std::set<std::string>{"journal", "metrics.jsonl", "options.json"});
@@ -415,19 +415,19 @@ TEST_CASE("a full disk is an error that names the file, and leaves nothing half-
   if (!fs::exists("/dev/full")) ZEROTH_SKIP("no /dev/full");
   fs::create_directory(fixture.out);
   fs::create_symlink("/dev/full", fixture.out + "/metrics.jsonl");
-  check_refused(run_program(fixture.finetune()), fixture,
-                fixture.out + "/metrics.jsonl: expected a regular file, found a pipe or a device");
+  check_rejected(run_program(fixture.finetune()), fixture,
+                 fixture.out + "/metrics.jsonl: expected a regular file, found a pipe or a device");
   std::string const input = write_file(fixture.directory, "lines.txt", "a line\n").string();
-  check_refused(run_program({"score", "--model", fixture.model, "--input", input, "--output", "/dev/full"}), fixture,
-                "/dev/full: cannot write: No space left on device");
+  check_rejected(run_program({"score", "--model", fixture.model, "--input", input, "--output", "/dev/full"}), fixture,
+                 "/dev/full: cannot write: No space left on device");
   CHECK(fs::is_character_file("/dev/full"));
 }
 
-TEST_CASE("an output folder that cannot be written to is refused before the model is read") {
+TEST_CASE("an output folder that cannot be written to is rejected before the model is read") {
   Fixture fixture;
   fixture.model = "no/such/model.gguf";
   fixture.out = write_file(fixture.directory, "a file", "").string();
-  check_refused_at_once(fixture.finetune(), "--out: ");
+  check_rejected_at_once(fixture.finetune(), "--out: ");
 }
 
 TEST_CASE("score gives each token's log-probability, and an empty line empty lists") {
@@ -457,11 +457,11 @@ TEST_CASE("score gives each token's log-probability, and an empty line empty lis
   REQUIRE(run_program({"score", "--model", fixture.model, "--input", alone, "--output", output}).exit_code == 0);
   CHECK(Fixture::lines(output).at(0) == lines[4]);
 
-  check_refused_at_once({"score", "--model", fixture.model, "--input", input, "--output", input},
-                        "found the input itself");
+  check_rejected_at_once({"score", "--model", fixture.model, "--input", input, "--output", input},
+                         "found the input itself");
   std::string const late = write_file(fixture.directory, "late.txt", "a\n" + std::string(2000, 'z') + "\n").string();
-  check_refused_at_once({"score", "--model", fixture.model, "--input", late, "--output", output},
-                        late + ":2: expected at most 128 tokens");
+  check_rejected_at_once({"score", "--model", fixture.model, "--input", late, "--output", output},
+                         late + ":2: expected at most 128 tokens");
 }
 
 TEST_CASE("score gives the tokens of Hugging Face's tokenizer") {
@@ -510,7 +510,7 @@ TEST_CASE("inspect shows architecture, tensors and memory, as text and as JSON")
     if (tensor.at("shape").size() == 1) vectors += tensor.at("shape")[0].get<std::uint64_t>();
   CHECK(vectors > 0);
   CHECK(model.at("finetuning_memory").at("weights_bytes_16_bit") == parameters * 2 + vectors * 2);
-  check_refused_at_once({"inspect", "--model", "missing.gguf"}, "missing.gguf");
+  check_rejected_at_once({"inspect", "--model", "missing.gguf"}, "missing.gguf");
 }
 
 TEST_CASE("tasks lists the built-in tasks, and prints one as a file that is the same task") {
@@ -518,7 +518,7 @@ TEST_CASE("tasks lists the built-in tasks, and prints one as a file that is the 
   CHECK(list.exit_code == 0);
   CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 8);
   CHECK(list.out.starts_with("sst2 "));
-  check_refused_at_once({"tasks", "sst3"}, "tasks: expected one of sst2, ");
+  check_rejected_at_once({"tasks", "sst3"}, "tasks: expected one of sst2, ");
 
   Fixture const fixture;
   Outcome const file = run_program({"tasks", "sst2"});
@@ -534,7 +534,7 @@ TEST_CASE("tasks lists the built-in tasks, and prints one as a file that is the 
   };
   CHECK(losses(task) == losses("sst2"));
   write_file(fixture.directory, "mine.json", "{\"format\": \"tsv\", \"files\": {\"held_out\": 3}}");
-  check_refused_at_once(fixture.finetune_on(task), task + ": key 'files.held_out': expected a string, found 3");
+  check_rejected_at_once(fixture.finetune_on(task), task + ": key 'files.held_out': expected a string, found 3");
 }
 
 TEST_CASE("the worked example of docs/tasks.md runs, and is what the page shows") {
@@ -615,8 +615,8 @@ TEST_CASE("plain text is modelled: its loss is that of its tokens, and there is 
     tokens += line.at("tokens").size() - 1;
   }
   CHECK(eval.at("loss").get<double>() == Approx(sum / static_cast<double>(tokens)).epsilon(1e-9));
-  check_refused(run_program(fixture.finetune_on("text", {"--shots", "1", "--overwrite"})), Fixture{},
-                "--shots: expected 0 for a text, which has no candidates, found 1");
+  check_rejected(run_program(fixture.finetune_on("text", {"--shots", "1", "--overwrite"})), Fixture{},
+                 "--shots: expected 0 for a text, which has no candidates, found 1");
 }
 
 TEST_CASE("shots come before each prompt, change its scores and are trained on by nobody") {
@@ -641,8 +641,8 @@ TEST_CASE("shots come before each prompt, change its scores and are trained on b
   CHECK(summary.at("train_examples") == 3);
   CHECK(summary.at("options").at("shots") == 2);
   CHECK(summary.at("loss_before") == two.at("loss"));
-  check_refused(run_program(fixture.finetune({"--shots", "5", "--overwrite"})), Fixture{},
-                "expected at least one training example that is not held out or shown, found none");
+  check_rejected(run_program(fixture.finetune({"--shots", "5", "--overwrite"})), Fixture{},
+                 "expected at least one training example that is not held out or shown, found none");
 }
 
 TEST_CASE("a task judged by F1, with candidates of its own against a neutral prompt, runs") {
@@ -660,8 +660,8 @@ TEST_CASE("a task judged by F1, with candidates of its own against a neutral pro
   write_file(fixture.directory, "a.jsonl", rows);
   write_file(fixture.directory, "a2.jsonl", rows + R"({"q": "All", "x": "a", "y": "b", "l": 0})");
   // All rows but the last are held out, so that none is left to train on.
-  check_refused(run_program(fixture.finetune_on(task)), fixture,
-                "expected at least one training example that is not held out, found none");
+  check_rejected(run_program(fixture.finetune_on(task)), fixture,
+                 "expected at least one training example that is not held out, found none");
   write_file(fixture.directory, "a.jsonl", rows + R"({"q": "Most", "x": "a", "y": "b", "l": 0})");
   Outcome const outcome = run_program(fixture.finetune_on(task));
   INFO(outcome.error);

@@ -52,7 +52,7 @@ Words read(RecordForm const& form, std::string const& text) {
 }
 
 /// What is said of the file, without its folder.
-std::string refusal(RecordForm const& form, std::string const& text) {
+std::string rejection(RecordForm const& form, std::string const& text) {
   try {
     (void)read(form, text);
   } catch (zeroth::InvalidFile const& error) {
@@ -78,7 +78,7 @@ TEST_CASE("the first of several names that a header has is the column") {
   form.fields[0].places = {"sentence", "content"};
   CHECK(read(form, "content\n1\n") == Words{"2.0 <1>"});
   CHECK(read(form, "content\tsentence\n1\t2\n") == Words{"2.0 <2>"});
-  CHECK(refusal(form, "text\tlabel\n1\t2\n") ==
+  CHECK(rejection(form, "text\tlabel\n1\t2\n") ==
         "f:1: header: expected a column \"sentence\" or \"content\", found \"text, label\"");
 }
 
@@ -94,19 +94,20 @@ TEST_CASE("comma separated: quoted fields hold commas, quotes and line ends") {
              "a,b\n1,2") == Words{"2.0 <1> <2>"});
 }
 
-TEST_CASE("a table with a bad row or header is refused with file and line") {
+TEST_CASE("a table with a bad row or header is rejected with file and line") {
   RecordForm const tsv = table(DataFormat::tsv, {"a"});
   RecordForm const csv = table(DataFormat::csv, {"a"});
-  CHECK(refusal(tsv, "") == "f: expected a header and rows, found an empty file");
-  CHECK(refusal(tsv, "a\tb\n1\n") == "f:2: expected 2 fields separated by tabs, found 1");
-  CHECK(refusal(tsv, "b\n") == "f:1: header: expected a column \"a\", found \"b\"");
-  CHECK(refusal(tsv, "a\ta\n1\t2\n") == "f:1: header: expected one column \"a\", found several");
-  CHECK(refusal(csv, "a,b\n\"1\n2\",3\n4\n") == "f:4: expected 2 fields separated by commas, found 1");
-  CHECK(refusal(csv, "a\n1\n\"2\n3\n") == "f:3: expected a closing quote, found the end of the file");
-  CHECK(refusal(csv, "a\n\"1\"2\n") ==
+  CHECK(rejection(tsv, "") == "f: expected a header and rows, found an empty file");
+  CHECK(rejection(tsv, "a\tb\n1\n") == "f:2: expected 2 fields separated by tabs, found 1");
+  CHECK(rejection(tsv, "b\n") == "f:1: header: expected a column \"a\", found \"b\"");
+  CHECK(rejection(tsv, "a\ta\n1\t2\n") == "f:1: header: expected one column \"a\", found several");
+  CHECK(rejection(csv, "a,b\n\"1\n2\",3\n4\n") == "f:4: expected 2 fields separated by commas, found 1");
+  CHECK(rejection(csv, "a\n1\n\"2\n3\n") == "f:3: expected a closing quote, found the end of the file");
+  CHECK(rejection(csv, "a\n\"1\"2\n") ==
         "f:2: expected a comma or the end of the line after a quoted field, found \"2\"");
-  CHECK(refusal(csv, "a\n1\"2\n") == "f:2: expected a field with a quote in it to be in quotes itself, found \"1\"2\"");
-  CHECK(refusal(table(DataFormat::csv, {"a"}, {"a", "b"}), "1\n") ==
+  CHECK(rejection(csv, "a\n1\"2\n") ==
+        "f:2: expected a field with a quote in it to be in quotes itself, found \"1\"2\"");
+  CHECK(rejection(table(DataFormat::csv, {"a"}, {"a", "b"}), "1\n") ==
         "f:1: expected 2 fields separated by commas, found 1");
 }
 
@@ -117,7 +118,7 @@ TEST_CASE("JSON lines: strings as they are, other scalars as JSON writes them") 
   RecordForm form = json({"x"});
   form.fields[0].paths = {JsonPath("a.b"), JsonPath("c")};
   CHECK(read(form, "{\"c\": 1}\n{\"c\": 1, \"a\": {\"b\": 2}}") == Words{"1.0 <1>", "2.0 <2>"});
-  CHECK(refusal(form, "{}") == "f:1: a.b or c: expected a string, number or boolean, found no such field");
+  CHECK(rejection(form, "{}") == "f:1: a.b or c: expected a string, number or boolean, found no such field");
 }
 
 TEST_CASE("the innermost objects of nested lists are examples that see what lies around them") {
@@ -136,11 +137,11 @@ TEST_CASE("candidates may be a list of the example") {
   CHECK(read(form, R"({"q": 1, "choices": ["a", 2, true]})") == Words{"1.0 <1> [a] [2] [true]"});
   form.list = JsonPath("c.all[].text");
   CHECK(read(form, R"({"q": 1, "c": {"all": [{"text": "a"}, {"text": "b"}]}})") == Words{"1.0 <1> [a] [b]"});
-  CHECK(refusal(form, R"({"q": 1, "c": {"all": []}})") ==
+  CHECK(rejection(form, R"({"q": 1, "c": {"all": []}})") ==
         "f:1: c.all[].text: expected an array of at least one candidate, found an empty one");
-  CHECK(refusal(form, R"({"q": 1, "c": 3})") ==
+  CHECK(rejection(form, R"({"q": 1, "c": 3})") ==
         "f:1: c.all[].text: expected an array of at least one candidate, found no such field");
-  CHECK(refusal(form, R"({"q": 1, "c": {"all": [{"text": "a"}, {}]}})") ==
+  CHECK(rejection(form, R"({"q": 1, "c": {"all": [{"text": "a"}, {}]}})") ==
         "f:1: c.all[1].text: expected a string, number or boolean, found no such field");
   form = json({"l[].q"}, "l[]");
   form.list = JsonPath("l[].c[]");
@@ -148,23 +149,24 @@ TEST_CASE("candidates may be a list of the example") {
         Words{"1.0 <1> [a]", "1.1 <2> [b] [c]"});
 }
 
-TEST_CASE("a line of JSON that is not as it should be is refused with the place in it") {
+TEST_CASE("a line of JSON that is not as it should be is rejected with the place in it") {
   RecordForm const nested = json({"p.q[].t"}, "p.q[]");
-  CHECK(refusal(json({"a"}), "{\"a\": 1}\n{\"a\": ") ==
+  CHECK(rejection(json({"a"}), "{\"a\": 1}\n{\"a\": ") ==
         "f:2: parse error at column 7: expected a value, found the end of the text");
-  CHECK(refusal(json({"a"}), "[1]") == "f:1: expected a JSON object, found [1]");
-  CHECK(refusal(json({"a"}), "{\"a\": null}") == "f:1: a: expected a string, number or boolean, found null");
-  CHECK(refusal(json({"a"}), "{\"a\": [1]}") == "f:1: a: expected a string, number or boolean, found array");
-  CHECK(refusal(json({"a.b"}), "{\"a\": 1}") == "f:1: a.b: expected a string, number or boolean, found no such field");
-  CHECK(refusal(nested, R"({"p": {}})") == "f:1: p.q[]: expected an array, found no such field");
-  CHECK(refusal(nested, R"({"p": {"q": "x"}})") == "f:1: p.q[]: expected an array, found \"x\"");
-  CHECK(refusal(nested, R"({"p": {"q": [{"t": 1}, {"u": 1}]}})") ==
+  CHECK(rejection(json({"a"}), "[1]") == "f:1: expected a JSON object, found [1]");
+  CHECK(rejection(json({"a"}), "{\"a\": null}") == "f:1: a: expected a string, number or boolean, found null");
+  CHECK(rejection(json({"a"}), "{\"a\": [1]}") == "f:1: a: expected a string, number or boolean, found array");
+  CHECK(rejection(json({"a.b"}), "{\"a\": 1}") ==
+        "f:1: a.b: expected a string, number or boolean, found no such field");
+  CHECK(rejection(nested, R"({"p": {}})") == "f:1: p.q[]: expected an array, found no such field");
+  CHECK(rejection(nested, R"({"p": {"q": "x"}})") == "f:1: p.q[]: expected an array, found \"x\"");
+  CHECK(rejection(nested, R"({"p": {"q": [{"t": 1}, {"u": 1}]}})") ==
         "f:1: p.q[1].t: expected a string, number or boolean, found no such field");
-  CHECK(refusal(json({"a"}), std::string(100'000, '[')) == "f:1: expected values nested at most 64 deep");
+  CHECK(rejection(json({"a"}), std::string(100'000, '[')) == "f:1: expected values nested at most 64 deep");
 }
 
-TEST_CASE("a line that is not JSON is refused with what is wrong and in which column") {
-  auto const second = [](std::string const& line) { return refusal(json({"a"}), "{\"a\": 1}\n" + line + "\n"); };
+TEST_CASE("a line that is not JSON is rejected with what is wrong and in which column") {
+  auto const second = [](std::string const& line) { return rejection(json({"a"}), "{\"a\": 1}\n" + line + "\n"); };
   CHECK(second(R"({"a": "abc", "x": NaN})") ==
         "f:2: parse error at column 19: expected JSON, which has finite numbers only, found NaN");
   CHECK(second(R"({"a": 1,})") == "f:2: parse error at column 9: expected a key in double quotes, found '}'");
@@ -182,10 +184,10 @@ TEST_CASE("a line that is not JSON is refused with what is wrong and in which co
   form.list = JsonPath("c[]");
   std::string line = "{\"a\": 1, \"c\": [0";
   for (int i = 0; i < 1000; ++i) line += ",1";
-  CHECK(refusal(form, line + "]}") == "f:1: c[]: expected at most 1000 candidates, found 1001");
+  CHECK(rejection(form, line + "]}") == "f:1: c[]: expected at most 1000 candidates, found 1001");
 }
 
-TEST_CASE("text that is not UTF-8 is refused in every format, with file and line") {
+TEST_CASE("text that is not UTF-8 is rejected in every format, with file and line") {
   std::vector<RecordForm> const forms = {table(DataFormat::tsv, {"a"}), table(DataFormat::csv, {"a"}), json({"a"}),
                                          table(DataFormat::lines, {"line"})};
   auto const wide = [](std::string const& text, bool little, std::string const& mark) {
@@ -197,15 +199,15 @@ TEST_CASE("text that is not UTF-8 is refused in every format, with file and line
   for (RecordForm const& plain : forms) {
     for (RecordForm const& form : {plain, replacing(plain)}) {
       INFO(static_cast<int>(form.format) << form.replaces_invalid_utf8);
-      CHECK(refusal(form, wide(text, true, "\xFF\xFE")) == "f: expected text in UTF-8, found UTF-16, little-endian");
-      CHECK(refusal(form, wide(text, false, "\xFE\xFF")) == "f: expected text in UTF-8, found UTF-16, big-endian");
-      CHECK(refusal(form, wide(text, true, "")) == "f: expected text in UTF-8, found UTF-16, little-endian");
-      CHECK(refusal(form, wide(text, false, "")) == "f: expected text in UTF-8, found UTF-16, big-endian");
-      CHECK(refusal(form, text + std::string(1, '\0')) ==
+      CHECK(rejection(form, wide(text, true, "\xFF\xFE")) == "f: expected text in UTF-8, found UTF-16, little-endian");
+      CHECK(rejection(form, wide(text, false, "\xFE\xFF")) == "f: expected text in UTF-8, found UTF-16, big-endian");
+      CHECK(rejection(form, wide(text, true, "")) == "f: expected text in UTF-8, found UTF-16, little-endian");
+      CHECK(rejection(form, wide(text, false, "")) == "f: expected text in UTF-8, found UTF-16, big-endian");
+      CHECK(rejection(form, text + std::string(1, '\0')) ==
             "f:4: expected text in UTF-8, found the byte 0x00 as number 1 of the line");
     }
     CHECK(
-        refusal(plain, "{\"a\": 1}\ncaf\xe9\n") ==
+        rejection(plain, "{\"a\": 1}\ncaf\xe9\n") ==
         "f:2: expected text in UTF-8 (or \"invalid_utf8\": \"replace\" in the task, which puts U+FFFD), found the byte "
         "0xe9 as number 4 of the line");
   }
@@ -213,15 +215,15 @@ TEST_CASE("text that is not UTF-8 is refused in every format, with file and line
   CHECK(read(replacing(json({"a"})), "{\"a\": \"caf\xe9\"}\n") == Words{"1.0 <caf\xEF\xBF\xBD>"});
 }
 
-TEST_CASE("lines that end in CR only are refused in every format") {
+TEST_CASE("lines that end in CR only are rejected in every format") {
   std::string const what = "expected lines that end in LF or CRLF, found CR only";
-  CHECK(refusal(table(DataFormat::tsv, {"a"}), "a\tb\r1\t2\r") == "f: " + what);
-  CHECK(refusal(table(DataFormat::lines, {"line"}), "one\rtwo\r") == "f: " + what);
-  CHECK(refusal(json({"a"}), "{\"a\": 1}\r{\"a\": 2}\r") == "f: " + what);
+  CHECK(rejection(table(DataFormat::tsv, {"a"}), "a\tb\r1\t2\r") == "f: " + what);
+  CHECK(rejection(table(DataFormat::lines, {"line"}), "one\rtwo\r") == "f: " + what);
+  CHECK(rejection(json({"a"}), "{\"a\": 1}\r{\"a\": 2}\r") == "f: " + what);
   RecordForm const csv = table(DataFormat::csv, {"a"});
-  CHECK(refusal(csv, "a,b\r1,2\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
-  CHECK(refusal(csv, "a,b\n1,2\r3,4\n") == "f:2: expected a line to end in LF or CRLF, found CR only");
-  CHECK(refusal(csv, "\"a\",\"b\"\r\"1\",\"2\"\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
+  CHECK(rejection(csv, "a,b\r1,2\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
+  CHECK(rejection(csv, "a,b\n1,2\r3,4\n") == "f:2: expected a line to end in LF or CRLF, found CR only");
+  CHECK(rejection(csv, "\"a\",\"b\"\r\"1\",\"2\"\r") == "f:1: expected a line to end in LF or CRLF, found CR only");
   CHECK(read(csv, "a,b\n\"1\r2\",3\n") == Words{"2.0 <1\r2>"});
   CHECK(read(table(DataFormat::lines, {"line"}), "one\rmore\n") == Words{"1.0 <one\rmore>"});
 }
@@ -235,10 +237,10 @@ TEST_CASE("a byte order mark is left out in every format") {
   CHECK(read(table(DataFormat::lines, {"line"}), mark + "one\n") == Words{"1.0 <one>"});
 }
 
-TEST_CASE("data that is no regular file is refused and not waited for") {
+TEST_CASE("data that is no regular file is rejected and not waited for") {
   TemporaryDirectory const directory;
   RecordForm const form = table(DataFormat::lines, {"line"});
-  auto const refusal_of = [&](std::filesystem::path const& path) -> std::string {
+  auto const rejection_of = [&](std::filesystem::path const& path) -> std::string {
     try {
       (void)read_records(path, form, [](Record const&) {});
     } catch (zeroth::InvalidFile const& error) {
@@ -248,19 +250,19 @@ TEST_CASE("data that is no regular file is refused and not waited for") {
   };
   std::filesystem::path const pipe = directory.path() / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(refusal_of(pipe) == pipe.string() + ": expected a regular file, found a pipe");
-  CHECK(refusal_of("/dev/zero") == "/dev/zero: expected a regular file, found a device");
-  CHECK(refusal_of(directory.path()) == directory.path().string() + ": expected a regular file, found a directory");
-  CHECK(refusal_of(directory.path() / "none") ==
+  CHECK(rejection_of(pipe) == pipe.string() + ": expected a regular file, found a pipe");
+  CHECK(rejection_of("/dev/zero") == "/dev/zero: expected a regular file, found a device");
+  CHECK(rejection_of(directory.path()) == directory.path().string() + ": expected a regular file, found a directory");
+  CHECK(rejection_of(directory.path() / "none") ==
         (directory.path() / "none").string() + ": cannot be read: No such file or directory");
 }
 
 TEST_CASE("a table has a bound on its columns, and a row may have too many cells") {
   RecordForm const form = table(DataFormat::csv, {"a"});
   CHECK(read(form, "a" + std::string(65535, ',') + "\n1" + std::string(65535, ',') + "\n") == Words{"2.0 <1>"});
-  CHECK(refusal(form, "a" + std::string(65536, ',') + "\n") ==
+  CHECK(rejection(form, "a" + std::string(65536, ',') + "\n") ==
         "f:1: header: expected at most 65536 columns, found more");
-  CHECK(refusal(form, "a,b\n1" + std::string(100000, ',') + "\n") ==
+  CHECK(rejection(form, "a,b\n1" + std::string(100000, ',') + "\n") ==
         "f:2: expected 2 fields separated by commas, found 100001");
 }
 

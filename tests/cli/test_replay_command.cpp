@@ -105,8 +105,8 @@ TEST_CASE("replay makes an adapter, new or gone on with") {
   CHECK(first.replayed({}, file) == read_file(adapter + "/" + file));
   RecordedRun const second({"--adapter", adapter});
   CHECK(second.replayed({"--adapter", adapter}, file) == read_file(second.fixture.out + "/adapter/" + file));
-  check_refused_at_once(second.replay(), "--adapter: expected the adapter that the run of " + second.journal);
-  check_refused_at_once(first.replay({"--adapter", adapter}), "--adapter: expected none");
+  check_rejected_at_once(second.replay(), "--adapter: expected the adapter that the run of " + second.journal);
+  check_rejected_at_once(first.replay({"--adapter", adapter}), "--adapter: expected none");
 }
 
 TEST_CASE("replay up to a step makes the model of that step") {
@@ -121,7 +121,7 @@ TEST_CASE("replay up to a step makes the model of that step") {
   REQUIRE(exported.exit_code == 0);
   std::string const base = read_file(four.output + "/model.safetensors");
   CHECK(four.replayed({"--until", "0"}) == base);
-  check_refused_at_once(four.replay({"--until", "5"}), four.journal + ": expected at least 5 steps, found 4");
+  check_rejected_at_once(four.replay({"--until", "5"}), four.journal + ": expected at least 5 steps, found 4");
 }
 
 TEST_CASE("every backend, fused or in place, has the weights of the program's run after a replay") {
@@ -138,27 +138,27 @@ TEST_CASE("every backend, fused or in place, has the weights of the program's ru
   CHECK(hash_after_replay(run, zeroth::CpuBackend{}, {.restore = zeroth::Restore::exact}) == hash);
 }
 
-TEST_CASE("replay refuses what does not belong together, by name") {
+TEST_CASE("replay rejects what does not belong together, by name") {
   RecordedRun const run;
   Words words = run.replay();
   std::replace(words.begin(), words.end(), run.fixture.model, golden("mha_tied.gguf"));
-  check_refused_at_once(words, run.journal + ": ");
+  check_rejected_at_once(words, run.journal + ": ");
   words = run.replay();
   std::replace(words.begin(), words.end(), run.fixture.model, run.fixture.out + "/model");
-  check_refused_at_once(words, run.journal + ": ");
+  check_rejected_at_once(words, run.journal + ": ");
   std::string bytes = read_file(run.journal);
   bytes[bytes.size() - 100] ^= 1;
   write_file(run.fixture.directory, "out/journal", bytes);
-  check_refused_at_once(run.replay(), "is damaged: its checksum does not fit its content");
+  check_rejected_at_once(run.replay(), "is damaged: its checksum does not fit its content");
   // What is good of it, to whoever says how much.
   Outcome const until = run_program(run.replay({"--until", "2"}));
   CHECK(until.exit_code == 0);
   CHECK_THAT(until.error, contains_text("zeroth: warning: " + run.journal + ": record 4, after 2 steps, is damaged"));
-  check_refused_at_once(run.replay({"--until", "3"}), "--until N with N of at most 2");
+  check_rejected_at_once(run.replay({"--until", "3"}), "--until 2 replays the steps before");
   Outcome const shown = run_program({"journal", run.journal});
   CHECK(shown.exit_code == 0);
   CHECK_THAT(shown.error, contains_text("zeroth: warning: " + run.journal + ": record 4, after 2 steps, is damaged"));
-  CHECK_THAT(shown.error, contains_text("zeroth journal --repair cuts the rest off"));
+  CHECK_THAT(shown.error, contains_text("zeroth journal --repair, like --resume, moves the rest to a file"));
   json const shown_json = json::parse(run_program({"journal", run.journal, "--json"}).out);
   CHECK(shown_json.at("steps") == 2);
   CHECK(shown_json.at("damaged_bytes") == 3 * 44);
@@ -168,28 +168,29 @@ TEST_CASE("replay refuses what does not belong together, by name") {
   CHECK(repaired.exit_code == 0);
   CHECK_THAT(repaired.out, contains_text(": cut 132 bytes after 4 records and 2 steps; they are in "));
   CHECK(read_file(run.journal) + read_file(run.journal + ".cut-1") == bytes);
-  CHECK_THAT(run_program({"journal", run.journal, "--repair"}).out, contains_text(": whole, nothing to repair"));
+  CHECK_THAT(run_program({"journal", run.journal, "--repair"}).out, contains_text(": undamaged, nothing to repair"));
   CHECK(run_program({"journal", run.journal}).error.empty());
   CHECK(run_program(run.replay()).exit_code == 0);
-  check_refused_at_once({"journal", run.journal, "--repair", "--json"}, "--repair: expected neither --json nor --plot");
-  check_refused_at_once({"journal", run.journal + "s", "--repair"}, run.journal + "s: cannot open");
-  check_refused_at_once({"journal", "/dev/zero"}, "/dev/zero: expected a regular file, found a device");
-  check_refused_at_once({"journal", "/dev/zero", "--repair"}, "/dev/zero: expected a regular file, found a device");
+  check_rejected_at_once({"journal", run.journal, "--repair", "--json"},
+                         "--repair: expected neither --json nor --plot");
+  check_rejected_at_once({"journal", run.journal + "s", "--repair"}, run.journal + "s: cannot open");
+  check_rejected_at_once({"journal", "/dev/zero"}, "/dev/zero: expected a regular file, found a device");
+  check_rejected_at_once({"journal", "/dev/zero", "--repair"}, "/dev/zero: expected a regular file, found a device");
   write_file(run.fixture.directory, "out/journal", "no journal");
-  check_refused_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
+  check_rejected_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
 
   // One that another program made of the same library.
   fs::remove(run.journal);
   zeroth::JournalHeader header;
   zeroth::JournalFile(run.journal, header).synchronize();
-  check_refused_at_once(run.replay(), run.journal + ": expected a journal that zeroth finetune wrote");
+  check_rejected_at_once(run.replay(), run.journal + ": expected a journal that zeroth finetune wrote");
   fs::create_directory(run.output);
   words = run.replay();
   words.erase(std::find(words.begin(), words.end(), "--overwrite"));
-  check_refused_at_once(words, "--output: " + run.output + " exists");
+  check_rejected_at_once(words, "--output: " + run.output + " exists");
 }
 
-TEST_CASE("a journal whose notes lack what a run always has is refused by the note's name") {
+TEST_CASE("a journal whose notes lack what a run always has is rejected by the note's name") {
   RecordedRun const run;
   zeroth::Journal const before = zeroth::read_journal(run.journal);
   for (char const* key : {"samples", "sampler", "learning_rate", "steps", "eval_every", "max_tokens"}) {
@@ -198,7 +199,7 @@ TEST_CASE("a journal whose notes lack what a run always has is refused by the no
       if (note.name == "option " + std::string(key)) note.value = "null";
     fs::remove(run.journal);
     zeroth::JournalFile(run.journal, header).synchronize();
-    check_refused_at_once(run.replay(), run.journal + ": note 'option " + key + "': expected a value, found none");
+    check_rejected_at_once(run.replay(), run.journal + ": note 'option " + key + "': expected a value, found none");
   }
 }
 
@@ -285,7 +286,7 @@ TEST_CASE("journal draws the run as an image") {
   }
   CHECK(draw().size() < 100000);
 
-  check_refused_at_once({"journal", run.journal, "--plot", plot, "--json"}, "--plot: expected no --json with it");
-  check_refused_at_once({"journal", run.journal, "--plot", run.journal}, "expected a file other than the input");
-  check_refused_at_once({"journal", run.journal, "--plot", run.fixture.out}, "expected a file, found a directory");
+  check_rejected_at_once({"journal", run.journal, "--plot", plot, "--json"}, "--plot: expected no --json with it");
+  check_rejected_at_once({"journal", run.journal, "--plot", run.journal}, "expected a file other than the input");
+  check_rejected_at_once({"journal", run.journal, "--plot", run.fixture.out}, "expected a file, found a directory");
 }

@@ -135,10 +135,10 @@ TEST_CASE("whatever has become of the metrics, a run goes on from all of its jou
     INFO(outcome.error);
     REQUIRE(outcome.exit_code == 0);
     // It had but the last evaluation left to do.
-    CHECK_THAT(outcome.error, contains_text("going on after step 8"));
+    CHECK_THAT(outcome.error, contains_text("resuming after step 8"));
     CHECK(weights_in(run.fixture.out) == run.weights);
     CHECK(read_file(run.fixture.out + "/journal") == run.journal);
-    std::string const said = " lines were missing or damaged and are made of the journal";
+    std::string const said = " lines were missing or damaged and were rebuilt from the journal";
     if (damaged.remade > 0)
       CHECK_THAT(outcome.error, contains_text("metrics.jsonl: " + std::to_string(damaged.remade) + " of " +
                                               std::to_string(records) + said));
@@ -360,7 +360,7 @@ TEST_CASE("a run that goes on after an interrupt leaves the model and the journa
 TEST_CASE("a run with a journal is not replaced by accident") {
   StoppedRun const run;
   run.stop(run.journal.size() - 1, std::string::npos);
-  check_refused_at_once(run.fixture.finetune(), "did not end; go on with it with --resume");
+  check_rejected_at_once(run.fixture.finetune(), "was not finished; resume it with --resume");
   CHECK(run_program(run.fixture.finetune({"--overwrite"})).exit_code == 0);
   CHECK(run.fixture.summary().at("steps") == 4);
 }
@@ -369,33 +369,33 @@ TEST_CASE("a run does not go on over another model, other data or a damaged jour
   StoppedRun const run;
   run.stop(run.journal.size() - 1, std::string::npos);
   std::string const journal = run.fixture.out + "/journal";
-  auto check_refused_untouched = [&](Words const& more, std::string const& expected) {
+  auto check_rejected_untouched = [&](Words const& more, std::string const& expected) {
     std::string const before = read_file(journal);
     std::string const metrics = read_file(run.fixture.out + "/metrics.jsonl");
-    check_refused(run.resume(more), run.fixture, expected);
+    check_rejected(run.resume(more), run.fixture, expected);
     CHECK(read_file(journal) == before);
     CHECK(read_file(run.fixture.out + "/metrics.jsonl") == metrics);
   };
-  check_refused_untouched({"--model", golden("mha_tied.gguf")}, journal + ": ");
+  check_rejected_untouched({"--model", golden("mha_tied.gguf")}, journal + ": ");
   Fixture const other;
   write_file(other.directory, "SST-2/train.tsv", "label\tsentence\n1\tanother film\n0\tdull and slow\n");
-  check_refused_untouched({"--data", other.data}, journal + ": training examples: expected 0x");
+  check_rejected_untouched({"--data", other.data}, journal + ": training examples: expected 0x");
   write_file(other.directory, "SST-2/train.tsv", read_file(run.fixture.data + "/SST-2/train.tsv"));
   write_file(other.directory, "SST-2/dev.tsv", "label\tsentence\n1\tfair\n");
-  check_refused_untouched({"--data", other.data}, journal + ": held-out examples: expected 0x");
+  check_rejected_untouched({"--data", other.data}, journal + ": held-out examples: expected 0x");
 
   // The same model with other weights.
   Outcome const outcome = run_program({"finetune", "--model", run.fixture.model, "--task", "sst2", "--data",
                                        run.fixture.data, "--out", other.out, "--steps", "1", "--save", "gguf"});
   REQUIRE(outcome.exit_code == 0);
-  check_refused_untouched({"--model", other.out + "/model"}, journal + ": base weights: expected those with hash 0x");
+  check_rejected_untouched({"--model", other.out + "/model"}, journal + ": base weights: expected those with hash 0x");
 
   nlohmann::ordered_json options = nlohmann::ordered_json::parse(read_file(run.fixture.out + "/options.json"));
   auto with_option = [&](char const* key, nlohmann::ordered_json const& value, std::string const& expected) {
     nlohmann::ordered_json changed = options;
     changed[key] = value;
     write_file(run.fixture.directory, "out/options.json", changed.dump());
-    check_refused_untouched({}, expected);
+    check_rejected_untouched({}, expected);
   };
   with_option("batch_size", 3, journal + ": option batch_size: expected 3");
   with_option("sparsity", 0.5, journal + ": mask: expected ");
@@ -413,7 +413,7 @@ TEST_CASE("a run does not go on over another model, other data or a damaged jour
   std::string damaged = run.journal;
   damaged[8] = 2;
   write_file(run.fixture.directory, "out/journal", damaged);
-  check_refused_untouched({}, journal + ": expected format version 1, found 2");
+  check_rejected_untouched({}, journal + ": expected format version 1, found 2");
 
   run.stop(std::string::npos, std::string::npos);
   run.check_resumed();
@@ -426,8 +426,8 @@ TEST_CASE("a run does not go on with another model under its adapter") {
                        "--steps", "1", "--save", "gguf"})
               .exit_code == 0);
   run.stop(run.journal.size() - 1, std::string::npos);
-  check_refused(run.resume({"--model", other.out + "/model"}), run.fixture,
-                run.fixture.out + "/journal: model under the adapter: expected 0x");
+  check_rejected(run.resume({"--model", other.out + "/model"}), run.fixture,
+                 run.fixture.out + "/journal: model under the adapter: expected 0x");
 }
 
 TEST_CASE("a run does not go on with a task that scores, judges or groups otherwise") {
@@ -450,30 +450,30 @@ TEST_CASE("a run does not go on with a task that scores, judges or groups otherw
   fs::remove(fixture.out + "/summary.json");
   fs::remove_all(fixture.out + "/model");
   write_file(fixture.directory, "out/journal", journal.substr(0, journal.size() - 44));
-  auto refused = [&](char const* key, nlohmann::json const& value, std::string const& expected) {
+  auto rejected = [&](char const* key, nlohmann::json const& value, std::string const& expected) {
     nlohmann::json changed = task;
     changed[key] = value;
     write_file(fixture.directory, "task.json", changed.dump());
-    check_refused(run_program({"finetune", "--resume", fixture.out}), fixture, fixture.out + "/journal: " + expected);
+    check_rejected(run_program({"finetune", "--resume", fixture.out}), fixture, fixture.out + "/journal: " + expected);
     CHECK(read_file(fixture.out + "/journal") == journal.substr(0, journal.size() - 44));
   };
-  refused("score", "sum", "task score: expected sum, found mean");
-  refused("score", {{"against", "It was"}}, "training examples: expected 0x");
-  refused("metric", "accuracy", "task metric: expected accuracy, found exact_match");
-  refused("metric", {{"name", "f1"}, {"positive", 1}}, "task metric: expected f1 of candidate 1, found exact_match");
-  refused("metric", {{"name", "exact_match"}, {"group", "{other}"}}, "held-out groups: expected 0x");
-  refused("prompt", "{text} It is", "training examples: expected 0x");
-  refused("candidates", {" terrible and bad", " fine"}, "training examples: expected 0x");
-  refused("label", {{"field", "label"}, {"values", {{"0", 1}, {"1", 0}}}}, "training examples: expected 0x");
+  rejected("score", "sum", "task score: expected sum, found mean");
+  rejected("score", {{"against", "It was"}}, "training examples: expected 0x");
+  rejected("metric", "accuracy", "task metric: expected accuracy, found exact_match");
+  rejected("metric", {{"name", "f1"}, {"positive", 1}}, "task metric: expected f1 of candidate 1, found exact_match");
+  rejected("metric", {{"name", "exact_match"}, {"group", "{other}"}}, "held-out groups: expected 0x");
+  rejected("prompt", "{text} It is", "training examples: expected 0x");
+  rejected("candidates", {" terrible and bad", " fine"}, "training examples: expected 0x");
+  rejected("label", {{"field", "label"}, {"values", {{"0", 1}, {"1", 0}}}}, "training examples: expected 0x");
   write_file(fixture.directory, "task.json", task.dump());
   CHECK(run_program({"finetune", "--resume", fixture.out}).exit_code == 0);
 }
 
 TEST_CASE("resume takes the folder of a run and few other options") {
   Fixture const fixture;
-  check_refused_at_once({"finetune", "--resume", fixture.out}, "found no options.json in it");
-  check_refused_at_once({"finetune", "--resume", fixture.out, "--steps", "3"},
-                        "--resume: expected no option with it but --model, --data, --threads and --adapter, found "
-                        "--steps");
+  check_rejected_at_once({"finetune", "--resume", fixture.out}, "found no options.json in it");
+  check_rejected_at_once({"finetune", "--resume", fixture.out, "--steps", "3"},
+                         "--resume: expected no option with it but --model, --data, --threads and --adapter, found "
+                         "--steps");
   CHECK_FALSE(fs::exists(fixture.out));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One folder, one run: who comes second is refused before anything is touched.
+// One folder, one run: who comes second is rejected before anything is touched.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -58,7 +58,7 @@ void check_one_run(Fixture const& fixture) {
 
 }  // namespace
 
-TEST_CASE("while a run writes in a folder, every other that would is refused by name and changes nothing") {
+TEST_CASE("while a run writes in a folder, every other that would is rejected by name and changes nothing") {
   Fixture const fixture;
   REQUIRE(run_program(fixture.finetune()).exit_code == 0);
   auto const before = files_in(fixture.out);
@@ -68,14 +68,14 @@ TEST_CASE("while a run writes in a folder, every other that would is refused by 
     REQUIRE(lock.is_locked());
     auto const held = files_in(fixture.out);
     for (Words const& words : {fixture.finetune(), fixture.finetune({"--overwrite"})})
-      check_refused_at_once(words, held_by_this_process("--out", fixture.out));
-    check_refused_at_once({"finetune", "--resume", fixture.out}, held_by_this_process("--resume", fixture.out));
+      check_rejected_at_once(words, held_by_this_process("--out", fixture.out));
+    check_rejected_at_once({"finetune", "--resume", fixture.out}, held_by_this_process("--resume", fixture.out));
     // By another path of the same folder, too.
     std::string const link = (fixture.directory.path() / "link").string();
     fs::create_symlink(fixture.out, link);
-    check_refused_at_once({"finetune", "--resume", link}, held_by_this_process("--resume", link));
-    check_refused_at_once({"journal", link + "/journal", "--repair"},
-                          held_by_this_process(link + "/journal", fs::canonical(fixture.out).string()));
+    check_rejected_at_once({"finetune", "--resume", link}, held_by_this_process("--resume", link));
+    check_rejected_at_once({"journal", link + "/journal", "--repair"},
+                           held_by_this_process(link + "/journal", fs::canonical(fixture.out).string()));
     CHECK_THROWS_WITH(RunLock(fixture.out, "--out", RunLock::Folder::must_exist),
                       contains_text(held_by_this_process("--out", fixture.out)));
     // And who would write the model that is in it.
@@ -83,7 +83,7 @@ TEST_CASE("while a run writes in a folder, every other that would is refused by 
          {Words{"replay", "--model", fixture.model, "--journal", fixture.out + "/journal", "--output",
                 fixture.out + "/model/", "--overwrite"},
           Words{"export", "--model", fixture.model, "--output", fixture.out + "/model", "--overwrite"}})
-      check_refused_at_once(words, held_by_this_process("--output", fs::canonical(fixture.out).string()));
+      check_rejected_at_once(words, held_by_this_process("--output", fs::canonical(fixture.out).string()));
     CHECK(files_in(fixture.out) == held);
   }
   CHECK(files_in(fixture.out) == before);
@@ -97,12 +97,12 @@ TEST_CASE("a folder that is made for a run and stays empty is removed, and not u
   TemporaryDirectory const directory;
   fs::path const folder = directory / "a/out";
   {
-    RunLock const lock(folder, "--out", RunLock::Folder::may_be_made);
+    RunLock const lock(folder, "--out", RunLock::Folder::may_be_created);
     CHECK(fs::exists(folder / ".zeroth.lock"));
   }
   CHECK_FALSE(fs::exists(folder));
   {
-    RunLock const lock(folder, "--out", RunLock::Folder::may_be_made);
+    RunLock const lock(folder, "--out", RunLock::Folder::may_be_created);
     write_file(directory, "a/out/mine", "");
   }
   CHECK(files_in(folder) == std::map<std::string, std::string>{{"mine", ""}});
@@ -113,11 +113,11 @@ TEST_CASE("a folder that is made for a run and stays empty is removed, and not u
 TEST_CASE("a run notices that its folder is no longer the one that it began in") {
   TemporaryDirectory const directory;
   fs::path const folder = directory / "out";
-  RunLock const lock(folder, "--out", RunLock::Folder::may_be_made);
+  RunLock const lock(folder, "--out", RunLock::Folder::may_be_created);
   lock.require_held();
   fs::rename(folder, directory / "moved");
   CHECK_THROWS_WITH(lock.require_held(), contains_text("found it removed or replaced"));
-  RunLock const another(folder, "--out", RunLock::Folder::may_be_made);
+  RunLock const another(folder, "--out", RunLock::Folder::may_be_created);
   CHECK_THROWS_WITH(lock.require_held(), contains_text("found it removed or replaced"));
   another.require_held();
 }
@@ -145,36 +145,36 @@ TEST_CASE("of runs that start in one folder at once, what is left is of one") {
   check_one_run(fixture);
 }
 
-TEST_CASE("a run that replaces another refuses an input that it would replace, before anything is touched") {
+TEST_CASE("a run that replaces another rejects an input that it would replace, before anything is touched") {
   Fixture const fixture;
   REQUIRE(run_program(fixture.finetune({"--save", "both"})).exit_code == 0);
   auto const before = files_in(fixture.out);
-  auto refused = [&](std::string const& option, std::string const& path, std::string const& found) {
+  auto rejected = [&](std::string const& option, std::string const& path, std::string const& found) {
     Words words = fixture.finetune({"--overwrite"});
     auto const at = std::find(words.begin(), words.end(), option);
     if (at == words.end())
       words.insert(words.end(), {option, path});
     else
       *std::next(at) = path;
-    check_refused_at_once(words, option + ": " + path + ": expected one outside of what the run writes, found " +
-                                     fixture.out + "/" + found + ", which it replaces");
+    check_rejected_at_once(words, option + ": " + path + ": expected one that the run does not overwrite, found " +
+                                      fixture.out + "/" + found + ", which it replaces");
     CHECK(files_in(fixture.out) == before);
   };
-  refused("--model", fixture.out + "/model", "model");
-  refused("--model", fixture.out + "/model/model.gguf", "model");
-  refused("--model", fixture.out + "/../out/model/", "model");
+  rejected("--model", fixture.out + "/model", "model");
+  rejected("--model", fixture.out + "/model/model.gguf", "model");
+  rejected("--model", fixture.out + "/../out/model/", "model");
   std::string const link = (fixture.directory.path() / "link.gguf").string();
   fs::create_symlink(fixture.out + "/model/model.gguf", link);
-  refused("--model", link, "model");
+  rejected("--model", link, "model");
   // A folder whose files are links into it.
   std::string const folder = (fixture.directory.path() / "folder").string();
   fs::create_directory(folder);
   fs::create_symlink(fixture.out + "/model/model.gguf", folder + "/model.gguf");
-  refused("--model", folder, "model");
-  refused("--data", fixture.out + "/model", "model");
+  rejected("--model", folder, "model");
+  rejected("--data", fixture.out + "/model", "model");
 }
 
-TEST_CASE("a run that is refused after its model was read leaves an earlier one as it was") {
+TEST_CASE("a run that is rejected after its model was read leaves an earlier one as it was") {
   Fixture const fixture;
   REQUIRE(run_program(fixture.finetune()).exit_code == 0);
   auto const before = files_in(fixture.out);
@@ -206,14 +206,14 @@ TEST_CASE("a run that replaces another removes what killed ones left, and so doe
   check_none();
 }
 
-TEST_CASE("what a run would write is refused by name where it is a pipe") {
+TEST_CASE("what a run would write is rejected by name where it is a pipe") {
   Fixture const fixture;
   for (char const* name : {"journal", "metrics.jsonl", "options.json", "summary.json"}) {
     fs::create_directory(fixture.out);
     std::string const pipe = fixture.out + "/" + name;
     REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
     for (Words const& more : {Words{}, Words{"--overwrite"}})
-      check_refused_at_once(fixture.finetune(more), pipe + ": expected a regular file, found a pipe or a device");
+      check_rejected_at_once(fixture.finetune(more), pipe + ": expected a regular file, found a pipe or a device");
     fs::remove_all(fixture.out);
   }
 }

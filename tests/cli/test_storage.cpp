@@ -93,11 +93,11 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
   CHECK(finetune(fixture, {"--backend", "onednn"}).at("loss_before").get<double>() ==
         Approx(floats.at("loss_before").get<double>()).epsilon(1e-5));
 #endif
-  Outcome const refused =
+  Outcome const rejected =
       run_program({"eval", "--model", fixture.model, "--task", "sst2", "--data", fixture.data, "--output",
                    fixture.out + ".json", "--backend", "eigen", "--compute-dtype", "bf16"});
-  CHECK(refused.exit_code == 2);
-  CHECK_THAT(refused.error, contains_text("--compute-dtype bf16") && contains_text("--backend eigen"));
+  CHECK(rejected.exit_code == 2);
+  CHECK_THAT(rejected.error, contains_text("--compute-dtype bf16") && contains_text("--backend eigen"));
 }
 
 TEST_CASE("each way of rounding runs, says what it holds, and gives another model") {

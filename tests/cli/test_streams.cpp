@@ -181,7 +181,7 @@ TEST_CASE("metrics that are a link to standard output do not empty the file that
   CHECK(read_file(shared).starts_with("EARLIER\n"));
 }
 
-TEST_CASE("a descriptor that is not open, or not for writing, is refused") {
+TEST_CASE("a descriptor that is not open, or not for writing, is rejected") {
   Lines const lines;
   std::string const shared = lines.shared();
   check_failed(run_in_shell("\"$0\" \"$@\" 7< '" + shared + "'", lines.to("/dev/fd/7")),
@@ -197,18 +197,19 @@ TEST_CASE("a file that standard output or standard error goes to is not replaced
   std::string const link = lines.link("link", "shared");
   for (std::string const& output : {shared, link}) {
     check_failed(run_in_shell("\"$0\" \"$@\" >> '" + shared + "'", lines.to(output)),
-                 "expected another file than standard output goes to, found the same");
+                 "expected a file that standard output does not go to, found the same file");
     CHECK(read_file(shared) == "EARLIER\n");
     Outcome const outcome = run_in_shell("\"$0\" \"$@\" 2>> '" + shared + "'", lines.to(output));
     CHECK(outcome.exit_code == 2);
-    CHECK_THAT(read_file(shared), contains_text("expected another file than standard error goes to, found the same"));
+    CHECK_THAT(read_file(shared),
+               contains_text("expected a file that standard error does not go to, found the same file"));
     (void)lines.shared();
   }
   fs::create_directory(lines.out);
   for (std::string const name : {"journal", "metrics.jsonl", "options.json", "summary.json"}) {
     INFO(name);
     check_failed(run_in_shell("\"$0\" \"$@\" > '" + lines.out + "/" + name + "'", lines.finetune({"--overwrite"})),
-                 name + ": expected another file than standard output goes to");
+                 name + ": expected a file that standard output does not go to");
   }
 }
 
@@ -491,8 +492,8 @@ TEST_CASE("no message of a library reaches the user as it is") {
   CHECK(fault_text(std::bad_alloc()).starts_with("not enough memory"));
   CHECK(fault_text(std::length_error("vector::_M_default_append")).starts_with("not enough memory"));
   CHECK(fault_text(std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again))) ==
-        "the system refused a request: Resource temporarily unavailable");
-  CHECK_THAT(fault_text(std::runtime_error("odd")), contains_text("a fault of the program"));
+        "a system call failed: Resource temporarily unavailable");
+  CHECK_THAT(fault_text(std::runtime_error("odd")), contains_text("a bug in zeroth"));
 
   // Names at which the file system balks, wherever a path is asked for.
   Lines const lines;

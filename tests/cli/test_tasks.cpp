@@ -42,7 +42,7 @@ TaskData load_own(std::string const& json, std::string const& data) {
 }
 
 /// What load_own says.
-std::string refusal_of_own(std::string const& json, std::string const& data) {
+std::string rejection_of_own(std::string const& json, std::string const& data) {
   try {
     (void)load_own(json, data);
   } catch (zeroth::InvalidFile const& error) {
@@ -85,7 +85,7 @@ TextExample first_of(std::vector<TextExample> const& examples) {
 }
 
 /// What load_task says about a task whose file `bad` has this text; the task's other file is a good one.
-std::string refusal(std::string const& task, std::string const& bad, std::string const& text) {
+std::string rejection(std::string const& task, std::string const& bad, std::string const& text) {
   TemporaryDirectory const directory;
   write_file(directory, "SST-2/train.tsv", header + "1\tfine\n");
   write_file(directory, "SST-2/dev.tsv", header + "0\tdull\n");
@@ -169,39 +169,40 @@ TEST_CASE("an example that is held out is never trained on, even if a training f
   CHECK(prompts(data.train) == std::vector<std::string>{"new It was"});
 }
 
-TEST_CASE("a bad row is refused with file, line, field, what was expected and what was found") {
-  CHECK(refusal("sst2", "SST-2/train.tsv", header + "1\tfine\n2\tbad\n") ==
+TEST_CASE("a bad row is rejected with file, line, field, what was expected and what was found") {
+  CHECK(rejection("sst2", "SST-2/train.tsv", header + "1\tfine\n2\tbad\n") ==
         "SST-2/train.tsv:3: label: expected 0 or 1, found \"2\"");
-  CHECK(refusal("sst2", "SST-2/dev.tsv", header + "1\n") ==
+  CHECK(rejection("sst2", "SST-2/dev.tsv", header + "1\n") ==
         "SST-2/dev.tsv:2: expected 2 fields separated by tabs, found 1");
-  CHECK(refusal("sst2", "SST-2/dev.tsv", header + "1\t \n") ==
+  CHECK(rejection("sst2", "SST-2/dev.tsv", header + "1\t \n") ==
         "SST-2/dev.tsv:2: sentence: expected at least one character, found none");
-  CHECK(refusal("sst2", "SST-2/dev.tsv", "a\tb\n1\tfine\n") ==
+  CHECK(rejection("sst2", "SST-2/dev.tsv", "a\tb\n1\tfine\n") ==
         "SST-2/dev.tsv:1: header: expected a column \"sentence\" or \"content\", found \"a, b\"");
-  CHECK(refusal("sst2", "SST-2/dev.tsv", header) == "SST-2/dev.tsv: expected at least one example, found none");
-  CHECK(refusal("sst2", "SST-2/dev.tsv", "") == "SST-2/dev.tsv: expected a header and rows, found an empty file");
-  CHECK(refusal("rte", "RTE/train.jsonl", "\n{\"premise\": \"a\"") ==
+  CHECK(rejection("sst2", "SST-2/dev.tsv", header) == "SST-2/dev.tsv: expected at least one example, found none");
+  CHECK(rejection("sst2", "SST-2/dev.tsv", "") == "SST-2/dev.tsv: expected a header and rows, found an empty file");
+  CHECK(rejection("rte", "RTE/train.jsonl", "\n{\"premise\": \"a\"") ==
         "RTE/train.jsonl:2: parse error at column 16: expected ',' or '}', found the end of the text");
-  CHECK(refusal("rte", "RTE/train.jsonl", R"({"premise": "a", "label": "entailment"})") ==
+  CHECK(rejection("rte", "RTE/train.jsonl", R"({"premise": "a", "label": "entailment"})") ==
         "RTE/train.jsonl:1: hypothesis: expected a string, number or boolean, found no such field");
-  CHECK(refusal("rte", "RTE/train.jsonl", R"({"premise": [], "hypothesis": "b", "label": "entailment"})") ==
+  CHECK(rejection("rte", "RTE/train.jsonl", R"({"premise": [], "hypothesis": "b", "label": "entailment"})") ==
         "RTE/train.jsonl:1: premise: expected a string, number or boolean, found array");
-  CHECK(refusal("rte", "RTE/val.jsonl", R"({"premise": "a", "hypothesis": "b", "label": "maybe"})") ==
+  CHECK(rejection("rte", "RTE/val.jsonl", R"({"premise": "a", "hypothesis": "b", "label": "maybe"})") ==
         "RTE/val.jsonl:1: label: expected \"entailment\" or \"not_entailment\", found \"maybe\"");
   std::string const reviews = "movieReviewSnippets_GroundTruth.txt";
-  CHECK(refusal("movie-reviews", reviews, "1\t2.5\tgood\n2\tx\tbad\n") ==
+  CHECK(rejection("movie-reviews", reviews, "1\t2.5\tgood\n2\tx\tbad\n") ==
         reviews + ":2: mean rating: expected a number, found \"x\"");
-  CHECK(refusal("movie-reviews", reviews, "1\tnan\tgood\n") ==
+  CHECK(rejection("movie-reviews", reviews, "1\tnan\tgood\n") ==
         reviews + ":1: mean rating: expected a number, found \"nan\"");
-  CHECK(refusal("movie-reviews", reviews, "1\t2.5\n") == reviews + ":1: expected 3 fields separated by tabs, found 2");
-  CHECK(refusal("movie-reviews", reviews, "1\t2.5\tgood\n2\t2\tgood too\n") ==
+  CHECK(rejection("movie-reviews", reviews, "1\t2.5\n") ==
+        reviews + ":1: expected 3 fields separated by tabs, found 2");
+  CHECK(rejection("movie-reviews", reviews, "1\t2.5\tgood\n2\t2\tgood too\n") ==
         reviews + ": expected at least two examples of each candidate, found 0 of candidate 0, 2 of candidate 1");
-  CHECK_THAT(refusal("movie-reviews", "other", ""),
+  CHECK_THAT(rejection("movie-reviews", "other", ""),
              contains_text("expected movieReviewSnippets_GroundTruth.txt or "
                            "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt, found neither"));
 }
 
-TEST_CASE("a folder that is not there, and a task of two files in one, are refused") {
+TEST_CASE("a folder that is not there, and a task of two files in one, are rejected") {
   CHECK_THROWS_WITH(load("sst2", "no/such/folder"), "no/such/folder: expected a directory, found none");
   TemporaryDirectory const directory;
   CHECK_THROWS_AS(load("sst2", write_file(directory, "train.tsv", "label\tsentence\n1\ta\n")), zeroth::InvalidFile);
@@ -210,7 +211,7 @@ TEST_CASE("a folder that is not there, and a task of two files in one, are refus
   CHECK_THROWS_WITH(load_task(task, directory.path() / ""), contains_text("expected dev.tsv, found no such file"));
 }
 
-TEST_CASE("a file name that the system refuses is one that is not there") {
+TEST_CASE("a file name that the system rejects is one that is not there") {
   TemporaryDirectory const directory;
   Task task = find_task("sst2");
   task.folder.clear();
@@ -319,10 +320,10 @@ TEST_CASE("ranges of a number mean candidates, and a row in none is left out") {
   std::map<std::string, std::uint32_t> labels;
   for (TextExample const& example : data.held_out) labels[example.prompt] = example.label;
   CHECK(labels == std::map<std::string, std::uint32_t>{{"one", 2}, {"two", 0}, {"four", 1}, {"five", 2}});
-  CHECK(refusal_of_own(task, "x,one\n") == "data:1: n: expected a number, found \"x\"");
-  CHECK(refusal_of_own(task, "inf,one\n") == "data:1: n: expected a number, found \"inf\"");
-  CHECK(refusal_of_own(task, "2.5,one\n") == "data: expected at least one example, found none");
-  CHECK(refusal_of_own(task, "2.5,one\n1, \n") == "data:2: t: expected at least one character, found none");
+  CHECK(rejection_of_own(task, "x,one\n") == "data:1: n: expected a number, found \"x\"");
+  CHECK(rejection_of_own(task, "inf,one\n") == "data:1: n: expected a number, found \"inf\"");
+  CHECK(rejection_of_own(task, "2.5,one\n") == "data: expected at least one example, found none");
+  CHECK(rejection_of_own(task, "2.5,one\n1, \n") == "data:2: t: expected at least one character, found none");
 }
 
 TEST_CASE("a list of candidates may be of any length, and a label is then an index into it") {
@@ -339,11 +340,11 @@ TEST_CASE("a list of candidates may be of any length, and a label is then an ind
   auto row = [](std::string const& label) {
     return R"({"q": "Q", "g": 7, "choices": [{"t": "a"}, {"t": "b"}], "l": )" + label + "}";
   };
-  CHECK(refusal_of_own(task, row("1")) == "accepted");
+  CHECK(rejection_of_own(task, row("1")) == "accepted");
   for (char const* bad : {"2", "-1", "\"x\"", "1.5", "true"})
-    CHECK_THAT(refusal_of_own(task, row(bad)),
+    CHECK_THAT(rejection_of_own(task, row(bad)),
                contains_text("data:1: l: expected a candidate's index, from 0 to 1, found"));
-  CHECK(refusal_of_own(task, R"({"q": "Q", "g": 7, "l": 0, "choices": [{"t": " "}]})") ==
+  CHECK(rejection_of_own(task, R"({"q": "Q", "g": 7, "l": 0, "choices": [{"t": " "}]})") ==
         "data:1: choices[].t: expected at least one character, found none");
 }
 
@@ -372,11 +373,11 @@ TEST_CASE("what examples make of their file has a bound") {
   CHECK(load_task(own, directory.path(), {.always = 4000, .per_byte_of_file = 10}).held_out.size() == 10);
   CHECK_THROWS_WITH(load_task(own, directory.path(), {.always = 4000, .per_byte_of_file = 1}),
                     contains_text("data:1: expected examples of at most 5.0 kB in a file of 1.0 kB, found more: the "
-                                  "texts that they have in common are too long"));
+                                  "text that they share is too long"));
   std::string const repeated = R"({"files": {"held_out": "data"}, "format": "lines", "text": ")";
   std::string fields;
   for (int i = 0; i < 1000; ++i) fields += "{line}";
-  CHECK(refusal_of_own(repeated + fields + "\"}", std::string(20'000, 'x') + "\n") ==
+  CHECK(rejection_of_own(repeated + fields + "\"}", std::string(20'000, 'x') + "\n") ==
         "data:1: text: expected text and fields of at most 16777216 bytes together, found more");
 }
 
@@ -392,7 +393,7 @@ TEST_CASE("many values of a field or label are looked up, and a message lists th
   TaskData const data = load_own(task, rows);
   CHECK(data.held_out.size() == 300);
   for (TextExample const& example : data.held_out) CHECK(example.prompt == std::to_string(example.label));
-  CHECK(refusal_of_own(task, "x\tw\n") ==
+  CHECK(rejection_of_own(task, "x\tw\n") ==
         "data:1: l: expected \"v0\", \"v1\", \"v10\", \"v100\", \"v101\", \"v102\", \"v103\", \"v104\", \"v105\", "
         "\"v106\" or one of 290 others, found \"w\"");
 }

@@ -73,7 +73,7 @@ TEST_CASE("a field of which nothing but white space is left is reported") {
   CHECK(make("{blank}").fill(values, [](std::size_t) {}) == " \n");
 }
 
-TEST_CASE("a template with a lone brace, an empty name or an unknown filter is refused") {
+TEST_CASE("a template with a lone brace, an empty name or an unknown filter is rejected") {
   CHECK_THROWS_WITH(fill("a} b"), "expected \"}}\" for a brace, found \"}\" after \"a\"");
   CHECK_THROWS_WITH(fill("a {b"), "expected \"{field}\", or \"{{\" for a brace, found \"{b\"");
   CHECK_THROWS_WITH(fill("{}"), "expected the name of a field in braces, found \"{}\"");

@@ -173,16 +173,16 @@ TEST_CASE("a best step that is the last is saved as it stands, and an earlier on
   CHECK(read_file(fixture.out + "/model/model.safetensors") == read_file(merged + "/model.safetensors"));
 }
 
-TEST_CASE("validation examples that there are not, and a best step without any, are refused") {
+TEST_CASE("validation examples that there are not, and a best step without any, are rejected") {
   Fixture const fixture;
-  check_refused(run_program(fixture.finetune({"--validation-examples", "5"})), fixture,
-                "--validation-examples: expected fewer than there are training examples, 5, found 5");
-  check_refused(run_program(fixture.finetune({"--validation-examples", "4", "--shots", "2"})), fixture,
-                "--validation-examples: expected fewer than there are training examples, 3, found 4");
-  check_refused_at_once(fixture.finetune({"--save-step", "best"}),
-                        "--save-step best: expected --validation-examples with it, found none");
-  check_refused_at_once(fixture.finetune({"--save-step", "first"}),
-                        "--save-step: expected one of last, best, found \"first\"");
-  check_refused_at_once(fixture.finetune({"--validation-examples", "-1"}),
-                        "--validation-examples: expected a whole number from 0");
+  check_rejected(run_program(fixture.finetune({"--validation-examples", "5"})), fixture,
+                 "--validation-examples: expected fewer than there are training examples, 5, found 5");
+  check_rejected(run_program(fixture.finetune({"--validation-examples", "4", "--shots", "2"})), fixture,
+                 "--validation-examples: expected fewer than there are training examples, 3, found 4");
+  check_rejected_at_once(fixture.finetune({"--save-step", "best"}),
+                         "--save-step best: expected --validation-examples with it, found none");
+  check_rejected_at_once(fixture.finetune({"--save-step", "first"}),
+                         "--save-step: expected one of last, best, found \"first\"");
+  check_rejected_at_once(fixture.finetune({"--validation-examples", "-1"}),
+                         "--validation-examples: expected a whole number from 0");
 }

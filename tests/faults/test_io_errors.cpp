@@ -134,7 +134,7 @@ std::size_t stride() {
 }
 
 struct Counts {
-  std::size_t calls = 0, tried = 0, without = 0, refused = 0;
+  std::size_t calls = 0, tried = 0, without = 0, rejected = 0;
 };
 
 /// Error lines of the program that are not what docs/cli.md promises; nothing if it is.
@@ -188,7 +188,7 @@ Counts try_faults(Workshop const& shop, Scenario const& scenario) {
         CHECK(is_same);
         continue;
       }
-      ++counts.refused;
+      ++counts.rejected;
       CHECK(outcome.exit_code == 2);
       CHECK(complaint(outcome) == "");
       // What has a final name is whole.
@@ -214,8 +214,8 @@ Counts try_faults(Workshop const& shop, Scenario const& scenario) {
     }
   }
   WARN(scenario.name << ": " << counts.calls << " calls, " << counts.tried << " faults tried: " << counts.without
-                     << " done without, " << counts.refused
-                     << " refused in one line; each then ended in the same bits");
+                     << " done without, " << counts.rejected
+                     << " rejected in one line; each then ended in the same bits");
   return counts;
 }
 
