@@ -148,7 +148,7 @@ TEST_CASE("a merged model scores as the adapter does, from finetune --save and f
   CHECK_FALSE(fs::exists(fixture.out + "/adapter"));
 }
 
-TEST_CASE("generate goes on with an adapter, and a saved one names its base") {
+TEST_CASE("generate uses an adapter, and a saved adapter names its base") {
   Fixture fixture;
   std::string const folder = (fixture.directory.path() / "folder").string();
   REQUIRE(run_program({"export", "--model", fixture.model, "--output", folder}).exit_code == 0);

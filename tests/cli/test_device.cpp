@@ -70,7 +70,7 @@ TEST_CASE("a --device that is none, or an adapter on a GPU, is rejected") {
              contains_text("--device: adapters run only on the CPU"));
 }
 
-TEST_CASE("options that a GPU has no use for are rejected beside --device cuda, whatever the command") {
+TEST_CASE("options that a GPU has no use for are rejected with --device cuda by every command") {
   Fixture const fixture;
   std::string const lines = line_to_score(fixture);
   std::vector<Words> const commands{
@@ -96,7 +96,7 @@ TEST_CASE("options that a GPU has no use for are rejected beside --device cuda, 
   check_rejects({"replay", "--model", fixture.model, "--journal", lines, "--output", fixture.out}, {"--threads", "1"});
 }
 
-TEST_CASE("a run on a GPU that goes on is rejected --threads") {
+TEST_CASE("--threads is rejected when a run on a GPU is resumed") {
   Fixture const fixture;
   REQUIRE(finetune(fixture, {}).exit_code == 0);
   json options = json::parse(read_file(fixture.out + "/options.json"));

@@ -60,7 +60,7 @@ std::vector<double> scores(std::string const& model, TemporaryDirectory const& d
 
 }  // namespace
 
-TEST_CASE("generate goes on with a prompt, the same way for the same seed") {
+TEST_CASE("generate continues a prompt, the same way for the same seed") {
   TemporaryDirectory const directory;
   for (std::string const& model : {golden("gqa_odd_tied.gguf"), folder_of("llama3", directory)}) {
     Outcome const greedy = generate(model, {"--prompt", "The quick", "--max-new-tokens", "12"});
@@ -79,7 +79,7 @@ TEST_CASE("generate goes on with a prompt, the same way for the same seed") {
   }
 }
 
-TEST_CASE("generate ends where the context does, and rejects what it cannot go on with") {
+TEST_CASE("generate ends where the context does, and rejects what it cannot continue") {
   std::string const model = golden("gqa_odd_tied.gguf");
   CHECK(generate(model, {"--prompt", "The quick", "--max-new-tokens", "1000"}).exit_code == 0);
   auto rejected = [&](Words const& more) {

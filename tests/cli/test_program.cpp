@@ -352,7 +352,7 @@ TEST_CASE("options out of range are rejected before anything is read or written"
                          "that ends in .json, found \"sst3\"");
 }
 
-TEST_CASE("a model file that is missing, cut off, damaged or no model is rejected by name") {
+TEST_CASE("a model file that is missing, truncated, damaged or not a model is rejected by name") {
   Fixture fixture;
   auto check_model = [&](std::string const& model, std::string const& expected) {
     fixture.model = model;
@@ -619,7 +619,7 @@ TEST_CASE("plain text is modelled: its loss is that of its tokens, and there is 
                  "--shots: expected 0 for a text, which has no candidates, found 1");
 }
 
-TEST_CASE("shots come before each prompt, change its scores and are trained on by nobody") {
+TEST_CASE("shots come before each prompt, change its scores and are not trained on") {
   Fixture const fixture;
   auto eval = [&](Words const& more) {
     std::string const output = (fixture.directory.path() / "eval.json").string();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs that are stopped and go on: finetune --resume.
+// Runs that are stopped and resumed: finetune --resume.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -83,7 +83,7 @@ struct StoppedRun {
 
 }  // namespace
 
-TEST_CASE("a run goes on from a journal cut at any byte of its last records to the bits of one never stopped") {
+TEST_CASE("a run resumes from a journal cut at any byte of its last records to the bits of one never stopped") {
   StoppedRun const run;
   std::size_t const record = (run.journal.size() - run.header_bytes()) / run.lines();
   for (std::size_t cut = 0; cut <= 3 * record; ++cut) {
@@ -93,7 +93,7 @@ TEST_CASE("a run goes on from a journal cut at any byte of its last records to t
   }
 }
 
-TEST_CASE("a run goes on from metrics cut at any byte of the last lines to the bits of one never stopped") {
+TEST_CASE("a run resumes from metrics cut at any byte of the last lines to the bits of one never stopped") {
   StoppedRun const run;
   std::size_t const last = run.metrics.rfind('\n', run.metrics.size() - 2);
   std::size_t const before = run.metrics.rfind('\n', last - 1);
@@ -108,7 +108,7 @@ TEST_CASE("a run goes on from metrics cut at any byte of the last lines to the b
   run.check_resumed();
 }
 
-TEST_CASE("whatever has become of the metrics, a run goes on from all of its journal") {
+TEST_CASE("whatever has become of the metrics, a run resumes from all of its journal") {
   StoppedRun const run;
   std::string const journal = run.journal.substr(0, run.journal.size() - 44);
   std::vector<nlohmann::json> const whole = Fixture::lines(run.fixture.out + "/metrics.jsonl");
@@ -165,7 +165,7 @@ TEST_CASE("whatever has become of the metrics, a run goes on from all of its jou
   run.check_resumed();
 }
 
-TEST_CASE("a run goes on from the first bad record of its journal, says so and keeps the rest") {
+TEST_CASE("a run resumes from the first bad record of its journal, says so and keeps the rest") {
   StoppedRun const run;
   std::size_t const record = 44;
   std::string const good = run.journal.substr(0, run.header_bytes() + 4 * record);  // an evaluation and three steps
@@ -192,7 +192,7 @@ TEST_CASE("a run goes on from the first bad record of its journal, says so and k
     CHECK(entry.path().filename().string().find("cut") == std::string::npos);
 }
 
-TEST_CASE("a run goes on from before its first step") {
+TEST_CASE("a run resumes from before its first step") {
   StoppedRun const run;
   std::size_t const first_line = run.metrics.find('\n') + 1;
   std::size_t const header = run.header_bytes();
@@ -207,7 +207,7 @@ TEST_CASE("a run goes on from before its first step") {
   run.check_resumed();
 }
 
-TEST_CASE("a run with state, 16-bit weights or an adapter goes on to the same bits, and sums up the same") {
+TEST_CASE("a run with state, 16-bit weights or an adapter resumes to the same bits, and sums up the same") {
   std::vector<Words> const kinds = {
       {"--update", "momentum", "--beta1", "0.7"},
       {"--update", "adam", "--beta2", "0.9", "--clip", "3"},
@@ -237,7 +237,7 @@ TEST_CASE("a run with state, 16-bit weights or an adapter goes on to the same bi
   }
 }
 
-TEST_CASE("a run that saves its best step goes on from any record to the same bits, and sums up the same") {
+TEST_CASE("a run that saves its best step resumes from any record to the same bits, and sums up the same") {
   StoppedRun const run({"--validation-examples", "2", "--save-step", "best", "--learning-rate", "0.5"});
   nlohmann::json before = run.fixture.summary();
   // So high a rate leads away from the base model.
@@ -254,7 +254,7 @@ TEST_CASE("a run that saves its best step goes on from any record to the same bi
   }
 }
 
-TEST_CASE("a run over a loaded adapter goes on to the same bits") {
+TEST_CASE("a run over a loaded adapter resumes to the same bits") {
   StoppedRun const first({"--lora-rank", "2"});
   StoppedRun const run({"--adapter", first.fixture.out + "/adapter", "--overwrite"});
   CHECK(run.weights != first.weights);
@@ -295,7 +295,7 @@ TEST_CASE("a run that is killed again and again at any instant ends in the bits 
     CHECK(entry.path().filename().string().find(".part-") == std::string::npos);
 }
 
-TEST_CASE("an interrupted run goes on, and a finished one has nothing left to do") {
+TEST_CASE("an interrupted run resumes, and a finished one has nothing left to do") {
   StoppedRun const run;
   CHECK_THAT(run.resume().error, contains_text(run.fixture.out + ": the run is finished"));
   CHECK(weights_in(run.fixture.out) == run.weights);
@@ -316,7 +316,7 @@ TEST_CASE("an interrupted run goes on, and a finished one has nothing left to do
   CHECK(fixture.summary().at("interrupted") == false);
 }
 
-TEST_CASE("a run that goes on after an interrupt leaves the model and the journal of one never stopped") {
+TEST_CASE("a run resumed after an interrupt leaves the model and the journal of one never stopped") {
   for (Words const& kind : {Words{}, Words{"--validation-examples", "2", "--save-step", "best"}}) {
     Fixture const undisturbed;
     Words more{"--eval-every", "700", "--learning-rate", "1e-3"};
@@ -365,7 +365,7 @@ TEST_CASE("a run with a journal is not replaced by accident") {
   CHECK(run.fixture.summary().at("steps") == 4);
 }
 
-TEST_CASE("a run does not go on over another model, other data or a damaged journal, and nothing is changed") {
+TEST_CASE("a run is not resumed with another model, other data or a damaged journal, and nothing is changed") {
   StoppedRun const run;
   run.stop(run.journal.size() - 1, std::string::npos);
   std::string const journal = run.fixture.out + "/journal";
@@ -419,7 +419,7 @@ TEST_CASE("a run does not go on over another model, other data or a damaged jour
   run.check_resumed();
 }
 
-TEST_CASE("a run does not go on with another model under its adapter") {
+TEST_CASE("a run is not resumed with another model under its adapter") {
   StoppedRun const run({"--lora-rank", "2"});
   Fixture const other;
   REQUIRE(run_program({"finetune", "--model", other.model, "--task", "sst2", "--data", other.data, "--out", other.out,
@@ -430,7 +430,7 @@ TEST_CASE("a run does not go on with another model under its adapter") {
                  run.fixture.out + "/journal: model under the adapter: expected 0x");
 }
 
-TEST_CASE("a run does not go on with a task that scores, judges or groups otherwise") {
+TEST_CASE("a run is not resumed with a task that scores, judges or groups differently") {
   Fixture const fixture;
   for (char const* name : {"train", "held"}) {
     std::string rows;

@@ -184,7 +184,7 @@ TEST_CASE("a run that is rejected after its model was read leaves an earlier one
   CHECK(files_in(fixture.out) == before);
 }
 
-TEST_CASE("a run that replaces another removes what killed ones left, and so does one that goes on") {
+TEST_CASE("a run that replaces another removes what killed ones left, and so does one that is resumed") {
   Fixture const fixture;
   auto leave_parts = [&] {
     for (char const* name : {"model.part-4000000-0/model.safetensors", "adapter.part-17-3/a", "summary.json.part-17-0",
