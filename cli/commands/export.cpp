@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
 
+#include <zeroth_model/save_model.hpp>
+
 #include "commands.hpp"
 #include "io/output.hpp"
 #include "io/standard_streams.hpp"
 #include "run/language_model.hpp"
 #include "run/run_directory.hpp"
-#include "run/save.hpp"
 
 namespace zeroth::cli {
 
@@ -18,9 +19,9 @@ int run(ExportOptions const& options) {
   model.source.keep_files();
   model.merge_adapter();
   if (options.to == SaveFormat::gguf)
-    save_gguf_file(model, options.dtype, output);
+    model::save_gguf_file(model, output, options.dtype);
   else
-    save_model(model, options.to, options.dtype, output);
+    model::save_model(model, output, options.to, options.dtype);
   print_name(options.output);
   return 0;
 }

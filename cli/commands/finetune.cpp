@@ -11,6 +11,7 @@
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/journal_file.hpp>
 #include <zeroth_model/io/json_file.hpp>
+#include <zeroth_model/save_model.hpp>
 
 #include "adapter.hpp"
 #include "commands.hpp"
@@ -106,7 +107,7 @@ void save(LanguageModel const& model, FinetuneOptions const& options, RunDirecto
   if (model.adapter)
     save_adapter(model, out.adapter());
   else if (options.save)
-    save_model(model, *options.save, std::nullopt, out.model());
+    model::save_model(model, out.model(), *options.save);
 }
 
 }  // namespace
@@ -138,8 +139,8 @@ int run(FinetuneOptions const& given) {
   make_adapter(*model, options);
   options.max_tokens = longest_sequence(options, *model);
   RunExamples const examples = encode_task(task, data, options, *model);
-  if (options.save) check_form(*model, *options.save, out.model());
-  out.check_space(model->adapter_bytes() + (options.save ? saved_bytes(*model, *options.save) : 0));
+  if (options.save) model::check_format(*model, *options.save, out.model());
+  out.check_space(model->adapter_bytes() + (options.save ? model::saved_bytes(model->weights, *options.save) : 0));
 
   catch_interrupts();
   Progress progress(*options.steps);
@@ -187,7 +188,7 @@ int run(FinetuneOptions const& given) {
   if (adapted && options.save) {
     model->merge_adapter();
     out.require_held();
-    save_model(*model, *options.save, std::nullopt, out.model());
+    model::save_model(*model, out.model(), *options.save);
   }
   out.require_held();
   write_summary(out.summary(), options, task, data.split, *model, examples, result);

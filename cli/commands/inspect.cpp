@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <zeroth_model/io/gguf/gguf.hpp>
+#include <zeroth_model/io/model_source.hpp>
 #include <zeroth_model/text/printable.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 
@@ -13,7 +14,6 @@
 #include "io/paths.hpp"
 #include "io/standard_streams.hpp"
 #include "io/text.hpp"
-#include "run/model_source.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -45,14 +45,14 @@ std::uint64_t activation_bytes_per_token(model::DecoderConfig const& config) {
 
 constexpr std::uint64_t example_tokens = 1024;
 
-Json describe(ModelSource const& source) {
+Json describe(model::ModelSource const& source) {
   model::DecoderConfig const& config = source.config();
   std::uint64_t const weights = weights_bytes_of(config, DataType::f32);
   std::uint64_t const weights_16_bit = weights_bytes_of(config, DataType::bf16);
   std::uint64_t const per_token = activation_bytes_per_token(config);
   Json tensors = Json::array();
   std::uint64_t file_bytes = 0;
-  for (StoredTensor const& tensor : source.tensors()) {
+  for (model::StoredTensor const& tensor : source.tensors()) {
     file_bytes += tensor.bytes;
     tensors.push_back(
         Json{{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", tensor.dtype}, {"bytes", tensor.bytes}});
@@ -96,10 +96,10 @@ void print_fact(char const* name, std::string const& value) {
   print(padded(name, 16) + model::replace_unprintable(value) + "\n");
 }
 
-void print_tensors(std::vector<StoredTensor> const& tensors) {
+void print_tensors(std::vector<model::StoredTensor> const& tensors) {
   std::size_t longest = 6;
   std::vector<std::string> names;
-  for (StoredTensor const& tensor : tensors) {
+  for (model::StoredTensor const& tensor : tensors) {
     names.push_back(model::replace_unprintable(tensor.name));
     longest = std::max(longest, names.back().size());
   }
@@ -115,7 +115,7 @@ void print_tensors(std::vector<StoredTensor> const& tensors) {
   }
 }
 
-void print_model(Json const& model, ModelSource const& source) {
+void print_model(Json const& model, model::ModelSource const& source) {
   model::DecoderConfig const& config = source.config();
   auto number = [&](char const* field) { return std::to_string(model.at(field).get<std::uint64_t>()); };
   print_fact("model", source.path());
@@ -148,7 +148,7 @@ void print_model(Json const& model, ModelSource const& source) {
 }  // namespace
 
 int run(InspectOptions const& options) {
-  ModelSource const source(options.model);
+  model::ModelSource const source(options.model);
   Json const model = describe(source);
   if (options.json)
     print(json_text(model, 2) + "\n");

@@ -6,6 +6,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth/journal_file.hpp>
+#include <zeroth_model/save_model.hpp>
 
 #include "adapter.hpp"
 #include "commands.hpp"
@@ -52,7 +53,7 @@ int run(ReplayModelOptions const& given) {
   if (model.adapter)
     save_adapter(model, output);
   else
-    save_model(model, given.save, std::nullopt, output);
+    model::save_model(model, output, given.save);
   tell(std::to_string(optimizer->steps()) + " of the " + std::to_string(journal.steps()) + " steps of " + source +
        " replayed");
   print_name(given.output);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <zeroth_model/io/model_source.hpp>
 #include <zeroth_model/text/unicode.hpp>
 
 #include "commands.hpp"
@@ -15,7 +16,7 @@ namespace zeroth::cli {
 
 int run(TokenizeOptions const& options) {
   check_writable(options.output, {options.input, options.model});
-  ModelSource const source(options.model);
+  model::ModelSource const source(options.model);
   Tokenizer const tokenizer = tokenizer_of(source);
   OutputFile output(options.output);
   for (std::string const& line : read_lines(options.input)) {

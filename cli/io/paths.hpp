@@ -7,32 +7,15 @@
 #include <system_error>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/io/file_status.hpp>
 #include <zeroth_model/text/unicode.hpp>
 
-// The standard library's questions about files, with errors that name the file.
+// Paths as text, and questions about files whose errors name the file.
 
 namespace zeroth::cli {
 
-/// What is at `path`, with links followed; of type not_found if there is nothing, or the name is too long for anything.
-/// @throws InvalidFile if that cannot be determined: the folder may not be searched, or links form a loop.
-[[nodiscard]] inline std::filesystem::file_status status_of(std::filesystem::path const& path) {
-  std::error_code error;
-  std::filesystem::file_status const status = std::filesystem::status(path, error);
-  if (error == std::errc::filename_too_long) return std::filesystem::file_status(std::filesystem::file_type::not_found);
-  if (status.type() == std::filesystem::file_type::none)
-    throw InvalidFile(path.string() + ": cannot be accessed: " + error.message());
-  return status;
-}
-
-/// Whether there is something at `path`. Throws as status_of() does.
-[[nodiscard]] inline bool path_exists(std::filesystem::path const& path) {
-  return std::filesystem::exists(status_of(path));
-}
-
-/// Whether there is a folder at `path`. Throws as status_of() does.
-[[nodiscard]] inline bool is_folder(std::filesystem::path const& path) {
-  return std::filesystem::is_directory(status_of(path));
-}
+using model::is_folder;
+using model::path_exists;
 
 /// `path` from the root. ".." is kept, because what comes before it may be a link.
 /// @throws InvalidFile if the current folder was removed.

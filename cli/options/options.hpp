@@ -11,14 +11,14 @@
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/update/schedule.hpp>
 #include <zeroth_model/decoder/sampling.hpp>
+#include <zeroth_model/io/model_format.hpp>
 #include <zeroth_model/io/tensor_type.hpp>
 
 #include "method_options.hpp"
 
 namespace zeroth::cli {
 
-/// File format of a saved model.
-enum class SaveFormat : std::uint8_t { safetensors, gguf, both };
+using SaveFormat = model::ModelFormat;
 
 /// Which step's model a run saves.
 enum class SaveStep : std::uint8_t { last, best };
@@ -34,18 +34,6 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
       return "eigen";
     case DecoderBackend::onednn:
       return "onednn";
-  }
-  return "unknown";
-}
-
-[[nodiscard]] constexpr std::string_view to_string(SaveFormat format) noexcept {
-  switch (format) {
-    case SaveFormat::safetensors:
-      return "safetensors";
-    case SaveFormat::gguf:
-      return "gguf";
-    case SaveFormat::both:
-      return "both";
   }
   return "unknown";
 }

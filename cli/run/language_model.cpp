@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "language_model.hpp"
 
-#include <filesystem>
 #include <string>
 #include <utility>
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth_model/families/published_models.hpp>
-#include <zeroth_model/io/json_file.hpp>
-#include <zeroth_model/io/peft/load_peft.hpp>
 #include <zeroth_model/ops/cpu.hpp>
 #include <zeroth_model/ops/eigen.hpp>
-#include <zeroth_model/tokenizer/end_tokens.hpp>
-#include <zeroth_model/tokenizer/load_tokenizer.hpp>
 #include <zeroth_model/weights/random_weights.hpp>
 #ifdef ZEROTH_ONEDNN
 #include <zeroth_model/ops/onednn.hpp>
@@ -24,77 +19,59 @@
 
 namespace zeroth::cli {
 
-Tokenizer tokenizer_of(ModelSource const& source) {
-  model::SentencePieceMaker maker;
-#ifdef ZEROTH_SENTENCEPIECE
-  maker = model::sentencepiece_tokenizer;
-#endif
-  if (source.gguf() != nullptr) return model::load_tokenizer(*source.gguf(), maker);
-  return model::load_tokenizer(source.folder()->path, maker);
-}
-
 namespace {
 
-ModelSource open_to_save(FinetuneOptions const& options) {
-  ModelSource source(options.model);
-  if (options.save) source.keep_files();
-  return source;
-}
-
-std::vector<std::int32_t> end_tokens_of(ModelSource const& source, Tokenizer const& tokenizer) {
-  if (source.gguf() != nullptr) return model::end_tokens(*source.gguf(), tokenizer);
-  HuggingFaceFolder const& folder = *source.folder();
-  std::optional<model::JsonValue> generation;
-  std::string const name = "generation_config.json";
-  std::string const path = (folder.path / name).string();
-  if (folder.files) {
-    if (auto const found = folder.files->find(name); found != folder.files->end())
-      generation = model::JsonValue::parse(found->second, path);
-  } else if (std::filesystem::exists(path)) {
-    generation = model::JsonValue::load(path);
-  }
-  return model::end_tokens(folder.config, generation, tokenizer);
+model::SentencePieceMaker sentencepiece_maker() {
+#ifdef ZEROTH_SENTENCEPIECE
+  return model::sentencepiece_tokenizer;
+#else
+  return {};
+#endif
 }
 
 model::WeightMemory memory_of(Gpu const* gpu) {
   return gpu == nullptr ? model::WeightMemory{} : gpu->memory();
 }
 
+model::DecoderWeights random_weights(FinetuneOptions const& options, Gpu const* gpu) {
+  model::DecoderWeights weights(model::published_model(*options.random_model), *options.random_model, options.dtype,
+                                memory_of(gpu));
+  if (gpu != nullptr)
+    gpu->fill_random(weights, options.seed);
+  else
+    model::fill_random(weights, CpuBackend{}, options.seed);
+  return weights;
+}
+
+model::Model open_for_run(FinetuneOptions const& options, Gpu const* gpu) {
+  if (options.random_model)
+    return {model::ModelSource(options.model), random_weights(options, gpu), sentencepiece_maker()};
+  return model::open_model(options.model, {.dtype = options.dtype,
+                                           .memory = memory_of(gpu),
+                                           .maker = sentencepiece_maker(),
+                                           .keeps_files = options.save.has_value()});
+}
+
 }  // namespace
 
+Tokenizer tokenizer_of(model::ModelSource const& source) {
+  return model::load_tokenizer(source, sentencepiece_maker());
+}
+
 LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype, std::optional<std::uint32_t> cuda_device)
-    : gpu(open_gpu(cuda_device)),
-      source(options.model),
-      tokenizer(tokenizer_of(source)),
-      end_tokens(end_tokens_of(source, tokenizer)),
-      weights(source.load(dtype, memory_of(gpu.get()))) {
-  check_vocabulary();
+    : WeightsHolder{open_gpu(cuda_device)},
+      model::Model(model::open_model(
+          options.model, {.dtype = dtype, .memory = memory_of(gpu.get()), .maker = sentencepiece_maker()})) {
   if (options.adapter.empty()) return;
   adapter_files_.emplace(options.adapter);
   load_adapter();
 }
 
 LanguageModel::LanguageModel(FinetuneOptions const& options)
-    : gpu(open_gpu(options.cuda_device)),
-      source(open_to_save(options)),
-      tokenizer(tokenizer_of(source)),
-      end_tokens(end_tokens_of(source, tokenizer)),
-      weights(first_weights(options)) {
-  check_vocabulary();
+    : WeightsHolder{open_gpu(options.cuda_device)}, model::Model(open_for_run(options, gpu.get())) {
   if (options.random_model || options.adapter.empty()) return;
   adapter_files_.emplace(options.adapter);
   load_adapter();
-}
-
-model::DecoderWeights LanguageModel::first_weights(FinetuneOptions const& options) const {
-  if (!options.random_model) return source.load(options.dtype, memory_of(gpu.get()));
-  model::DecoderWeights generated(model::published_model(*options.random_model), *options.random_model, options.dtype,
-                                  memory_of(gpu.get()));
-  if (gpu != nullptr)
-    gpu->fill_random(generated, options.seed);
-  else
-    model::fill_random(generated, CpuBackend{}, options.seed);
-  return generated;
 }
 
 void LanguageModel::load_adapter() {
@@ -108,18 +85,9 @@ void LanguageModel::load_again(FinetuneOptions const& options) {
   if (adapter_files_) adapter_files_->weights.require_unchanged();
   adapter.reset();
   { model::DecoderWeights const given_back = std::move(weights); }
-  weights = first_weights(options);
+  weights =
+      options.random_model ? random_weights(options, gpu.get()) : source.load(options.dtype, memory_of(gpu.get()));
   if (adapter_files_) load_adapter();
-}
-
-void LanguageModel::check_vocabulary() const {
-  if (tokenizer.vocabulary_size() > weights.config().vocabulary)
-    throw InvalidFile(
-        source.path() + ": tokenizer: expected at most as many tokens as the embedding has rows, " +
-        std::to_string(weights.config().vocabulary) + ", found " + std::to_string(tokenizer.vocabulary_size()) +
-        ", the last of which is \"" +
-        model::detail::printable(tokenizer.token_text(static_cast<std::int32_t>(tokenizer.vocabulary_size() - 1))) +
-        "\"");
 }
 
 void LanguageModel::merge_adapter() {

@@ -1,39 +1,37 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <zeroth/executor.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth_model/adapter/lora.hpp>
 #include <zeroth_model/decoder/any_decoder.hpp>
+#include <zeroth_model/io/model_source.hpp>
 #include <zeroth_model/io/peft/load_peft.hpp>
+#include <zeroth_model/open_model.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 
 #include "device/gpu.hpp"
-#include "model_source.hpp"
 #include "options/options.hpp"
 #include "tokenizer.hpp"
 
 namespace zeroth::cli {
 
-/// The tokenizer that is stored with a model's weights.
+/// The tokenizer that is stored with a model's weights, of any kind that this build supports.
 /// @throws InvalidFile naming file and key, if it is of an unknown kind.
-[[nodiscard]] Tokenizer tokenizer_of(ModelSource const& source);
+[[nodiscard]] Tokenizer tokenizer_of(model::ModelSource const& source);
 
-/// A model in memory and its source, from which a saved model takes its metadata and tokenizer files.
-struct LanguageModel {
-  std::shared_ptr<Gpu const> gpu;  ///< where the weights are; null: in the host's memory
-  ModelSource source;
-  Tokenizer tokenizer;
-  std::vector<std::int32_t> end_tokens;  ///< at which a generation ends, the tokenizer's eos first
-  model::DecoderWeights weights;
+/// What holds the weights of a model. A base of LanguageModel, so that it outlives them.
+struct WeightsHolder {
+  std::shared_ptr<Gpu const> gpu;  ///< null: the host's memory
+};
+
+/// A model in memory, and the adapter that changes it.
+struct LanguageModel : WeightsHolder, model::Model {
   std::optional<model::LoraAdapter> adapter;
   std::string base_model;  ///< what a loaded adapter calls its base model; may be empty
 
@@ -55,11 +53,6 @@ struct LanguageModel {
   /// @throws InvalidFile if the files were written to since.
   void load_again(FinetuneOptions const& options);
 
-  /// Whether a generation ends at that token.
-  [[nodiscard]] bool is_end(std::int32_t token) const noexcept {
-    return std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end();
-  }
-
   /// What is tuned: the adapter if there is one, otherwise all weights.
   [[nodiscard]] ParameterSet const& tuned() const noexcept {
     return adapter ? adapter->parameters() : weights.parameters();
@@ -72,8 +65,6 @@ struct LanguageModel {
   void merge_adapter();
 
  private:
-  [[nodiscard]] model::DecoderWeights first_weights(FinetuneOptions const& options) const;
-  void check_vocabulary() const;
   void load_adapter();
 
   std::optional<model::PeftFolder> adapter_files_;  // of a loaded adapter

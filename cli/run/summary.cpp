@@ -47,9 +47,9 @@ Json to_json(std::optional<BestStep> const& best) {
           {"loss", best->held_out.loss}};
 }
 
-std::uint64_t stored_bytes(ModelSource const& source) {
+std::uint64_t stored_bytes(model::ModelSource const& source) {
   std::uint64_t bytes = 0;
-  for (StoredTensor const& tensor : source.tensors()) bytes += tensor.bytes;
+  for (model::StoredTensor const& tensor : source.tensors()) bytes += tensor.bytes;
   return bytes;
 }
 

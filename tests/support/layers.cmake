@@ -23,7 +23,9 @@ set(layers
     "zeroth_model/decoder"
     "zeroth_model/ops"
     "zeroth_model/io"
-    "zeroth_model/tokenizer")
+    "zeroth_model/tokenizer"
+    "zeroth_model/open_model.hpp"
+    "zeroth_model/save_model.hpp")
 
 # layer_of(VARIABLE HEADER): the number of the layer of a header, as an #include names it.
 function(layer_of variable header)
