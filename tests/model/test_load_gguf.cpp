@@ -147,9 +147,9 @@ TEST_CASE("a missing, misshapen or unknown tensor is refused by name") {
 
 TEST_CASE("what the decoder would compute wrongly is refused by key") {
   using std::string;
-  CHECK(loaded(with("general.architecture", string("gpt2"))) ==
-        "metadata key 'general.architecture': expected 'llama' (SmolLM, LLaMA 1 to 3, Mistral) or 'qwen2', found "
-        "'gpt2'");
+  CHECK_THAT(loaded(with("general.architecture", string("gpt2"))),
+             contains_text("metadata key 'general.architecture': expected one of 'llama', 'qwen2'") &&
+                 contains_text(", found 'gpt2'"));
   CHECK_THAT(loaded(with("llama.rope.scaling.type", string("yarn"))), contains_text("found 'yarn'"));
   CHECK(loaded(with("llama.rope.scaling.type", string("none"))) == "accepted");
   CHECK(loaded(with("llama.rope.scaling.factor", 2.0F)) == "accepted");

@@ -30,8 +30,6 @@ using Batches = std::initializer_list<PackedBatch const*>;
 
 namespace {
 
-constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate", "opt", "opt_odd"};
-
 /// A HostStream that counts, and whose memory may be short.
 struct MeteredStream : HostStream {
   struct Meter {
@@ -91,7 +89,7 @@ Golden family(std::string const& name, DataType dtype = DataType::f32) {
 std::vector<Golden> all_models() {
   std::vector<Golden> all;
   for (char const* name : golden_models) all.push_back(golden(name));
-  for (char const* name : families) all.push_back(family(name));
+  for (char const* name : golden_families) all.push_back(family(name));
   return all;
 }
 
@@ -257,7 +255,7 @@ TEST_CASE("CUDA's set in 16 bits is near the golden log-probabilities") {
     double margin;
   };
   for (Case c : {Case{DataType::bf16, 0.3}, Case{DataType::f16, 0.03}}) {
-    for (char const* name : families) {
+    for (char const* name : golden_families) {
       INFO(name << " in " << to_string(c.dtype));
       Golden const model = family(name, c.dtype);
       CudaDecoder decoder(model.weights, ops({.dtype = c.dtype}));

@@ -1,41 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/families/families.hpp>
 #include <zeroth_model/weights/rotary.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
-
-/// How a token's place in its sequence enters.
-enum class Positions : std::uint8_t {
-  rotary,   ///< queries and keys are turned by angles that grow with the place
-  learned,  ///< a row of a table is added to the embedding
-};
-
-/// How a row of activations is normalised.
-enum class Norm : std::uint8_t {
-  rms,    ///< divided by the root of its mean square, times a gain
-  layer,  ///< its mean taken away, divided by its standard deviation, times a gain, plus a bias
-};
-
-/// The layer between two attentions.
-enum class Mlp : std::uint8_t {
-  gated_silu,  ///< down(silu(gate x) * up x)
-  relu,        ///< down(relu(up x))
-};
 
 /// The sizes, constants and kinds of parts of a decoder.
 struct DecoderConfig {
   /// Rows of OPT's table of positions before that of place 0.
   static constexpr std::uint32_t learned_position_offset = 2;
 
-  std::string architecture = "llama";  ///< one of known_architectures
+  std::string architecture = "llama";  ///< the name of one of the `families`
   std::uint32_t layers = 0;
   std::uint32_t hidden = 0;        ///< width of the residual stream
   std::uint32_t feed_forward = 0;  ///< width inside the MLP
@@ -59,27 +41,17 @@ struct DecoderConfig {
 
   bool operator==(DecoderConfig const&) const = default;
 
+  /// The row of the table of families.
+  /// @throws InvalidFile if there is none of that architecture
+  [[nodiscard]] Family const& family() const { return find_family("decoder configuration", architecture); }
+
   /// @throws InvalidFile if a field is out of its range: "SOURCE: hidden must be > 0, found 0".
   void check(std::string_view source) const;
 };
 
-/// The architectures that Decoder runs. A GGUF file calls Mistral "llama".
-inline constexpr std::array<std::string_view, 4> known_architectures{"llama", "mistral", "qwen2", "opt"};
-
-/// Throws InvalidFile, with the list of those known, if `architecture` is not one of them.
-inline void check_architecture(std::string_view source, std::string_view architecture) {
-  std::string list;
-  for (std::string_view known : known_architectures) {
-    if (known == architecture) return;
-    list += (list.empty() ? "'" : ", '") + std::string(known) + "'";
-  }
-  throw InvalidFile(std::string(source) + ": architecture '" + std::string(architecture) +
-                    "' is not supported; known: " + list + " (SmolLM and LLaMA 1 to 3 are 'llama')");
-}
-
 inline void DecoderConfig::check(std::string_view source) const {
   auto refuse = [&](std::string const& what) { throw InvalidFile(std::string(source) + ": " + what); };
-  check_architecture(source, architecture);
+  static_cast<void>(find_family(source, architecture));
   // 2^24 keeps every product of two sizes far from overflow, and is beyond any model.
   auto in_range = [&](std::string_view field, std::uint32_t value) {
     if (value == 0 || value > (1U << 24))

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <zeroth/parameters.hpp>
+#include <zeroth_model/families/families.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
@@ -58,7 +59,8 @@ struct DecoderTensors {
 
 /// The tensors of a decoder, in the order in which DecoderWeights holds them, under their GGUF names.
 ///
-/// If `tensors` is given, it receives their indices in that list.
+/// @param tensors if given, receives their indices in that list
+/// @throws InvalidFile if there is no family of that architecture
 [[nodiscard]] inline std::vector<TensorSpec> tensor_specs(DecoderConfig const& config,
                                                           DecoderTensors* tensors = nullptr) {
   std::vector<TensorSpec> specs;
@@ -69,41 +71,48 @@ struct DecoderTensors {
   std::uint64_t const hidden = config.hidden;
   std::uint64_t const query = std::uint64_t{config.heads} * config.head_dim;
   std::uint64_t const key = std::uint64_t{config.kv_heads} * config.head_dim;
-  auto add_norm = [&](std::string const& name) {
+  std::string prefix;
+  auto add_norm = [&](TensorName const& named) {
+    std::string const name = prefix + std::string(named.gguf);
     NormTensors norm;
     norm.gain = add(name + ".weight", Role::vector, 1, hidden);
     if (config.norm == Norm::layer) norm.bias = add(name + ".bias", Role::vector, 1, hidden);
     return norm;
   };
-  auto add_linear = [&](std::string const& name, std::uint64_t out, std::uint64_t in, bool bias) {
+  auto add_linear = [&](TensorName const& named, std::uint64_t out, std::uint64_t in, bool bias) {
+    std::string const name = prefix + std::string(named.gguf);
     LinearTensors linear;
     linear.weight = add(name + ".weight", Role::matrix, out, in);
     if (bias) linear.bias = add(name + ".bias", Role::vector, 1, out);
     return linear;
   };
 
+  auto weight_of = [](TensorName const& named) { return std::string(named.gguf) + ".weight"; };
+  TensorNames const& names = config.family().names;
+
   DecoderTensors result;
-  result.embedding = add("token_embd.weight", Role::embedding, config.vocabulary, hidden);
+  result.embedding = add(weight_of(names.embedding), Role::embedding, config.vocabulary, hidden);
   if (config.positions == Positions::learned)
-    result.positions = add("position_embd.weight", Role::embedding,
+    result.positions = add(weight_of(names.positions), Role::embedding,
                            std::uint64_t{config.context_length} + DecoderConfig::learned_position_offset, hidden);
   for (std::uint32_t l = 0; l < config.layers; ++l) {
-    std::string const prefix = "blk." + std::to_string(l) + ".";
+    prefix = "blk." + std::to_string(l) + ".";
     LayerTensors layer;
-    layer.attention_norm = add_norm(prefix + "attn_norm");
-    layer.query = add_linear(prefix + "attn_q", query, hidden, config.query_key_value_bias);
-    layer.key = add_linear(prefix + "attn_k", key, hidden, config.query_key_value_bias);
-    layer.value = add_linear(prefix + "attn_v", key, hidden, config.query_key_value_bias);
-    layer.attention_out = add_linear(prefix + "attn_output", hidden, query, config.attention_out_bias);
-    layer.mlp_norm = add_norm(prefix + "ffn_norm");
+    layer.attention_norm = add_norm(names.attention_norm);
+    layer.query = add_linear(names.query, query, hidden, config.query_key_value_bias);
+    layer.key = add_linear(names.key, key, hidden, config.query_key_value_bias);
+    layer.value = add_linear(names.value, key, hidden, config.query_key_value_bias);
+    layer.attention_out = add_linear(names.attention_out, hidden, query, config.attention_out_bias);
+    layer.mlp_norm = add_norm(names.mlp_norm);
     if (config.mlp == Mlp::gated_silu)
-      layer.gate = add_linear(prefix + "ffn_gate", config.feed_forward, hidden, config.mlp_bias);
-    layer.up = add_linear(prefix + "ffn_up", config.feed_forward, hidden, config.mlp_bias);
-    layer.down = add_linear(prefix + "ffn_down", hidden, config.feed_forward, config.mlp_bias);
+      layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
+    layer.up = add_linear(names.up, config.feed_forward, hidden, config.mlp_bias);
+    layer.down = add_linear(names.down, hidden, config.feed_forward, config.mlp_bias);
     result.layers.push_back(layer);
   }
-  result.output_norm = add_norm("output_norm");
-  result.head = config.tied_head ? result.embedding : add("output.weight", Role::head, config.vocabulary, hidden);
+  prefix.clear();
+  result.output_norm = add_norm(names.output_norm);
+  result.head = config.tied_head ? result.embedding : add(weight_of(names.head), Role::head, config.vocabulary, hidden);
   if (tensors != nullptr) *tensors = std::move(result);
   return specs;
 }

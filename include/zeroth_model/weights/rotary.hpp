@@ -8,15 +8,9 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/config.hpp>
+#include <zeroth_model/families/family.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
-
-/// Which two elements of a head one rotary angle turns.
-enum class RotaryPairing : std::uint8_t {
-  adjacent,  ///< 2i and 2i + 1: LLaMA's GGUF files of llama.cpp's converter
-  halves,    ///< i and i + head_dim / 2: Hugging Face checkpoints, and Qwen2's GGUF files
-};
 
 /// How rotary frequencies are slowed for contexts longer than those of the first training.
 struct RotaryScaling {

@@ -24,14 +24,9 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// How llama.cpp stores the rows of Q and K of an architecture.
-inline RotaryPairing gguf_pairing(DecoderConfig const& config) noexcept {
-  return config.architecture == "qwen2" ? RotaryPairing::halves : RotaryPairing::adjacent;
-}
-
 /// The metadata that read_decoder_config() reads back.
 inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config) {
-  std::string const architecture = config.architecture == "mistral" ? "llama" : config.architecture;
+  std::string const architecture(config.family().gguf);
   auto set = [&](std::string const& key, auto value) { writer.set(architecture + "." + key, value); };
   writer.set("general.architecture", architecture);
   set("block_count", config.layers);
@@ -77,7 +72,7 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
     writer.add_tensor(p.name, std::span(dims).first(vector ? 1 : 2), vector ? TensorType::f32 : type);
   }
   std::vector<bool> permuted(weights.parameters().size());
-  if (config.pairing != gguf_pairing(config))
+  if (config.pairing != config.family().gguf_pairing)
     for (HuggingFaceTensor const& tensor : hugging_face_tensors(config, weights.tensors()))
       permuted[tensor.parameter] = tensor.rotary;
 
@@ -120,15 +115,14 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights c
   save_gguf(std::move(path), source, read_decoder_config(source), weights, type);
 }
 
-/// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration: OPT, which llama.cpp
-///   does not know.
+/// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration.
 inline void require_gguf_form(DecoderConfig const& config, std::string const& path) {
-  if (config.architecture == "opt")
-    throw InvalidArgument(path + ": GGUF has no form for architecture 'opt'; write safetensors");
+  if (config.family().gguf.empty())
+    throw InvalidArgument(path + ": GGUF has no form for architecture '" + config.architecture +
+                          "'; write safetensors");
 }
 
-/// Writes `weights`, wherever they came from, to `path` as one GGUF file: LLaMA, Mistral or Qwen2, in llama.cpp's order
-/// of rows.
+/// Writes `weights`, wherever they came from, to `path` as one GGUF file, in llama.cpp's order of rows.
 ///
 /// @param add_metadata adds what the configuration does not say, such as the tokenizer: called once with the writer
 /// @throws as above and as require_gguf_form() does.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/families/families.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
 #include <zeroth_model/io/load_tensor.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
@@ -127,17 +128,17 @@ class GgufDecoderKeys {
 
 }  // namespace detail
 
-/// The configuration of the decoder in a GGUF file: LLaMA and Mistral ("llama") or Qwen2 ("qwen2").
+/// The configuration of the decoder in a GGUF file, whose family `general.architecture` says.
 ///
 /// @throws InvalidFile naming file and key, if a key is missing or out of range, the architecture is another, or the
 ///   file asks for a feature that the decoder lacks (other rope scaling, experts, partial rotary, ...).
 [[nodiscard]] inline DecoderConfig read_decoder_config(GgufFile const& file) {
   DecoderConfig config;
-  config.architecture = detail::printable(file.get<std::string_view>("general.architecture"));
-  if (config.architecture != "llama" && config.architecture != "qwen2")
-    throw InvalidFile(file.path() + ": metadata key 'general.architecture': expected 'llama' (SmolLM, LLaMA 1 to 3, " +
-                      "Mistral) or 'qwen2', found '" + config.architecture + "'");
-  detail::GgufDecoderKeys const keys(file, config.architecture);
+  std::string const architecture = detail::printable(file.get<std::string_view>("general.architecture"));
+  detail::GgufDecoderKeys const keys(file, architecture);
+  bool const windowed = file.find<std::uint32_t>(architecture + ".attention.sliding_window").value_or(0) != 0;
+  Family const& family = find_gguf_family(file.path(), architecture, windowed);
+  config.architecture = family.name;
   config.layers = keys.get<std::uint32_t>("block_count");
   if (config.layers > file.tensors().size())
     keys.refuse("block_count", "expected no more layers than tensors, " + std::to_string(file.tensors().size()) +
@@ -158,13 +159,16 @@ class GgufDecoderKeys {
   config.rope_theta = keys.find<double>("rope.freq_base").value_or(10000.0);
   config.norm_epsilon = keys.get<float>("attention.layer_norm_rms_epsilon");
   config.sliding_window = keys.find<std::uint32_t>("attention.sliding_window").value_or(0);
-  config.tied_head = file.find_tensor("output.weight") == nullptr;
-  // llama.cpp's converter puts the two halves of LLaMA's heads side by side, and leaves Qwen2's as they are.
-  config.pairing = config.architecture == "llama" ? RotaryPairing::adjacent : RotaryPairing::halves;
-  config.query_key_value_bias = file.find_tensor("blk.0.attn_q.bias") != nullptr;
-  config.attention_out_bias = file.find_tensor("blk.0.attn_output.bias") != nullptr;
-  config.mlp_bias = file.find_tensor("blk.0.ffn_down.bias") != nullptr;
-  if (config.architecture == "llama" && config.sliding_window != 0) config.architecture = "mistral";
+  auto const has = [&](std::string const& name) { return file.find_tensor(name) != nullptr; };
+  auto const has_bias = [&](TensorName const& name) { return has("blk.0." + std::string(name.gguf) + ".bias"); };
+  config.tied_head = !has(std::string(family.names.head.gguf) + ".weight");
+  config.pairing = family.gguf_pairing;
+  config.positions = family.positions;
+  config.norm = family.norm;
+  config.mlp = family.mlp;
+  config.query_key_value_bias = has_bias(family.names.query);
+  config.attention_out_bias = has_bias(family.names.attention_out);
+  config.mlp_bias = has_bias(family.names.down);
 
   auto const embedding = detail::matrix_shape(file.tensor("token_embd.weight"));
   auto const stated = keys.find<std::uint32_t>("vocab_size");

@@ -69,7 +69,8 @@ inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFa
     if (!json.is_object()) throw InvalidArgument("config.json to take over: expected a JSON object");
     // Where config.json ties a head that the weights do not, versions before transformers 5 would lose the head.
     auto const tied = json.find("tie_word_embeddings");
-    bool const says_tied = tied == json.end() ? config.architecture == "opt" : *tied == true;
+    bool const otherwise = config.family().config.default_tied_head;
+    bool const says_tied = tied == json.end() ? otherwise : *tied == true;
     if (says_tied && !config.tied_head) json["tie_word_embeddings"] = false;
   }
   // transformers 5 calls it dtype, transformers 4 torch_dtype.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/families/families.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/text/printable.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
@@ -28,6 +29,19 @@ namespace detail {
 template <JsonScalar T>
 void expect_value(JsonValue const& json, std::string_view key, T const& value, std::string_view text) {
   if (auto const found = json.find<T>(key); found && *found != value) throw json.get(key).mismatch(text);
+}
+
+/// The names that transformers has for the activation of an MLP, the one that is written first.
+inline std::span<std::string_view const> activation_names(Mlp mlp) noexcept {
+  static constexpr std::array<std::string_view, 2> silu{"silu", "swish"};
+  static constexpr std::array<std::string_view, 1> relu{"relu"};
+  switch (mlp) {
+    case Mlp::gated_silu:
+      return silu;
+    case Mlp::relu:
+      return relu;
+  }
+  return {};
 }
 
 /// The object of config.json that holds the rotary parameters, or nothing: as in transformers 5, `rope_scaling`, the
@@ -53,9 +67,9 @@ inline std::optional<double> find_rotary_number(JsonValue const& json, std::opti
 }
 
 /// Theta and scaling, from every place where transformers 5 looks for them.
-inline void read_rotary_embedding(JsonValue const& json, DecoderConfig& config) {
+inline void read_rotary_embedding(JsonValue const& json, Family const& family, DecoderConfig& config) {
   auto const parameters = find_rotary_parameters(json);
-  config.rope_theta = find_rotary_number(json, parameters, "rope_theta").value_or(10000.0);
+  config.rope_theta = find_rotary_number(json, parameters, "rope_theta").value_or(family.config.default_rope_theta);
   constexpr std::string_view partial = "partial_rotary_factor";
   if (auto const factor = find_rotary_number(json, parameters, partial); factor && *factor != 1)
     throw(parameters && parameters->find(partial) ? *parameters : json)
@@ -104,100 +118,97 @@ inline void expect_no_window(JsonValue const& json, DecoderConfig const& config,
                                  ": model_type \"" + config.architecture + "\" has no window");
 }
 
-/// The window of Qwen2, which can be one of the later layers only.
-inline void read_qwen2_window(JsonValue const& json, DecoderConfig const& config) {
-  if (json.find("layer_types")) return expect_layer_types(json, config, "full_attention");
-  bool const windowed = json.find<bool>("use_sliding_window").value_or(false);
-  // Absent is 4096, null is none.
-  bool const none = json.json().contains("sliding_window") && !json.find("sliding_window");
-  if (windowed && !none && json.find<std::uint32_t>("max_window_layers").value_or(28) < config.layers)
-    throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
-}
-
-/// LLaMA, Mistral and Qwen2.
-inline void read_llama_config(JsonValue const& json, DecoderConfig& config) {
-  // Two names of one function.
-  if (!json.has("hidden_act", "swish")) expect_value(json, "hidden_act", std::string("silu"), "\"silu\"");
-  config.feed_forward = json.get<std::uint32_t>("intermediate_size");
-  // Null is the number of heads, and so is absence with LLaMA.
-  config.kv_heads = config.heads;
-  if (auto const kv_heads = json.find<std::uint32_t>("num_key_value_heads"))
-    config.kv_heads = *kv_heads;
-  else if (config.architecture != "llama" && !json.json().contains("num_key_value_heads"))
-    config.kv_heads = config.architecture == "mistral" ? 8 : 32;
-  config.head_dim = json.find<std::uint32_t>("head_dim").value_or(config.head_dim);
-  config.norm_epsilon = json.find<float>("rms_norm_eps").value_or(1e-6F);
-  read_rotary_embedding(json, config);
-  config.tied_head = json.find<bool>("tie_word_embeddings").value_or(false);
-  if (config.architecture == "llama") {
-    config.query_key_value_bias = json.find<bool>("attention_bias").value_or(false);
-    config.attention_out_bias = config.query_key_value_bias;
-    config.mlp_bias = json.find<bool>("mlp_bias").value_or(false);
-    if (json.find<bool>("use_sliding_window").value_or(true)) expect_no_window(json, config, "sliding_window");
-    expect_no_window(json, config, "attention_chunk_size");
-    expect_layer_types(json, config, "full_attention");
-  } else if (config.architecture == "mistral") {
-    // Absent is 4096, null is none.
-    bool const absent = !json.json().contains("sliding_window");
-    config.sliding_window = absent ? 4096 : json.find<std::uint32_t>("sliding_window").value_or(0);
-    if (config.sliding_window == 0 && json.find("sliding_window"))
-      throw json.get("sliding_window").mismatch("null for no window, or at least 1");
-    expect_layer_types(json, config, config.sliding_window != 0 ? "sliding_attention" : "full_attention");
-  } else {
-    config.query_key_value_bias = true;
-    read_qwen2_window(json, config);
+/// The window, where the family's rule says that it stands.
+inline void read_window(JsonValue const& json, Family const& family, DecoderConfig& config) {
+  // Where null is none, absent need not be.
+  bool const absent = !json.json().contains("sliding_window");
+  switch (family.config.window) {
+    case WindowRule::ignored:
+      return;
+    case WindowRule::none:
+      if (json.find<bool>("use_sliding_window").value_or(true)) expect_no_window(json, config, "sliding_window");
+      expect_no_window(json, config, "attention_chunk_size");
+      return expect_layer_types(json, config, "full_attention");
+    case WindowRule::every_layer:
+      config.sliding_window =
+          absent ? family.config.default_window : json.find<std::uint32_t>("sliding_window").value_or(0);
+      if (config.sliding_window == 0 && json.find("sliding_window"))
+        throw json.get("sliding_window").mismatch("null for no window, or at least 1");
+      return expect_layer_types(json, config, config.sliding_window != 0 ? "sliding_attention" : "full_attention");
+    case WindowRule::later_layers:
+      if (json.find("layer_types")) return expect_layer_types(json, config, "full_attention");
+      bool const none = !absent && !json.find("sliding_window");
+      if (json.find<bool>("use_sliding_window").value_or(false) && !none &&
+          json.find<std::uint32_t>("max_window_layers").value_or(28) < config.layers)
+        throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
+      return;
   }
 }
 
-inline void read_opt_config(JsonValue const& json, DecoderConfig& config) {
-  expect_value(json, "activation_function", std::string("relu"), "\"relu\"");
-  expect_value(json, "do_layer_norm_before", true, "true: norms behind each layer are not supported");
-  expect_value(json, "_remove_final_layer_norm", false, "false: a decoder without a last norm is not supported");
-  expect_value(json, "layer_norm_elementwise_affine", true, "true: norms without weights are not supported");
-  expect_value(json, "word_embed_proj_dim", config.hidden, "hidden_size, " + std::to_string(config.hidden));
-  config.feed_forward = json.get<std::uint32_t>("ffn_dim");
-  config.kv_heads = config.heads;
-  config.positions = Positions::learned;
-  config.norm = Norm::layer;
-  config.norm_epsilon = 1e-5F;
-  config.mlp = Mlp::relu;
-  bool const bias = json.find<bool>("enable_bias").value_or(true);
-  config.query_key_value_bias = config.attention_out_bias = config.mlp_bias = bias;
-  config.tied_head = json.find<bool>("tie_word_embeddings").value_or(true);
+inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
+  return rule.key.empty() ? rule.otherwise : json.find<bool>(rule.key).value_or(rule.otherwise);
 }
 
 }  // namespace detail
 
-/// The configuration of the decoder of a Hugging Face checkpoint, from its config.json: `model_type` llama, mistral,
-/// qwen2 or opt. As in transformers 5, keys that the family does not read are ignored, and null counts as absent where
+/// The configuration of the decoder of a Hugging Face checkpoint, from its config.json, whose `model_type` is the name
+/// of a family. As in transformers 5, keys that the family does not read are ignored, and null counts as absent where
 /// it has no meaning of its own. Whether a head is tied also depends on the weights: see load_hugging_face().
 ///
 /// @throws InvalidFile naming file and key, if a key is missing or out of range, or asks for what the decoder lacks
 ///   (another activation, other rotary scaling, quantised weights, ...).
 [[nodiscard]] inline DecoderConfig read_hugging_face_config(JsonValue const& json) {
   DecoderConfig config;
-  config.architecture = detail::printable(json.get<std::string>("model_type"));
-  check_architecture(json.file_name() + ": key 'model_type'", config.architecture);
+  std::string const architecture = detail::printable(json.get<std::string>("model_type"));
+  Family const& family = find_family(json.file_name() + ": key 'model_type'", architecture);
+  ConfigKeys const& keys = family.config;
+  config.architecture = family.name;
+  config.positions = family.positions;
+  config.norm = family.norm;
+  config.mlp = family.mlp;
+  config.pairing = RotaryPairing::halves;
   // Each of these changes what the rest means.
   for (auto const& [key, why] : {std::pair("quantization_config", "quantised safetensors are not supported"),
                                  std::pair("text_config", "a model of texts only has its keys at the top"),
                                  std::pair("per_layer_config", "layers that differ are not supported"),
                                  std::pair("configuration_files", "the configuration is read from config.json")})
     if (auto const value = json.find(key); value) throw value->mismatch(std::string("no such key: ") + why);
-  config.pairing = RotaryPairing::halves;
+  auto const activations = detail::activation_names(family.mlp);
+  auto const has_name = [&](std::string_view name) { return json.has(keys.activation, name); };
+  if (std::none_of(activations.begin(), activations.end(), has_name))
+    detail::expect_value(json, keys.activation, std::string(activations[0]), '"' + std::string(activations[0]) + '"');
+  for (RequiredFlag const& flag : keys.required)
+    detail::expect_value(json, flag.key, flag.value, (flag.value ? "true: " : "false: ") + std::string(flag.otherwise));
   config.layers = json.get<std::uint32_t>("num_hidden_layers");
   config.hidden = json.get<std::uint32_t>("hidden_size");
   config.heads = json.get<std::uint32_t>("num_attention_heads");
   config.vocabulary = json.get<std::uint32_t>("vocab_size");
   config.context_length = json.get<std::uint32_t>("max_position_embeddings");
+  config.feed_forward = json.get<std::uint32_t>(keys.feed_forward);
+  if (!keys.same_as_hidden.empty())
+    detail::expect_value(json, keys.same_as_hidden, config.hidden, "hidden_size, " + std::to_string(config.hidden));
   bool const whole = config.heads != 0 && config.hidden % config.heads == 0;
-  if (!whole && !json.find("head_dim"))
-    throw json.get("num_attention_heads").mismatch("a divisor of hidden_size, " + std::to_string(config.hidden));
   config.head_dim = whole ? config.hidden / config.heads : 0;
-  if (config.architecture == "opt")
-    detail::read_opt_config(json, config);
-  else
-    detail::read_llama_config(json, config);
+  auto const head_dim = keys.head_dim.empty() ? std::nullopt : json.find<std::uint32_t>(keys.head_dim);
+  if (head_dim)
+    config.head_dim = *head_dim;
+  else if (!whole)
+    throw json.get("num_attention_heads").mismatch("a divisor of hidden_size, " + std::to_string(config.hidden));
+  config.kv_heads = config.heads;
+  if (!keys.kv_heads.empty()) {
+    bool const absent = !json.json().contains(keys.kv_heads);
+    std::uint32_t const otherwise = absent && keys.default_kv_heads != 0 ? keys.default_kv_heads : config.heads;
+    config.kv_heads = json.find<std::uint32_t>(keys.kv_heads).value_or(otherwise);
+  }
+  config.norm_epsilon = keys.default_norm_epsilon;
+  if (!keys.norm_epsilon.empty())
+    config.norm_epsilon = json.find<float>(keys.norm_epsilon).value_or(keys.default_norm_epsilon);
+  if (family.positions == Positions::rotary) detail::read_rotary_embedding(json, family, config);
+  config.query_key_value_bias = detail::read_bias(json, keys.query_key_value_bias);
+  config.attention_out_bias = detail::read_bias(json, keys.attention_out_bias);
+  config.mlp_bias = detail::read_bias(json, keys.mlp_bias);
+  config.tied_head = json.find<bool>("tie_word_embeddings").value_or(keys.default_tied_head);
+  detail::read_window(json, family, config);
   config.check(json.file_name());
   return config;
 }
@@ -267,16 +278,11 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   auto refuse = [&](std::string const& what) {
     throw InvalidArgument("config.json of architecture '" + config.architecture + "' cannot express " + what);
   };
-  bool const opt = config.architecture == "opt";
-  bool const qwen2 = config.architecture == "qwen2";
-  bool const mistral = config.architecture == "mistral";
+  Family const& family = config.family();
+  ConfigKeys const& keys = family.config;
   nlohmann::ordered_json json{
-      {"architectures",
-       {opt       ? "OPTForCausalLM"
-        : qwen2   ? "Qwen2ForCausalLM"
-        : mistral ? "MistralForCausalLM"
-                  : "LlamaForCausalLM"}},
-      {"model_type", config.architecture},
+      {"architectures", {family.hugging_face_class}},
+      {"model_type", family.name},
       {"hidden_size", config.hidden},
       {"num_hidden_layers", config.layers},
       {"num_attention_heads", config.heads},
@@ -286,45 +292,37 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
       {"attention_dropout", 0.0},
       {"use_cache", true},
   };
-  if (opt) {
-    if (config.query_key_value_bias != config.mlp_bias || config.attention_out_bias != config.mlp_bias)
-      refuse("biases in some of the linear layers");
-    json.update({{"ffn_dim", config.feed_forward},
-                 {"word_embed_proj_dim", config.hidden},
-                 {"activation_function", "relu"},
-                 {"do_layer_norm_before", true},
-                 {"_remove_final_layer_norm", false},
-                 {"enable_bias", config.mlp_bias},
-                 {"layer_norm_elementwise_affine", true},
-                 {"dropout", 0.0},
-                 {"layerdrop", 0.0},
-                 {"init_std", 0.02}});
-    return json;
+  auto set = [&](std::string_view key, nlohmann::ordered_json value) { json[std::string(key)] = std::move(value); };
+  set(keys.feed_forward, config.feed_forward);
+  set(keys.activation, detail::activation_names(config.mlp)[0]);
+  if (!keys.same_as_hidden.empty()) set(keys.same_as_hidden, config.hidden);
+  for (auto const& [rule, bias] :
+       {std::pair(keys.query_key_value_bias, config.query_key_value_bias),
+        std::pair(keys.attention_out_bias, config.attention_out_bias), std::pair(keys.mlp_bias, config.mlp_bias)}) {
+    if (rule.key.empty() ? bias != rule.otherwise : json.contains(rule.key) && json[std::string(rule.key)] != bias)
+      refuse("which of its linear layers have a bias");
+    if (!rule.key.empty()) set(rule.key, bias);
   }
-  if (qwen2 ? !config.query_key_value_bias || config.attention_out_bias || config.mlp_bias
-            : config.query_key_value_bias != config.attention_out_bias)
-    refuse("which of its linear layers have a bias");
-  if (mistral && (config.attention_out_bias || config.mlp_bias)) refuse("biases");
-  if (!mistral && config.sliding_window != 0) refuse("a sliding window");
-  if (qwen2 && config.head_dim * config.heads != config.hidden) refuse("heads of another width than hidden / heads");
-  json.update({{"intermediate_size", config.feed_forward},
-               {"num_key_value_heads", config.kv_heads},
-               {"hidden_act", "silu"},
-               {"initializer_range", 0.02},
-               {"rms_norm_eps", detail::shortest_decimal(config.norm_epsilon)},
-               {"rope_theta", config.rope_theta},
-               {"rope_scaling", detail::rope_scaling_json(config)}});
-  if (!qwen2) json["head_dim"] = config.head_dim;
-  if (config.architecture == "llama") {
-    json["attention_bias"] = config.query_key_value_bias;
-    json["mlp_bias"] = config.mlp_bias;
-    json["pretraining_tp"] = 1;
+  for (RequiredFlag const& flag : keys.required) set(flag.key, flag.value);
+  for (WrittenKey const& key : keys.written) set(key.key, nlohmann::ordered_json::parse(key.json));
+  if (!keys.kv_heads.empty())
+    set(keys.kv_heads, config.kv_heads);
+  else if (config.kv_heads != config.heads)
+    refuse("fewer heads for keys and values");
+  if (keys.writes_head_dim)
+    set(keys.head_dim, config.head_dim);
+  else if (config.head_dim * config.heads != config.hidden)
+    refuse("heads of another width than hidden / heads");
+  if (!keys.norm_epsilon.empty()) set(keys.norm_epsilon, detail::shortest_decimal(config.norm_epsilon));
+  if (config.positions == Positions::rotary) {
+    set("rope_theta", config.rope_theta);
+    set("rope_scaling", detail::rope_scaling_json(config));
   }
-  if (mistral && config.sliding_window == 0)
-    json["sliding_window"] = nullptr;
-  else if (mistral)
-    json["sliding_window"] = config.sliding_window;
-  if (qwen2) json["use_sliding_window"] = false;
+  bool const windowed = config.sliding_window != 0;
+  if (keys.window == WindowRule::every_layer)
+    set("sliding_window", windowed ? nlohmann::ordered_json(config.sliding_window) : nullptr);
+  else if (windowed)
+    refuse("a sliding window");
   return json;
 }
 

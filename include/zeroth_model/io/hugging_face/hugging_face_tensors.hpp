@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <zeroth_model/families/families.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
 #include <zeroth_model/weights/decoder_tensors.hpp>
 
@@ -17,41 +19,45 @@ struct HuggingFaceTensor {
   bool rotary = false;  ///< rows of Q or K, or elements of their biases, which LLaMA's GGUF files hold in another order
 };
 
-/// The tensors of a Hugging Face checkpoint of a decoder (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or
-/// OPTForCausalLM); a tied head is not among them.
+/// The tensors of a Hugging Face checkpoint of a decoder; a tied head is not among them.
+/// @throws InvalidFile if there is no family of that architecture
 [[nodiscard]] inline std::vector<HuggingFaceTensor> hugging_face_tensors(DecoderConfig const& config,
                                                                          DecoderTensors const& tensors) {
+  TensorNames const& names = config.family().names;
   std::vector<HuggingFaceTensor> list;
-  auto add = [&](std::string const& name, std::size_t parameter, bool rotary = false) {
-    if (parameter != no_tensor) list.push_back({name, parameter, rotary});
+  std::string prefix(names.root);
+  auto add = [&](TensorName const& named, std::string_view kind, std::size_t parameter, bool rotary = false) {
+    if (parameter != no_tensor)
+      list.push_back({prefix + std::string(named.hugging_face) + std::string(kind), parameter, rotary});
   };
-  auto add_norm = [&](std::string const& name, NormTensors const& norm) {
-    add(name + ".weight", norm.gain);
-    add(name + ".bias", norm.bias);
+  auto add_norm = [&](TensorName const& named, NormTensors const& norm) {
+    add(named, ".weight", norm.gain);
+    add(named, ".bias", norm.bias);
   };
-  auto add_linear = [&](std::string const& name, LinearTensors const& linear, bool rotary = false) {
-    add(name + ".weight", linear.weight, rotary);
-    add(name + ".bias", linear.bias, rotary);
+  auto add_linear = [&](TensorName const& named, LinearTensors const& linear, bool rotary = false) {
+    add(named, ".weight", linear.weight, rotary);
+    add(named, ".bias", linear.bias, rotary);
   };
-  bool const opt = config.architecture == "opt";
-  std::string const root = opt ? "model.decoder." : "model.";
-  add(root + "embed_tokens.weight", tensors.embedding);
-  add(root + "embed_positions.weight", tensors.positions);
+  bool const rotary = config.positions == Positions::rotary;
+  add(names.embedding, ".weight", tensors.embedding);
+  add(names.positions, ".weight", tensors.positions);
   for (std::size_t l = 0; l < tensors.layers.size(); ++l) {
     LayerTensors const& layer = tensors.layers[l];
-    std::string const prefix = root + "layers." + std::to_string(l) + ".";
-    add_norm(prefix + (opt ? "self_attn_layer_norm" : "input_layernorm"), layer.attention_norm);
-    add_linear(prefix + "self_attn.q_proj", layer.query, config.positions == Positions::rotary);
-    add_linear(prefix + "self_attn.k_proj", layer.key, config.positions == Positions::rotary);
-    add_linear(prefix + "self_attn.v_proj", layer.value);
-    add_linear(prefix + (opt ? "self_attn.out_proj" : "self_attn.o_proj"), layer.attention_out);
-    add_norm(prefix + (opt ? "final_layer_norm" : "post_attention_layernorm"), layer.mlp_norm);
-    add_linear(prefix + "mlp.gate_proj", layer.gate);
-    add_linear(prefix + (opt ? "fc1" : "mlp.up_proj"), layer.up);
-    add_linear(prefix + (opt ? "fc2" : "mlp.down_proj"), layer.down);
+    prefix = std::string(names.root) + "layers." + std::to_string(l) + ".";
+    add_norm(names.attention_norm, layer.attention_norm);
+    add_linear(names.query, layer.query, rotary);
+    add_linear(names.key, layer.key, rotary);
+    add_linear(names.value, layer.value);
+    add_linear(names.attention_out, layer.attention_out);
+    add_norm(names.mlp_norm, layer.mlp_norm);
+    add_linear(names.gate, layer.gate);
+    add_linear(names.up, layer.up);
+    add_linear(names.down, layer.down);
   }
-  add_norm(root + (opt ? "final_layer_norm" : "norm"), tensors.output_norm);
-  if (!config.tied_head) add("lm_head.weight", tensors.head);
+  prefix = names.root;
+  add_norm(names.output_norm, tensors.output_norm);
+  prefix.clear();
+  if (!config.tied_head) add(names.head, ".weight", tensors.head);
   return list;
 }
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include <zeroth/error.hpp>
+#include <zeroth_model/families/family.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+namespace detail {
+
+inline constexpr std::array llama_written{WrittenKey{"initializer_range", "0.02"}, WrittenKey{"pretraining_tp", "1"}};
+inline constexpr std::array common_written{WrittenKey{"initializer_range", "0.02"}};
+inline constexpr std::array qwen2_written{WrittenKey{"initializer_range", "0.02"},
+                                          WrittenKey{"use_sliding_window", "false"}};
+inline constexpr std::array opt_required{
+    RequiredFlag{"do_layer_norm_before", true, "norms behind each layer are not supported"},
+    RequiredFlag{"_remove_final_layer_norm", false, "a decoder without a last norm is not supported"},
+    RequiredFlag{"layer_norm_elementwise_affine", true, "norms without weights are not supported"}};
+inline constexpr std::array opt_written{WrittenKey{"dropout", "0.0"}, WrittenKey{"layerdrop", "0.0"},
+                                        WrittenKey{"init_std", "0.02"}};
+
+}  // namespace detail
+
+/// The families that Decoder runs. To add one, add a row; a field that rows do not set is LLaMA's.
+inline constexpr std::array families{
+    Family{.name = "llama",
+           .hugging_face_class = "LlamaForCausalLM",
+           .gguf = "llama",
+           .gguf_pairing = RotaryPairing::adjacent,
+           .config = {.query_key_value_bias = {"attention_bias"},
+                      .attention_out_bias = {"attention_bias"},
+                      .mlp_bias = {"mlp_bias"},
+                      .window = WindowRule::none,
+                      .written = detail::llama_written}},
+    Family{.name = "mistral",
+           .hugging_face_class = "MistralForCausalLM",
+           .gguf = "llama",
+           .gguf_pairing = RotaryPairing::adjacent,
+           .config = {.default_kv_heads = 8,
+                      .window = WindowRule::every_layer,
+                      .default_window = 4096,
+                      .written = detail::common_written}},
+    Family{.name = "qwen2",
+           .hugging_face_class = "Qwen2ForCausalLM",
+           .gguf = "qwen2",
+           .config = {.default_kv_heads = 32,
+                      .writes_head_dim = false,
+                      .query_key_value_bias = {.otherwise = true},
+                      .window = WindowRule::later_layers,
+                      .written = detail::qwen2_written}},
+    Family{.name = "opt",
+           .hugging_face_class = "OPTForCausalLM",
+           .gguf = "",
+           .positions = Positions::learned,
+           .norm = Norm::layer,
+           .mlp = Mlp::relu,
+           .names = {.root = "model.decoder.",
+                     .output_norm = {"output_norm", "final_layer_norm"},
+                     .attention_norm = {"attn_norm", "self_attn_layer_norm"},
+                     .attention_out = {"attn_output", "self_attn.out_proj"},
+                     .mlp_norm = {"ffn_norm", "final_layer_norm"},
+                     .up = {"ffn_up", "fc1"},
+                     .down = {"ffn_down", "fc2"}},
+           .config = {.feed_forward = "ffn_dim",
+                      .activation = "activation_function",
+                      .kv_heads = "",
+                      .head_dim = "",
+                      .writes_head_dim = false,
+                      .norm_epsilon = "",
+                      .default_norm_epsilon = 1e-5F,
+                      .default_tied_head = true,
+                      .query_key_value_bias = {"enable_bias", true},
+                      .attention_out_bias = {"enable_bias", true},
+                      .mlp_bias = {"enable_bias", true},
+                      .same_as_hidden = "word_embed_proj_dim",
+                      .required = detail::opt_required,
+                      .written = detail::opt_written}},
+};
+
+namespace detail {
+
+/// "'llama', 'mistral', ...": what `name_of` gives of each family, the same once, nothing where it is empty.
+template <class NameOf>
+[[nodiscard]] std::string family_list(NameOf const& name_of) {
+  std::string list;
+  for (Family const& family : families) {
+    std::string const quoted = "'" + std::string(name_of(family)) + "'";
+    if (quoted == "''" || list.find(quoted) != std::string::npos) continue;
+    list += (list.empty() ? "" : ", ") + quoted;
+  }
+  return list;
+}
+
+}  // namespace detail
+
+/// The family of that name.
+/// @throws InvalidFile naming `source`, with the list of those known, if there is none
+[[nodiscard]] inline Family const& find_family(std::string_view source, std::string_view name) {
+  for (Family const& family : families)
+    if (family.name == name) return family;
+  throw InvalidFile(std::string(source) + ": architecture '" + std::string(name) + "' is not supported; known: " +
+                    detail::family_list([](Family const& family) { return family.name; }) +
+                    " (SmolLM and LLaMA 1 to 3 are 'llama')");
+}
+
+/// The family of a GGUF file: the first of those with that `general.architecture` that can have a window, if the file
+/// has one.
+/// @throws InvalidFile naming `source`, with the list of those known, if there is none
+[[nodiscard]] inline Family const& find_gguf_family(std::string_view source, std::string_view architecture,
+                                                    bool windowed) {
+  Family const* found = nullptr;
+  for (Family const& family : families) {
+    if (family.gguf.empty() || family.gguf != architecture) continue;
+    bool const fits = !windowed || family.config.window != WindowRule::none;
+    if (found == nullptr || fits) found = &family;
+    if (fits) break;
+  }
+  if (found != nullptr) return *found;
+  throw InvalidFile(std::string(source) + ": metadata key 'general.architecture': expected one of " +
+                    detail::family_list([](Family const& family) { return family.gguf; }) +
+                    " ('llama' is that of SmolLM, LLaMA 1 to 3 and Mistral), found '" + std::string(architecture) +
+                    "'");
+}
+
+}  // namespace zeroth::ZEROTH_ISA::model

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <zeroth/config.hpp>
+
+namespace zeroth::ZEROTH_ISA::model {
+
+/// How a token's place in its sequence enters.
+enum class Positions : std::uint8_t {
+  rotary,   ///< queries and keys are turned by angles that grow with the place
+  learned,  ///< a row of a table is added to the embedding
+};
+
+/// How a row of activations is normalised.
+enum class Norm : std::uint8_t {
+  rms,    ///< divided by the root of its mean square, times a gain
+  layer,  ///< its mean taken away, divided by its standard deviation, times a gain, plus a bias
+};
+
+/// The layer between two attentions.
+enum class Mlp : std::uint8_t {
+  gated_silu,  ///< down(silu(gate x) * up x)
+  relu,        ///< down(relu(up x))
+};
+
+/// Which two elements of a head one rotary angle turns.
+enum class RotaryPairing : std::uint8_t {
+  adjacent,  ///< 2i and 2i + 1: LLaMA's GGUF files of llama.cpp's converter
+  halves,    ///< i and i + head_dim / 2: Hugging Face checkpoints, and Qwen2's GGUF files
+};
+
+/// What a tensor is called in GGUF files and in Hugging Face checkpoints, without ".weight", ".bias" and the prefix of
+/// its layer. Both are empty if the family has no such tensor.
+struct TensorName {
+  std::string_view gguf = {};
+  std::string_view hugging_face = {};
+
+  [[nodiscard]] constexpr explicit operator bool() const noexcept { return !gguf.empty(); }
+};
+
+/// The names of a family's tensors: LLaMA's, but for those that a row sets.
+struct TensorNames {
+  std::string_view root = "model.";  ///< of all tensors of a Hugging Face checkpoint but the head
+  TensorName embedding{"token_embd", "embed_tokens"};
+  TensorName positions{"position_embd", "embed_positions"};
+  TensorName output_norm{"output_norm", "norm"};
+  TensorName head{"output", "lm_head"};
+  // Of layer N: "blk.N." and "ROOTlayers.N.".
+  TensorName attention_norm{"attn_norm", "input_layernorm"};
+  TensorName query{"attn_q", "self_attn.q_proj"};
+  TensorName key{"attn_k", "self_attn.k_proj"};
+  TensorName value{"attn_v", "self_attn.v_proj"};
+  TensorName attention_out{"attn_output", "self_attn.o_proj"};
+  TensorName mlp_norm{"ffn_norm", "post_attention_layernorm"};
+  TensorName gate{"ffn_gate", "mlp.gate_proj"};
+  TensorName up{"ffn_up", "mlp.up_proj"};
+  TensorName down{"ffn_down", "mlp.down_proj"};
+};
+
+/// Whether linear layers have a bias.
+struct BiasRule {
+  std::string_view key = {};  ///< of config.json; empty: `otherwise` in every model of the family
+  bool otherwise = false;     ///< without the key
+};
+
+/// A key of config.json that must be absent or have this value, since the decoder lacks what another asks for.
+struct RequiredFlag {
+  std::string_view key;
+  bool value;
+  std::string_view otherwise;  ///< what another value asks for
+};
+
+/// A key that a config.json which is written has for readers that want it; it is not read.
+struct WrittenKey {
+  std::string_view key;
+  std::string_view json;
+};
+
+/// Where a family's sliding window stands in config.json, and which layers have it.
+enum class WindowRule : std::uint8_t {
+  ignored,      ///< transformers' class has none, whatever the keys say
+  none,         ///< likewise, but its cache goes by `sliding_window`: one shorter than the context is refused
+  every_layer,  ///< `sliding_window`, null being none
+  /// That of Qwen2: those from `max_window_layers` on, with `use_sliding_window`. Any is refused.
+  later_layers,
+};
+
+/// Types of rotary scaling that a family's config.json may ask for.
+enum class RotaryScalings : std::uint8_t {
+  linear_and_llama3,
+};
+
+/// Keys of config.json and what it means if they are absent. Those of which nothing is said are the same in every
+/// family: see read_hugging_face_config().
+struct ConfigKeys {
+  std::string_view feed_forward = "intermediate_size";
+  std::string_view activation = "hidden_act";
+  std::string_view kv_heads = "num_key_value_heads";  ///< empty: as many as heads
+  std::uint32_t default_kv_heads = 0;                 ///< 0: as many as heads; null is that in any case
+  std::string_view head_dim = "head_dim";             ///< empty: hidden / heads, which is what an absent key means
+  bool writes_head_dim = true;
+  std::string_view norm_epsilon = "rms_norm_eps";  ///< empty: always the default
+  float default_norm_epsilon = 1e-6F;
+  double default_rope_theta = 10000.0;
+  RotaryScalings scalings = RotaryScalings::linear_and_llama3;
+  bool default_tied_head = false;
+  BiasRule query_key_value_bias = {};
+  BiasRule attention_out_bias = {};
+  BiasRule mlp_bias = {};
+  WindowRule window = WindowRule::ignored;
+  std::uint32_t default_window = 0;      ///< without `sliding_window`; 0: none
+  std::string_view same_as_hidden = {};  ///< a size that must be the hidden one; empty: no such key
+  std::span<RequiredFlag const> required = {};
+  std::span<WrittenKey const> written = {};
+};
+
+/// A model family: all that tells its files, names and parts from those of others. families.hpp has the table.
+struct Family {
+  std::string_view name;                ///< `model_type` of config.json, and DecoderConfig::architecture
+  std::string_view hugging_face_class;  ///< `architectures` of config.json
+  std::string_view gguf;                ///< `general.architecture`; empty: GGUF has no form for the family
+  RotaryPairing gguf_pairing = RotaryPairing::halves;  ///< how llama.cpp stores the rows of Q and K
+  Positions positions = Positions::rotary;
+  Norm norm = Norm::rms;
+  Mlp mlp = Mlp::gated_silu;
+  TensorNames names = {};
+  ConfigKeys config = {};
+};
+
+}  // namespace zeroth::ZEROTH_ISA::model
