@@ -73,6 +73,9 @@ std::vector<std::string> seeds() {
   config.query_key_value_bias = true;
   config.tied_head = true;
   files.push_back(file({}, false));
+  config.architecture = "qwen3";
+  config.query_key_value_bias = false;
+  files.push_back(file({}, false));
   return files;
 }
 

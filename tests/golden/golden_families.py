@@ -3,7 +3,7 @@
 llama.cpp knows the family, as GGUF, with the log-probabilities that transformers gives it.
 
     pip install torch transformers tokenizers gguf numpy
-    python tests/golden/golden_families.py [FOLDER, by default tests/golden/families]
+    python tests/golden/golden_families.py [FOLDER, by default tests/golden/families, [FAMILY...]]
 
 Weights are numbers that bfloat16 holds exactly, so that both files are half as large and mean the same model.
 """
@@ -28,6 +28,7 @@ class Family:
     network: type
     architecture: str = ""  # of the GGUF file; none if empty
     rope: dict = dataclasses.field(default_factory=dict)
+    gguf: dict = dataclasses.field(default_factory=dict)  # more metadata, by key behind "ARCHITECTURE."
     shards: str = ""  # largest file of the Hugging Face folder
     tokenizer: bool = False
 
@@ -75,6 +76,9 @@ FAMILIES = [
     Family("opt", opt(), transformers.OPTForCausalLM),
     Family("opt_odd", opt(hidden_size=30, word_embed_proj_dim=30, num_attention_heads=3, num_hidden_layers=1,
                           tie_word_embeddings=False), transformers.OPTForCausalLM),
+    Family("qwen3", llama_like(transformers.Qwen3Config, hidden_size=36, head_dim=16, tie_word_embeddings=False,
+                               rope_parameters={"rope_type": "default", "rope_theta": 1e6}),
+           transformers.Qwen3ForCausalLM, "qwen3", {"rope_theta": 1e6}),
 ]  # fmt: skip
 
 
@@ -97,16 +101,10 @@ def make_network(family, random):
     return network
 
 
-def gguf_name(name):
-    """The GGUF name of a tensor of a LLaMA-like checkpoint, without .weight or .bias."""
-    for whole, other in [("model.embed_tokens", "token_embd"), ("model.norm", "output_norm"), ("lm_head", "output")]:
-        if name == whole:
-            return other
-    _, _, layer, part = name.split(".", 3)
-    parts = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
-             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
-             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}  # fmt: skip
-    return f"blk.{layer}.{parts[part]}"
+def gguf_names(architecture, layers):
+    """llama.cpp's own map of the names of a checkpoint's modules."""
+    number = next(n for n, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
+    return gguf.get_tensor_name_map(number, layers)
 
 
 def llama3_factors(config, rope):
@@ -150,6 +148,9 @@ def write_gguf(family, network, tokenizer, path):
         writer.add_rope_scaling_factor(family.rope["factor"])
     if getattr(config, "sliding_window", None):
         writer.add_sliding_window(config.sliding_window)
+    for key, value in family.gguf.items():
+        add = writer.add_uint32 if isinstance(value, int) else writer.add_float32
+        add(f"{family.architecture}.{key}", value)
     if tokenizer:
         model = json.loads(tokenizer.to_str())["model"]
         writer.add_tokenizer_model("gpt2")
@@ -162,6 +163,7 @@ def write_gguf(family, network, tokenizer, path):
         writer.add_eos_token_id(0)
     if family.rope.get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", llama3_factors(config, family.rope))
+    names = gguf_names(family.architecture, config.num_hidden_layers)
     for name, tensor in network.state_dict().items():
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
@@ -172,10 +174,10 @@ def write_gguf(family, network, tokenizer, path):
             rows = value.reshape(value.shape[0], -1)
             value = interleave_rotary(rows, heads[module.split(".")[-1]]).reshape(value.shape)
         if value.ndim == 1:
-            writer.add_tensor(f"{gguf_name(module)}.{kind}", value)
+            writer.add_tensor(f"{names.get_name(module)}.{kind}", value)
             continue
         bf16 = gguf.GGMLQuantizationType.BF16
-        writer.add_tensor(f"{gguf_name(module)}.{kind}", gguf.quants.quantize(value, bf16), raw_dtype=bf16)
+        writer.add_tensor(f"{names.get_name(module)}.{kind}", gguf.quants.quantize(value, bf16), raw_dtype=bf16)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -209,10 +211,12 @@ def golden_family(family, seed, folder):
 def main():
     default = pathlib.Path(__file__).parent / "families"
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    chosen = sys.argv[2:]
     torch.manual_seed(0)
     torch.set_num_threads(1)
     for seed, family in enumerate(FAMILIES, start=101):
-        golden_family(family, seed, folder / family.name)
+        if not chosen or family.name in chosen:
+            golden_family(family, seed, folder / family.name)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,33 @@ TEST_CASE("a family saved as GGUF holds what llama.cpp's converter makes of it")
                     contains_text("GGUF has no form for architecture 'opt'"));
 }
 
+TEST_CASE("a family saved as GGUF and that as a Hugging Face folder comes back to the bit") {
+  for (std::string name : golden_gguf_families) {
+    INFO(name);
+    TemporaryDirectory const directory;
+    DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
+    std::string const path = (directory / "model.gguf").string();
+    zeroth::model::save_gguf(path, weights, [](zeroth::model::GgufWriter&) {});
+    zeroth::model::save_hugging_face(directory / "model", zeroth::model::load_gguf(zeroth::model::GgufFile(path)));
+    DecoderWeights const again = zeroth::model::load_hugging_face(directory / "model");
+    CHECK(again.config() == weights.config());
+    REQUIRE(again.parameters().size() == weights.parameters().size());
+    for (std::size_t p = 0; p < weights.parameters().size(); ++p) {
+      INFO(weights.parameters()[p].name);
+      CHECK(again.parameters()[p].name == weights.parameters()[p].name);
+      CHECK(std::equal(again.values(p).begin(), again.values(p).end(), weights.values(p).begin()));
+    }
+  }
+}
+
+TEST_CASE("biases that llama.cpp does not read are not written as GGUF") {
+  DecoderWeights const plain = load_family_gguf("qwen3");
+  auto config = plain.config();
+  config.query_key_value_bias = config.attention_out_bias = true;
+  CHECK_THROWS_WITH(zeroth::model::require_gguf_form(config, "x.gguf"),
+                    contains_text("x.gguf: GGUF has no form for biases in architecture 'qwen3'; write safetensors"));
+}
+
 TEST_CASE("LLaMA-3's scaling is recognised in the factors of a GGUF file") {
   DecoderWeights const gguf = load_family_gguf("llama3");
   REQUIRE(gguf.config().rope_scaling.kind == RotaryScaling::Kind::factors);

@@ -236,10 +236,9 @@ TEST_CASE("a configuration out of range is refused by field") {
   CHECK(refused([](DecoderConfig& c) { c.head_dim = 3; }) ==
         "model.gguf: head_dim must be even for rotary embeddings, found 3");
   CHECK(refused([](DecoderConfig& c) { c.rope_theta = -1; }).starts_with("model.gguf: rope_theta must be > 0"));
-  CHECK(
-      refused([](DecoderConfig& c) { c.architecture = "gemma"; }) ==
-      "model.gguf: architecture 'gemma' is not supported; known: 'llama', 'mistral', 'qwen2', 'opt' (SmolLM and LLaMA "
-      "1 to 3 are 'llama')");
+  CHECK_THAT(refused([](DecoderConfig& c) { c.architecture = "gemma"; }),
+             contains_text("model.gguf: architecture 'gemma' is not supported; known: 'llama', 'mistral', 'qwen2'") &&
+                 contains_text("(SmolLM and LLaMA 1 to 3 are 'llama')"));
   using Kind = zeroth::model::RotaryScaling::Kind;
   CHECK(refused([](DecoderConfig& c) { c.rope_scaling.kind = Kind::factors; }) ==
         "model.gguf: rope_scaling.factors must have 1 elements, found 0");

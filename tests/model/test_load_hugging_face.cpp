@@ -330,6 +330,20 @@ TEST_CASE("a number of key-value heads that is absent is the family's own, null 
   CHECK(kv_heads("qwen2", 64, false) == 32);
 }
 
+TEST_CASE("Qwen3 has heads of 128 where config.json does not say, and biases only where it does") {
+  json config = read_json(golden_file("families/qwen3/config.json"));
+  CHECK(config_of(config).head_dim == 16);
+  CHECK_FALSE(config_of(config).query_key_value_bias);
+  config.erase("head_dim");
+  config["attention_bias"] = true;
+  DecoderConfig const found = config_of(config);
+  CHECK(found.head_dim == 128);
+  CHECK(found.query_key_value_bias);
+  CHECK(found.attention_out_bias);
+  CHECK_FALSE(found.mlp_bias);
+  CHECK(config_of(zeroth::model::hugging_face_config(found)) == found);
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };

@@ -198,6 +198,11 @@ class Decoder {
       ops_.layer_norm(view.weights, norm, x_, config.norm_epsilon, h_);
   }
 
+  /// Normalises each head of x in place, if the decoder does so.
+  void normalise_heads(Views const& view, NormTensors const& norm, Matrix& x) {
+    if (norm) ops_.rms_norm(view.weights, norm, x, weights_->config().norm_epsilon, x);
+  }
+
   /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
   /// from there on x holds those rows alone.
   void attention(Views const& view, std::size_t index, bool keep) {
@@ -208,6 +213,7 @@ class Decoder {
     normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
+      normalise_heads(view, layer.key_norm, k_);
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
       ops_.gather(h_, plan_.scored, y_);
       std::swap(h_, y_);
@@ -218,8 +224,10 @@ class Decoder {
     } else {
       linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
              Projection<Matrix>{layer.value, v_});
+      normalise_heads(view, layer.key_norm, k_);
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
     }
+    normalise_heads(view, layer.query_norm, q_);
     if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
     if (keep) {
       ops_.put_rows(k_, kept_rows_, kept_keys_[index]);

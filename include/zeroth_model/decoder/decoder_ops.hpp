@@ -64,7 +64,9 @@ struct Queries {
 /// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table. `add_rows(weights, parameter,
 /// rows,
 ///    x)`: row t of x += row rows[t] of the table.
-/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the gain.
+/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the gain, of each
+/// run
+///    of as many features as the gain has; `out` may be `in`.
 ///    `layer_norm`, of the same form: (in - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias.
 /// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
 /// element

@@ -14,8 +14,8 @@ namespace detail {
 
 inline constexpr std::array llama_written{WrittenKey{"initializer_range", "0.02"}, WrittenKey{"pretraining_tp", "1"}};
 inline constexpr std::array common_written{WrittenKey{"initializer_range", "0.02"}};
-inline constexpr std::array qwen2_written{WrittenKey{"initializer_range", "0.02"},
-                                          WrittenKey{"use_sliding_window", "false"}};
+inline constexpr std::array qwen_written{WrittenKey{"initializer_range", "0.02"},
+                                         WrittenKey{"use_sliding_window", "false"}};
 inline constexpr std::array opt_required{
     RequiredFlag{"do_layer_norm_before", true, "norms behind each layer are not supported"},
     RequiredFlag{"_remove_final_layer_norm", false, "a decoder without a last norm is not supported"},
@@ -51,7 +51,19 @@ inline constexpr std::array families{
                       .writes_head_dim = false,
                       .query_key_value_bias = {.otherwise = true},
                       .window = WindowRule::later_layers,
-                      .written = detail::qwen2_written}},
+                      .written = detail::qwen_written}},
+    Family{
+        .name = "qwen3",
+        .hugging_face_class = "Qwen3ForCausalLM",
+        .gguf = "qwen3",
+        .gguf_biases = false,
+        .names = {.query_norm = {"attn_q_norm", "self_attn.q_norm"}, .key_norm = {"attn_k_norm", "self_attn.k_norm"}},
+        .config = {.default_kv_heads = 32,
+                   .default_head_dim = 128,
+                   .query_key_value_bias = {"attention_bias"},
+                   .attention_out_bias = {"attention_bias"},
+                   .window = WindowRule::later_layers,
+                   .written = detail::qwen_written}},
     Family{.name = "opt",
            .hugging_face_class = "OPTForCausalLM",
            .gguf = "",

@@ -54,6 +54,8 @@ struct TensorNames {
   TensorName query{"attn_q", "self_attn.q_proj"};
   TensorName key{"attn_k", "self_attn.k_proj"};
   TensorName value{"attn_v", "self_attn.v_proj"};
+  TensorName query_norm{};  ///< of each head's queries, before they are turned
+  TensorName key_norm{};
   TensorName attention_out{"attn_output", "self_attn.o_proj"};
   TensorName mlp_norm{"ffn_norm", "post_attention_layernorm"};
   TensorName gate{"ffn_gate", "mlp.gate_proj"};
@@ -101,7 +103,8 @@ struct ConfigKeys {
   std::string_view activation = "hidden_act";
   std::string_view kv_heads = "num_key_value_heads";  ///< empty: as many as heads
   std::uint32_t default_kv_heads = 0;                 ///< 0: as many as heads; null is that in any case
-  std::string_view head_dim = "head_dim";             ///< empty: hidden / heads, which is what an absent key means
+  std::string_view head_dim = "head_dim";             ///< empty: hidden / heads
+  std::uint32_t default_head_dim = 0;                 ///< 0: hidden / heads
   bool writes_head_dim = true;
   std::string_view norm_epsilon = "rms_norm_eps";  ///< empty: always the default
   float default_norm_epsilon = 1e-6F;
@@ -124,6 +127,7 @@ struct Family {
   std::string_view hugging_face_class;  ///< `architectures` of config.json
   std::string_view gguf;                ///< `general.architecture`; empty: GGUF has no form for the family
   RotaryPairing gguf_pairing = RotaryPairing::halves;  ///< how llama.cpp stores the rows of Q and K
+  bool gguf_biases = true;                             ///< whether llama.cpp reads biases of linear layers
   Positions positions = Positions::rotary;
   Norm norm = Norm::rms;
   Mlp mlp = Mlp::gated_silu;

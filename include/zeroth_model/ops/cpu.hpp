@@ -102,17 +102,20 @@ class CpuOps {
     out.resize(in.lanes(), in.rows(), in.features());
     ScratchPool::Lease scratch(*pool_);
     cpu::Panel const gain = cpu::read_panel(weights, norm.gain, 0, 1, *scratch);
+    auto const width = static_cast<std::size_t>(weights.parameters[norm.gain].shape.columns);
     for_each_block(in, [&](std::size_t lane, std::size_t b) {
-      float const* const from = in.block(lane, b);
-      float* const to = out.block(lane, b);
       float const* const gains = gain.lanes[lane];
-      float scale[tokens] = {};
-      for (std::size_t f = 0; f < in.features(); ++f)
-        for (std::size_t t = 0; t < tokens; ++t) scale[t] += from[f * tokens + t] * from[f * tokens + t];
-      for (std::size_t t = 0; t < tokens; ++t)
-        scale[t] = 1.0F / std::sqrt(scale[t] / static_cast<float>(in.features()) + epsilon);
-      for (std::size_t f = 0; f < in.features(); ++f)
-        for (std::size_t t = 0; t < tokens; ++t) to[f * tokens + t] = from[f * tokens + t] * scale[t] * gains[f];
+      for (std::size_t first = 0; first < in.features(); first += width) {
+        float const* const from = in.block(lane, b) + first * tokens;
+        float* const to = out.block(lane, b) + first * tokens;
+        float scale[tokens] = {};
+        for (std::size_t f = 0; f < width; ++f)
+          for (std::size_t t = 0; t < tokens; ++t) scale[t] += from[f * tokens + t] * from[f * tokens + t];
+        for (std::size_t t = 0; t < tokens; ++t)
+          scale[t] = 1.0F / std::sqrt(scale[t] / static_cast<float>(width) + epsilon);
+        for (std::size_t f = 0; f < width; ++f)
+          for (std::size_t t = 0; t < tokens; ++t) to[f * tokens + t] = from[f * tokens + t] * scale[t] * gains[f];
+      }
     });
   }
 

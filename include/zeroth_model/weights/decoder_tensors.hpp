@@ -25,8 +25,11 @@ inline constexpr std::size_t no_tensor = static_cast<std::size_t>(-1);
 
 /// Where the tensors of a norm stand in a ParameterSet.
 struct NormTensors {
-  std::size_t gain = no_tensor;  // 1 x hidden
-  std::size_t bias = no_tensor;  // 1 x hidden
+  std::size_t gain = no_tensor;  // 1 x hidden, or 1 x head_dim
+  std::size_t bias = no_tensor;  // likewise
+
+  /// Whether the decoder has the norm.
+  [[nodiscard]] explicit operator bool() const noexcept { return gain != no_tensor; }
 };
 
 /// Where the tensors of a linear layer stand in a ParameterSet.
@@ -41,6 +44,8 @@ struct LayerTensors {
   LinearTensors query;          // heads * head_dim x hidden
   LinearTensors key;            // kv_heads * head_dim x hidden
   LinearTensors value;          // kv_heads * head_dim x hidden
+  NormTensors query_norm;       // of each head; none in most families
+  NormTensors key_norm;         // likewise
   LinearTensors attention_out;  // hidden x heads * head_dim
   NormTensors mlp_norm;
   LinearTensors gate;  // feed_forward x hidden; none if the MLP has no gate
@@ -72,11 +77,12 @@ struct DecoderTensors {
   std::uint64_t const query = std::uint64_t{config.heads} * config.head_dim;
   std::uint64_t const key = std::uint64_t{config.kv_heads} * config.head_dim;
   std::string prefix;
-  auto add_norm = [&](TensorName const& named) {
+  auto add_norm = [&](TensorName const& named, std::uint64_t width) {
     std::string const name = prefix + std::string(named.gguf);
     NormTensors norm;
-    norm.gain = add(name + ".weight", Role::vector, 1, hidden);
-    if (config.norm == Norm::layer) norm.bias = add(name + ".bias", Role::vector, 1, hidden);
+    if (!named) return norm;
+    norm.gain = add(name + ".weight", Role::vector, 1, width);
+    if (config.norm == Norm::layer) norm.bias = add(name + ".bias", Role::vector, 1, width);
     return norm;
   };
   auto add_linear = [&](TensorName const& named, std::uint64_t out, std::uint64_t in, bool bias) {
@@ -98,12 +104,14 @@ struct DecoderTensors {
   for (std::uint32_t l = 0; l < config.layers; ++l) {
     prefix = "blk." + std::to_string(l) + ".";
     LayerTensors layer;
-    layer.attention_norm = add_norm(names.attention_norm);
+    layer.attention_norm = add_norm(names.attention_norm, hidden);
     layer.query = add_linear(names.query, query, hidden, config.query_key_value_bias);
     layer.key = add_linear(names.key, key, hidden, config.query_key_value_bias);
     layer.value = add_linear(names.value, key, hidden, config.query_key_value_bias);
+    layer.query_norm = add_norm(names.query_norm, config.head_dim);
+    layer.key_norm = add_norm(names.key_norm, config.head_dim);
     layer.attention_out = add_linear(names.attention_out, hidden, query, config.attention_out_bias);
-    layer.mlp_norm = add_norm(names.mlp_norm);
+    layer.mlp_norm = add_norm(names.mlp_norm, hidden);
     if (config.mlp == Mlp::gated_silu)
       layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
     layer.up = add_linear(names.up, config.feed_forward, hidden, config.mlp_bias);
@@ -111,7 +119,7 @@ struct DecoderTensors {
     result.layers.push_back(layer);
   }
   prefix.clear();
-  result.output_norm = add_norm(names.output_norm);
+  result.output_norm = add_norm(names.output_norm, hidden);
   result.head = config.tied_head ? result.embedding : add(weight_of(names.head), Role::head, config.vocabulary, hidden);
   if (tensors != nullptr) *tensors = std::move(result);
   return specs;

@@ -120,6 +120,10 @@ inline void require_gguf_form(DecoderConfig const& config, std::string const& pa
   if (config.family().gguf.empty())
     throw InvalidArgument(path + ": GGUF has no form for architecture '" + config.architecture +
                           "'; write safetensors");
+  bool const biased = config.query_key_value_bias || config.attention_out_bias || config.mlp_bias;
+  if (biased && !config.family().gguf_biases)
+    throw InvalidArgument(path + ": GGUF has no form for biases in architecture '" + config.architecture +
+                          "'; write safetensors");
 }
 
 /// Writes `weights`, wherever they came from, to `path` as one GGUF file, in llama.cpp's order of rows.

@@ -188,11 +188,11 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
   if (!keys.same_as_hidden.empty())
     detail::expect_value(json, keys.same_as_hidden, config.hidden, "hidden_size, " + std::to_string(config.hidden));
   bool const whole = config.heads != 0 && config.hidden % config.heads == 0;
-  config.head_dim = whole ? config.hidden / config.heads : 0;
+  config.head_dim = keys.default_head_dim != 0 ? keys.default_head_dim : whole ? config.hidden / config.heads : 0;
   auto const head_dim = keys.head_dim.empty() ? std::nullopt : json.find<std::uint32_t>(keys.head_dim);
   if (head_dim)
     config.head_dim = *head_dim;
-  else if (!whole)
+  else if (config.head_dim == 0)
     throw json.get("num_attention_heads").mismatch("a divisor of hidden_size, " + std::to_string(config.hidden));
   config.kv_heads = config.heads;
   if (!keys.kv_heads.empty()) {

@@ -16,7 +16,8 @@ namespace zeroth::ZEROTH_ISA::model {
 struct HuggingFaceTensor {
   std::string name;
   std::size_t parameter;
-  bool rotary = false;  ///< rows of Q or K, or elements of their biases, which LLaMA's GGUF files hold in another order
+  /// Rows of Q or K, or elements of their biases and norms, which LLaMA's GGUF files hold in another order.
+  bool rotary = false;
 };
 
 /// The tensors of a Hugging Face checkpoint of a decoder; a tied head is not among them.
@@ -30,9 +31,9 @@ struct HuggingFaceTensor {
     if (parameter != no_tensor)
       list.push_back({prefix + std::string(named.hugging_face) + std::string(kind), parameter, rotary});
   };
-  auto add_norm = [&](TensorName const& named, NormTensors const& norm) {
-    add(named, ".weight", norm.gain);
-    add(named, ".bias", norm.bias);
+  auto add_norm = [&](TensorName const& named, NormTensors const& norm, bool rotary = false) {
+    add(named, ".weight", norm.gain, rotary);
+    add(named, ".bias", norm.bias, rotary);
   };
   auto add_linear = [&](TensorName const& named, LinearTensors const& linear, bool rotary = false) {
     add(named, ".weight", linear.weight, rotary);
@@ -48,6 +49,8 @@ struct HuggingFaceTensor {
     add_linear(names.query, layer.query, rotary);
     add_linear(names.key, layer.key, rotary);
     add_linear(names.value, layer.value);
+    add_norm(names.query_norm, layer.query_norm, rotary);
+    add_norm(names.key_norm, layer.key_norm, rotary);
     add_linear(names.attention_out, layer.attention_out);
     add_norm(names.mlp_norm, layer.mlp_norm);
     add_linear(names.gate, layer.gate);

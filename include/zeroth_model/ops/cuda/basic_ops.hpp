@@ -101,9 +101,11 @@ class BasicOps {
 
   void rms_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
     resize_like(in, out);
-    LaneRows const& x = in.view();
-    device_.launch(RmsNormKernel{x, out.view(), panels_.vector(weights, norm.gain, 0), epsilon}, x.lanes * x.rows,
-                   what("norm", weights, norm.gain));
+    // Each run of features as a row of its own.
+    std::uint64_t const width = weights.parameters[norm.gain].shape.columns;
+    LaneRows const x = in.view().with_features(width);
+    device_.launch(RmsNormKernel{x, out.view().with_features(width), panels_.vector(weights, norm.gain, 0), epsilon},
+                   x.lanes * x.rows, what("norm", weights, norm.gain));
   }
 
   void layer_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {

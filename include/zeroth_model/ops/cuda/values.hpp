@@ -68,6 +68,11 @@ struct LaneRows {
   std::uint64_t features = 0;
 
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t size() const noexcept { return lanes * rows * features; }
+
+  /// The same memory in rows of `width` features, a divisor of `features`.
+  [[nodiscard]] LaneRows with_features(std::uint64_t width) const noexcept {
+    return {data, dtype, lanes, rows * (features / width), width};
+  }
   [[nodiscard]] ZEROTH_HOST_DEVICE float get(std::uint64_t i) const noexcept { return load(dtype, data, i); }
   ZEROTH_HOST_DEVICE void set(std::uint64_t i, float value) const noexcept { store(dtype, data, i, value); }
 };

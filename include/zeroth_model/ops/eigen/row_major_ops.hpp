@@ -83,10 +83,14 @@ class RowMajorOps {
     out.resize(in.lanes(), in.rows(), in.features());
     ScratchPool::Lease scratch(*pool_);
     WeightPanel const gain(weights, norm.gain, 0, 1, *scratch);
+    Eigen::Index const width = gain.lane(0).cols();
     for_each_row(in, [&](std::size_t lane, std::size_t r) {
-      auto const x = in.block(lane, r, 1).array();
-      float const scale = 1.0F / std::sqrt(x.square().mean() + epsilon);
-      out.block(lane, r, 1).array() = x * scale * gain.lane(lane).array();
+      for (Eigen::Index first = 0; first < static_cast<Eigen::Index>(in.features()); first += width) {
+        ConstMatrixMap const x(in.row(lane, r) + first, 1, width);
+        MatrixMap to(out.row(lane, r) + first, 1, width);
+        float const scale = 1.0F / std::sqrt(x.array().square().mean() + epsilon);
+        to.array() = x.array() * scale * gain.lane(lane).array();
+      }
     });
   }
 
