@@ -25,8 +25,9 @@ class ReferenceDecoder {
   explicit ReferenceDecoder(zeroth::model::DecoderWeights const& weights)
       : config_(weights.config()), tensors_(weights.tensors()) {
     using namespace zeroth::model;
-    if (config_.positions != Positions::rotary || config_.norm != Norm::rms || config_.mlp != Mlp::gated_silu ||
-        config_.query_key_value_bias || config_.attention_out_bias || config_.mlp_bias || config_.sliding_window != 0)
+    if (config_.architecture != "llama" || config_.positions != Positions::rotary || config_.norm != Norm::rms ||
+        config_.mlp != Mlp::gated_silu || config_.query_key_value_bias || config_.attention_out_bias ||
+        config_.mlp_bias || config_.sliding_window != 0)
       throw zeroth::InvalidArgument("the reference decoder is for LLaMA without biases and windows");
     frequencies_ = rotary_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling);
     for (std::size_t t = 0; t < weights.parameters().size(); ++t) {

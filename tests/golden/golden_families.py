@@ -79,6 +79,12 @@ FAMILIES = [
     Family("qwen3", llama_like(transformers.Qwen3Config, hidden_size=36, head_dim=16, tie_word_embeddings=False,
                                rope_parameters={"rope_type": "default", "rope_theta": 1e6}),
            transformers.Qwen3ForCausalLM, "qwen3", {"rope_theta": 1e6}),
+    Family("smollm3", llama_like(transformers.SmolLM3Config, num_hidden_layers=5, pad_token_id=None,
+                                 rope_parameters={"rope_type": "default", "rope_theta": 5e6}),
+           transformers.SmolLM3ForCausalLM, "smollm3", {"rope_theta": 5e6}),
+    Family("smollm3_list", llama_like(transformers.SmolLM3Config, num_hidden_layers=3, pad_token_id=None,
+                                      no_rope_layers=[0, 1, 0], attention_bias=True, mlp_bias=True,
+                                      tie_word_embeddings=False), transformers.SmolLM3ForCausalLM),
 ]  # fmt: skip
 
 
@@ -170,7 +176,7 @@ def write_gguf(family, network, tokenizer, path):
         module, kind = name.rsplit(".", 1)
         value = tensor.numpy()
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-        if family.architecture == "llama" and module.split(".")[-1] in heads:
+        if family.architecture in ("llama", "smollm3") and module.split(".")[-1] in heads:
             rows = value.reshape(value.shape[0], -1)
             value = interleave_rotary(rows, heads[module.split(".")[-1]]).reshape(value.shape)
         if value.ndim == 1:

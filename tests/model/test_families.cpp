@@ -195,6 +195,14 @@ TEST_CASE("biases that llama.cpp does not read are not written as GGUF") {
                     contains_text("x.gguf: GGUF has no form for biases in architecture 'qwen3'; write safetensors"));
 }
 
+TEST_CASE("layers without rotary embeddings that llama.cpp does not assume are not written as GGUF") {
+  auto config = load_family_gguf("smollm3").config();
+  CHECK_NOTHROW(zeroth::model::require_gguf_form(config, "x.gguf"));
+  config.rotary_layers = {true, false, true, false, true};
+  CHECK_THROWS_WITH(zeroth::model::require_gguf_form(config, "x.gguf"),
+                    contains_text("x.gguf: GGUF has no form for these layers without rotary embeddings"));
+}
+
 TEST_CASE("LLaMA-3's scaling is recognised in the factors of a GGUF file") {
   DecoderWeights const gguf = load_family_gguf("llama3");
   REQUIRE(gguf.config().rope_scaling.kind == RotaryScaling::Kind::factors);

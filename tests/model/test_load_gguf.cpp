@@ -235,10 +235,13 @@ TEST_CASE("a configuration out of range is refused by field") {
         "model.gguf: heads must be a multiple of kv_heads, found 2 and 3");
   CHECK(refused([](DecoderConfig& c) { c.head_dim = 3; }) ==
         "model.gguf: head_dim must be even for rotary embeddings, found 3");
+  CHECK(refused([](DecoderConfig& c) {
+          c.rotary_layers = {true, false, true};
+        }) == "model.gguf: rotary_layers must be empty or have 2 elements, found 3");
   CHECK(refused([](DecoderConfig& c) { c.rope_theta = -1; }).starts_with("model.gguf: rope_theta must be > 0"));
   CHECK_THAT(refused([](DecoderConfig& c) { c.architecture = "gemma"; }),
              contains_text("model.gguf: architecture 'gemma' is not supported; known: 'llama', 'mistral', 'qwen2'") &&
-                 contains_text("(SmolLM and LLaMA 1 to 3 are 'llama')"));
+                 contains_text("(SmolLM 1 and 2 and LLaMA 1 to 3 are 'llama')"));
   using Kind = zeroth::model::RotaryScaling::Kind;
   CHECK(refused([](DecoderConfig& c) { c.rope_scaling.kind = Kind::factors; }) ==
         "model.gguf: rope_scaling.factors must have 1 elements, found 0");

@@ -344,6 +344,36 @@ TEST_CASE("Qwen3 has heads of 128 where config.json does not say, and biases onl
   CHECK(config_of(zeroth::model::hugging_face_config(found)) == found);
 }
 
+TEST_CASE("SmolLM3 turns nothing in the layers that config.json says, every fourth if it does not") {
+  auto layers = [](json const& changes, std::string const& without = "") {
+    json config = read_json(golden_file("families/smollm3/config.json"));
+    config.erase("no_rope_layers");
+    config.erase(without);
+    config.update(changes);
+    std::string turned;
+    DecoderConfig const found = config_of(config);
+    for (std::size_t l = 0; l < found.layers; ++l) turned += found.rotates(l) ? '1' : '0';
+    CHECK(config_of(zeroth::model::hugging_face_config(found)) == found);
+    return turned;
+  };
+  auto after = [](json const& keys) { return changed("smollm3", [&](json& config) { config.update(keys); }); };
+  CHECK(layers(json::object()) == "11101");
+  CHECK(layers(json::object(), "no_rope_layer_interval") == "11101");
+  CHECK(layers({{"no_rope_layer_interval", 2}}) == "10101");
+  CHECK(layers({{"no_rope_layers", {0, 1, 1, 0, 0, 0}}}) == "01100");
+  CHECK(layers({{"no_rope_layers", {1, 1, 1, 1, 1}}}) == "11111");
+  CHECK(after({{"layer_types", nullptr}, {"use_sliding_window", true}}) == "accepted");
+  CHECK_THAT(after({{"layer_types", nullptr}, {"use_sliding_window", true}, {"sliding_window", 9}}),
+             contains_text("key 'use_sliding_window': expected false"));
+  CHECK_THAT(after({{"no_rope_layers", {1, 1}}}),
+             contains_text("key 'no_rope_layers': expected a number for each of the 5 layers, found 2"));
+  CHECK_THAT(after({{"no_rope_layers", nullptr}, {"no_rope_layer_interval", 0}}),
+             contains_text("key 'no_rope_layer_interval': expected at least 1"));
+  json config = read_json(golden_file("families/smollm3/config.json"));
+  config["rope_parameters"].erase("rope_theta");
+  CHECK(config_of(config).rope_theta == 2e6);
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };

@@ -209,7 +209,7 @@ class Decoder {
     DecoderConfig const& config = weights_->config();
     LayerTensors const& layer = weights_->tensors().layers[index];
     bool const last = index + 1 == config.layers;
-    bool const rotary = config.positions == Positions::rotary;
+    bool const rotary = config.rotates(index);
     normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});

@@ -14,8 +14,8 @@ namespace detail {
 
 inline constexpr std::array llama_written{WrittenKey{"initializer_range", "0.02"}, WrittenKey{"pretraining_tp", "1"}};
 inline constexpr std::array common_written{WrittenKey{"initializer_range", "0.02"}};
-inline constexpr std::array qwen_written{WrittenKey{"initializer_range", "0.02"},
-                                         WrittenKey{"use_sliding_window", "false"}};
+inline constexpr std::array no_window_written{WrittenKey{"initializer_range", "0.02"},
+                                              WrittenKey{"use_sliding_window", "false"}};
 inline constexpr std::array opt_required{
     RequiredFlag{"do_layer_norm_before", true, "norms behind each layer are not supported"},
     RequiredFlag{"_remove_final_layer_norm", false, "a decoder without a last norm is not supported"},
@@ -51,7 +51,7 @@ inline constexpr std::array families{
                       .writes_head_dim = false,
                       .query_key_value_bias = {.otherwise = true},
                       .window = WindowRule::later_layers,
-                      .written = detail::qwen_written}},
+                      .written = detail::no_window_written}},
     Family{
         .name = "qwen3",
         .hugging_face_class = "Qwen3ForCausalLM",
@@ -63,7 +63,21 @@ inline constexpr std::array families{
                    .query_key_value_bias = {"attention_bias"},
                    .attention_out_bias = {"attention_bias"},
                    .window = WindowRule::later_layers,
-                   .written = detail::qwen_written}},
+                   .written = detail::no_window_written}},
+    Family{.name = "smollm3",
+           .hugging_face_class = "SmolLM3ForCausalLM",
+           .gguf = "smollm3",
+           .gguf_pairing = RotaryPairing::adjacent,
+           .gguf_biases = false,
+           .unrotated_interval = 4,
+           .config = {.default_kv_heads = 4,
+                      .default_rope_theta = 2000000.0,
+                      .default_tied_head = true,
+                      .query_key_value_bias = {"attention_bias"},
+                      .attention_out_bias = {"attention_bias"},
+                      .mlp_bias = {"mlp_bias"},
+                      .window = WindowRule::unrotated_layers,
+                      .written = detail::no_window_written}},
     Family{.name = "opt",
            .hugging_face_class = "OPTForCausalLM",
            .gguf = "",
@@ -116,7 +130,7 @@ template <class NameOf>
     if (family.name == name) return family;
   throw InvalidFile(std::string(source) + ": architecture '" + std::string(name) + "' is not supported; known: " +
                     detail::family_list([](Family const& family) { return family.name; }) +
-                    " (SmolLM and LLaMA 1 to 3 are 'llama')");
+                    " (SmolLM 1 and 2 and LLaMA 1 to 3 are 'llama')");
 }
 
 /// The family of a GGUF file: the first of those with that `general.architecture` that can have a window, if the file

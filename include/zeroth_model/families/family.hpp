@@ -89,6 +89,8 @@ enum class WindowRule : std::uint8_t {
   every_layer,  ///< `sliding_window`, null being none
   /// That of Qwen2: those from `max_window_layers` on, with `use_sliding_window`. Any is refused.
   later_layers,
+  /// That of SmolLM3: the layers that turn nothing, with `use_sliding_window`. Any is refused.
+  unrotated_layers,
 };
 
 /// Types of rotary scaling that a family's config.json may ask for.
@@ -129,6 +131,9 @@ struct Family {
   RotaryPairing gguf_pairing = RotaryPairing::halves;  ///< how llama.cpp stores the rows of Q and K
   bool gguf_biases = true;                             ///< whether llama.cpp reads biases of linear layers
   Positions positions = Positions::rotary;
+  /// Each such layer turns no queries and keys, unless `no_rope_layers` of config.json says otherwise, for which GGUF
+  /// has no key; 0: all layers turn them.
+  std::uint32_t unrotated_interval = 0;
   Norm norm = Norm::rms;
   Mlp mlp = Mlp::gated_silu;
   TensorNames names = {};

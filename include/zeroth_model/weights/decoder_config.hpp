@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <zeroth/error.hpp>
 #include <zeroth_model/families/families.hpp>
@@ -16,6 +18,9 @@ namespace zeroth::ZEROTH_ISA::model {
 struct DecoderConfig {
   /// Rows of OPT's table of positions before that of place 0.
   static constexpr std::uint32_t learned_position_offset = 2;
+
+  /// The largest size: beyond any model, and every product of two sizes is far from overflow.
+  static constexpr std::uint32_t most = 1U << 24;
 
   std::string architecture = "llama";  ///< the name of one of the `families`
   std::uint32_t layers = 0;
@@ -29,6 +34,7 @@ struct DecoderConfig {
   Positions positions = Positions::rotary;
   double rope_theta = 10000.0;
   RotaryScaling rope_scaling;
+  std::vector<bool> rotary_layers;  ///< which layers turn queries and keys; empty: all
   RotaryPairing pairing = RotaryPairing::adjacent;
   std::uint32_t sliding_window = 0;  ///< tokens that a query sees, itself included; 0: all before it
   Norm norm = Norm::rms;
@@ -41,6 +47,11 @@ struct DecoderConfig {
 
   bool operator==(DecoderConfig const&) const = default;
 
+  /// Whether a layer turns queries and keys.
+  [[nodiscard]] bool rotates(std::size_t layer) const {
+    return positions == Positions::rotary && (rotary_layers.empty() || rotary_layers[layer]);
+  }
+
   /// The row of the table of families.
   /// @throws InvalidFile if there is none of that architecture
   [[nodiscard]] Family const& family() const { return find_family("decoder configuration", architecture); }
@@ -49,12 +60,32 @@ struct DecoderConfig {
   void check(std::string_view source) const;
 };
 
+/// What `kind(layer)` says of each layer, in the form that DecoderConfig has for it: empty if it is true of all, or if
+/// there are more layers than check() takes.
+template <class Kind>
+[[nodiscard]] std::vector<bool> layer_kinds(std::uint32_t layers, Kind const& kind) {
+  std::vector<bool> kinds;
+  bool all = true;
+  if (layers > DecoderConfig::most) return kinds;
+  for (std::uint32_t l = 0; l < layers; ++l) {
+    kinds.push_back(kind(l));
+    all = all && kinds.back();
+  }
+  if (all) kinds.clear();
+  return kinds;
+}
+
+/// The layers that turn queries and keys in a family where every so many-th does not.
+[[nodiscard]] inline std::vector<bool> rotary_layers_of(std::uint32_t layers, std::uint32_t unrotated_interval) {
+  return layer_kinds(layers,
+                     [&](std::uint32_t l) { return unrotated_interval == 0 || (l + 1) % unrotated_interval != 0; });
+}
+
 inline void DecoderConfig::check(std::string_view source) const {
   auto refuse = [&](std::string const& what) { throw InvalidFile(std::string(source) + ": " + what); };
   static_cast<void>(find_family(source, architecture));
-  // 2^24 keeps every product of two sizes far from overflow, and is beyond any model.
   auto in_range = [&](std::string_view field, std::uint32_t value) {
-    if (value == 0 || value > (1U << 24))
+    if (value == 0 || value > most)
       refuse(std::string(field) + " must be in [1, 2^24], found " + std::to_string(value));
   };
   in_range("layers", layers);
@@ -67,10 +98,13 @@ inline void DecoderConfig::check(std::string_view source) const {
   in_range("context_length", context_length);
   if (heads % kv_heads != 0)
     refuse("heads must be a multiple of kv_heads, found " + std::to_string(heads) + " and " + std::to_string(kv_heads));
-  if (std::uint64_t{heads} * head_dim > (1U << 24))
+  if (std::uint64_t{heads} * head_dim > most)
     refuse("heads x head_dim must be at most 2^24, found " + std::to_string(std::uint64_t{heads} * head_dim));
   if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
     refuse("norm_epsilon must be > 0 and finite, found " + std::to_string(norm_epsilon));
+  if (!rotary_layers.empty() && rotary_layers.size() != layers)
+    refuse("rotary_layers must be empty or have " + std::to_string(layers) + " elements, found " +
+           std::to_string(rotary_layers.size()));
   if (positions == Positions::learned) return;
   if (head_dim % 2 != 0) refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
   if (!(rope_theta > 0) || !std::isfinite(rope_theta))

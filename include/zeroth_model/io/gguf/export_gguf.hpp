@@ -117,13 +117,16 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights c
 
 /// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration.
 inline void require_gguf_form(DecoderConfig const& config, std::string const& path) {
-  if (config.family().gguf.empty())
-    throw InvalidArgument(path + ": GGUF has no form for architecture '" + config.architecture +
+  Family const& family = config.family();
+  auto const refuse = [&](std::string const& what) {
+    throw InvalidArgument(path + ": GGUF has no form for " + what + "architecture '" + config.architecture +
                           "'; write safetensors");
+  };
+  if (family.gguf.empty()) refuse("");
   bool const biased = config.query_key_value_bias || config.attention_out_bias || config.mlp_bias;
-  if (biased && !config.family().gguf_biases)
-    throw InvalidArgument(path + ": GGUF has no form for biases in architecture '" + config.architecture +
-                          "'; write safetensors");
+  if (biased && !family.gguf_biases) refuse("biases in ");
+  if (config.rotary_layers != rotary_layers_of(config.layers, family.unrotated_interval))
+    refuse("these layers without rotary embeddings in ");
 }
 
 /// Writes `weights`, wherever they came from, to `path` as one GGUF file, in llama.cpp's order of rows.

@@ -163,6 +163,7 @@ class GgufDecoderKeys {
   auto const has_bias = [&](TensorName const& name) { return has("blk.0." + std::string(name.gguf) + ".bias"); };
   config.tied_head = !has(std::string(family.names.head.gguf) + ".weight");
   config.pairing = family.gguf_pairing;
+  config.rotary_layers = rotary_layers_of(config.layers, family.unrotated_interval);
   config.positions = family.positions;
   config.norm = family.norm;
   config.mlp = family.mlp;

@@ -137,12 +137,31 @@ inline void read_window(JsonValue const& json, Family const& family, DecoderConf
       return expect_layer_types(json, config, config.sliding_window != 0 ? "sliding_attention" : "full_attention");
     case WindowRule::later_layers:
       if (json.find("layer_types")) return expect_layer_types(json, config, "full_attention");
-      bool const none = !absent && !json.find("sliding_window");
-      if (json.find<bool>("use_sliding_window").value_or(false) && !none &&
+      if (json.find<bool>("use_sliding_window").value_or(false) && (absent || json.find("sliding_window")) &&
           json.find<std::uint32_t>("max_window_layers").value_or(28) < config.layers)
         throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
       return;
+    case WindowRule::unrotated_layers:
+      if (json.find("layer_types")) return expect_layer_types(json, config, "full_attention");
+      if (json.find<bool>("use_sliding_window").value_or(false) && json.find("sliding_window"))
+        throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
+      return;
   }
+}
+
+/// Which layers turn queries and keys, in a family where some do not.
+inline std::vector<bool> read_rotary_layers(JsonValue const& json, std::uint32_t layers, std::uint32_t interval) {
+  if (auto const list = json.find("no_rope_layers")) {
+    std::vector<JsonValue> const turned = list->elements();
+    if (turned.size() < layers)
+      throw list->mismatch("a number for each of the " + std::to_string(layers) + " layers",
+                           std::to_string(turned.size()));
+    return layer_kinds(layers, [&](std::uint32_t l) { return turned[l].as<std::uint32_t>() != 0; });
+  }
+  constexpr std::string_view key = "no_rope_layer_interval";
+  std::uint32_t const found = json.find<std::uint32_t>(key).value_or(interval);
+  if (found == 0) throw json.get(key).mismatch("at least 1");
+  return rotary_layers_of(layers, found);
 }
 
 inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
@@ -204,6 +223,8 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
   if (!keys.norm_epsilon.empty())
     config.norm_epsilon = json.find<float>(keys.norm_epsilon).value_or(keys.default_norm_epsilon);
   if (family.positions == Positions::rotary) detail::read_rotary_embedding(json, family, config);
+  if (family.unrotated_interval != 0)
+    config.rotary_layers = detail::read_rotary_layers(json, config.layers, family.unrotated_interval);
   config.query_key_value_bias = detail::read_bias(json, keys.query_key_value_bias);
   config.attention_out_bias = detail::read_bias(json, keys.attention_out_bias);
   config.mlp_bias = detail::read_bias(json, keys.mlp_bias);
@@ -317,6 +338,13 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   if (config.positions == Positions::rotary) {
     set("rope_theta", config.rope_theta);
     set("rope_scaling", detail::rope_scaling_json(config));
+  }
+  if (family.unrotated_interval != 0) {
+    std::vector<int> turned;
+    for (std::size_t l = 0; l < config.layers; ++l) turned.push_back(config.rotates(l) ? 1 : 0);
+    set("no_rope_layers", turned);
+  } else if (!config.rotary_layers.empty()) {
+    refuse("layers without rotary embeddings");
   }
   bool const windowed = config.sliding_window != 0;
   if (keys.window == WindowRule::every_layer)
