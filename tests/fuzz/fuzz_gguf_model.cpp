@@ -76,6 +76,10 @@ std::vector<std::string> seeds() {
   config.architecture = "qwen3";
   config.query_key_value_bias = false;
   files.push_back(file({}, false));
+  config.architecture = "phi3";
+  config.heads = 1;
+  config.head_dim = 4;
+  files.push_back(file({{"rope.dimension_count", 2}, {"attention.sliding_window", 3}}, false));
   return files;
 }
 

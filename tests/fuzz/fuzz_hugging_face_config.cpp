@@ -42,6 +42,8 @@ std::vector<std::string> seeds() {
       R"({"model_type": "qwen3", "intermediate_size": 12, "head_dim": 6, "attention_bias": true, )" + sizes + "}",
       R"({"model_type": "smollm3", "intermediate_size": 12, "no_rope_layers": [0, 1], "mlp_bias": true, )" + sizes +
           "}",
+      R"({"model_type": "phi3", "intermediate_size": 12, "partial_rotary_factor": 0.5, "sliding_window": 3, )" + sizes +
+          "}",
       R"({"model_type": "opt", "ffn_dim": 12, "word_embed_proj_dim": 8, "enable_bias": false, "do_layer_norm_before": true,
           "activation_function": "relu", )" +
           sizes + "}",

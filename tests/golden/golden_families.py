@@ -85,6 +85,11 @@ FAMILIES = [
     Family("smollm3_list", llama_like(transformers.SmolLM3Config, num_hidden_layers=3, pad_token_id=None,
                                       no_rope_layers=[0, 1, 0], attention_bias=True, mlp_bias=True,
                                       tie_word_embeddings=False), transformers.SmolLM3ForCausalLM),
+    Family("phi3", llama_like(transformers.Phi3Config, hidden_size=48, sliding_window=9, pad_token_id=None,
+                              rope_parameters={"rope_type": "default", "rope_theta": 1e4,
+                                               "partial_rotary_factor": 0.5}, tie_word_embeddings=False),
+           transformers.Phi3ForCausalLM, "phi3", {"rope_theta": 1e4, "dimensions": 6},
+           {"rope.scaling.original_context_length": 128}),
 ]  # fmt: skip
 
 
@@ -144,8 +149,8 @@ def write_gguf(family, network, tokenizer, path):
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(family.rope["rope_theta"])
-    if family.architecture == "llama":
-        writer.add_rope_dimension_count(head_dim)
+    if family.architecture in ("llama", "smollm3", "phi3"):
+        writer.add_rope_dimension_count(family.rope.get("dimensions", head_dim))
     if head_dim * config.num_attention_heads != config.hidden_size:
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)

@@ -238,6 +238,12 @@ TEST_CASE("a configuration out of range is refused by field") {
   CHECK(refused([](DecoderConfig& c) {
           c.rotary_layers = {true, false, true};
         }) == "model.gguf: rotary_layers must be empty or have 2 elements, found 3");
+  CHECK(refused([](DecoderConfig& c) { c.rotary_dim = 4; }) ==
+        "model.gguf: rotary_dim must be even and at most head_dim, 2, found 4");
+  CHECK(refused([](DecoderConfig& c) {
+          c.architecture = "phi3";
+          c.query_key_value_bias = true;
+        }) == "model.gguf: query_key_value_bias must be false where queries, keys and values are one tensor");
   CHECK(refused([](DecoderConfig& c) { c.rope_theta = -1; }).starts_with("model.gguf: rope_theta must be > 0"));
   CHECK_THAT(refused([](DecoderConfig& c) { c.architecture = "gemma"; }),
              contains_text("model.gguf: architecture 'gemma' is not supported; known: 'llama', 'mistral', 'qwen2'") &&

@@ -374,6 +374,34 @@ TEST_CASE("SmolLM3 turns nothing in the layers that config.json says, every four
   CHECK(config_of(config).rope_theta == 2e6);
 }
 
+TEST_CASE("Phi-3 turns a part of each head, and refuses other scaling by its type") {
+  auto after = [](json const& keys) { return changed("phi3", [&](json& config) { config.update(keys); }); };
+  json config = read_json(golden_file("families/phi3/config.json"));
+  CHECK(config_of(config).rotary_dim == 6);
+  // Heads of 98, of which every even part must be made again from a factor.
+  config["hidden_size"] = 392;
+  config["rope_parameters"].erase("partial_rotary_factor");
+  for (std::uint32_t part = 2; part <= 98; part += 2) {
+    DecoderConfig asked = config_of(config);
+    asked.rotary_dim = part == 98 ? 0 : part;
+    CHECK(config_of(zeroth::model::hugging_face_config(asked)) == asked);
+  }
+  CHECK(config_of(config).rotary_dim == 0);
+  config["partial_rotary_factor"] = 0.5;
+  config["hidden_size"] = 32;
+  CHECK(config_of(config).rotary_dim == 4);
+  config.erase("sliding_window");
+  CHECK(config_of(config).sliding_window == 0);
+  for (std::string const type : {"longrope", "su", "yarn", "linear", "llama3"})
+    CHECK_THAT(after({{"rope_scaling", {{"type", type}, {"factor", 2.0}}}}),
+               contains_text("'rope_scaling.type': expected \"default\", found \"" + type + "\""));
+  for (double const factor : {0.0, -0.5, 1.5, 0.25})
+    CHECK_THAT(after({{"rope_parameters", {{"partial_rotary_factor", factor}}}}),
+               contains_text("'rope_parameters.partial_rotary_factor': expected"));
+  CHECK_THAT(changed("qwen3", [](json& c) { c["partial_rotary_factor"] = 0.5; }),
+             contains_text("'partial_rotary_factor': expected 1"));
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };

@@ -334,6 +334,11 @@ class EveryKernel {
                           LaneRows{x.data(), dtype, lanes, count, heads * 2 * pairs}},
              size / 2);
       keep(of("RotateKernel", dtype), x, false);
+      // Heads of which the first elements are turned.
+      launch(RotateKernel{table.template as<float const>(), pairs / 2, pairing,
+                          LaneRows{x.data(), dtype, lanes, count, heads * 2 * pairs}, 2 * pairs},
+             size / 4);
+      keep(of("RotateKernel", dtype, "part of heads"), x, false);
     }
   }
 

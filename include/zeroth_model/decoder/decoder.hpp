@@ -40,7 +40,7 @@ class Decoder {
   explicit Decoder(DecoderWeights const& weights, Ops ops = Ops()) : weights_(&weights), ops_(std::move(ops)) {
     DecoderConfig const& config = weights.config();
     if (config.positions == Positions::rotary)
-      frequencies_ = rotary_frequencies(config.head_dim, config.rope_theta, config.rope_scaling);
+      frequencies_ = rotary_frequencies(config.rotated_dim(), config.rope_theta, config.rope_scaling);
   }
 
   /// @throws InvalidArgument if the adapter is not one of these weights.
@@ -262,15 +262,22 @@ class Decoder {
     ops_.linear(view.weights, in, list);
     if (adapter_ == nullptr) return;
     std::array<LoraPair const*, sizeof...(P)> pairs{};
+    std::array<Matrix const*, sizeof...(P)> inward{};
     downward_.clear();
     for (std::size_t i = 0; i < list.size(); ++i) {
       pairs[i] = adapter_->find(list[i].tensors.weight);
-      if (pairs[i] != nullptr) downward_.push_back({{pairs[i]->a}, low_rank_[i]});
+      // Parts of one weight share A x.
+      bool const shared = i > 0 && pairs[i] == pairs[i - 1];
+      inward[i] = shared ? inward[i - 1] : &low_rank_[i];
+      if (pairs[i] != nullptr && !shared) downward_.push_back({{pairs[i]->a}, low_rank_[i]});
     }
     if (downward_.empty()) return;
     ops_.linear(view.adapter, in, downward_);
-    for (std::size_t i = 0; i < list.size(); ++i)
-      if (pairs[i] != nullptr) ops_.add_linear(view.adapter, pairs[i]->b, adapter_->scale(), low_rank_[i], list[i].out);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (pairs[i] == nullptr) continue;
+      LinearTensors const rows{pairs[i]->b, no_tensor, list[i].tensors.first, list[i].tensors.rows};
+      ops_.add_linear(view.adapter, rows, adapter_->scale(), *inward[i], list[i].out);
+    }
   }
 
   static void check_output(std::span<double> out, std::size_t expected) {

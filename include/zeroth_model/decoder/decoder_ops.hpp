@@ -22,7 +22,7 @@ struct WeightView {
   [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->lanes().size(); }
 };
 
-/// One output of a linear layer: its weight and bias, and where the product goes.
+/// One output of a linear layer: its weight, or some rows of it, and bias, and where the product goes.
 template <class Matrix>
 struct Projection {
   LinearTensors tensors;
@@ -71,8 +71,9 @@ struct Queries {
 /// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
 /// element
 ///    of a W is expanded once, for all lanes together; no W is ever held whole.
-/// 6. `add_linear(weights, parameter, factor, in, out)`: out += factor * in W^T; the same holds for its W.
-/// 7. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place.
+/// 6. `add_linear(weights, tensors, factor, in, out)`: out += factor * in W^T; the same holds for its W.
+/// 7. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place: its first elements, as many as
+///    `rotary` has for a head.
 /// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
 ///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
 ///    the batch, q and out one per query.
@@ -96,7 +97,7 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
                               std::span<Segment const> segments, std::span<ScoreRequest const> requests,
                               std::span<Projection<typename T::Matrix> const> projections, Queries const& queries,
                               HeadShape const& shape, RotaryPairing pairing, NormTensors const& norm,
-                              std::span<double const> frequencies, std::span<double> out) {
+                              LinearTensors const& linear, std::span<double const> frequencies, std::span<double> out) {
   requires std::default_initializable<typename T::Matrix>;
   requires std::default_initializable<typename T::Rotary>;
   ops.prepare_rotary(rows, frequencies, r);
@@ -105,7 +106,7 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
   ops.rms_norm(weights, norm, c, float{}, m);
   ops.layer_norm(weights, norm, c, float{}, m);
   ops.linear(weights, c, projections);
-  ops.add_linear(weights, n, float{}, c, m);
+  ops.add_linear(weights, linear, float{}, c, m);
   ops.rotate(cr, pairing, n, m);
   ops.attend(shape, segments, queries, c, c, c, m);
   ops.swiglu(m, c);

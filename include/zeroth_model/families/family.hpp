@@ -51,6 +51,7 @@ struct TensorNames {
   TensorName head{"output", "lm_head"};
   // Of layer N: "blk.N." and "ROOTlayers.N.".
   TensorName attention_norm{"attn_norm", "input_layernorm"};
+  TensorName query_key_value{};  ///< one tensor with the rows of queries, keys and values; those three are then none
   TensorName query{"attn_q", "self_attn.q_proj"};
   TensorName key{"attn_k", "self_attn.k_proj"};
   TensorName value{"attn_v", "self_attn.v_proj"};
@@ -58,6 +59,7 @@ struct TensorNames {
   TensorName key_norm{};
   TensorName attention_out{"attn_output", "self_attn.o_proj"};
   TensorName mlp_norm{"ffn_norm", "post_attention_layernorm"};
+  TensorName gate_up{};  ///< one tensor with the rows of gate and up; those two are then none
   TensorName gate{"ffn_gate", "mlp.gate_proj"};
   TensorName up{"ffn_up", "mlp.up_proj"};
   TensorName down{"ffn_down", "mlp.down_proj"};
@@ -95,6 +97,7 @@ enum class WindowRule : std::uint8_t {
 
 /// Types of rotary scaling that a family's config.json may ask for.
 enum class RotaryScalings : std::uint8_t {
+  none,
   linear_and_llama3,
 };
 
@@ -134,6 +137,7 @@ struct Family {
   /// Each such layer turns no queries and keys, unless `no_rope_layers` of config.json says otherwise, for which GGUF
   /// has no key; 0: all layers turn them.
   std::uint32_t unrotated_interval = 0;
+  bool partial_rotary = false;  ///< whether the first elements of a head may be all that is turned
   Norm norm = Norm::rms;
   Mlp mlp = Mlp::gated_silu;
   TensorNames names = {};

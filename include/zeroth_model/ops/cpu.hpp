@@ -148,14 +148,12 @@ class CpuOps {
   }
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
-    auto shape = [&](Projection<Matrix> const& p) { return weights.parameters[p.tensors.weight].shape; };
+    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.parameters); };
     std::size_t const height = products_.panel_rows(in.features());
-    auto panels = [&](Projection<Matrix> const& p) {
-      return (static_cast<std::size_t>(shape(p).rows) + height - 1) / height;
-    };
+    auto panels = [&](Projection<Matrix> const& p) { return (rows_of(p) + height - 1) / height; };
     std::size_t tasks = 0;
     for (Projection<Matrix> const& p : projections) {
-      p.out.resize(in.lanes(), in.rows(), static_cast<std::size_t>(shape(p).rows));
+      p.out.resize(in.lanes(), in.rows(), rows_of(p));
       tasks += panels(p);
     }
     products_.begin(executor_, in);
@@ -166,23 +164,24 @@ class CpuOps {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
-      cpu::Panel const panel = products_.panel(weights, projection->tensors.weight, first, rows, *scratch);
+      LinearTensors const& tensors = projection->tensors;
+      cpu::Panel const panel = products_.panel(weights, tensors.weight, tensors.first + first, rows, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
         products_.multiply(panel, rows, lane, 0, in.blocks(), out.block(lane, 0) + first * tokens, out.block_size());
-      if (projection->tensors.bias != no_tensor)
-        add_bias(weights, projection->tensors.bias, first, rows, *scratch, out);
+      if (tensors.bias != no_tensor) add_bias(weights, tensors.bias, first, rows, *scratch, out);
     });
   }
 
-  void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
+  void add_linear(WeightView const& weights, LinearTensors const& tensors, float factor, Matrix const& in,
+                  Matrix& out) {
     std::size_t const height = products_.panel_rows(in.features());
     products_.begin(executor_, in);
     executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
-      cpu::Panel const panel =
-          products_.panel(weights, parameter, first, rows, *scratch, blocks_at_once * rows * tokens);
+      cpu::Panel const panel = products_.panel(weights, tensors.weight, tensors.first + first, rows, *scratch,
+                                               blocks_at_once * rows * tokens);
       float* const products = scratch->values.data();
       for (std::size_t lane = 0; lane < in.lanes(); ++lane) {
         for (std::size_t block = 0; block < in.blocks(); block += blocks_at_once) {
@@ -201,9 +200,10 @@ class CpuOps {
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
     std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
+    std::size_t const dim = x.features() / heads;
     for_each_block(x, [&](std::size_t lane, std::size_t b) {
       for (std::size_t head = 0; head < heads; ++head) {
-        float* const base = x.block(lane, b) + head * 2 * rotary.pairs * tokens;
+        float* const base = x.block(lane, b) + head * dim * tokens;
         for (std::size_t i = 0; i < rotary.pairs; ++i) {
           float const* const angle = rotary.table.data() + (b * rotary.pairs + i) * 2 * tokens;
           float* const one = base + i * step * tokens;

@@ -32,6 +32,7 @@ struct DecoderConfig {
   std::uint32_t vocabulary = 0;
   std::uint32_t context_length = 0;  ///< longest sequence, prompt included
   Positions positions = Positions::rotary;
+  std::uint32_t rotary_dim = 0;  ///< first elements of a head that rotary embeddings turn; 0: all
   double rope_theta = 10000.0;
   RotaryScaling rope_scaling;
   std::vector<bool> rotary_layers;  ///< which layers turn queries and keys; empty: all
@@ -46,6 +47,9 @@ struct DecoderConfig {
   bool tied_head = false;  ///< the head is the token embedding
 
   bool operator==(DecoderConfig const&) const = default;
+
+  /// Elements of a head that rotary embeddings turn.
+  [[nodiscard]] std::uint32_t rotated_dim() const noexcept { return rotary_dim != 0 ? rotary_dim : head_dim; }
 
   /// Whether a layer turns queries and keys.
   [[nodiscard]] bool rotates(std::size_t layer) const {
@@ -100,16 +104,22 @@ inline void DecoderConfig::check(std::string_view source) const {
     refuse("heads must be a multiple of kv_heads, found " + std::to_string(heads) + " and " + std::to_string(kv_heads));
   if (std::uint64_t{heads} * head_dim > most)
     refuse("heads x head_dim must be at most 2^24, found " + std::to_string(std::uint64_t{heads} * head_dim));
+  if (query_key_value_bias && family().names.query_key_value)
+    refuse("query_key_value_bias must be false where queries, keys and values are one tensor");
   if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
     refuse("norm_epsilon must be > 0 and finite, found " + std::to_string(norm_epsilon));
   if (!rotary_layers.empty() && rotary_layers.size() != layers)
     refuse("rotary_layers must be empty or have " + std::to_string(layers) + " elements, found " +
            std::to_string(rotary_layers.size()));
   if (positions == Positions::learned) return;
-  if (head_dim % 2 != 0) refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
+  if (rotary_dim % 2 != 0 || rotary_dim > head_dim)
+    refuse("rotary_dim must be even and at most head_dim, " + std::to_string(head_dim) + ", found " +
+           std::to_string(rotary_dim));
+  if (rotary_dim == 0 && head_dim % 2 != 0)
+    refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
   if (!(rope_theta > 0) || !std::isfinite(rope_theta))
     refuse("rope_theta must be > 0 and finite, found " + std::to_string(rope_theta));
-  if (std::string const problem = rope_scaling.problem(head_dim / 2); !problem.empty()) refuse(problem);
+  if (std::string const problem = rope_scaling.problem(rotated_dim() / 2); !problem.empty()) refuse(problem);
 }
 
 }  // namespace zeroth::ZEROTH_ISA::model

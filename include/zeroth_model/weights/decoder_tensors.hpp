@@ -34,8 +34,15 @@ struct NormTensors {
 
 /// Where the tensors of a linear layer stand in a ParameterSet.
 struct LinearTensors {
-  std::size_t weight = no_tensor;  // out x in
+  std::size_t weight = no_tensor;  // out x in, or more rows of which these are some
   std::size_t bias = no_tensor;    // 1 x out
+  std::size_t first = 0;           // of the weight's rows, of which the layer takes `rows`
+  std::size_t rows = 0;            // 0: all
+
+  /// Features of the output.
+  [[nodiscard]] std::size_t outputs(ParameterSet const& parameters) const {
+    return rows != 0 ? rows : static_cast<std::size_t>(parameters[weight].shape.rows);
+  }
 };
 
 /// Where the tensors of a layer stand in a ParameterSet.
@@ -93,6 +100,9 @@ struct DecoderTensors {
     return linear;
   };
 
+  auto part = [](std::size_t weight, std::uint64_t first, std::uint64_t rows) {
+    return LinearTensors{weight, no_tensor, static_cast<std::size_t>(first), static_cast<std::size_t>(rows)};
+  };
   auto weight_of = [](TensorName const& named) { return std::string(named.gguf) + ".weight"; };
   TensorNames const& names = config.family().names;
 
@@ -105,16 +115,30 @@ struct DecoderTensors {
     prefix = "blk." + std::to_string(l) + ".";
     LayerTensors layer;
     layer.attention_norm = add_norm(names.attention_norm, hidden);
-    layer.query = add_linear(names.query, query, hidden, config.query_key_value_bias);
-    layer.key = add_linear(names.key, key, hidden, config.query_key_value_bias);
-    layer.value = add_linear(names.value, key, hidden, config.query_key_value_bias);
+    if (names.query_key_value) {
+      std::size_t const fused = add_linear(names.query_key_value, query + 2 * key, hidden, false).weight;
+      layer.query = part(fused, 0, query);
+      layer.key = part(fused, query, key);
+      layer.value = part(fused, query + key, key);
+    } else {
+      layer.query = add_linear(names.query, query, hidden, config.query_key_value_bias);
+      layer.key = add_linear(names.key, key, hidden, config.query_key_value_bias);
+      layer.value = add_linear(names.value, key, hidden, config.query_key_value_bias);
+    }
     layer.query_norm = add_norm(names.query_norm, config.head_dim);
     layer.key_norm = add_norm(names.key_norm, config.head_dim);
     layer.attention_out = add_linear(names.attention_out, hidden, query, config.attention_out_bias);
     layer.mlp_norm = add_norm(names.mlp_norm, hidden);
-    if (config.mlp == Mlp::gated_silu)
-      layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
-    layer.up = add_linear(names.up, config.feed_forward, hidden, config.mlp_bias);
+    if (names.gate_up) {
+      std::uint64_t const width = config.feed_forward;
+      std::size_t const fused = add_linear(names.gate_up, 2 * width, hidden, false).weight;
+      layer.gate = part(fused, 0, width);
+      layer.up = part(fused, width, width);
+    } else {
+      if (config.mlp == Mlp::gated_silu)
+        layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
+      layer.up = add_linear(names.up, config.feed_forward, hidden, config.mlp_bias);
+    }
     layer.down = add_linear(names.down, hidden, config.feed_forward, config.mlp_bias);
     result.layers.push_back(layer);
   }

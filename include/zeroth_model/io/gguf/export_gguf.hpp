@@ -38,7 +38,7 @@ inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config
   set("attention.layer_norm_rms_epsilon", config.norm_epsilon);
   set("attention.key_length", config.head_dim);
   set("attention.value_length", config.head_dim);
-  set("rope.dimension_count", config.head_dim);
+  set("rope.dimension_count", config.rotated_dim());
   set("rope.freq_base", static_cast<float>(config.rope_theta));
   set("vocab_size", config.vocabulary);
   if (config.sliding_window != 0) set("attention.sliding_window", config.sliding_window);
@@ -54,7 +54,7 @@ inline std::vector<float> gguf_rotary_factors(DecoderConfig const& config) {
   if (scaling.kind == RotaryScaling::Kind::factors) return scaling.factors;
   std::vector<float> factors;
   if (scaling.kind != RotaryScaling::Kind::llama3) return factors;
-  std::vector<double> const plain = rotary_frequencies(config.head_dim, config.rope_theta, {});
+  std::vector<double> const plain = rotary_frequencies(config.rotated_dim(), config.rope_theta, {});
   for (std::size_t i = 0; i < plain.size(); ++i)
     factors.push_back(static_cast<float>(rotary_divisor(scaling, i, plain[i])));
   return factors;

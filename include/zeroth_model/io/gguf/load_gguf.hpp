@@ -78,7 +78,7 @@ class GgufDecoderKeys {
   }
 
   /// Refuses what the decoder would silently compute wrongly.
-  void refuse_unknown_features(std::uint32_t head_dim) const {
+  void refuse_unknown_features(std::uint32_t head_dim, bool partial_rotary) const {
     for (GgufEntry const& entry : file_.metadata()) {
       if (!entry.key.starts_with(prefix_)) continue;
       std::string_view const rest = entry.key.substr(prefix_.size());
@@ -87,13 +87,16 @@ class GgufDecoderKeys {
     }
     if (auto const experts = find<std::uint32_t>("expert_count"); experts && *experts != 0)
       refuse("expert_count", "mixtures of experts are not supported: expected 0, found " + std::to_string(*experts));
-    for (std::string_view key : {"rope.dimension_count", "attention.key_length", "attention.value_length"})
-      if (auto const size = find<std::uint32_t>(key); size && *size != head_dim)
-        refuse(key, "expected the size of a head, " + std::to_string(head_dim) + ", found " + std::to_string(*size));
+    for (std::string_view key : {"rope.dimension_count", "attention.key_length", "attention.value_length"}) {
+      bool const may_be_less = partial_rotary && key == "rope.dimension_count";
+      if (auto const size = find<std::uint32_t>(key); size && (may_be_less ? *size > head_dim : *size != head_dim))
+        refuse(key, std::string("expected ") + (may_be_less ? "at most " : "") + "the size of a head, " +
+                        std::to_string(head_dim) + ", found " + std::to_string(*size));
+    }
   }
 
   /// How rotary frequencies are scaled, by metadata or by a tensor of factors.
-  [[nodiscard]] RotaryScaling rotary_scaling(std::uint32_t head_dim) const {
+  [[nodiscard]] RotaryScaling rotary_scaling(std::uint32_t rotary_dim) const {
     RotaryScaling scaling;
     auto const type = find<std::string_view>("rope.scaling.type");
     if (type && *type != "none" && *type != "linear")
@@ -110,13 +113,13 @@ class GgufDecoderKeys {
     GgufTensor const* const factors = file_.find_tensor(rotary_factors_name);
     if (factors == nullptr) return scaling;
     auto const shape = matrix_shape(*factors);
-    if (linear || !shape || *shape != Shape{1, head_dim / 2})
+    if (linear || !shape || *shape != Shape{1, rotary_dim / 2})
       throw InvalidFile(file_.path() + ": tensor '" + std::string(rotary_factors_name) + "': expected " +
-                        (linear ? "none beside a linear rope.scaling.factor" : shape_text({1, head_dim / 2})) +
+                        (linear ? "none beside a linear rope.scaling.factor" : shape_text({1, rotary_dim / 2})) +
                         ", found " +
                         (shape ? shape_text(*shape) : std::to_string(factors->dims.size()) + " dimensions"));
     scaling.kind = RotaryScaling::Kind::factors;
-    scaling.factors.resize(head_dim / 2);
+    scaling.factors.resize(rotary_dim / 2);
     file_.read(*factors, scaling.factors);
     return scaling;
   }
@@ -179,8 +182,12 @@ class GgufDecoderKeys {
                                   std::to_string(*stated));
   config.vocabulary = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, UINT32_MAX));
 
-  keys.refuse_unknown_features(config.head_dim);
-  if (config.head_dim <= (1U << 24)) config.rope_scaling = keys.rotary_scaling(config.head_dim);
+  keys.refuse_unknown_features(config.head_dim, family.partial_rotary);
+  if (family.partial_rotary) {
+    config.rotary_dim = keys.find<std::uint32_t>("rope.dimension_count").value_or(0);
+    if (config.rotary_dim == config.head_dim) config.rotary_dim = 0;
+  }
+  if (config.head_dim <= DecoderConfig::most) config.rope_scaling = keys.rotary_scaling(config.rotated_dim());
   config.check(file.path());
   return config;
 }

@@ -71,18 +71,25 @@ inline void read_rotary_embedding(JsonValue const& json, Family const& family, D
   auto const parameters = find_rotary_parameters(json);
   config.rope_theta = find_rotary_number(json, parameters, "rope_theta").value_or(family.config.default_rope_theta);
   constexpr std::string_view partial = "partial_rotary_factor";
-  if (auto const factor = find_rotary_number(json, parameters, partial); factor && *factor != 1)
-    throw(parameters && parameters->find(partial) ? *parameters : json)
-        .get(partial)
-        .mismatch("1, since rotary embeddings turn whole heads");
+  if (auto const factor = find_rotary_number(json, parameters, partial); factor && *factor != 1) {
+    auto const refuse = [&](std::string const& expected) {
+      return (parameters && parameters->find(partial) ? *parameters : json).get(partial).mismatch(expected);
+    };
+    if (!family.partial_rotary) throw refuse("1, since rotary embeddings turn whole heads");
+    if (!(*factor > 0 && *factor < 1)) throw refuse("more than 0 and at most 1");
+    config.rotary_dim = static_cast<std::uint32_t>(config.head_dim * *factor);
+    if (config.rotary_dim == 0 || config.rotary_dim % 2 != 0)
+      throw refuse("an even number of the " + std::to_string(config.head_dim) + " elements of a head");
+  }
   RotaryScaling& scaling = config.rope_scaling;
   if (!parameters) return;
   std::string const key = parameters->json().contains("rope_type") ? "rope_type" : "type";
   if (!parameters->json().contains(key)) return;
-  constexpr std::string_view known = "one of \"default\", \"linear\", \"llama3\"";
+  bool const scalable = family.config.scalings != RotaryScalings::none;
+  std::string_view const known = scalable ? "one of \"default\", \"linear\", \"llama3\"" : "\"default\"";
   std::string const type = parameters->get(key, known).as<std::string>();
   if (type == "default") return;
-  if (type != "linear" && type != "llama3") throw parameters->get(key).mismatch(known);
+  if (!scalable || (type != "linear" && type != "llama3")) throw parameters->get(key).mismatch(known);
   scaling.factor = parameters->get<double>("factor");
   scaling.kind = RotaryScaling::Kind::linear;
   if (type == "linear") return;
@@ -270,7 +277,7 @@ inline double shortest_decimal(float value) noexcept {
 inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   RotaryScaling scaling = config.rope_scaling;
   if (scaling.kind == RotaryScaling::Kind::factors) {
-    auto const found = find_llama3_scaling(scaling.factors, config.head_dim, config.rope_theta);
+    auto const found = find_llama3_scaling(scaling.factors, config.rotated_dim(), config.rope_theta);
     if (!found)
       throw InvalidArgument(
           "config.json cannot express the model's rotary factors (rope_freqs.weight): expected those of LLaMA-3.1's "
@@ -287,6 +294,13 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   // transformers before 4.43 reads "type".
   json["type"] = json["rope_type"] = scaling.kind == RotaryScaling::Kind::llama3 ? "llama3" : "linear";
   return json;
+}
+
+/// A factor of which the part of a head that is turned is made again, however products round.
+inline double rotary_share(DecoderConfig const& config) noexcept {
+  double const share = static_cast<double>(config.rotated_dim()) / config.head_dim;
+  bool const short_of = static_cast<std::uint32_t>(config.head_dim * share) < config.rotated_dim();
+  return short_of ? std::nextafter(share, 2.0) : share;
 }
 
 }  // namespace detail
@@ -338,7 +352,13 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   if (config.positions == Positions::rotary) {
     set("rope_theta", config.rope_theta);
     set("rope_scaling", detail::rope_scaling_json(config));
+    if (keys.scalings == RotaryScalings::none && config.rope_scaling.kind != RotaryScaling::Kind::none)
+      refuse("scaling of rotary embeddings");
   }
+  if (family.partial_rotary)
+    set("partial_rotary_factor", detail::rotary_share(config));
+  else if (config.rotated_dim() != config.head_dim)
+    refuse("rotary embeddings of a part of each head");
   if (family.unrotated_interval != 0) {
     std::vector<int> turned;
     for (std::size_t l = 0; l < config.layers; ++l) turned.push_back(config.rotates(l) ? 1 : 0);

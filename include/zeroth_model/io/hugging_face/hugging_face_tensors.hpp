@@ -46,15 +46,23 @@ struct HuggingFaceTensor {
     LayerTensors const& layer = tensors.layers[l];
     prefix = std::string(names.root) + "layers." + std::to_string(l) + ".";
     add_norm(names.attention_norm, layer.attention_norm);
-    add_linear(names.query, layer.query, rotary);
-    add_linear(names.key, layer.key, rotary);
-    add_linear(names.value, layer.value);
+    if (names.query_key_value) {
+      add_linear(names.query_key_value, layer.query);
+    } else {
+      add_linear(names.query, layer.query, rotary);
+      add_linear(names.key, layer.key, rotary);
+      add_linear(names.value, layer.value);
+    }
     add_norm(names.query_norm, layer.query_norm, rotary);
     add_norm(names.key_norm, layer.key_norm, rotary);
     add_linear(names.attention_out, layer.attention_out);
     add_norm(names.mlp_norm, layer.mlp_norm);
-    add_linear(names.gate, layer.gate);
-    add_linear(names.up, layer.up);
+    if (names.gate_up) {
+      add_linear(names.gate_up, layer.gate);
+    } else {
+      add_linear(names.gate, layer.gate);
+      add_linear(names.up, layer.up);
+    }
     add_linear(names.down, layer.down);
   }
   prefix = names.root;

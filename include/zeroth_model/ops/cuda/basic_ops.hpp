@@ -118,8 +118,8 @@ class BasicOps {
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     for (Projection<Matrix> const& p : projections) {
-      p.out.resize(*memory_, dtype(), in.view().lanes, in.view().rows, weights.parameters[p.tensors.weight].shape.rows);
-      multiply(weights, p.tensors.weight, in.view(), p.out.view(), 1, 0);
+      p.out.resize(*memory_, dtype(), in.view().lanes, in.view().rows, p.tensors.outputs(weights.parameters));
+      multiply(weights, p.tensors, in.view(), p.out.view(), 1, 0);
       if (p.tensors.bias == no_tensor) continue;
       LaneRows const& out = p.out.view();
       copy_rows({panels_.vector(weights, p.tensors.bias, 0), 0, nullptr, 0, out, out.rows * out.features, out.features,
@@ -128,13 +128,15 @@ class BasicOps {
     }
   }
 
-  void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
-    multiply(weights, parameter, in.view(), out.view(), factor, 1);
+  void add_linear(WeightView const& weights, LinearTensors const& tensors, float factor, Matrix const& in,
+                  Matrix& out) {
+    multiply(weights, tensors, in.view(), out.view(), factor, 1);
   }
 
-  void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t /*heads*/, Matrix& x) {
-    launch(RotateKernel{reinterpret_cast<float const*>(rotary.table.data()), rotary.pairs, pairing, x.view()},
-           x.view().size() / 2, "rotary embedding");
+  void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
+    std::uint64_t const dim = x.view().features / heads;
+    launch(RotateKernel{reinterpret_cast<float const*>(rotary.table.data()), rotary.pairs, pairing, x.view(), dim},
+           x.view().size() / dim * rotary.pairs, "rotary embedding");
   }
 
   /// @throws InvalidArgument if heads are longer than 256
@@ -244,13 +246,14 @@ class BasicOps {
   void copy_rows(CopyRowsKernel const& kernel, std::string const& what) { launch(kernel, kernel.to.size(), what); }
 
   /// out = alpha in W^T + beta out, a panel of W at a time.
-  void multiply(WeightView const& weights, std::size_t parameter, LaneRows const& in, LaneRows const& out, float alpha,
-                float beta) {
+  void multiply(WeightView const& weights, LinearTensors const& tensors, LaneRows const& in, LaneRows const& out,
+                float alpha, float beta) {
+    std::size_t const parameter = tensors.weight;
     std::string const name = what("product", weights, parameter);
     std::uint64_t const height = panels_.height(weights, parameter);
     for (std::uint64_t first = 0; first < out.features; first += height) {
       std::uint64_t const rows = std::min(height, out.features - first);
-      LaneWeights const panel = panels_.rows(weights, parameter, first, rows);
+      LaneWeights const panel = panels_.rows(weights, parameter, tensors.first + first, rows);
       // Lanes that see the same weights are one product.
       bool const same = panel.lane_stride == 0;
       products_.run({.batch = same ? 1 : in.lanes,

@@ -30,7 +30,8 @@ struct RotaryTableKernel {
   }
 };
 
-/// Turns the pairs of every head, in place. Grid: a thread for each pair of each head, row and lane.
+/// Turns the pairs of every head, its first elements, in place. Grid: a thread for each pair of each head, row and
+/// lane.
 struct RotateKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -39,25 +40,26 @@ struct RotateKernel {
   std::uint64_t pairs;
   RotaryPairing pairing;
   LaneRows x;
+  std::uint64_t dim = 2 * pairs;  ///< elements of a head
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
-    if (2 * at.global() >= x.size()) return;
+    if (at.global() >= x.size() / dim * pairs) return;
     // A division of 32 bits costs a fraction of one of 64.
     if (x.size() <= 0xffffffffU)
-      turn(static_cast<std::uint32_t>(at.global()), static_cast<std::uint32_t>(pairs),
+      turn(static_cast<std::uint32_t>(at.global()), static_cast<std::uint32_t>(pairs), static_cast<std::uint32_t>(dim),
            static_cast<std::uint32_t>(x.rows), static_cast<std::uint32_t>(x.features));
     else
-      turn(at.global(), pairs, x.rows, x.features);
+      turn(at.global(), pairs, dim, x.rows, x.features);
   }
 
  private:
   /// Pair i of all.
   template <class Index>
-  ZEROTH_HOST_DEVICE void turn(Index i, Index of_head, Index rows, Index features) const noexcept {
+  ZEROTH_HOST_DEVICE void turn(Index i, Index of_head, Index elements, Index rows, Index features) const noexcept {
     Index const pair = i % of_head;
-    Index const head = i / of_head * 2 * of_head;  // the head's first element
-    Index const row = 2 * i / features % rows;
+    Index const head = i / of_head * elements;  // the head's first element
+    Index const row = head / features % rows;
     bool const adjacent = pairing == RotaryPairing::adjacent;
     Index const first = head + (adjacent ? 2 * pair : pair);
     Index const second = first + (adjacent ? 1 : of_head);

@@ -109,9 +109,7 @@ class RowMajorOps {
   }
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
-    auto rows_of = [&](Projection<Matrix> const& p) {
-      return static_cast<std::size_t>(weights.parameters[p.tensors.weight].shape.rows);
-    };
+    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.parameters); };
     auto height_of = [&](Projection<Matrix> const& p) { return gemm_.panel_rows(rows_of(p), in.features()); };
     auto panels_of = [&](Projection<Matrix> const& p) { return (rows_of(p) + height_of(p) - 1) / height_of(p); };
     std::size_t tasks = 0;
@@ -130,7 +128,7 @@ class RowMajorOps {
         return p->out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows));
       };
       {
-        auto const panel = gemm_.panel(weights, p->tensors.weight, first, rows, *scratch);
+        auto const panel = gemm_.panel(weights, p->tensors.weight, p->tensors.first + first, rows, *scratch);
         for (std::size_t lane = 0; lane < in.lanes(); ++lane)
           gemm_.multiply(in, lane, 0, in.rows(), panel, *scratch, columns(lane));
       }
@@ -140,14 +138,15 @@ class RowMajorOps {
     });
   }
 
-  void add_linear(WeightView const& weights, std::size_t parameter, float factor, Matrix const& in, Matrix& out) {
+  void add_linear(WeightView const& weights, LinearTensors const& tensors, float factor, Matrix const& in,
+                  Matrix& out) {
     std::size_t const height = gemm_.panel_rows(out.features(), in.features());
     gemm_.begin(executor_, in);
     executor_.parallel_for((out.features() + height - 1) / height, [&](std::size_t task) {
       std::size_t const first = task * height;
       std::size_t const rows = std::min(height, out.features() - first);
       ScratchPool::Lease scratch(*pool_);
-      auto const panel = gemm_.panel(weights, parameter, first, rows, *scratch);
+      auto const panel = gemm_.panel(weights, tensors.weight, tensors.first + first, rows, *scratch);
       for (std::size_t lane = 0; lane < in.lanes(); ++lane)
         gemm_.add(in, lane, factor, panel, *scratch,
                   out.lane(lane).middleCols(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(rows)));
@@ -157,13 +156,14 @@ class RowMajorOps {
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
     std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
+    std::size_t const dim = x.features() / heads;
     for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
       for (std::size_t lane = 0; lane < x.lanes(); ++lane) {
         for (std::size_t r = first; r < first + count; ++r) {
           float const* const cosines = rotary.cosines.data() + r * rotary.pairs;
           float const* const sines = rotary.sines.data() + r * rotary.pairs;
           for (std::size_t head = 0; head < heads; ++head) {
-            float* const values = x.row(lane, r) + head * 2 * rotary.pairs;
+            float* const values = x.row(lane, r) + head * dim;
             for (std::size_t i = 0; i < rotary.pairs; ++i) {
               float& a = values[i * step];
               float& b = values[i * step + mate];
