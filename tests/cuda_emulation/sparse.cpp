@@ -440,7 +440,7 @@ void attention() {
                     std::uint64_t const* row_numbers) {
     auto matrix = [&](float* data) { return LaneRows{data, DataType::f32, 1, all, features}; };
     return AttentionKernel<128>{matrix(a),   matrix(b), matrix(c), matrix(d), tiles, 1,
-                                row_numbers, heads,     heads,     128,       0};
+                                row_numbers, heads,     heads,     128,       0,     0.0884F};
   };
   launch(kernel(q.data(), k.data(), v.data(), out.data(), rows, &tile, numbers.data()), heads, {0, heads - 1});
   launch(kernel(own[0].data(), own[1].data(), own[2].data(), own[3].data(), count, &own_tile, own_numbers.data()),

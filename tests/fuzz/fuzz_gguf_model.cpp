@@ -80,6 +80,8 @@ std::vector<std::string> seeds() {
   config.heads = 1;
   config.head_dim = 4;
   files.push_back(file({{"rope.dimension_count", 2}, {"attention.sliding_window", 3}}, false));
+  config.architecture = "gemma2";
+  files.push_back(file({{"attention.sliding_window", 3}, {"attention.sliding_window_pattern", 3}}, false));
   return files;
 }
 

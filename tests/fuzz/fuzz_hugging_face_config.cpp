@@ -44,6 +44,10 @@ std::vector<std::string> seeds() {
           "}",
       R"({"model_type": "phi3", "intermediate_size": 12, "partial_rotary_factor": 0.5, "sliding_window": 3, )" + sizes +
           "}",
+      R"({"model_type": "gemma2", "intermediate_size": 12, "query_pre_attn_scalar": 3, "sliding_window": 3,
+          "layer_types": ["full_attention", "sliding_attention"], "attn_logit_softcapping": 4.0,
+          "final_logit_softcapping": null, )" +
+          sizes + "}",
       R"({"model_type": "opt", "ffn_dim": 12, "word_embed_proj_dim": 8, "enable_bias": false, "do_layer_norm_before": true,
           "activation_function": "relu", )" +
           sizes + "}",

@@ -90,6 +90,15 @@ FAMILIES = [
                                                "partial_rotary_factor": 0.5}, tie_word_embeddings=False),
            transformers.Phi3ForCausalLM, "phi3", {"rope_theta": 1e4, "dimensions": 6},
            {"rope.scaling.original_context_length": 128}),
+    Family("gemma2", llama_like(transformers.Gemma2Config, num_hidden_layers=3, head_dim=16, sliding_window=9,
+                                query_pre_attn_scalar=16, attn_logit_softcapping=3.0, final_logit_softcapping=5.0),
+           transformers.Gemma2ForCausalLM, "gemma2", {"rope_theta": 1e4},
+           {"attn_logit_softcapping": 3.0, "final_logit_softcapping": 5.0}),
+    Family("gemma2_types", llama_like(transformers.Gemma2Config, num_hidden_layers=3, head_dim=8, sliding_window=5,
+                                      query_pre_attn_scalar=10, attn_logit_softcapping=None, attention_bias=True,
+                                      final_logit_softcapping=None, tie_word_embeddings=False,
+                                      layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+           transformers.Gemma2ForCausalLM),
 ]  # fmt: skip
 
 
@@ -99,7 +108,8 @@ def make_network(family, random):
     for name, old in state.items():
         value = random.standard_normal(tuple(old.shape))
         if "norm" in name and name.endswith("weight"):
-            value = 1 + 0.2 * value
+            # Gemma's gains are 1 + weight, which GGUF holds: numbers of which that is exact.
+            value = np.round(51.2 * value) / 256 if "gemma" in family.name else 1 + 0.2 * value
         elif name.endswith("bias"):
             value = 0.3 * value
         else:
@@ -180,6 +190,8 @@ def write_gguf(family, network, tokenizer, path):
             continue
         module, kind = name.rsplit(".", 1)
         value = tensor.numpy()
+        if "gemma" in family.name and name.endswith("norm.weight"):
+            value = value + 1
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
         if family.architecture in ("llama", "smollm3") and module.split(".")[-1] in heads:
             rows = value.reshape(value.shape[0], -1)

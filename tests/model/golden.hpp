@@ -21,11 +21,11 @@ using Tokens = std::vector<std::int32_t>;
 inline constexpr std::array golden_models{"mha_tied", "gqa_separate", "gqa_odd_tied", "wide_heads", "quantized"};
 
 /// The models under families/, each a Hugging Face folder; of the second list a GGUF file too.
-inline constexpr std::array golden_families{"llama3", "llama_bias_linear", "mistral", "qwen2",   "qwen2_separate",
-                                            "opt",    "opt_odd",           "qwen3",   "smollm3", "smollm3_list",
-                                            "phi3"};
+inline constexpr std::array golden_families{
+    "llama3", "llama_bias_linear", "mistral",      "qwen2", "qwen2_separate", "opt",         "opt_odd",
+    "qwen3",  "smollm3",           "smollm3_list", "phi3",  "gemma2",         "gemma2_types"};
 inline constexpr std::array golden_gguf_families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate",
-                                                 "qwen3",  "smollm3",           "phi3"};
+                                                 "qwen3",  "smollm3",           "phi3",    "gemma2"};
 
 inline std::string golden_file(std::string const& name) {
   return (tests_directory() / "golden" / name).string();

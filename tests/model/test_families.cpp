@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -117,7 +118,8 @@ TEST_CASE("GGUF and Hugging Face form of a family hold the same weights") {
         std::size_t const row =
             tensor.rotary ? zeroth::model::stored_rotary_row(i / columns, config.head_dim, gguf.config().pairing)
                           : i / columns;
-        same = same && theirs[i] == ours[row * columns + i % columns];
+        float const added = tensor.gain ? config.gain_offset : 0.0F;
+        same = same && theirs[i] + added == ours[row * columns + i % columns];
       }
       INFO(name << ", " << tensor.name);
       CHECK(same);
@@ -193,6 +195,40 @@ TEST_CASE("biases that llama.cpp does not read are not written as GGUF") {
   config.query_key_value_bias = config.attention_out_bias = true;
   CHECK_THROWS_WITH(zeroth::model::require_gguf_form(config, "x.gguf"),
                     contains_text("x.gguf: GGUF has no form for biases in architecture 'qwen3'; write safetensors"));
+}
+
+TEST_CASE("what llama.cpp assumes of Gemma is not written otherwise as GGUF") {
+  auto const refused = [](std::function<void(zeroth::model::DecoderConfig&)> const& change) -> std::string {
+    auto config = load_family_gguf("gemma2").config();
+    change(config);
+    try {
+      zeroth::model::require_gguf_form(config, "x.gguf");
+    } catch (zeroth::InvalidArgument const& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  using Config = zeroth::model::DecoderConfig;
+  CHECK(refused([](Config&) {}) == "accepted");
+  CHECK_THAT(refused([](Config& c) {
+               c.windowed_layers = {false, true, true};
+             }),
+             contains_text("these layers with a sliding window"));
+  CHECK_THAT(refused([](Config& c) { c.sliding_window = 0; }), contains_text("full attention everywhere"));
+  CHECK_THAT(refused([](Config& c) { c.query_scalar = 10; }), contains_text("this scale of attention's scores"));
+  CHECK_THAT(refused([](Config& c) { c.attention_soft_cap = 0; }), contains_text("uncapped scores of attention"));
+  CHECK_THAT(refused([](Config& c) { c.logit_soft_cap = 0; }), contains_text("uncapped logits"));
+  CHECK_THAT(refused([](Config& c) { c.tied_head = false; }), contains_text("a head of its own"));
+  // Of the model with 46 layers, llama.cpp takes hidden / heads for the scalar.
+  auto const large = [](Config& c) {
+    c.layers = 46;
+    c.windowed_layers = zeroth::model::windowed_layers_of(46, 2);
+  };
+  CHECK_THAT(refused(large), contains_text("this scale of attention's scores"));
+  CHECK(refused([&](Config& c) {
+          large(c);
+          c.query_scalar = c.hidden / c.heads;
+        }) == "accepted");
 }
 
 TEST_CASE("layers without rotary embeddings that llama.cpp does not assume are not written as GGUF") {

@@ -402,6 +402,58 @@ TEST_CASE("Phi-3 turns a part of each head, and refuses other scaling by its typ
              contains_text("'partial_rotary_factor': expected 1"));
 }
 
+TEST_CASE("Gemma 2's keys mean what they do in transformers, absent and null") {
+  auto read = [](json const& changes, std::vector<std::string> const& without = {}) {
+    json config = read_json(golden_file("families/gemma2/config.json"));
+    for (std::string const& key : without) config.erase(key);
+    config.update(changes);
+    DecoderConfig const found = config_of(config);
+    CHECK(config_of(zeroth::model::hugging_face_config(found)) == found);
+    return found;
+  };
+  auto windows = [](DecoderConfig const& config) {
+    std::vector<std::uint32_t> all;
+    for (std::size_t l = 0; l < config.layers; ++l) all.push_back(config.window(l));
+    return all;
+  };
+  using Windows = std::vector<std::uint32_t>;
+  DecoderConfig const plain = read(json::object());
+  CHECK(windows(plain) == Windows{9, 0, 9});
+  CHECK(plain.attention_soft_cap == 3);
+  CHECK(plain.logit_soft_cap == 5);
+  CHECK(plain.query_scalar == 0);
+  CHECK(plain.gain_offset == 1);
+  CHECK(plain.embedding_scale == std::sqrt(32.0F));
+  DecoderConfig const bare =
+      read(json::object(), {"layer_types", "sliding_window", "attn_logit_softcapping", "final_logit_softcapping",
+                            "query_pre_attn_scalar", "head_dim", "num_key_value_heads", "hidden_activation"});
+  CHECK(windows(bare) == Windows{4096, 0, 4096});
+  CHECK(bare.attention_soft_cap == 50);
+  CHECK(bare.logit_soft_cap == 30);
+  CHECK(bare.head_dim == 256);
+  CHECK(bare.query_scalar == 0);
+  CHECK(bare.kv_heads == 4);
+  CHECK(read({{"query_pre_attn_scalar", 10}}).query_scalar == 10);
+  CHECK(read({{"attn_logit_softcapping", nullptr}}).attention_soft_cap == 0);
+  CHECK(read({{"final_logit_softcapping", nullptr}}).logit_soft_cap == 0);
+  json const full{"full_attention", "full_attention", "full_attention"};
+  CHECK(windows(read({{"layer_types", full}})) == Windows{0, 0, 0});
+  CHECK(windows(read({{"layer_types", full}, {"sliding_window", nullptr}})) == Windows{0, 0, 0});
+
+  auto after = [](json const& keys) { return changed("gemma2", [&](json& config) { config.update(keys); }); };
+  CHECK_THAT(after({{"sliding_window", nullptr}}), contains_text("key 'sliding_window': expected at least 1"));
+  CHECK_THAT(after({{"sliding_window", 0}}), contains_text("key 'sliding_window': expected at least 1"));
+  CHECK_THAT(after({{"layer_types", {"full_attention"}}}), contains_text("'layer_types': expected one for each of"));
+  CHECK_THAT(after({{"layer_types", {"full_attention", "x", "full_attention"}}}),
+             contains_text("'layer_types[1]': expected \"sliding_attention\" or \"full_attention\", found \"x\""));
+  CHECK_THAT(after({{"attn_logit_softcapping", 0}}), contains_text("expected null for no cap, or more than 0"));
+  CHECK_THAT(after({{"final_logit_softcapping", -1}}), contains_text("expected null for no cap, or more than 0"));
+  CHECK_THAT(after({{"query_pre_attn_scalar", 0}}), contains_text("'query_pre_attn_scalar': expected more than 0"));
+  CHECK_THAT(after({{"use_bidirectional_attention", true}}),
+             contains_text("'use_bidirectional_attention': expected false"));
+  CHECK_THAT(after({{"hidden_activation", "gelu"}}), contains_text("expected \"gelu_pytorch_tanh\""));
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };

@@ -27,7 +27,7 @@ using zeroth::model::ScoreKind;
 
 namespace {
 
-constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "opt", "qwen3", "phi3"};
+constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "opt", "qwen3", "phi3", "gemma2"};
 
 PackedBatch batch_of(std::string const& family) {
   PackedBatch batch;

@@ -297,6 +297,9 @@ class EveryKernel {
     elementwise<Add>(dtype, size, "Add", true);
     elementwise<Relu>(dtype, size, "Relu", true);
     elementwise<SwiGlu>(dtype, size, "SwiGlu", false);
+    elementwise<GeGlu>(dtype, size, "GeGlu", false);
+    elementwise<Scale>(dtype, size, "Scale", true);
+    elementwise<SoftCap>(dtype, size, "SoftCap", false);
     rotary(dtype);
   }
 
@@ -354,7 +357,7 @@ class EveryKernel {
     keep("StoredBytesKernel", out);
   }
 
-  /// Three segments, one of them behind a prefix, in tiles; with a window and without.
+  /// Three segments, one of them behind a prefix, in tiles; with a window and a cap, and without.
   template <unsigned most_dim>
   void attention(zeroth::DataType dtype, unsigned dim) {
     using namespace zeroth::model::cuda;  // NOLINT(google-build-using-namespace)
@@ -372,7 +375,11 @@ class EveryKernel {
     Values const q = normal(dtype, rows * heads * dim, 11, 1);
     Values const k = normal(dtype, rows * dim, 12, 1);
     Values const v = normal(dtype, rows * dim, 13, 1);
-    for (std::uint64_t window : {0U, 9U}) {
+    struct Case {
+      std::uint64_t window;
+      float soft_cap;
+    };
+    for (Case c : {Case{0, 0}, Case{9, 0}, Case{9, 2}}) {
       Values const out = zeros(q.bytes());
       launch_blocks(Kernel{{q.data(), dtype, 1, rows, heads * dim},
                            {k.data(), dtype, 1, rows, dim},
@@ -384,7 +391,9 @@ class EveryKernel {
                            heads,
                            1,
                            dim,
-                           window},
+                           c.window,
+                           0.125F,
+                           c.soft_cap},
                     heads * tiles.size());
       keep(of("AttentionKernel", dtype, std::to_string(most_dim)), out, false);
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -139,7 +140,7 @@ class Decoder {
     std::size_t const of_keys = config.kv_heads * config.head_dim;
     std::size_t const rank = adapter_ == nullptr ? 0 : adapter_->rank();
     widths_ = {hidden, hidden, hidden, of_queries, of_keys, of_keys, config.feed_forward};
-    if (config.mlp == Mlp::gated_silu) widths_.push_back(config.feed_forward);
+    if (config.mlp != Mlp::relu) widths_.push_back(config.feed_forward);
     // x, h and y change places, and h takes attention's output.
     if (of_queries > hidden) widths_.insert(widths_.end(), 2, of_queries);
     widths_.insert(widths_.end(), low_rank_.size(), rank);
@@ -171,6 +172,7 @@ class Decoder {
     if constexpr (sizes_ahead) begin(view);
     DecoderTensors const& tensors = weights_->tensors();
     ops_.embed(view.weights, tensors.embedding, plan_.tokens, x_);
+    if (weights_->config().embedding_scale != 1) ops_.scale(x_, weights_->config().embedding_scale);
     if (weights_->config().positions == Positions::rotary) {
       ops_.prepare_rotary(plan_.positions, frequencies_, rotary_);
     } else {
@@ -183,10 +185,13 @@ class Decoder {
       mlp(view, tensors.layers[l]);
     }
     normalise(view, tensors.output_norm);
-    if (kind == ScoreKind::logit)
-      ops_.logits(view.weights, tensors.head, h_, plan_.requests, out);
-    else
-      ops_.log_probabilities(view.weights, tensors.head, h_, plan_.requests, out);
+    float const soft_cap = weights_->config().logit_soft_cap;
+    if (kind != ScoreKind::logit)
+      return ops_.log_probabilities(view.weights, tensors.head, h_, soft_cap, plan_.requests, out);
+    ops_.logits(view.weights, tensors.head, h_, plan_.requests, out);
+    auto const cap = static_cast<double>(soft_cap);
+    if (soft_cap != 0)
+      for (double& logit : out) logit = cap * std::tanh(logit / cap);
   }
 
   /// h = norm(x).
@@ -198,8 +203,8 @@ class Decoder {
       ops_.layer_norm(view.weights, norm, x_, config.norm_epsilon, h_);
   }
 
-  /// Normalises each head of x in place, if the decoder does so.
-  void normalise_heads(Views const& view, NormTensors const& norm, Matrix& x) {
+  /// Normalises x, or each head of it, in place, if the decoder has that norm.
+  void normalise(Views const& view, NormTensors const& norm, Matrix& x) {
     if (norm) ops_.rms_norm(view.weights, norm, x, weights_->config().norm_epsilon, x);
   }
 
@@ -213,7 +218,7 @@ class Decoder {
     normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
-      normalise_heads(view, layer.key_norm, k_);
+      normalise(view, layer.key_norm, k_);
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
       ops_.gather(h_, plan_.scored, y_);
       std::swap(h_, y_);
@@ -224,34 +229,46 @@ class Decoder {
     } else {
       linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
              Projection<Matrix>{layer.value, v_});
-      normalise_heads(view, layer.key_norm, k_);
+      normalise(view, layer.key_norm, k_);
       if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
     }
-    normalise_heads(view, layer.query_norm, q_);
+    normalise(view, layer.query_norm, q_);
     if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
     if (keep) {
       ops_.put_rows(k_, kept_rows_, kept_keys_[index]);
       ops_.put_rows(v_, kept_rows_, kept_values_[index]);
     }
-    HeadShape const shape{config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+    double const scalar = config.query_scalar != 0 ? config.query_scalar : config.head_dim;
+    HeadShape const shape{config.heads,
+                          config.kv_heads,
+                          config.head_dim,
+                          config.window(index),
+                          1.0F / std::sqrt(static_cast<float>(scalar)),
+                          config.attention_soft_cap};
     Queries const queries = last ? Queries{plan_.scored_rows, plan_.scored_spans} : Queries{plan_.rows, plan_.spans};
     ops_.attend(shape, plan_.segments, queries, q_, keep ? kept_keys_[index] : k_, keep ? kept_values_[index] : v_, h_);
     linear(view, h_, Projection<Matrix>{layer.attention_out, y_});
+    normalise(view, layer.attention_post_norm, y_);
     ops_.add(x_, y_);
   }
 
   /// x += mlp(norm(x)).
   void mlp(Views const& view, LayerTensors const& layer) {
     normalise(view, layer.mlp_norm);
-    if (weights_->config().mlp == Mlp::gated_silu) {
+    Mlp const kind = weights_->config().mlp;
+    if (kind != Mlp::relu) {
       linear(view, h_, Projection<Matrix>{layer.gate, gate_}, Projection<Matrix>{layer.up, up_});
-      ops_.swiglu(gate_, up_);
+      if (kind == Mlp::gated_silu)
+        ops_.swiglu(gate_, up_);
+      else
+        ops_.geglu(gate_, up_);
       linear(view, gate_, Projection<Matrix>{layer.down, y_});
     } else {
       linear(view, h_, Projection<Matrix>{layer.up, up_});
       ops_.relu(up_);
       linear(view, up_, Projection<Matrix>{layer.down, y_});
     }
+    normalise(view, layer.mlp_post_norm, y_);
     ops_.add(x_, y_);
   }
 

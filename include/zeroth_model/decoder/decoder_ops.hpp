@@ -29,12 +29,14 @@ struct Projection {
   Matrix& out;
 };
 
-/// Sizes of the heads, and how far back they see.
+/// Sizes of the heads, how far back they see, and what becomes of their scores.
 struct HeadShape {
   std::size_t heads;
   std::size_t kv_heads;
   std::size_t head_dim;
   std::size_t window;  ///< keys that a query sees at most, its own included; 0: all before it
+  float scale;         ///< of scores
+  float soft_cap = 0;  ///< c: a scaled score becomes c tanh(score / c); 0: it stays
 
   /// The first of `visible` keys, the last of which is the query's own, that the query sees.
   [[nodiscard]] std::size_t first_seen(std::size_t visible) const noexcept {
@@ -61,30 +63,32 @@ struct Queries {
 ///    constructible and keeps its memory between uses. Operations size what they write.
 /// 2. `Ops::Rotary` holds the cosines and sines of some rows; `prepare_rotary(positions, frequencies, rotary)` fills it
 ///    with those of position * frequency, a frequency a pair.
-/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table. `add_rows(weights, parameter,
-/// rows,
-///    x)`: row t of x += row rows[t] of the table.
-/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times the gain, of each
-/// run
-///    of as many features as the gain has; `out` may be `in`.
+/// 3. `embed(weights, parameter, tokens, out)`: row t is row tokens[t] of the table.
+///    `add_rows(weights, parameter, rows, x)`: row t of x += row rows[t] of the table.
+///    `scale(x, factor)`: x *= factor.
+/// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times gain + norm.offset,
+///    for each run of as many features as the gain has. `out` may be `in`.
 ///    `layer_norm`, of the same form: (in - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias.
-/// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. Each
-/// element
-///    of a W is expanded once, for all lanes together; no W is ever held whole.
+/// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. W is the
+///    rows of the weight that the projection takes. Each of its elements is expanded once, for all lanes together; no W
+///    is ever held whole.
 /// 6. `add_linear(weights, tensors, factor, in, out)`: out += factor * in W^T; the same holds for its W.
 /// 7. `rotate(rotary, pairing, heads, x)`: turns the pairs of every head, in place: its first elements, as many as
 ///    `rotary` has for a head.
-/// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(q k^T / sqrt(head_dim)) v over each query's prefix and
-///    its segment up to itself, of which it sees the last shape.window if that is not 0; k and v have a row per row of
-///    the batch, q and out one per query.
-/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
-/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, of one lane: x's rows from `at`
-/// on
-///    become in's; those before stay as they are, and there are none after. Memory grows by a factor, not by a row.
+/// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(scores) v over each query's prefix and its segment up
+/// to
+///    itself, of which it sees the last shape.window if that is not 0. Scores are shape.scale q k^T, capped if
+///    shape.soft_cap is not 0; k and v have a row per row of the batch, q and out one per query.
+/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `geglu(gate, up)`: gate = gelu(gate) * up, GELU by tanh.
+///    `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
+/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i].
+///     `put_rows(in, at, x)`, of one lane: x's rows from `at` on become in's; those before stay as they are, and there
+///     are none after. Memory grows by a factor, not by a row.
 /// 11. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
 ///     row requests[i].token of the head; only the rows of the head that are asked for are expanded.
-/// 12. `log_probabilities(weights, head, in, requests, out)`: the same minus the logarithm of the sum over the whole
-///     vocabulary of the exponentials; the logits of a row are never all held.
+/// 12. `log_probabilities(weights, head, in, soft_cap, requests, out)`: the same, capped if soft_cap is not 0, minus
+/// the
+///     logarithm of the sum over the whole vocabulary of the exponentials; the logits of a row are never all held.
 /// 13. The same inputs give the same bits, whatever the executor and its threads; each lane's are those that plain
 ///     inference on its weights would give.
 /// 14. Theta is read only. Once sizes have settled, no operation allocates.
@@ -110,12 +114,14 @@ concept DecoderOps = requires(T& ops, typename T::Matrix& m, typename T::Matrix 
   ops.rotate(cr, pairing, n, m);
   ops.attend(shape, segments, queries, c, c, c, m);
   ops.swiglu(m, c);
+  ops.geglu(m, c);
+  ops.scale(m, float{});
   ops.relu(m);
   ops.add(m, c);
   ops.gather(c, rows, m);
   ops.put_rows(c, n, m);
   ops.logits(weights, n, c, requests, out);
-  ops.log_probabilities(weights, n, c, requests, out);
+  ops.log_probabilities(weights, n, c, float{}, requests, out);
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

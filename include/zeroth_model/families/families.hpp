@@ -23,6 +23,11 @@ inline constexpr std::array opt_required{
 inline constexpr std::array opt_written{WrittenKey{"dropout", "0.0"}, WrittenKey{"layerdrop", "0.0"},
                                         WrittenKey{"init_std", "0.02"}};
 
+inline constexpr std::array gemma_required{
+    RequiredFlag{"use_bidirectional_attention", false, "attention to later tokens is not supported"}};
+inline constexpr std::array<std::string_view, 3> gemma2_keys{"attn_logit_softcapping", "final_logit_softcapping",
+                                                             "attention.sliding_window_pattern"};
+
 }  // namespace detail
 
 /// The families that Decoder runs. To add one, add a row; a field that rows do not set is LLaMA's.
@@ -94,6 +99,35 @@ inline constexpr std::array families{
                       .default_norm_epsilon = 1e-5F,
                       .scalings = RotaryScalings::none,
                       .window = WindowRule::every_layer,
+                      .written = detail::common_written}},
+    Family{.name = "gemma2",
+           .hugging_face_class = "Gemma2ForCausalLM",
+           .gguf = "gemma2",
+           .gguf_biases = false,
+           .gains_less_one = true,
+           .scaled_embedding = true,
+           .full_interval = 2,
+           .gguf_scalar_layers = 46,
+           .gguf_own_head = false,
+           .gguf_keys = detail::gemma2_keys,
+           .mlp = Mlp::gated_gelu,
+           .names = {.attention_post_norm = {"post_attention_norm", "post_attention_layernorm"},
+                     .mlp_norm = {"ffn_norm", "pre_feedforward_layernorm"},
+                     .mlp_post_norm = {"post_ffw_norm", "post_feedforward_layernorm"}},
+           .config = {.activation = "hidden_activation",
+                      .default_kv_heads = 4,
+                      .default_head_dim = 256,
+                      .default_tied_head = true,
+                      .query_key_value_bias = {"attention_bias"},
+                      .attention_out_bias = {"attention_bias"},
+                      .window = WindowRule::layer_types,
+                      .default_window = 4096,
+                      .default_query_scalar = 256,
+                      .attention_soft_cap = true,
+                      .default_attention_soft_cap = 50,
+                      .logit_soft_cap = true,
+                      .default_logit_soft_cap = 30,
+                      .required = detail::gemma_required,
                       .written = detail::common_written}},
     Family{.name = "opt",
            .hugging_face_class = "OPTForCausalLM",

@@ -24,6 +24,7 @@ enum class Norm : std::uint8_t {
 /// The layer between two attentions.
 enum class Mlp : std::uint8_t {
   gated_silu,  ///< down(silu(gate x) * up x)
+  gated_gelu,  ///< down(gelu(gate x) * up x), GELU by tanh
   relu,        ///< down(relu(up x))
 };
 
@@ -58,11 +59,13 @@ struct TensorNames {
   TensorName query_norm{};  ///< of each head's queries, before they are turned
   TensorName key_norm{};
   TensorName attention_out{"attn_output", "self_attn.o_proj"};
+  TensorName attention_post_norm{};  ///< of what attention adds to the residual stream
   TensorName mlp_norm{"ffn_norm", "post_attention_layernorm"};
   TensorName gate_up{};  ///< one tensor with the rows of gate and up; those two are then none
   TensorName gate{"ffn_gate", "mlp.gate_proj"};
   TensorName up{"ffn_up", "mlp.up_proj"};
   TensorName down{"ffn_down", "mlp.down_proj"};
+  TensorName mlp_post_norm{};  ///< of what the MLP adds
 };
 
 /// Whether linear layers have a bias.
@@ -93,6 +96,8 @@ enum class WindowRule : std::uint8_t {
   later_layers,
   /// That of SmolLM3: the layers that turn nothing, with `use_sliding_window`. Any is refused.
   unrotated_layers,
+  /// `sliding_window`, in the layers that `layer_types` says: without it, in all but every so many-th.
+  layer_types,
 };
 
 /// Types of rotary scaling that a family's config.json may ask for.
@@ -121,6 +126,11 @@ struct ConfigKeys {
   BiasRule mlp_bias = {};
   WindowRule window = WindowRule::ignored;
   std::uint32_t default_window = 0;      ///< without `sliding_window`; 0: none
+  double default_query_scalar = 0;       ///< without `query_pre_attn_scalar`; 0: no such key, it is head_dim
+  bool attention_soft_cap = false;       ///< whether attn_logit_softcapping is read; else another than null is refused
+  float default_attention_soft_cap = 0;  ///< without the key; 0: none, as null is
+  bool logit_soft_cap = false;           ///< whether final_logit_softcapping is read
+  float default_logit_soft_cap = 0;
   std::string_view same_as_hidden = {};  ///< a size that must be the hidden one; empty: no such key
   std::span<RequiredFlag const> required = {};
   std::span<WrittenKey const> written = {};
@@ -139,6 +149,14 @@ struct Family {
   std::uint32_t unrotated_interval = 0;
   bool partial_rotary = false;  ///< whether the first elements of a head may be all that is turned
   Norm norm = Norm::rms;
+  bool gains_less_one = false;      ///< whether a Hugging Face checkpoint has the gains of norms less 1, unlike GGUF
+  bool scaled_embedding = false;    ///< whether embeddings are multiplied by the root of `hidden`
+  std::uint32_t full_interval = 0;  ///< WindowRule::layer_types: each such layer sees all, unless a file says otherwise
+  /// llama.cpp takes hidden / heads for the query scalar in a model of so many layers, else head_dim; 0: always that.
+  std::uint32_t gguf_scalar_layers = 0;
+  bool gguf_own_head = true;  ///< whether llama.cpp reads a head of its own
+  /// Keys under "ARCHITECTURE." that are read in files of this family only.
+  std::span<std::string_view const> gguf_keys = {};
   Mlp mlp = Mlp::gated_silu;
   TensorNames names = {};
   ConfigKeys config = {};

@@ -17,10 +17,10 @@ namespace zeroth::ZEROTH_ISA::model::detail {
 }
 
 /// Calls write(span of floats) with the rows of a tensor one after the other, row r being `stored_row(r)` of the
-/// parameter; of a vector with all elements at once, element r being its element `stored_row(r)`.
+/// parameter; of a vector with all elements at once, element r being its element `stored_row(r)` plus `added`.
 template <class StoredRow, class Write>
-void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRow const& stored_row,
-                  Write const& write) {
+void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRow const& stored_row, Write const& write,
+                  float added = 0) {
   Parameter const& p = weights.parameters()[parameter];
   std::vector<float> row(static_cast<std::size_t>(p.shape.columns));
   if (p.role != Role::vector) {
@@ -32,7 +32,7 @@ void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRo
   }
   std::vector<float> values(row.size());
   weights.read(parameter, 0, values);
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)];
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)] + added;
   write(std::span<float const>(row));
 }
 

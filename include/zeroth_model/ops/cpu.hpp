@@ -113,8 +113,10 @@ class CpuOps {
           for (std::size_t t = 0; t < tokens; ++t) scale[t] += from[f * tokens + t] * from[f * tokens + t];
         for (std::size_t t = 0; t < tokens; ++t)
           scale[t] = 1.0F / std::sqrt(scale[t] / static_cast<float>(width) + epsilon);
-        for (std::size_t f = 0; f < width; ++f)
-          for (std::size_t t = 0; t < tokens; ++t) to[f * tokens + t] = from[f * tokens + t] * scale[t] * gains[f];
+        for (std::size_t f = 0; f < width; ++f) {
+          float const factor = gains[f] + norm.offset;
+          for (std::size_t t = 0; t < tokens; ++t) to[f * tokens + t] = from[f * tokens + t] * scale[t] * factor;
+        }
       }
     });
   }
@@ -238,6 +240,19 @@ class CpuOps {
     });
   }
 
+  void geglu(Matrix& gate, Matrix const& up) {
+    for_each_block(gate, [&](std::size_t lane, std::size_t b) {
+      kernels_.gated_gelu(gate.block_size(), gate.block(lane, b), up.block(lane, b));
+    });
+  }
+
+  void scale(Matrix& x, float factor) {
+    for_each_block(x, [&](std::size_t lane, std::size_t b) {
+      float* const values = x.block(lane, b);
+      for (std::size_t i = 0; i < x.block_size(); ++i) values[i] *= factor;
+    });
+  }
+
   void relu(Matrix& x) {
     for_each_block(x, [&](std::size_t lane, std::size_t b) {
       float* const values = x.block(lane, b);
@@ -279,9 +294,9 @@ class CpuOps {
     head_.logits(executor_, products_, *pool_, weights, head, in, requests, out);
   }
 
-  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
+  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in, float soft_cap,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(executor_, kernels_, products_, *pool_, weights, head, in, requests, out);
+    head_.log_probabilities(executor_, kernels_, products_, *pool_, weights, head, in, soft_cap, requests, out);
   }
 
  private:

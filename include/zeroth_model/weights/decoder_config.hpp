@@ -37,9 +37,15 @@ struct DecoderConfig {
   RotaryScaling rope_scaling;
   std::vector<bool> rotary_layers;  ///< which layers turn queries and keys; empty: all
   RotaryPairing pairing = RotaryPairing::adjacent;
-  std::uint32_t sliding_window = 0;  ///< tokens that a query sees, itself included; 0: all before it
+  std::uint32_t sliding_window = 0;   ///< tokens that a query sees, itself included; 0: all before it
+  std::vector<bool> windowed_layers;  ///< which layers have the window; empty: all
+  double query_scalar = 0;            ///< scores of attention are divided by its root; 0: head_dim
+  float attention_soft_cap = 0;       ///< c: scores become c tanh(score / c); 0: they stay
+  float logit_soft_cap = 0;           ///< the same of logits
   Norm norm = Norm::rms;
   float norm_epsilon = 1e-5F;
+  float gain_offset = 0;  ///< what is added to the gains of norms: 1 if the weights are gains less 1
+  float embedding_scale = 1;
   Mlp mlp = Mlp::gated_silu;
   bool query_key_value_bias = false;
   bool attention_out_bias = false;
@@ -54,6 +60,11 @@ struct DecoderConfig {
   /// Whether a layer turns queries and keys.
   [[nodiscard]] bool rotates(std::size_t layer) const {
     return positions == Positions::rotary && (rotary_layers.empty() || rotary_layers[layer]);
+  }
+
+  /// The window of a layer: see sliding_window.
+  [[nodiscard]] std::uint32_t window(std::size_t layer) const {
+    return windowed_layers.empty() || windowed_layers[layer] ? sliding_window : 0;
   }
 
   /// The row of the table of families.
@@ -77,6 +88,16 @@ template <class Kind>
   }
   if (all) kinds.clear();
   return kinds;
+}
+
+/// The layers that have the window in a family where every so many-th has not; all if the interval is 0.
+[[nodiscard]] inline std::vector<bool> windowed_layers_of(std::uint32_t layers, std::uint32_t full_interval) {
+  return layer_kinds(layers, [&](std::uint32_t l) { return full_interval == 0 || (l + 1) % full_interval != 0; });
+}
+
+/// What embeddings are multiplied by.
+[[nodiscard]] inline float embedding_scale_of(Family const& family, std::uint32_t hidden) noexcept {
+  return family.scaled_embedding ? std::sqrt(static_cast<float>(hidden)) : 1.0F;
 }
 
 /// The layers that turn queries and keys in a family where every so many-th does not.
@@ -108,9 +129,20 @@ inline void DecoderConfig::check(std::string_view source) const {
     refuse("query_key_value_bias must be false where queries, keys and values are one tensor");
   if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
     refuse("norm_epsilon must be > 0 and finite, found " + std::to_string(norm_epsilon));
-  if (!rotary_layers.empty() && rotary_layers.size() != layers)
-    refuse("rotary_layers must be empty or have " + std::to_string(layers) + " elements, found " +
-           std::to_string(rotary_layers.size()));
+  auto one_a_layer = [&](std::string_view field, std::vector<bool> const& kinds) {
+    if (!kinds.empty() && kinds.size() != layers)
+      refuse(std::string(field) + " must be empty or have " + std::to_string(layers) + " elements, found " +
+             std::to_string(kinds.size()));
+  };
+  one_a_layer("rotary_layers", rotary_layers);
+  one_a_layer("windowed_layers", windowed_layers);
+  auto not_negative = [&](std::string_view field, double value) {
+    if (!(value >= 0) || !std::isfinite(value))
+      refuse(std::string(field) + " must be >= 0 and finite, found " + std::to_string(value));
+  };
+  not_negative("query_scalar", query_scalar);
+  not_negative("attention_soft_cap", static_cast<double>(attention_soft_cap));
+  not_negative("logit_soft_cap", static_cast<double>(logit_soft_cap));
   if (positions == Positions::learned) return;
   if (rotary_dim % 2 != 0 || rotary_dim > head_dim)
     refuse("rotary_dim must be even and at most head_dim, " + std::to_string(head_dim) + ", found " +

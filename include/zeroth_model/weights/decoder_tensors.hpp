@@ -27,6 +27,7 @@ inline constexpr std::size_t no_tensor = static_cast<std::size_t>(-1);
 struct NormTensors {
   std::size_t gain = no_tensor;  // 1 x hidden, or 1 x head_dim
   std::size_t bias = no_tensor;  // likewise
+  float offset = 0;              // what is added to the gain: see DecoderConfig::gain_offset
 
   /// Whether the decoder has the norm.
   [[nodiscard]] explicit operator bool() const noexcept { return gain != no_tensor; }
@@ -48,16 +49,18 @@ struct LinearTensors {
 /// Where the tensors of a layer stand in a ParameterSet.
 struct LayerTensors {
   NormTensors attention_norm;
-  LinearTensors query;          // heads * head_dim x hidden
-  LinearTensors key;            // kv_heads * head_dim x hidden
-  LinearTensors value;          // kv_heads * head_dim x hidden
-  NormTensors query_norm;       // of each head; none in most families
-  NormTensors key_norm;         // likewise
-  LinearTensors attention_out;  // hidden x heads * head_dim
+  LinearTensors query;              // heads * head_dim x hidden
+  LinearTensors key;                // kv_heads * head_dim x hidden
+  LinearTensors value;              // kv_heads * head_dim x hidden
+  NormTensors query_norm;           // of each head; none in most families
+  NormTensors key_norm;             // likewise
+  LinearTensors attention_out;      // hidden x heads * head_dim
+  NormTensors attention_post_norm;  // none in most families
   NormTensors mlp_norm;
-  LinearTensors gate;  // feed_forward x hidden; none if the MLP has no gate
-  LinearTensors up;    // feed_forward x hidden
-  LinearTensors down;  // hidden x feed_forward
+  LinearTensors gate;         // feed_forward x hidden; none if the MLP has no gate
+  LinearTensors up;           // feed_forward x hidden
+  LinearTensors down;         // hidden x feed_forward
+  NormTensors mlp_post_norm;  // none in most families
 };
 
 /// Where the tensors of a decoder stand in a ParameterSet. A tied head is the embedding's index.
@@ -89,6 +92,7 @@ struct DecoderTensors {
     NormTensors norm;
     if (!named) return norm;
     norm.gain = add(name + ".weight", Role::vector, 1, width);
+    norm.offset = config.gain_offset;
     if (config.norm == Norm::layer) norm.bias = add(name + ".bias", Role::vector, 1, width);
     return norm;
   };
@@ -128,6 +132,7 @@ struct DecoderTensors {
     layer.query_norm = add_norm(names.query_norm, config.head_dim);
     layer.key_norm = add_norm(names.key_norm, config.head_dim);
     layer.attention_out = add_linear(names.attention_out, hidden, query, config.attention_out_bias);
+    layer.attention_post_norm = add_norm(names.attention_post_norm, hidden);
     layer.mlp_norm = add_norm(names.mlp_norm, hidden);
     if (names.gate_up) {
       std::uint64_t const width = config.feed_forward;
@@ -135,11 +140,11 @@ struct DecoderTensors {
       layer.gate = part(fused, 0, width);
       layer.up = part(fused, width, width);
     } else {
-      if (config.mlp == Mlp::gated_silu)
-        layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
+      if (config.mlp != Mlp::relu) layer.gate = add_linear(names.gate, config.feed_forward, hidden, config.mlp_bias);
       layer.up = add_linear(names.up, config.feed_forward, hidden, config.mlp_bias);
     }
     layer.down = add_linear(names.down, hidden, config.feed_forward, config.mlp_bias);
+    layer.mlp_post_norm = add_norm(names.mlp_post_norm, hidden);
     result.layers.push_back(layer);
   }
   prefix.clear();

@@ -31,7 +31,7 @@ void fill_random(DecoderWeights& weights, B const& backend, std::uint64_t seed) 
       backend.apply(p, nullptr, TensorMask<Dense::Rule>{Coverage::all, {}}, noise,
                     ElementwisePass{.terms = {&term, 1}});
     else if (!std::string_view(p.name).ends_with(".bias"))
-      weights.write(i, 0, std::vector<float>(static_cast<std::size_t>(p.size()), 1.0F));
+      weights.write(i, 0, std::vector<float>(static_cast<std::size_t>(p.size()), 1.0F - weights.config().gain_offset));
   }
 }
 

@@ -42,6 +42,8 @@ inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config
   set("rope.freq_base", static_cast<float>(config.rope_theta));
   set("vocab_size", config.vocabulary);
   if (config.sliding_window != 0) set("attention.sliding_window", config.sliding_window);
+  if (config.attention_soft_cap != 0) set("attn_logit_softcapping", config.attention_soft_cap);
+  if (config.logit_soft_cap != 0) set("final_logit_softcapping", config.logit_soft_cap);
   if (config.rope_scaling.kind == RotaryScaling::Kind::linear) {
     set("rope.scaling.type", std::string("linear"));
     set("rope.scaling.factor", static_cast<float>(config.rope_scaling.factor));
@@ -72,9 +74,11 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
     writer.add_tensor(p.name, std::span(dims).first(vector ? 1 : 2), vector ? TensorType::f32 : type);
   }
   std::vector<bool> permuted(weights.parameters().size());
-  if (config.pairing != config.family().gguf_pairing)
-    for (HuggingFaceTensor const& tensor : hugging_face_tensors(config, weights.tensors()))
-      permuted[tensor.parameter] = tensor.rotary;
+  std::vector<bool> gains(weights.parameters().size());
+  for (HuggingFaceTensor const& tensor : hugging_face_tensors(config, weights.tensors())) {
+    permuted[tensor.parameter] = tensor.rotary && config.pairing != config.family().gguf_pairing;
+    gains[tensor.parameter] = tensor.gain;
+  }
 
   if (!factors.empty()) writer.write(rotary_factors_name, factors);
   for (std::size_t i = 0; i < weights.parameters().size(); ++i) {
@@ -82,7 +86,9 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
     auto const stored_row = [&](std::size_t row) {
       return permuted[i] ? halves_rotary_row(row, config.head_dim) : row;
     };
-    detail::for_each_row(weights, i, stored_row, [&](std::span<float const> row) { writer.write(p.name, row); });
+    detail::for_each_row(
+        weights, i, stored_row, [&](std::span<float const> row) { writer.write(p.name, row); },
+        gains[i] ? config.gain_offset : 0.0F);
   }
   writer.commit();
 }
@@ -127,6 +133,19 @@ inline void require_gguf_form(DecoderConfig const& config, std::string const& pa
   if (biased && !family.gguf_biases) refuse("biases in ");
   if (config.rotary_layers != rotary_layers_of(config.layers, family.unrotated_interval))
     refuse("these layers without rotary embeddings in ");
+  bool const by_layer = family.config.window == WindowRule::layer_types;
+  if (by_layer && config.sliding_window != 0 &&
+      config.windowed_layers != windowed_layers_of(config.layers, family.full_interval))
+    refuse("these layers with a sliding window in ");
+  if (by_layer && config.sliding_window == 0) refuse("full attention everywhere in ");
+  bool const of_width = family.gguf_scalar_layers == config.layers && config.heads != 0;
+  double const scalar = of_width ? config.hidden / config.heads : config.head_dim;
+  if ((config.query_scalar != 0 ? config.query_scalar : config.head_dim) != scalar)
+    refuse("this scale of attention's scores in ");
+  if (family.config.default_attention_soft_cap != 0 && config.attention_soft_cap == 0)
+    refuse("uncapped scores of attention in ");
+  if (family.config.default_logit_soft_cap != 0 && config.logit_soft_cap == 0) refuse("uncapped logits in ");
+  if (!family.gguf_own_head && !config.tied_head) refuse("a head of its own in ");
 }
 
 /// Writes `weights`, wherever they came from, to `path` as one GGUF file, in llama.cpp's order of rows.

@@ -78,17 +78,18 @@ class GgufDecoderKeys {
   }
 
   /// Refuses what the decoder would silently compute wrongly.
-  void refuse_unknown_features(std::uint32_t head_dim, bool partial_rotary) const {
+  void refuse_unknown_features(std::uint32_t head_dim, Family const& family) const {
     for (GgufEntry const& entry : file_.metadata()) {
       if (!entry.key.starts_with(prefix_)) continue;
       std::string_view const rest = entry.key.substr(prefix_.size());
-      if (std::find(known_decoder_keys.begin(), known_decoder_keys.end(), rest) == known_decoder_keys.end())
+      auto const is_among = [&](auto const& keys) { return std::find(keys.begin(), keys.end(), rest) != keys.end(); };
+      if (!is_among(known_decoder_keys) && !is_among(family.gguf_keys))
         refuse(printable(rest), "this feature is not supported");
     }
     if (auto const experts = find<std::uint32_t>("expert_count"); experts && *experts != 0)
       refuse("expert_count", "mixtures of experts are not supported: expected 0, found " + std::to_string(*experts));
     for (std::string_view key : {"rope.dimension_count", "attention.key_length", "attention.value_length"}) {
-      bool const may_be_less = partial_rotary && key == "rope.dimension_count";
+      bool const may_be_less = family.partial_rotary && key == "rope.dimension_count";
       if (auto const size = find<std::uint32_t>(key); size && (may_be_less ? *size > head_dim : *size != head_dim))
         refuse(key, std::string("expected ") + (may_be_less ? "at most " : "") + "the size of a head, " +
                         std::to_string(head_dim) + ", found " + std::to_string(*size));
@@ -166,6 +167,22 @@ class GgufDecoderKeys {
   auto const has_bias = [&](TensorName const& name) { return has("blk.0." + std::string(name.gguf) + ".bias"); };
   config.tied_head = !has(std::string(family.names.head.gguf) + ".weight");
   config.pairing = family.gguf_pairing;
+  config.embedding_scale = embedding_scale_of(family, config.hidden);
+  if (family.config.window == WindowRule::layer_types) {
+    if (!keys.find<std::uint32_t>("attention.sliding_window")) config.sliding_window = family.config.default_window;
+    std::uint32_t const interval =
+        keys.find<std::uint32_t>("attention.sliding_window_pattern").value_or(family.full_interval);
+    if (config.sliding_window != 0) config.windowed_layers = windowed_layers_of(config.layers, interval);
+  }
+  if (family.gguf_scalar_layers == config.layers && config.heads != 0)
+    config.query_scalar = static_cast<double>(config.hidden / config.heads);
+  if (config.query_scalar == config.head_dim) config.query_scalar = 0;
+  ConfigKeys const& defaults = family.config;
+  if (defaults.attention_soft_cap)
+    config.attention_soft_cap =
+        keys.find<float>("attn_logit_softcapping").value_or(defaults.default_attention_soft_cap);
+  if (defaults.logit_soft_cap)
+    config.logit_soft_cap = keys.find<float>("final_logit_softcapping").value_or(defaults.default_logit_soft_cap);
   config.rotary_layers = rotary_layers_of(config.layers, family.unrotated_interval);
   config.positions = family.positions;
   config.norm = family.norm;
@@ -182,7 +199,7 @@ class GgufDecoderKeys {
                                   std::to_string(*stated));
   config.vocabulary = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows, UINT32_MAX));
 
-  keys.refuse_unknown_features(config.head_dim, family.partial_rotary);
+  keys.refuse_unknown_features(config.head_dim, family);
   if (family.partial_rotary) {
     config.rotary_dim = keys.find<std::uint32_t>("rope.dimension_count").value_or(0);
     if (config.rotary_dim == config.head_dim) config.rotary_dim = 0;

@@ -135,8 +135,10 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
     auto const stored_row = [&](std::size_t row) {
       return tensor.rotary ? stored_rotary_row(row, config.head_dim, config.pairing) : row;
     };
-    detail::for_each_row(weights, tensor.parameter, stored_row,
-                         [&](std::span<float const> row) { writer.write(tensor.name, row); });
+    float const added = tensor.gain ? config.gain_offset - (config.family().gains_less_one ? 1.0F : 0.0F) : 0.0F;
+    detail::for_each_row(
+        weights, tensor.parameter, stored_row, [&](std::span<float const> row) { writer.write(tensor.name, row); },
+        added);
   }
   writer.commit();
   if (add_files) add_files(directory);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,10 +35,13 @@ void expect_value(JsonValue const& json, std::string_view key, T const& value, s
 /// The names that transformers has for the activation of an MLP, the one that is written first.
 inline std::span<std::string_view const> activation_names(Mlp mlp) noexcept {
   static constexpr std::array<std::string_view, 2> silu{"silu", "swish"};
+  static constexpr std::array<std::string_view, 1> gelu{"gelu_pytorch_tanh"};
   static constexpr std::array<std::string_view, 1> relu{"relu"};
   switch (mlp) {
     case Mlp::gated_silu:
       return silu;
+    case Mlp::gated_gelu:
+      return gelu;
     case Mlp::relu:
       return relu;
   }
@@ -125,8 +129,25 @@ inline void expect_no_window(JsonValue const& json, DecoderConfig const& config,
                                  ": model_type \"" + config.architecture + "\" has no window");
 }
 
+/// The layers that `layer_types` gives the window, in a family where they may differ.
+inline std::vector<bool> read_windowed_layers(JsonValue const& json, std::uint32_t layers,
+                                              std::uint32_t full_interval) {
+  auto const types = json.find("layer_types");
+  if (!types) return windowed_layers_of(layers, full_interval);
+  std::vector<JsonValue> const kinds = types->elements();
+  if (kinds.size() != layers)
+    throw types->mismatch("one for each of the " + std::to_string(layers) + " layers", std::to_string(kinds.size()));
+  return layer_kinds(layers, [&](std::uint32_t l) {
+    bool const windowed = kinds[l].is("sliding_attention");
+    if (!windowed && !kinds[l].is("full_attention"))
+      throw kinds[l].mismatch("\"sliding_attention\" or \"full_attention\"");
+    return windowed;
+  });
+}
+
 /// The window, where the family's rule says that it stands.
 inline void read_window(JsonValue const& json, Family const& family, DecoderConfig& config) {
+  constexpr std::string_view windowed = "at least 1, for the layers of type \"sliding_attention\"";
   // Where null is none, absent need not be.
   bool const absent = !json.json().contains("sliding_window");
   switch (family.config.window) {
@@ -153,7 +174,26 @@ inline void read_window(JsonValue const& json, Family const& family, DecoderConf
       if (json.find<bool>("use_sliding_window").value_or(false) && json.find("sliding_window"))
         throw json.get("use_sliding_window").mismatch("false: a window in some layers only is not supported");
       return;
+    case WindowRule::layer_types:
+      config.sliding_window =
+          absent ? family.config.default_window : json.find<std::uint32_t>("sliding_window").value_or(0);
+      config.windowed_layers = read_windowed_layers(json, config.layers, family.full_interval);
+      if (config.sliding_window != 0) return;
+      for (std::uint32_t l = 0; l < std::min(config.layers, DecoderConfig::most); ++l)
+        if (config.windowed_layers.empty() || config.windowed_layers[l])
+          throw json.get("sliding_window", windowed).mismatch(windowed);
+      config.windowed_layers.clear();
+      return;
   }
+}
+
+/// A cap of scores or logits: null is none, absent the family's. A family without one may have null only.
+inline float read_soft_cap(JsonValue const& json, std::string_view key, bool known, float otherwise) {
+  auto const value = json.find<float>(key);
+  if (!value) return json.json().contains(key) ? 0 : otherwise;
+  if (!known) throw json.get(key).mismatch("null: transformers' class of the family does not read it");
+  if (!(*value > 0)) throw json.get(key).mismatch("null for no cap, or more than 0");
+  return *value;
 }
 
 /// Which layers turn queries and keys, in a family where some do not.
@@ -237,6 +277,19 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
   config.mlp_bias = detail::read_bias(json, keys.mlp_bias);
   config.tied_head = json.find<bool>("tie_word_embeddings").value_or(keys.default_tied_head);
   detail::read_window(json, family, config);
+  config.gain_offset = family.gains_less_one ? 1.0F : 0.0F;
+  config.embedding_scale = embedding_scale_of(family, config.hidden);
+  if (keys.default_query_scalar != 0) {
+    config.query_scalar = json.find<double>("query_pre_attn_scalar").value_or(keys.default_query_scalar);
+    if (!(config.query_scalar > 0)) throw json.get("query_pre_attn_scalar").mismatch("more than 0");
+    if (config.query_scalar == config.head_dim) config.query_scalar = 0;
+  }
+  if (keys.logit_soft_cap) {
+    config.attention_soft_cap =
+        detail::read_soft_cap(json, "attn_logit_softcapping", keys.attention_soft_cap, keys.default_attention_soft_cap);
+    config.logit_soft_cap =
+        detail::read_soft_cap(json, "final_logit_softcapping", keys.logit_soft_cap, keys.default_logit_soft_cap);
+  }
   config.check(json.file_name());
   return config;
 }
@@ -294,6 +347,12 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   // transformers before 4.43 reads "type".
   json["type"] = json["rope_type"] = scaling.kind == RotaryScaling::Kind::llama3 ? "llama3" : "linear";
   return json;
+}
+
+/// As an integer where it is one: older versions of transformers take nothing else.
+inline nlohmann::ordered_json whole_number(double value) {
+  if (value == std::floor(value) && std::abs(value) <= 0x1p53) return static_cast<std::int64_t>(value);
+  return value;
 }
 
 /// A factor of which the part of a head that is turned is made again, however products round.
@@ -367,10 +426,32 @@ inline double rotary_share(DecoderConfig const& config) noexcept {
     refuse("layers without rotary embeddings");
   }
   bool const windowed = config.sliding_window != 0;
-  if (keys.window == WindowRule::every_layer)
+  if (keys.window == WindowRule::every_layer || keys.window == WindowRule::layer_types)
     set("sliding_window", windowed ? nlohmann::ordered_json(config.sliding_window) : nullptr);
   else if (windowed)
     refuse("a sliding window");
+  if (keys.window == WindowRule::layer_types) {
+    std::vector<std::string_view> types;
+    for (std::size_t l = 0; l < config.layers; ++l)
+      types.push_back(config.window(l) != 0 ? "sliding_attention" : "full_attention");
+    set("layer_types", types);
+  } else if (!config.windowed_layers.empty()) {
+    refuse("a sliding window in some of the layers");
+  }
+  if (keys.default_query_scalar != 0)
+    set("query_pre_attn_scalar",
+        detail::whole_number(config.query_scalar != 0 ? config.query_scalar : config.head_dim));
+  else if (config.query_scalar != 0)
+    refuse("a scale of attention's scores");
+  for (auto const& [key, known, cap] :
+       {std::tuple("attn_logit_softcapping", keys.attention_soft_cap, config.attention_soft_cap),
+        std::tuple("final_logit_softcapping", keys.logit_soft_cap, config.logit_soft_cap)}) {
+    if (known)
+      set(key, cap != 0 ? nlohmann::ordered_json(detail::shortest_decimal(cap)) : nullptr);
+    else if (cap != 0)
+      refuse(std::string("what other families call ") + key);
+  }
+  if (config.embedding_scale != embedding_scale_of(family, config.hidden)) refuse("another scale of embeddings");
   return json;
 }
 

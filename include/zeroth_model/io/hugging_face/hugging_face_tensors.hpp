@@ -18,6 +18,7 @@ struct HuggingFaceTensor {
   std::size_t parameter;
   /// Rows of Q or K, or elements of their biases and norms, which LLaMA's GGUF files hold in another order.
   bool rotary = false;
+  bool gain = false;  ///< of a norm: see Family::gains_less_one
 };
 
 /// The tensors of a Hugging Face checkpoint of a decoder; a tied head is not among them.
@@ -27,12 +28,13 @@ struct HuggingFaceTensor {
   TensorNames const& names = config.family().names;
   std::vector<HuggingFaceTensor> list;
   std::string prefix(names.root);
-  auto add = [&](TensorName const& named, std::string_view kind, std::size_t parameter, bool rotary = false) {
+  auto add = [&](TensorName const& named, std::string_view kind, std::size_t parameter, bool rotary = false,
+                 bool gain = false) {
     if (parameter != no_tensor)
-      list.push_back({prefix + std::string(named.hugging_face) + std::string(kind), parameter, rotary});
+      list.push_back({prefix + std::string(named.hugging_face) + std::string(kind), parameter, rotary, gain});
   };
   auto add_norm = [&](TensorName const& named, NormTensors const& norm, bool rotary = false) {
-    add(named, ".weight", norm.gain, rotary);
+    add(named, ".weight", norm.gain, rotary, /*gain=*/true);
     add(named, ".bias", norm.bias, rotary);
   };
   auto add_linear = [&](TensorName const& named, LinearTensors const& linear, bool rotary = false) {
@@ -56,6 +58,7 @@ struct HuggingFaceTensor {
     add_norm(names.query_norm, layer.query_norm, rotary);
     add_norm(names.key_norm, layer.key_norm, rotary);
     add_linear(names.attention_out, layer.attention_out);
+    add_norm(names.attention_post_norm, layer.attention_post_norm);
     add_norm(names.mlp_norm, layer.mlp_norm);
     if (names.gate_up) {
       add_linear(names.gate_up, layer.gate);
@@ -64,6 +67,7 @@ struct HuggingFaceTensor {
       add_linear(names.up, layer.up);
     }
     add_linear(names.down, layer.down);
+    add_norm(names.mlp_post_norm, layer.mlp_post_norm);
   }
   prefix = names.root;
   add_norm(names.output_norm, tensors.output_norm);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -51,7 +50,6 @@ class AttentionTask {
       }
     }
 
-    float const scale = 1.0F / std::sqrt(static_cast<float>(dim));
     std::size_t const sharing = shape_.heads / shape_.kv_heads;
     for (std::size_t head = kv_head * sharing; head < (kv_head + 1) * sharing; ++head) {
       for (std::size_t first = 0; first < rows_.size(); first += group_blocks * block_tokens) {
@@ -64,10 +62,11 @@ class AttentionTask {
           std::size_t const row = first_query_ + first + i;
           float const* const from = q.block(lane, row / block_tokens) + head * group_size + row % block_tokens;
           float* const to = queries + i / block_tokens * group_size + i % block_tokens;
-          for (std::size_t d = 0; d < dim; ++d) to[d * block_tokens] = from[d * block_tokens] * scale;
+          for (std::size_t d = 0; d < dim; ++d) to[d * block_tokens] = from[d * block_tokens] * shape_.scale;
         }
         std::size_t const score_size = seen * block_tokens;
         kernels_.product({seen, dim, key_rows, dim, blocks, queries, group_size, scores, score_size});
+        if (shape_.soft_cap != 0) kernels_.soft_cap(blocks * score_size, scores, shape_.soft_cap);
         float shares[group_blocks * block_tokens];
         for (std::size_t b = 0; b < blocks; ++b)
           softmax(first + b * block_tokens, seen, scores + b * score_size, shares + b * block_tokens);

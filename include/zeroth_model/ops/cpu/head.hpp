@@ -46,7 +46,7 @@ class Head {
 
   /// Logits minus the logarithm of the sum of all tokens' exponentials. out[lane * requests + i].
   void log_probabilities(AnyExecutor executor, Kernels const& kernels, Products& products, ScratchPool& pool,
-                         WeightView const& weights, std::size_t parameter, Activations const& in,
+                         WeightView const& weights, std::size_t parameter, Activations const& in, float soft_cap,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
     products.begin(executor, in);
     sort_by_token(requests);
@@ -69,6 +69,7 @@ class Head {
           for (std::size_t block = 0; block < in.blocks(); block += group_blocks) {
             std::size_t const blocks = std::min(group_blocks, in.blocks() - block);
             products.multiply(panel, rows, lane, block, blocks, result, rows * block_tokens);
+            if (soft_cap != 0) kernels.soft_cap(blocks * rows * block_tokens, result, soft_cap);
             pick(requests, first, rows, block, blocks, result, out.subspan(lane * requests.size(), requests.size()));
             for (std::size_t b = 0; b < blocks; ++b) {
               std::size_t const slot = stripe * slots + (lane * in.blocks() + block + b) * block_tokens;

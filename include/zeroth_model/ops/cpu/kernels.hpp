@@ -42,11 +42,19 @@ using Exponentials = void (*)(std::size_t rows, float* values, float const* top,
 /// gate[i] = gate[i] / (1 + e^-gate[i]) * up[i] for a multiple of 16 elements; both are 64-byte aligned.
 using GatedSilu = void (*)(std::size_t size, float* gate, float const* up);
 
+/// gate[i] = gelu(gate[i]) * up[i], GELU by tanh: x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3). As above.
+using GatedGelu = void (*)(std::size_t size, float* gate, float const* up);
+
+/// values[i] = cap tanh(values[i] / cap) for a multiple of 16 elements, 64-byte aligned. Relative error below 5e-7.
+using SoftCap = void (*)(std::size_t size, float* values, float cap);
+
 /// The inner loops for one instruction set.
 struct Kernels {
   Product product;
   Exponentials exponentials;
   GatedSilu gated_silu;
+  GatedGelu gated_gelu;
+  SoftCap soft_cap;
 };
 
 namespace detail {
@@ -140,6 +148,32 @@ namespace detail {
         g = g / (exponential(-g) + 1.0F) * *reinterpret_cast<Vector const*>(up + i);                                   \
       }                                                                                                                \
     }                                                                                                                  \
+                                                                                                                       \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void gated_gelu(std::size_t size,            \
+                                                                                          float* gate,                 \
+                                                                                          float const* up) {           \
+      for (std::size_t i = 0; i < size; i += width) {                                                                  \
+        Vector& g = *reinterpret_cast<Vector*>(gate + i);                                                              \
+        Vector const twice = g * (g * g * 0.0713548163F + 1.5957691216F); /* 2 sqrt(2/pi) (1, 0.044715) */             \
+        g = g / (exponential(-twice) + 1.0F) * *reinterpret_cast<Vector const*>(up + i);                               \
+      }                                                                                                                \
+    }                                                                                                                  \
+                                                                                                                       \
+    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void soft_cap(std::size_t size,              \
+                                                                                        float* values, float cap) {    \
+      for (std::size_t i = 0; i < size; i += width) {                                                                  \
+        Vector& value = *reinterpret_cast<Vector*>(values + i);                                                        \
+        Vector const x = value / cap;                                                                                  \
+        Vector const s = x * x;                                                                                        \
+        Vector p = s * -5.70498872745e-3F + 2.06390887954e-2F; /* Cephes' polynomial for tanh on [-0.625, 0.625] */    \
+        p = p * s - 5.37397155531e-2F;                                                                                 \
+        p = p * s + 1.33314422036e-1F;                                                                                 \
+        p = p * s - 3.33332819422e-1F;                                                                                 \
+        Vector const near = p * s * x + x;                                                                             \
+        Vector const far = 1.0F - 2.0F / (exponential(x + x) + 1.0F);                                                  \
+        value = (s < 0.390625F ? near : far) * cap;                                                                    \
+      }                                                                                                                \
+    }                                                                                                                  \
   };
 
 #if ZEROTH_X86_DISPATCH
@@ -196,7 +230,8 @@ void product(ProductArguments const& a) {
 /// ones may round differently where the build's target has no fused multiply-add.
 [[nodiscard]] inline Kernels kernels_for([[maybe_unused]] InstructionSet set) noexcept {
   auto of = []<class Kernel>(Kernel) {
-    return Kernels{&detail::product<Kernel>, &Kernel::exponentials, &Kernel::gated_silu};
+    return Kernels{&detail::product<Kernel>, &Kernel::exponentials, &Kernel::gated_silu, &Kernel::gated_gelu,
+                   &Kernel::soft_cap};
   };
 #if ZEROTH_X86_DISPATCH
   if (set == InstructionSet::avx512) return of(detail::Avx512Kernel{});

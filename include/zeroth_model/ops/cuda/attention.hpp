@@ -17,7 +17,7 @@ struct AttentionTile {
   std::uint64_t prefix_length;
 };
 
-/// softmax(q k^T / sqrt(head_dim)) v by a running softmax over tiles of keys: no matrix of queries x keys is ever in
+/// Attention by a running softmax over tiles of keys: no matrix of queries x keys is ever in
 /// memory. Each round takes a tile of keys. Tiles of keys begin at multiples of their size whatever the queries are, so
 /// a row's result does not depend on what it shares a tile with. Grid: a block for each tile of queries, head and lane.
 /// @tparam most_dim the longest head that it takes
@@ -47,7 +47,9 @@ struct AttentionKernel {
   std::uint64_t heads;
   std::uint64_t kv_heads;
   unsigned dim;          ///< of a head
-  std::uint64_t window;  ///< see HeadShape
+  std::uint64_t window;  ///< see HeadShape, as for what follows
+  float score_scale;
+  float soft_cap = 0;
 
   [[nodiscard]] ZEROTH_HOST_DEVICE unsigned rounds(Place at) const noexcept {
     AttentionTile const tile = tiles[at.block % tile_count];
@@ -81,7 +83,12 @@ struct AttentionKernel {
   }
 
  private:
-  [[nodiscard]] ZEROTH_HOST_DEVICE float scale() const noexcept { return 1.0F / std::sqrt(static_cast<float>(dim)); }
+  /// What a score that is held is multiplied by: one that is capped is scaled already.
+  [[nodiscard]] ZEROTH_HOST_DEVICE float scale() const noexcept { return soft_cap == 0 ? score_scale : soft_cap; }
+
+  [[nodiscard]] ZEROTH_HOST_DEVICE float capped(float score) const noexcept {
+    return soft_cap == 0 ? score : std::tanh(score * score_scale / soft_cap);
+  }
 
   /// Keys up to that of a query itself.
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t visible(AttentionTile const& tile,
@@ -144,7 +151,7 @@ struct AttentionKernel {
     for (unsigned j = 0; j < each; ++j) {
       bool const seen =
           query + j < tile.count && key < visible(tile, query + j) && key >= first_seen(visible(tile, query + j));
-      shared.scores[query + j][column] = seen ? sums[j] : minus_infinity();
+      shared.scores[query + j][column] = seen ? capped(sums[j]) : minus_infinity();
     }
   }
 

@@ -104,8 +104,9 @@ class BasicOps {
     // Each run of features as a row of its own.
     std::uint64_t const width = weights.parameters[norm.gain].shape.columns;
     LaneRows const x = in.view().with_features(width);
-    device_.launch(RmsNormKernel{x, out.view().with_features(width), panels_.vector(weights, norm.gain, 0), epsilon},
-                   x.lanes * x.rows, what("norm", weights, norm.gain));
+    device_.launch(
+        RmsNormKernel{x, out.view().with_features(width), panels_.vector(weights, norm.gain, 0), epsilon, norm.offset},
+        x.lanes * x.rows, what("norm", weights, norm.gain));
   }
 
   void layer_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
@@ -153,6 +154,8 @@ class BasicOps {
   void swiglu(Matrix& gate, Matrix const& up) {
     each(ElementwiseKernel<SwiGlu>{gate.view(), up.view().data}, "swiglu");
   }
+  void geglu(Matrix& gate, Matrix const& up) { each(ElementwiseKernel<GeGlu>{gate.view(), up.view().data}, "geglu"); }
+  void scale(Matrix& x, float factor) { each(ElementwiseKernel<Scale>{x.view(), nullptr, {factor}}, "scale"); }
   void relu(Matrix& x) { each(ElementwiseKernel<Relu>{x.view(), nullptr}, "relu"); }
   void add(Matrix& x, Matrix const& y) { each(ElementwiseKernel<Add>{x.view(), y.view().data}, "add"); }
 
@@ -184,9 +187,9 @@ class BasicOps {
     head_.logits(products_, panels_, weights, head, in.view(), requests, out);
   }
 
-  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
+  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in, float soft_cap,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(products_, panels_, weights, head, in.view(), requests, out);
+    head_.log_probabilities(products_, panels_, weights, head, in.view(), soft_cap, requests, out);
   }
 
   [[nodiscard]] DataType dtype() const noexcept { return panels_.dtype(); }
@@ -296,7 +299,9 @@ class BasicOps {
                         shape.heads,
                         shape.kv_heads,
                         static_cast<unsigned>(shape.head_dim),
-                        shape.window};
+                        shape.window,
+                        shape.scale,
+                        shape.soft_cap};
     device_.launch(kernel, q.view().lanes * shape.heads * tiles_.size(), "attention");
   }
 

@@ -12,6 +12,7 @@
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth_model/decoder/pass_sizes.hpp>
 #include <zeroth_model/ops/cuda/device_memory.hpp>
+#include <zeroth_model/ops/cuda/elementwise.hpp>
 #include <zeroth_model/ops/cuda/head.hpp>
 #include <zeroth_model/ops/cuda/products.hpp>
 #include <zeroth_model/ops/cuda/weight_panels.hpp>
@@ -75,10 +76,10 @@ class DeviceHead {
     work.device.transfer(out.data(), work.picked, out.size_bytes(), "scores");
   }
 
-  /// Logits minus the logarithm of the sum of all tokens' exponentials.
+  /// Logits, capped if `soft_cap` is not 0, minus the logarithm of the sum of all tokens' exponentials.
   void log_probabilities(P const& products, WeightPanels<Device>& panels, WeightView const& weights,
-                         std::size_t parameter, LaneRows const& in, std::span<ScoreRequest const> requests,
-                         std::span<double> out) {
+                         std::size_t parameter, LaneRows const& in, float soft_cap,
+                         std::span<ScoreRequest const> requests, std::span<double> out) {
     requests_.clear();
     for (ScoreRequest const& request : requests)
       requests_.push_back({request.row, static_cast<std::uint64_t>(request.token)});
@@ -93,7 +94,7 @@ class DeviceHead {
     reserve_logits(in, height);
     for (std::uint64_t first = 0; first < vocabulary; first += height) {
       std::uint64_t const tokens = std::min(height, vocabulary - first);
-      multiply(work, panels.rows(weights, parameter, first, tokens), first, tokens, /*sums=*/true);
+      multiply(work, panels.rows(weights, parameter, first, tokens), first, tokens, /*sums=*/true, soft_cap);
     }
     NormaliseKernel const kernel{work.requests, requests.size(), in.lanes, in.rows, tops(), sums(), work.picked};
     work.device.launch(kernel, blocks_of(in.lanes * requests.size()), work.what);
@@ -141,8 +142,8 @@ class DeviceHead {
   [[nodiscard]] float* tops() const noexcept { return reinterpret_cast<float*>(tops_.data()); }
 
   /// Logits of all rows by some tokens, as many rows at once as the workspace takes, and what is wanted of them.
-  void multiply(Work const& work, LaneWeights const& weights, std::uint64_t first, std::uint64_t tokens,
-                bool with_sums) {
+  void multiply(Work const& work, LaneWeights const& weights, std::uint64_t first, std::uint64_t tokens, bool with_sums,
+                float soft_cap = 0) {
     LaneRows const& in = work.in;
     std::uint64_t const row_bytes = in.lanes * tokens * sizeof(float);
     std::uint64_t const height = std::clamp<std::uint64_t>(logits_bytes_ / row_bytes, 1, in.rows);
@@ -164,6 +165,11 @@ class DeviceHead {
                       .out_stride = rows * tokens,
                       .out_row = tokens};
       work.products.run(product, work.what);
+      if (soft_cap != 0) {
+        ElementwiseKernel<SoftCap> const kernel{{logits, DataType::f32, in.lanes, rows, tokens}, nullptr, {soft_cap}};
+        constexpr std::uint64_t of_thread = ElementwiseKernel<SoftCap>::size;
+        work.device.launch(kernel, blocks_of((kernel.x.size() + of_thread - 1) / of_thread), work.what);
+      }
       if (with_sums) work.device.launch(LogSumKernel{part, in.rows, tops(), sums()}, in.lanes * rows, work.what);
       work.device.launch(PickKernel{part, work.requests, requests_.size(), work.picked},
                          blocks_of(in.lanes * requests_.size()), work.what);

@@ -16,6 +16,31 @@ struct SwiGlu {
   }
 };
 
+/// gelu(gate) * up, GELU by tanh.
+struct GeGlu {
+  static constexpr bool reads_two = true;
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float gate, float up) const noexcept {
+    // 2 sqrt(2 / pi) (x + 0.044715 x^3)
+    return gate / (1.0F + std::exp(-gate * (gate * gate * 0.0713548163F + 1.5957691216F))) * up;
+  }
+};
+
+/// x * factor.
+struct Scale {
+  static constexpr bool reads_two = false;
+  float factor = 1;
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float x, float /*none*/) const noexcept { return x * factor; }
+};
+
+/// cap * tanh(x / cap).
+struct SoftCap {
+  static constexpr bool reads_two = false;
+  float cap = 1;
+  [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float x, float /*none*/) const noexcept {
+    return cap * std::tanh(x / cap);
+  }
+};
+
 /// max(x, 0); NaN stays.
 struct Relu {
   static constexpr bool reads_two = false;

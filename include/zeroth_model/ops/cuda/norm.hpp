@@ -19,6 +19,7 @@ struct RmsNormKernel {
   LaneRows out;
   LaneWeights gain;
   float epsilon;
+  float offset = 0;  ///< added to the gain
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& shared) const {
@@ -36,7 +37,7 @@ struct RmsNormKernel {
       float const scale = 1.0F / std::sqrt(shared.squares.total() / static_cast<float>(in.features) + epsilon);
       std::uint64_t const lane = at.block / in.rows;
       for (std::uint64_t f = at.thread; f < in.features; f += block_threads)
-        out.set(row + f, in.get(row + f) * scale * gain(lane, f));
+        out.set(row + f, in.get(row + f) * scale * (gain(lane, f) + offset));
     }
   }
 };

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -11,7 +10,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// softmax(q k^T / sqrt(head_dim)) v for the queries of one segment and the heads that share a key-value head.
+/// Attention for the queries of one segment and the heads that share a key-value head.
 ///
 /// Queries go in groups of up to 64, so that scores take 64 x keys floats however long the sequence is.
 class EigenAttention {
@@ -25,7 +24,6 @@ class EigenAttention {
     auto const dim = static_cast<Eigen::Index>(shape_.head_dim);
     auto const prefix = static_cast<Eigen::Index>(segment_.prefix_length);
     Eigen::Index const kv_column = static_cast<Eigen::Index>(kv_head) * dim;
-    float const scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
     auto prefix_rows = [&](LaneMatrix const& m) {
       return m.block(lane, segment_.prefix_begin, segment_.prefix_length).middleCols(kv_column, dim);
     };
@@ -46,7 +44,7 @@ class EigenAttention {
         if (prefix > 0) scores.leftCols(prefix).noalias() = queries * prefix_rows(k).transpose();
         scores.rightCols(static_cast<Eigen::Index>(own)).noalias() = queries * own_rows(k, own).transpose();
         for (std::size_t i = 0; i < count; ++i)
-          softmax(scores.row(static_cast<Eigen::Index>(i)), visible(rows_[first + i]), scale);
+          softmax(scores.row(static_cast<Eigen::Index>(i)), visible(rows_[first + i]));
         auto result = out.block(lane, first_ + first, count).middleCols(column, dim);
         result.noalias() = scores.rightCols(static_cast<Eigen::Index>(own)) * own_rows(v, own);
         if (prefix > 0) result.noalias() += scores.leftCols(prefix) * prefix_rows(v);
@@ -62,12 +60,17 @@ class EigenAttention {
     return segment_.prefix_length + (row - segment_.begin) + 1;
   }
 
-  /// Softmax of the scores before `visible` that the query sees, times `scale`; the others become 0.
+  /// Softmax of the scores before `visible` that the query sees, scaled and capped; the others become 0.
   template <class Row>
-  void softmax(Row&& scores, std::size_t visible, float scale) const {
+  void softmax(Row&& scores, std::size_t visible) const {
     auto const first = static_cast<Eigen::Index>(shape_.first_seen(visible));
     auto const end = static_cast<Eigen::Index>(visible);
     auto seen = scores.segment(first, end - first).array();
+    float scale = shape_.scale;
+    if (shape_.soft_cap != 0) {
+      seen = (seen * (scale / shape_.soft_cap)).tanh();
+      scale = shape_.soft_cap;
+    }
     float const top = seen.maxCoeff();
     seen = ((seen - top) * scale).exp();
     seen *= 1.0F / seen.sum();

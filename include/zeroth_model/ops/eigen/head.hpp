@@ -39,11 +39,12 @@ class EigenHead {
     });
   }
 
-  /// Logits minus the logarithm of the sum of all tokens' exponentials. out[lane * requests + i].
+  /// Logits, capped if `soft_cap` is not 0, minus the logarithm of the sum of all tokens' exponentials. out[lane *
+  /// requests + i].
   template <class Gemm>
   void log_probabilities(AnyExecutor executor, Gemm& gemm, ScratchPool& pool, WeightView const& weights,
-                         std::size_t parameter, LaneMatrix const& in, std::span<ScoreRequest const> requests,
-                         std::span<double> out) {
+                         std::size_t parameter, LaneMatrix const& in, float soft_cap,
+                         std::span<ScoreRequest const> requests, std::span<double> out) {
     gemm.begin(executor, in);
     sort_by_token(requests);
     auto const vocabulary = static_cast<std::size_t>(weights.parameters[parameter].shape.rows);
@@ -65,6 +66,7 @@ class EigenHead {
             MatrixMap logits(scratch->values.reserve(rows_at_once * height), static_cast<Eigen::Index>(count),
                              static_cast<Eigen::Index>(rows));
             gemm.multiply(in, lane, row, count, panel, *scratch, logits);
+            if (soft_cap != 0) logits.array() = (logits.array() / soft_cap).tanh() * soft_cap;
             accumulate(logits, stripe * slots + lane * in.rows() + row);
             pick(requests, first, row, logits, out.subspan(lane * requests.size(), requests.size()));
           }

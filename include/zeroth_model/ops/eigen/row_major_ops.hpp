@@ -89,7 +89,7 @@ class RowMajorOps {
         ConstMatrixMap const x(in.row(lane, r) + first, 1, width);
         MatrixMap to(out.row(lane, r) + first, 1, width);
         float const scale = 1.0F / std::sqrt(x.array().square().mean() + epsilon);
-        to.array() = x.array() * scale * gain.lane(lane).array();
+        to.array() = x.array() * scale * (gain.lane(lane).array() + norm.offset);
       }
     });
   }
@@ -198,6 +198,22 @@ class RowMajorOps {
     });
   }
 
+  void geglu(Matrix& gate, Matrix const& up) {
+    for_each_group(gate.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < gate.lanes(); ++lane) {
+        auto g = gate.block(lane, first, count).array();
+        // 2 sqrt(2 / pi) (x + 0.044715 x^3)
+        g = g / (1.0F + (-g * (g * g * 0.0713548163F + 1.5957691216F)).exp()) * up.block(lane, first, count).array();
+      }
+    });
+  }
+
+  void scale(Matrix& x, float factor) {
+    for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
+      for (std::size_t lane = 0; lane < x.lanes(); ++lane) x.block(lane, first, count) *= factor;
+    });
+  }
+
   void relu(Matrix& x) {
     for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
       for (std::size_t lane = 0; lane < x.lanes(); ++lane) {
@@ -231,9 +247,9 @@ class RowMajorOps {
     head_.logits(executor_, gemm_, *pool_, weights, head, in, requests, out);
   }
 
-  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in,
+  void log_probabilities(WeightView const& weights, std::size_t head, Matrix const& in, float soft_cap,
                          std::span<ScoreRequest const> requests, std::span<double> out) {
-    head_.log_probabilities(executor_, gemm_, *pool_, weights, head, in, requests, out);
+    head_.log_probabilities(executor_, gemm_, *pool_, weights, head, in, soft_cap, requests, out);
   }
 
  private:
