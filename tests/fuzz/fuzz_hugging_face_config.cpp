@@ -14,6 +14,7 @@ bool run(Input input) {
   using namespace zeroth::model;
   return reads_or_refuses([&] {
     DecoderConfig const config = read_hugging_face_config(JsonValue::parse(text_of(input), "config.json"));
+    if (config.layers > 1000) return;  // some families write a list of them
     nlohmann::ordered_json written;
     try {
       written = hugging_face_config(config);
@@ -47,6 +48,10 @@ std::vector<std::string> seeds() {
       R"({"model_type": "gemma2", "intermediate_size": 12, "query_pre_attn_scalar": 3, "sliding_window": 3,
           "layer_types": ["full_attention", "sliding_attention"], "attn_logit_softcapping": 4.0,
           "final_logit_softcapping": null, )" +
+          sizes + "}",
+      R"({"model_type": "gemma3_text", "intermediate_size": 12, "head_dim": 4, "sliding_window_pattern": 2,
+          "rope_local_base_freq": 1e3, "rope_scaling": {"rope_type": "linear", "factor": 2.0}, "rope_parameters":
+          {"full_attention": {"rope_theta": 1e5}, "sliding_attention": {"rope_type": "default"}}, )" +
           sizes + "}",
       R"({"model_type": "opt", "ffn_dim": 12, "word_embed_proj_dim": 8, "enable_bias": false, "do_layer_norm_before": true,
           "activation_function": "relu", )" +

@@ -99,6 +99,17 @@ FAMILIES = [
                                       final_logit_softcapping=None, tie_word_embeddings=False,
                                       layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
            transformers.Gemma2ForCausalLM),
+    Family("gemma3", llama_like(transformers.Gemma3TextConfig, num_hidden_layers=7, head_dim=16, sliding_window=9,
+                                query_pre_attn_scalar=16, rope_parameters={
+                                    "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6},
+                                    "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}),
+           transformers.Gemma3ForCausalLM, "gemma3", {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6}),
+    Family("gemma3_types", llama_like(transformers.Gemma3TextConfig, num_hidden_layers=2, head_dim=8, sliding_window=5,
+                                      query_pre_attn_scalar=12, final_logit_softcapping=6.0, rope_parameters={
+                                          "full_attention": {"rope_type": "default", "rope_theta": 5e4},
+                                          "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}},
+                                      layer_types=["full_attention", "sliding_attention"]),
+           transformers.Gemma3ForCausalLM),
 ]  # fmt: skip
 
 

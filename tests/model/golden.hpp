@@ -22,10 +22,10 @@ inline constexpr std::array golden_models{"mha_tied", "gqa_separate", "gqa_odd_t
 
 /// The models under families/, each a Hugging Face folder; of the second list a GGUF file too.
 inline constexpr std::array golden_families{
-    "llama3", "llama_bias_linear", "mistral",      "qwen2", "qwen2_separate", "opt",         "opt_odd",
-    "qwen3",  "smollm3",           "smollm3_list", "phi3",  "gemma2",         "gemma2_types"};
-inline constexpr std::array golden_gguf_families{"llama3", "llama_bias_linear", "mistral", "qwen2", "qwen2_separate",
-                                                 "qwen3",  "smollm3",           "phi3",    "gemma2"};
+    "llama3",  "llama_bias_linear", "mistral", "qwen2",  "qwen2_separate", "opt",    "opt_odd",     "qwen3",
+    "smollm3", "smollm3_list",      "phi3",    "gemma2", "gemma2_types",   "gemma3", "gemma3_types"};
+inline constexpr std::array golden_gguf_families{"llama3", "llama_bias_linear", "mistral", "qwen2",  "qwen2_separate",
+                                                 "qwen3",  "smollm3",           "phi3",    "gemma2", "gemma3"};
 
 inline std::string golden_file(std::string const& name) {
   return (tests_directory() / "golden" / name).string();

@@ -454,6 +454,61 @@ TEST_CASE("Gemma 2's keys mean what they do in transformers, absent and null") {
   CHECK_THAT(after({{"hidden_activation", "gelu"}}), contains_text("expected \"gelu_pytorch_tanh\""));
 }
 
+TEST_CASE("Gemma 3's rotary parameters are those of its kinds of layers, wherever transformers looks for them") {
+  auto read = [](std::function<void(json&)> const& change) {
+    json config = read_json(golden_file("families/gemma3/config.json"));
+    change(config);
+    DecoderConfig const found = config_of(config);
+    CHECK(config_of(zeroth::model::hugging_face_config(found)) == found);
+    return found;
+  };
+  using Kind = RotaryScaling::Kind;
+  DecoderConfig const plain = read([](json&) {});
+  CHECK(plain.rope_theta == 1e6);
+  CHECK(plain.local_rope_theta == 1e4);
+  CHECK(plain.rope_scaling.kind == Kind::linear);
+  CHECK(plain.rope_scaling.factor == 4);
+  CHECK(plain.rotates_locally(0));
+  CHECK_FALSE(plain.rotates_locally(5));
+  // As published, with the keys of transformers 4.
+  DecoderConfig const four = read([](json& c) {
+    c.erase("rope_parameters");
+    c.erase("layer_types");
+    c["rope_theta"] = 5e5;
+    c["rope_local_base_freq"] = 2e4;
+    c["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}};
+    c["sliding_window_pattern"] = 3;
+  });
+  CHECK(four.rope_theta == 5e5);
+  CHECK(four.local_rope_theta == 2e4);
+  CHECK(four.rope_scaling.factor == 8);
+  CHECK(four.windowed_layers == std::vector<bool>{true, true, false, true, true, false, true});
+  DecoderConfig const bare = read([](json& c) { c.erase("rope_parameters"); });
+  CHECK(bare.rope_theta == 1e6);
+  CHECK(bare.local_rope_theta == 1e4);
+  CHECK(bare.rope_scaling.kind == Kind::none);
+  DecoderConfig const full = read([](json& c) {
+    c["layer_types"] = std::vector<std::string>(7, "full_attention");
+    c["sliding_window"] = nullptr;
+  });
+  CHECK(full.local_rope_theta == 0);
+
+  auto after = [](json const& keys) { return changed("gemma3", [&](json& config) { config.update(keys); }); };
+  CHECK_THAT(after({{"rope_parameters", {{"rope_theta", 1e4}}}}),
+             contains_text("'rope_parameters.rope_theta': expected the parameters of a kind of layers"));
+  CHECK_THAT(after({{"rope_parameters", {{"sliding_attention", {{"rope_type", "linear"}}}}}}),
+             contains_text("'rope_parameters.sliding_attention.rope_type': expected \"default\", found \"linear\""));
+  CHECK_THAT(after({{"rope_parameters", {{"full_attention", {{"rope_type", "llama3"}}}}}}),
+             contains_text("expected one of \"default\", \"linear\", found \"llama3\""));
+  CHECK_THAT(after({{"rope_scaling", {{"type", "linear"}, {"factor", 8.0}}}}), contains_text("'rope_scaling.type'"));
+  CHECK_THAT(after({{"rope_parameters", {{"sliding_attention", {{"rope_theta", 0}}}}}}),
+             contains_text("'rope_parameters.sliding_attention.rope_theta': expected more than 0"));
+  CHECK_THAT(after({{"partial_rotary_factor", 0.5}}), contains_text("'partial_rotary_factor': expected 1"));
+  CHECK_THAT(after({{"attn_logit_softcapping", 50.0}}), contains_text("'attn_logit_softcapping': expected null"));
+  CHECK_THAT(after({{"layer_types", nullptr}, {"sliding_window_pattern", 0}}),
+             contains_text("'sliding_window_pattern': expected at least 1"));
+}
+
 TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };

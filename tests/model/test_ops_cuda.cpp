@@ -226,7 +226,7 @@ TEST_CASE("CUDA's set agrees with the vector code on continuations of a shared p
 }
 
 TEST_CASE("a sequence that goes on token by token scores on CUDA's set as the whole one") {
-  for (char const* name : {"mistral", "opt"}) {  // with a window of 9, and with learned positions
+  for (char const* name : {"mistral", "opt", "gemma3"}) {  // a window of 9, learned positions, two kinds of layers
     Golden const model = family(name);
     std::uint32_t const vocabulary = model.weights.config().vocabulary;
     Tokens const tokens = golden_sequences("families/" + std::string(name) + "/golden")[3].tokens;

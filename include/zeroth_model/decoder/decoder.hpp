@@ -42,6 +42,8 @@ class Decoder {
     DecoderConfig const& config = weights.config();
     if (config.positions == Positions::rotary)
       frequencies_ = rotary_frequencies(config.rotated_dim(), config.rope_theta, config.rope_scaling);
+    if (config.positions == Positions::rotary && config.local_rope_theta != 0)
+      local_frequencies_ = rotary_frequencies(config.rotated_dim(), config.local_rope_theta, {});
   }
 
   /// @throws InvalidArgument if the adapter is not one of these weights.
@@ -147,6 +149,7 @@ class Decoder {
     PassSizes sizes;
     sizes.lanes = lanes;
     sizes.pairs = frequencies_.size();
+    sizes.rotary_tables = local_frequencies_.empty() ? 1 : 2;
     sizes.widths = widths_;
     sizes.weight_dtype = weights_->dtype();
     sizes.probe = has_probe;
@@ -175,6 +178,7 @@ class Decoder {
     if (weights_->config().embedding_scale != 1) ops_.scale(x_, weights_->config().embedding_scale);
     if (weights_->config().positions == Positions::rotary) {
       ops_.prepare_rotary(plan_.positions, frequencies_, rotary_);
+      if (!local_frequencies_.empty()) ops_.prepare_rotary(plan_.positions, local_frequencies_, local_rotary_);
     } else {
       position_rows_ = plan_.positions;
       for (std::size_t& row : position_rows_) row += DecoderConfig::learned_position_offset;
@@ -215,25 +219,27 @@ class Decoder {
     LayerTensors const& layer = weights_->tensors().layers[index];
     bool const last = index + 1 == config.layers;
     bool const rotary = config.rotates(index);
+    bool const local = config.rotates_locally(index);
+    typename Ops::Rotary& angles = local ? local_rotary_ : rotary_;
     normalise(view, layer.attention_norm);
     if (last) {
       linear(view, h_, Projection<Matrix>{layer.key, k_}, Projection<Matrix>{layer.value, v_});
       normalise(view, layer.key_norm, k_);
-      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+      if (rotary) ops_.rotate(angles, config.pairing, config.kv_heads, k_);
       ops_.gather(h_, plan_.scored, y_);
       std::swap(h_, y_);
       ops_.gather(x_, plan_.scored, y_);
       std::swap(x_, y_);
       linear(view, h_, Projection<Matrix>{layer.query, q_});
-      if (rotary) ops_.prepare_rotary(plan_.scored_positions, frequencies_, rotary_);
+      if (rotary) ops_.prepare_rotary(plan_.scored_positions, local ? local_frequencies_ : frequencies_, angles);
     } else {
       linear(view, h_, Projection<Matrix>{layer.query, q_}, Projection<Matrix>{layer.key, k_},
              Projection<Matrix>{layer.value, v_});
       normalise(view, layer.key_norm, k_);
-      if (rotary) ops_.rotate(rotary_, config.pairing, config.kv_heads, k_);
+      if (rotary) ops_.rotate(angles, config.pairing, config.kv_heads, k_);
     }
     normalise(view, layer.query_norm, q_);
-    if (rotary) ops_.rotate(rotary_, config.pairing, config.heads, q_);
+    if (rotary) ops_.rotate(angles, config.pairing, config.heads, q_);
     if (keep) {
       ops_.put_rows(k_, kept_rows_, kept_keys_[index]);
       ops_.put_rows(v_, kept_rows_, kept_values_[index]);
@@ -330,8 +336,8 @@ class Decoder {
   std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
   std::vector<Projection<Matrix>> downward_;  // to these
   std::vector<std::size_t> widths_;           // of all these: see PassSizes
-  typename Ops::Rotary rotary_;
-  std::vector<double> frequencies_;  // rotary, one a pair
+  typename Ops::Rotary rotary_, local_rotary_;
+  std::vector<double> frequencies_, local_frequencies_;  // rotary, one a pair; the latter of layers with a window
   BatchPlan plan_;
   std::vector<std::size_t> position_rows_;  // learned positions: rows of their table
 

@@ -24,6 +24,7 @@ struct PassSizes {
   std::size_t scored = 0;    ///< rows that the head sees
   std::size_t requests = 0;  ///< scores of each lane
   std::size_t pairs = 0;     ///< of rotary; 0: positions are learned
+  std::size_t rotary_tables = 1;
 
   /// Features of the matrices of activations that live at once; one that grows during the pass is there twice.
   std::span<std::size_t const> widths{};

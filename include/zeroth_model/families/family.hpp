@@ -103,6 +103,7 @@ enum class WindowRule : std::uint8_t {
 /// Types of rotary scaling that a family's config.json may ask for.
 enum class RotaryScalings : std::uint8_t {
   none,
+  linear,
   linear_and_llama3,
 };
 
@@ -119,6 +120,8 @@ struct ConfigKeys {
   std::string_view norm_epsilon = "rms_norm_eps";  ///< empty: always the default
   float default_norm_epsilon = 1e-6F;
   double default_rope_theta = 10000.0;
+  /// Of the layers with a window, without `rope_local_base_freq`; 0: rotary parameters are the same in all layers.
+  double default_local_rope_theta = 0;
   RotaryScalings scalings = RotaryScalings::linear_and_llama3;
   bool default_tied_head = false;
   BiasRule query_key_value_bias = {};
@@ -152,6 +155,8 @@ struct Family {
   bool gains_less_one = false;      ///< whether a Hugging Face checkpoint has the gains of norms less 1, unlike GGUF
   bool scaled_embedding = false;    ///< whether embeddings are multiplied by the root of `hidden`
   std::uint32_t full_interval = 0;  ///< WindowRule::layer_types: each such layer sees all, unless a file says otherwise
+  std::string_view full_interval_key = {};  ///< that says otherwise in config.json, where layer_types is absent
+  std::uint32_t gguf_default_window = 0;    ///< without attention.sliding_window; 0: none
   /// llama.cpp takes hidden / heads for the query scalar in a model of so many layers, else head_dim; 0: always that.
   std::uint32_t gguf_scalar_layers = 0;
   bool gguf_own_head = true;  ///< whether llama.cpp reads a head of its own

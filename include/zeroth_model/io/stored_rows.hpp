@@ -32,7 +32,9 @@ void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRo
   }
   std::vector<float> values(row.size());
   weights.read(parameter, 0, values);
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)] + added;
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)];
+  if (added != 0)  // else a negative zero keeps its sign
+    for (float& value : row) value += added;
   write(std::span<float const>(row));
 }
 

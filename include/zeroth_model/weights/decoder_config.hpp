@@ -34,6 +34,7 @@ struct DecoderConfig {
   Positions positions = Positions::rotary;
   std::uint32_t rotary_dim = 0;  ///< first elements of a head that rotary embeddings turn; 0: all
   double rope_theta = 10000.0;
+  double local_rope_theta = 0;  ///< theta of the layers with a window, which scale nothing; 0: as in the others
   RotaryScaling rope_scaling;
   std::vector<bool> rotary_layers;  ///< which layers turn queries and keys; empty: all
   RotaryPairing pairing = RotaryPairing::adjacent;
@@ -65,6 +66,11 @@ struct DecoderConfig {
   /// The window of a layer: see sliding_window.
   [[nodiscard]] std::uint32_t window(std::size_t layer) const {
     return windowed_layers.empty() || windowed_layers[layer] ? sliding_window : 0;
+  }
+
+  /// Whether a layer turns queries and keys by local_rope_theta.
+  [[nodiscard]] bool rotates_locally(std::size_t layer) const {
+    return local_rope_theta != 0 && window(layer) != 0 && rotates(layer);
   }
 
   /// The row of the table of families.
@@ -151,6 +157,7 @@ inline void DecoderConfig::check(std::string_view source) const {
     refuse("head_dim must be even for rotary embeddings, found " + std::to_string(head_dim));
   if (!(rope_theta > 0) || !std::isfinite(rope_theta))
     refuse("rope_theta must be > 0 and finite, found " + std::to_string(rope_theta));
+  not_negative("local_rope_theta", local_rope_theta);
   if (std::string const problem = rope_scaling.problem(rotated_dim() / 2); !problem.empty()) refuse(problem);
 }
 

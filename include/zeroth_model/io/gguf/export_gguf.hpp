@@ -42,6 +42,8 @@ inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config
   set("rope.freq_base", static_cast<float>(config.rope_theta));
   set("vocab_size", config.vocabulary);
   if (config.sliding_window != 0) set("attention.sliding_window", config.sliding_window);
+  if (config.local_rope_theta != config.family().config.default_local_rope_theta && config.sliding_window != 0)
+    set("rope.freq_base_swa", static_cast<float>(config.local_rope_theta));
   if (config.attention_soft_cap != 0) set("attn_logit_softcapping", config.attention_soft_cap);
   if (config.logit_soft_cap != 0) set("final_logit_softcapping", config.logit_soft_cap);
   if (config.rope_scaling.kind == RotaryScaling::Kind::linear) {
@@ -137,7 +139,8 @@ inline void require_gguf_form(DecoderConfig const& config, std::string const& pa
   if (by_layer && config.sliding_window != 0 &&
       config.windowed_layers != windowed_layers_of(config.layers, family.full_interval))
     refuse("these layers with a sliding window in ");
-  if (by_layer && config.sliding_window == 0) refuse("full attention everywhere in ");
+  if (by_layer && config.sliding_window == 0 && family.gguf_default_window != 0)
+    refuse("full attention everywhere in ");
   bool const of_width = family.gguf_scalar_layers == config.layers && config.heads != 0;
   double const scalar = of_width ? config.hidden / config.heads : config.head_dim;
   if ((config.query_scalar != 0 ? config.query_scalar : config.head_dim) != scalar)

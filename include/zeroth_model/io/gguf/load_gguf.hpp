@@ -169,10 +169,13 @@ class GgufDecoderKeys {
   config.pairing = family.gguf_pairing;
   config.embedding_scale = embedding_scale_of(family, config.hidden);
   if (family.config.window == WindowRule::layer_types) {
-    if (!keys.find<std::uint32_t>("attention.sliding_window")) config.sliding_window = family.config.default_window;
+    config.sliding_window = keys.find<std::uint32_t>("attention.sliding_window").value_or(family.gguf_default_window);
     std::uint32_t const interval =
         keys.find<std::uint32_t>("attention.sliding_window_pattern").value_or(family.full_interval);
     if (config.sliding_window != 0) config.windowed_layers = windowed_layers_of(config.layers, interval);
+    double const local = family.config.default_local_rope_theta;
+    if (local != 0 && config.sliding_window != 0)
+      config.local_rope_theta = keys.find<double>("rope.freq_base_swa").value_or(local);
   }
   if (family.gguf_scalar_layers == config.layers && config.heads != 0)
     config.query_scalar = static_cast<double>(config.hidden / config.heads);

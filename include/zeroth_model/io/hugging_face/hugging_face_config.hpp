@@ -70,8 +70,60 @@ inline std::optional<double> find_rotary_number(JsonValue const& json, std::opti
   return json.find<double>(key);
 }
 
+/// What a family's types of scaling are called in messages.
+inline std::string_view scaling_names(RotaryScalings scalings) noexcept {
+  if (scalings == RotaryScalings::none) return "\"default\"";
+  if (scalings == RotaryScalings::linear) return "one of \"default\", \"linear\"";
+  return "one of \"default\", \"linear\", \"llama3\"";
+}
+
+/// Theta and scaling of a family whose layers with a window have theirs: as in transformers 5, `rope_parameters` has an
+/// object for either kind, and `rope_scaling`, the older name, overrides that of the layers without one.
+inline void read_rotary_by_kind(JsonValue const& json, Family const& family, DecoderConfig& config) {
+  auto const both = json.find("rope_parameters");
+  if (both)
+    for (JsonMember const& member : both->members())
+      if (!member.value.is_object()) throw member.value.mismatch("the parameters of a kind of layers");
+  auto const of_kind = [&](std::string_view kind) { return both ? both->find(kind) : std::nullopt; };
+  auto const full = of_kind("full_attention");
+  auto const local = of_kind("sliding_attention");
+  auto const scaling = json.find("rope_scaling");
+  for (auto const& place : {full, local, scaling, std::optional<JsonValue>(json)})
+    if (auto const factor = place ? place->find<double>("partial_rotary_factor") : std::nullopt; factor && *factor != 1)
+      throw place->get("partial_rotary_factor").mismatch("1, since rotary embeddings turn whole heads");
+  auto const number = [](std::optional<JsonValue> const& place, std::string_view key) {
+    return place ? place->find<double>(key) : std::nullopt;
+  };
+  auto const first = [](std::optional<double> a, std::optional<double> b) { return a ? a : b; };
+  config.rope_theta =
+      first(first(number(scaling, "rope_theta"), number(full, "rope_theta")), number(json, "rope_theta"))
+          .value_or(family.config.default_rope_theta);
+  config.local_rope_theta = first(number(local, "rope_theta"), number(json, "rope_local_base_freq"))
+                                .value_or(family.config.default_local_rope_theta);
+  if (!(config.local_rope_theta > 0))
+    throw(number(local, "rope_theta") ? local->get("rope_theta") : json.get("rope_local_base_freq"))
+        .mismatch("more than 0");
+  auto const type_of = [](std::optional<JsonValue> const& place) -> std::optional<JsonValue> {
+    if (!place) return std::nullopt;
+    if (auto const type = place->find("rope_type")) return type;
+    return place->find("type");
+  };
+  if (auto const type = type_of(local); type && !type->is("default")) throw type->mismatch("\"default\"");
+  // Where rope_scaling has the older "type" alone, transformers 5 does not see it.
+  if (scaling && !scaling->find("rope_type"))
+    if (auto const type = scaling->find("type")) throw type->mismatch("\"rope_type\" in place of \"type\"");
+  auto const scaling_type = type_of(scaling);
+  auto const type = scaling_type ? scaling_type : type_of(full);
+  if (!type || type->is("default")) return;
+  if (!type->is("linear")) throw type->mismatch(scaling_names(family.config.scalings));
+  auto const factor = first(number(scaling, "factor"), number(full, "factor"));
+  config.rope_scaling.kind = RotaryScaling::Kind::linear;
+  config.rope_scaling.factor = factor ? *factor : (scaling ? *scaling : *full).get<double>("factor");
+}
+
 /// Theta and scaling, from every place where transformers 5 looks for them.
 inline void read_rotary_embedding(JsonValue const& json, Family const& family, DecoderConfig& config) {
+  if (family.config.default_local_rope_theta != 0) return read_rotary_by_kind(json, family, config);
   auto const parameters = find_rotary_parameters(json);
   config.rope_theta = find_rotary_number(json, parameters, "rope_theta").value_or(family.config.default_rope_theta);
   constexpr std::string_view partial = "partial_rotary_factor";
@@ -90,7 +142,7 @@ inline void read_rotary_embedding(JsonValue const& json, Family const& family, D
   std::string const key = parameters->json().contains("rope_type") ? "rope_type" : "type";
   if (!parameters->json().contains(key)) return;
   bool const scalable = family.config.scalings != RotaryScalings::none;
-  std::string_view const known = scalable ? "one of \"default\", \"linear\", \"llama3\"" : "\"default\"";
+  std::string_view const known = scaling_names(family.config.scalings);
   std::string const type = parameters->get(key, known).as<std::string>();
   if (type == "default") return;
   if (!scalable || (type != "linear" && type != "llama3")) throw parameters->get(key).mismatch(known);
@@ -130,10 +182,14 @@ inline void expect_no_window(JsonValue const& json, DecoderConfig const& config,
 }
 
 /// The layers that `layer_types` gives the window, in a family where they may differ.
-inline std::vector<bool> read_windowed_layers(JsonValue const& json, std::uint32_t layers,
-                                              std::uint32_t full_interval) {
+inline std::vector<bool> read_windowed_layers(JsonValue const& json, std::uint32_t layers, Family const& family) {
   auto const types = json.find("layer_types");
-  if (!types) return windowed_layers_of(layers, full_interval);
+  if (!types) {
+    std::string_view const key = family.full_interval_key;
+    auto const interval = key.empty() ? std::nullopt : json.find<std::uint32_t>(key);
+    if (interval && *interval == 0) throw json.get(key).mismatch("at least 1");
+    return windowed_layers_of(layers, interval.value_or(family.full_interval));
+  }
   std::vector<JsonValue> const kinds = types->elements();
   if (kinds.size() != layers)
     throw types->mismatch("one for each of the " + std::to_string(layers) + " layers", std::to_string(kinds.size()));
@@ -177,12 +233,13 @@ inline void read_window(JsonValue const& json, Family const& family, DecoderConf
     case WindowRule::layer_types:
       config.sliding_window =
           absent ? family.config.default_window : json.find<std::uint32_t>("sliding_window").value_or(0);
-      config.windowed_layers = read_windowed_layers(json, config.layers, family.full_interval);
+      config.windowed_layers = read_windowed_layers(json, config.layers, family);
       if (config.sliding_window != 0) return;
       for (std::uint32_t l = 0; l < std::min(config.layers, DecoderConfig::most); ++l)
         if (config.windowed_layers.empty() || config.windowed_layers[l])
           throw json.get("sliding_window", windowed).mismatch(windowed);
       config.windowed_layers.clear();
+      config.local_rope_theta = 0;
       return;
   }
 }
@@ -410,9 +467,17 @@ inline double rotary_share(DecoderConfig const& config) noexcept {
   if (!keys.norm_epsilon.empty()) set(keys.norm_epsilon, detail::shortest_decimal(config.norm_epsilon));
   if (config.positions == Positions::rotary) {
     set("rope_theta", config.rope_theta);
+    if (keys.default_local_rope_theta != 0)
+      set("rope_local_base_freq",
+          config.local_rope_theta != 0 ? config.local_rope_theta : keys.default_local_rope_theta);
+    else if (config.local_rope_theta != 0)
+      refuse("another theta of the layers with a window");
     set("rope_scaling", detail::rope_scaling_json(config));
-    if (keys.scalings == RotaryScalings::none && config.rope_scaling.kind != RotaryScaling::Kind::none)
-      refuse("scaling of rotary embeddings");
+    using Kind = RotaryScaling::Kind;
+    Kind const kind = config.rope_scaling.kind;
+    bool const allowed = keys.scalings == RotaryScalings::linear_and_llama3 || kind == Kind::none ||
+                         (keys.scalings == RotaryScalings::linear && kind == Kind::linear);
+    if (!allowed) refuse("such scaling of rotary embeddings");
   }
   if (family.partial_rotary)
     set("partial_rotary_factor", detail::rotary_share(config));

@@ -214,7 +214,7 @@ class BasicOps {
     std::size_t result = panels_.bytes(sizes) + head_.bytes(sizes);
     auto add = [&](std::size_t piece) { result += Workspace<Device>::piece_bytes(piece); };
     for (std::size_t width : sizes.widths) add(sizes.lanes * sizes.rows * width * size_of(dtype()));
-    add(2 * sizes.rows * sizes.pairs * sizeof(float));
+    for (std::size_t t = 0; t < sizes.rotary_tables; ++t) add(2 * sizes.rows * sizes.pairs * sizeof(float));
     // Lists: of all rows and of the scored ones their positions, rows and tiles; tokens, frequencies, rows of the head.
     constexpr std::size_t least_queries = AttentionKernel<256>::queries;
     auto add_lists = [&](std::size_t rows) {
@@ -222,7 +222,7 @@ class BasicOps {
     };
     add_lists(sizes.rows);
     add_lists(sizes.scored);
-    result += (sizes.rows + sizes.pairs + sizes.requests) * sizeof(std::uint64_t);
+    result += (sizes.rows + sizes.rotary_tables * sizes.pairs + sizes.requests) * sizeof(std::uint64_t);
     // A dozen lists, and those of the head's rows, each from where any may begin.
     return result + (16 + std::min(sizes.requests, UploadedLists::kept_lists)) * Workspace<Device>::piece_bytes(1);
   }
