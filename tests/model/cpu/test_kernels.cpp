@@ -97,3 +97,51 @@ TEST_CASE("gated SiLU is that of the standard library") {
     }
   }
 }
+
+TEST_CASE("gated GELU is that of the standard library's tanh") {
+  for (InstructionSet set : all_sets) {
+    if (!is_supported(set)) continue;
+    alignas(64) float gate[64];
+    alignas(64) float up[64];
+    auto const at = [](std::size_t i) { return (static_cast<float>(i) - 32) * 0.37F; };
+    for (std::size_t i = 0; i < 64; ++i) {
+      gate[i] = at(i);
+      up[i] = static_cast<float>(i) - 7;
+    }
+    kernels_for(set).gated_gelu(64, gate, up);
+    for (std::size_t i = 0; i < 64; ++i) {
+      auto const x = static_cast<double>(at(i));
+      double const u = std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
+      // x / (1 + e^-2u) is x (1 + tanh u) / 2 without the cancellation, which f64 has for negative x as well.
+      double const expected = x / (1 + std::exp(-2 * u)) * (static_cast<double>(i) - 7);
+      CHECK(gate[i] == Approx(expected).epsilon(2e-5).margin(1e-30));
+    }
+  }
+}
+
+TEST_CASE("a soft cap is cap tanh(x / cap) for small and large values") {
+  for (InstructionSet set : all_sets) {
+    if (!is_supported(set)) continue;
+    for (float const cap : {1.0F, 30.0F, 0.5F}) {
+      alignas(64) float values[64];
+      auto const at = [&](std::size_t i) {
+        return cap * (i % 2 == 0 ? 1.0F : -1.0F) *
+               std::ldexp(1.0F + static_cast<float>(i) / 64, static_cast<int>(i) - 48);
+      };
+      for (std::size_t i = 0; i < 64; ++i) values[i] = at(i);
+      kernels_for(set).soft_cap(64, values, cap);
+      for (std::size_t i = 0; i < 64; ++i) {
+        INFO(at(i));
+        double const expected = static_cast<double>(cap) * std::tanh(static_cast<double>(at(i) / cap));
+        CHECK(values[i] == Approx(expected).epsilon(5e-7).margin(0));
+        CHECK(std::abs(values[i]) <= cap);
+      }
+    }
+    alignas(64) float values[16] = {std::nanf(""), std::numeric_limits<float>::infinity(),
+                                    -std::numeric_limits<float>::infinity()};
+    kernels_for(set).soft_cap(16, values, 5);
+    CHECK(std::isnan(values[0]));
+    CHECK(values[1] == 5);
+    CHECK(values[2] == -5);
+  }
+}
