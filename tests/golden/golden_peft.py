@@ -29,6 +29,8 @@ ADAPTERS = {
     "mistral": {"r": 3, "lora_alpha": 1, "target_modules": ["q_proj", "v_proj"]},
     "qwen2": {"r": 8, "lora_alpha": 8, "target_modules": [*ATTENTION, "up_proj"]},
     "opt": {"r": 5, "lora_alpha": 10, "target_modules": [*ATTENTION, "out_proj", "fc1", "fc2"]},
+    "phi3": {"r": 3, "lora_alpha": 6, "target_modules": ["qkv_proj", "gate_up_proj", "down_proj"]},
+    "gemma3": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear"},
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "opt"};
+constexpr std::array families{"llama3", "llama_bias_linear", "mistral", "qwen2", "opt", "phi3", "gemma3"};
 
 std::string peft_folder(std::string const& name) {
   return golden_file("peft/" + name);
