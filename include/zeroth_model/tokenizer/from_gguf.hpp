@@ -57,11 +57,9 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   data.token_types = file.find_array<std::int32_t>("tokenizer.ggml.token_type").value_or(std::vector<std::int32_t>{});
   data.merges = file.get_array<std::string_view>("tokenizer.ggml.merges");
   data.pre_tokenizer = file.get<std::string_view>("tokenizer.ggml.pre");
-  bool llama3 = false;
+  GgufPreTokenizer pre_tokenizer{};
   try {
-    const PreTokenizer pre_tokenizer = parse_pre_tokenizer(data.pre_tokenizer);
-    llama3 = pre_tokenizer == PreTokenizer::llama3;
-    if (pre_tokenizer == PreTokenizer::qwen2) data.normalization = Normalization::nfc;
+    pre_tokenizer = find_gguf_pre_tokenizer(data.pre_tokenizer);
   } catch (const InvalidArgument& error) {
     fail(std::string("metadata key 'tokenizer.ggml.pre': ") + error.what());
   }
@@ -69,9 +67,10 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   data.eos = file.find<std::int32_t>("tokenizer.ggml.eos_token_id");
   data.unknown = file.find<std::int32_t>("tokenizer.ggml.unknown_token_id");
   data.padding = file.find<std::int32_t>("tokenizer.ggml.padding_token_id");
-  data.ignore_merges = llama3;
-  if (llama3) data.only_added = detail::last_literals(data.token_types);
-  data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(llama3 && data.bos);
+  if (pre_tokenizer.nfc) data.normalization = Normalization::nfc;
+  data.ignore_merges = pre_tokenizer.ignore_merges;
+  if (pre_tokenizer.words == PreTokenizer::llama3) data.only_added = detail::last_literals(data.token_types);
+  data.add_bos = file.find<bool>("tokenizer.ggml.add_bos_token").value_or(pre_tokenizer.adds_bos && data.bos);
   data.add_eos = file.find<bool>("tokenizer.ggml.add_eos_token").value_or(false);
   try {
     return BytePairTokenizer(data);

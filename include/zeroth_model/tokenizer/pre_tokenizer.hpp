@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ enum class PreTokenizer {
   /// `Sequence[Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]` of the published
   /// tokenizer.json of SmolLM and SmolLM2.
   smollm,
-  /// "llama-bpe", "llama3" or "llama-v3": llama3_pattern.
+  /// "llama-bpe", "llama3", "llama-v3" or "smaug-bpe": llama3_pattern.
   llama3,
   /// "qwen2": qwen2_pattern.
   qwen2,
@@ -38,16 +39,40 @@ inline constexpr std::string_view qwen2_pattern =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
+/// A name of `tokenizer.ggml.pre`, and what follows from it that the format has no key for, as in llama.cpp.
+struct GgufPreTokenizer {
+  std::string_view name;
+  PreTokenizer words;
+  bool ignore_merges = false;  ///< a word that is a token needs no merges
+  bool adds_bos = false;       ///< unless the file says otherwise
+  bool nfc = false;            ///< a text's NFC is taken, as its tokenizer.json says; llama.cpp takes none
+};
+
+/// The pre-tokenizers of GGUF files. Of those alike, the first is the one that is written.
+inline constexpr std::array gguf_pre_tokenizers{
+    GgufPreTokenizer{"gpt-2", PreTokenizer::gpt2},
+    GgufPreTokenizer{"smollm", PreTokenizer::smollm},
+    GgufPreTokenizer{.name = "llama-bpe", .words = PreTokenizer::llama3, .ignore_merges = true, .adds_bos = true},
+    GgufPreTokenizer{.name = "llama3", .words = PreTokenizer::llama3, .ignore_merges = true, .adds_bos = true},
+    GgufPreTokenizer{.name = "llama-v3", .words = PreTokenizer::llama3, .ignore_merges = true, .adds_bos = true},
+    GgufPreTokenizer{"smaug-bpe", PreTokenizer::llama3},  // SmolLM3's files
+    GgufPreTokenizer{.name = "qwen2", .words = PreTokenizer::qwen2, .nfc = true},
+};
+
+/// The row of that name. Throws InvalidArgument, with the list of known names, if there is none.
+inline const GgufPreTokenizer& find_gguf_pre_tokenizer(std::string_view name) {
+  std::string list;
+  for (const GgufPreTokenizer& row : gguf_pre_tokenizers) {
+    if (row.name == name) return row;
+    list += (list.empty() ? "\"" : ", \"") + std::string(row.name) + "\"";
+  }
+  throw InvalidArgument("tokenizer pre-tokenizer: expected one of " + list + ", found \"" + detail::printable(name) +
+                        "\"; no other is guessed, since a wrong one gives wrong token ids");
+}
+
 /// The pre-tokenizer of that name. Throws InvalidArgument, with the list of known names, for any other.
 inline PreTokenizer parse_pre_tokenizer(std::string_view name) {
-  if (name == "gpt-2") return PreTokenizer::gpt2;
-  if (name == "smollm") return PreTokenizer::smollm;
-  if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") return PreTokenizer::llama3;
-  if (name == "qwen2") return PreTokenizer::qwen2;
-  throw InvalidArgument(
-      "tokenizer pre-tokenizer: expected one of \"gpt-2\", \"smollm\", \"llama-bpe\", \"llama3\", \"llama-v3\", "
-      "\"qwen2\", found \"" +
-      detail::printable(name) + "\"; no other is guessed, since a wrong one gives wrong token ids");
+  return find_gguf_pre_tokenizer(name).words;
 }
 
 namespace detail {

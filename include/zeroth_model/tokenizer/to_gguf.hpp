@@ -22,19 +22,15 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The name that GGUF files have for a pre-tokenizer.
-[[nodiscard]] constexpr std::string_view gguf_name(PreTokenizer pre_tokenizer) noexcept {
-  switch (pre_tokenizer) {
-    case PreTokenizer::gpt2:
-      return "gpt-2";
-    case PreTokenizer::smollm:
-      return "smollm";
-    case PreTokenizer::llama3:
-      return "llama-bpe";
-    case PreTokenizer::qwen2:
-      return "qwen2";
+/// What GGUF files have for a pre-tokenizer: the row that also says the same of merges, if there is one.
+[[nodiscard]] constexpr const GgufPreTokenizer& gguf_pre_tokenizer(PreTokenizer words, bool ignore_merges) noexcept {
+  const GgufPreTokenizer* found = nullptr;
+  for (const GgufPreTokenizer& row : gguf_pre_tokenizers) {
+    if (row.words != words) continue;
+    if (row.ignore_merges == ignore_merges) return row;
+    if (found == nullptr) found = &row;
   }
-  return "";
+  return *found;
 }
 
 namespace detail {
@@ -118,21 +114,20 @@ inline void set_gguf_unigram(GgufWriter& writer, const SentencePieceModel& model
 /// @return whether the keys say all, so that what is read from them gives the same ids for every text. GGUF has none
 ///   for the rules of added tokens, and none for a normalisation; Qwen2's is understood.
 /// @throws InvalidArgument if llama.cpp would make other tokens of plain text: with `ignore_merges` on another
-///   pre-tokenizer than LLaMA-3's, or with LLaMA-3's without
+///   pre-tokenizer than LLaMA-3's
 inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& tokenizer, std::size_t vocabulary) {
-  const std::string_view name = gguf_name(tokenizer.pre_tokenizer());
-  const bool llama3 = tokenizer.pre_tokenizer() == PreTokenizer::llama3;
-  if (tokenizer.ignore_merges() != llama3) {
-    throw InvalidArgument("tokenizer ignore_merges: expected " + std::string(llama3 ? "true" : "false") +
+  const GgufPreTokenizer& row = gguf_pre_tokenizer(tokenizer.pre_tokenizer(), tokenizer.ignore_merges());
+  const std::string_view name = row.name;
+  if (tokenizer.ignore_merges() != row.ignore_merges) {
+    throw InvalidArgument("tokenizer ignore_merges: expected " + std::string(row.ignore_merges ? "true" : "false") +
                           ", as GGUF's pre-tokenizer \"" + std::string(name) + "\" has it, found " +
-                          (llama3 ? "false" : "true"));
+                          (row.ignore_merges ? "false" : "true"));
   }
   if (tokenizer.add_prefix_space()) {
     throw InvalidArgument("tokenizer add_prefix_space: expected false, as GGUF's pre-tokenizer \"" + std::string(name) +
                           "\" has it, found true");
   }
-  const Normalization understood =
-      tokenizer.pre_tokenizer() == PreTokenizer::qwen2 ? Normalization::nfc : Normalization::none;
+  const Normalization understood = row.nfc ? Normalization::nfc : Normalization::none;
   std::vector<SentencePiece> pieces;
   for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
     const auto id = static_cast<std::int32_t>(i);

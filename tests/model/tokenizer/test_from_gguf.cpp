@@ -96,6 +96,9 @@ TEST_CASE("tokenizer from GGUF takes from the pre-tokenizer what the format has 
   CHECK(with_pre("llama-bpe", false).add_bos());
   CHECK_FALSE(with_pre("llama-bpe", true).add_bos());
   CHECK(with_pre("llama-bpe", true).ignore_merges());
+  CHECK_FALSE(with_pre("smaug-bpe", false).add_bos());
+  CHECK_FALSE(with_pre("smaug-bpe", false).ignore_merges());
+  CHECK(with_pre("smaug-bpe", false).pre_tokenizer() == zeroth::model::PreTokenizer::llama3);
   CHECK_FALSE(with_pre("qwen2", false).add_bos());
   CHECK_FALSE(with_pre("qwen2", false).ignore_merges());
   CHECK(with_pre("qwen2", false).normalization() == zeroth::model::Normalization::nfc);

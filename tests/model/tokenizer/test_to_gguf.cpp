@@ -192,8 +192,14 @@ TEST_CASE("a tokenizer that llama.cpp could not follow is not written as GGUF") 
   zeroth::model::TokenizerData bytes;
   bytes.tokens = {"a", "b"};
   bytes.pre_tokenizer = "llama-bpe";
+  const InGguf without(AnyTokenizer{zeroth::model::BytePairTokenizer(bytes)});
+  CHECK(without.file().get<std::string_view>("tokenizer.ggml.pre") == "smaug-bpe");
+  bytes.ignore_merges = true;
+  const InGguf with(AnyTokenizer{zeroth::model::BytePairTokenizer(bytes)});
+  CHECK(with.file().get<std::string_view>("tokenizer.ggml.pre") == "llama-bpe");
+  bytes.pre_tokenizer = "qwen2";
   CHECK_THROWS_WITH(InGguf(AnyTokenizer(zeroth::model::BytePairTokenizer(bytes))),
-                    contains_text("tokenizer ignore_merges: expected true, as GGUF's pre-tokenizer \"llama-bpe\""));
+                    contains_text("tokenizer ignore_merges: expected false, as GGUF's pre-tokenizer \"qwen2\""));
 }
 
 TEST_CASE("a unigram model is written as GGUF where llama.cpp has all of it") {
