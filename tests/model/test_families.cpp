@@ -231,6 +231,22 @@ TEST_CASE("what llama.cpp assumes of Gemma is not written otherwise as GGUF") {
         }) == "accepted");
 }
 
+TEST_CASE("a theta of Gemma 3's layers with a window is kept by GGUF, and refused if it is none") {
+  TemporaryDirectory const directory;
+  std::string const path = (directory / "model.gguf").string();
+  auto config = load_family_gguf("gemma3").config();
+  REQUIRE(config.local_rope_theta == 1e4);
+  auto const saved = [&](double theta) {
+    config.local_rope_theta = theta;
+    zeroth::model::save_gguf(path, DecoderWeights(config), [&](zeroth::model::GgufWriter& writer) {
+      if (theta == 0) writer.set("gemma3.rope.freq_base_swa", 0.0F);
+    });
+    return zeroth::model::read_decoder_config(zeroth::model::GgufFile(path));
+  };
+  CHECK(saved(500) == config);
+  CHECK_THROWS_WITH(saved(0), contains_text("'gemma3.rope.freq_base_swa': expected more than 0"));
+}
+
 TEST_CASE("layers without rotary embeddings that llama.cpp does not assume are not written as GGUF") {
   auto config = load_family_gguf("smollm3").config();
   CHECK_NOTHROW(zeroth::model::require_gguf_form(config, "x.gguf"));

@@ -238,9 +238,8 @@ TEST_CASE("a configuration out of range is refused by field") {
   CHECK(refused([](DecoderConfig& c) {
           c.rotary_layers = {true, false, true};
         }) == "model.gguf: rotary_layers must be empty or have 2 elements, found 3");
-  CHECK(refused([](DecoderConfig& c) {
-          c.windowed_layers = {false};
-        }) == "model.gguf: windowed_layers must be empty or have 2 elements, found 1");
+  CHECK(refused([](DecoderConfig& c) { c.windowed_layers = {false}; }) ==
+        "model.gguf: windowed_layers must be empty or have 2 elements, found 1");
   for (auto const& change : std::vector<std::function<void(DecoderConfig&)>>{
            [](DecoderConfig& c) { c.query_scalar = -1; }, [](DecoderConfig& c) { c.attention_soft_cap = -1; },
            [](DecoderConfig& c) { c.logit_soft_cap = std::nanf(""); }})

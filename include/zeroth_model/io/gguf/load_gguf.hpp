@@ -176,6 +176,8 @@ class GgufDecoderKeys {
     double const local = family.config.default_local_rope_theta;
     if (local != 0 && config.sliding_window != 0)
       config.local_rope_theta = keys.find<double>("rope.freq_base_swa").value_or(local);
+    if (local != 0 && config.sliding_window != 0 && !(config.local_rope_theta > 0))
+      keys.refuse("rope.freq_base_swa", "expected more than 0, found " + std::to_string(config.local_rope_theta));
   }
   if (family.gguf_scalar_layers == config.layers && config.heads != 0)
     config.query_scalar = static_cast<double>(config.hidden / config.heads);
