@@ -28,10 +28,11 @@ bool run(Input input) {
 }
 
 std::vector<std::string> seeds() {
-  std::string const sizes = R"("hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 9,
-    "max_position_embeddings": 16)";
+  std::string const sizes =
+      R"("hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+    "vocab_size": 9, "max_position_embeddings": 16)";
   return {
-      R"({"model_type": "llama", "intermediate_size": 12, "num_key_value_heads": 1, "head_dim": 4, "rms_norm_eps": 1e-5,
+      R"({"model_type": "llama", "intermediate_size": 12, "head_dim": 4, "rms_norm_eps": 1e-5,
           "tie_word_embeddings": true, "attention_bias": true, "mlp_bias": true, "rope_parameters": {"rope_type": "llama3",
           "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}, )" +
