@@ -94,7 +94,7 @@ std::vector<std::vector<double>> directions(std::vector<Sample> const& samples, 
   for (Sample const& sample : samples) sums.emplace_back(sample.weights.size(), 0.0);
   std::vector<float> z(samples[0].weights.size());
   float* const panel = z.data();
-  zeroth::Lane const lane{0, 1};
+  zeroth::Point const lane{0, 1};
   for (std::uint32_t step = 0; step < steps; ++step) {
     double const sign = sign_of(step);
     for (std::size_t t = 0; t < samples.size(); ++t) {

@@ -41,7 +41,7 @@ class Engine {
   /// @param x [examples x inputs]
   void losses(zeroth::AnyProbe const& probe, std::span<float const> x, std::span<int const> labels,
               std::span<double> out) {
-    std::size_t const points = probe.lanes().size();
+    std::size_t const points = probe.points().size();
     std::vector<float> h(points * examples * hidden);
     std::vector<float> y(points * examples * outputs);
     multiply(probe, 0, {hidden, inputs}, x, /*x_of_each_point=*/false, h);
@@ -64,7 +64,7 @@ class Engine {
   /// y = W x at each point, panel by panel: a panel of W is perturbed for all points while it is in the cache.
   static void multiply(zeroth::AnyProbe const& probe, std::size_t parameter, zeroth::Shape shape,
                        std::span<float const> x, bool x_of_each_point, std::span<float> y) {
-    std::size_t const points = probe.lanes().size();
+    std::size_t const points = probe.points().size();
     std::vector<float> scratch(points * panel_rows * shape.columns);
     std::vector<float*> panels;
     for (std::size_t k = 0; k < points; ++k) panels.push_back(&scratch[k * panel_rows * shape.columns]);

@@ -365,7 +365,7 @@ TEST_CASE("a loss that a fused objective leaves unwritten is NaN, and skips the 
       ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, Dense{}, ReferenceBackend{}, one_by_one);
       StepReport const report = optimizer.step([&](auto const& probe, std::span<double> losses) {
         for (std::size_t k = 0; k < losses.size(); ++k) {
-          zeroth::Lane const at = probe.lanes()[k];
+          zeroth::Point const at = probe.points()[k];
           bool const is_left_out = at.sample * 2 + (at.sign < 0 ? 1U : 0U) == lane && probe.micro_batch() == batch;
           if (!is_left_out) losses[k] = 5;
         }
@@ -391,9 +391,9 @@ TEST_CASE("a candidate's loss that is left unwritten skips the step") {
         {.learning_rate = 1e-3, .micro_batches = 2, .acceptance = zeroth::Acceptance::lowest_of_three});
     StepReport const report = optimizer.step([&](auto const& probe, std::span<double> losses) {
       for (std::size_t k = 0; k < losses.size(); ++k) {
-        if (!probe.lanes()[k].is_candidate) losses[k] = 1 + static_cast<double>(k);
+        if (!probe.points()[k].is_candidate) losses[k] = 1 + static_cast<double>(k);
         // The first micro-batch has both; the second must not be taken for it.
-        if (probe.lanes()[k].is_candidate && (k != candidate || probe.micro_batch() == 0)) losses[k] = -1;
+        if (probe.points()[k].is_candidate && (k != candidate || probe.micro_batch() == 0)) losses[k] = -1;
       }
     });
     CHECK(report.skip_reason == SkipReason::non_finite_loss);

@@ -329,17 +329,17 @@ TEST_CASE("in place the weights stand at the point that the evaluation names") {
   Options const options{.epsilon = 0.5, .samples = 2, .restore = Restore::exact};
   ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Rademacher{}, zeroth::Dense{}, ReferenceBackend{},
                                  zeroth::Sgd{}, zeroth::OneSided{}, options);
-  std::vector<zeroth::Lane> seen;
+  std::vector<zeroth::Point> seen;
   optimizer.step([&](zeroth::Evaluation const& evaluation) {
-    seen.push_back(evaluation.lane);
+    seen.push_back(evaluation.point);
     zeroth::NoiseField<zeroth::Rademacher> const noise{};
     std::vector<float> const now = fixture.tensors.all();
-    float const c = 0.5F * static_cast<float>(evaluation.lane.sign);
+    float const c = 0.5F * static_cast<float>(evaluation.point.sign);
     for (std::size_t i = 0; i < 201; ++i)
-      CHECK(now[i] == before[i] + c * noise.value(zeroth::stream_of("blk.0.w"), evaluation.lane.sample, i));
+      CHECK(now[i] == before[i] + c * noise.value(zeroth::stream_of("blk.0.w"), evaluation.point.sample, i));
     return 1.0;
   });
-  CHECK(seen == std::vector<zeroth::Lane>{{0, 0}, {0, +1}, {1, +1}});
+  CHECK(seen == std::vector<zeroth::Point>{{0, 0}, {0, +1}, {1, +1}});
 }
 
 }  // namespace

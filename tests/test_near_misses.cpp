@@ -30,9 +30,9 @@ using zeroth::Estimator;
 using zeroth::Executor;
 using zeroth::FusedObjective;
 using zeroth::InPlaceObjective;
-using zeroth::Lane;
 using zeroth::MaskPolicy;
 using zeroth::Momentum;
+using zeroth::Point;
 using zeroth::Probe;
 using zeroth::ReferenceBackend;
 using zeroth::Sgd;
@@ -254,13 +254,13 @@ TEST_CASE("a backend that lacks one requirement is none") {
 }
 
 struct SmallestProbe {
-  std::span<Lane const> lanes() const { return {}; }
+  std::span<Point const> points() const { return {}; }
   std::uint64_t step() const { return 0; }
   std::uint32_t micro_batch() const { return 0; }
   void expand(std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>) const {}
 };
 struct NoLanes : SmallestProbe {
-  std::span<Lane const> lanes() const = delete;
+  std::span<Point const> points() const = delete;
 };
 struct NoStep : SmallestProbe {
   std::uint64_t step() const = delete;

@@ -75,13 +75,13 @@ TEST_CASE("an optimizer is made from values of its policies, in three forms") {
                      ZerothOrderOptimizer<Gaussian, Dense, ReferenceBackend, Sgd, zeroth::CentralDifference>>);
   ZerothOrderOptimizer with_options(p, Gaussian{}, Dense{}, ReferenceBackend{}, {.epsilon = 0.5, .samples = 2});
   CHECK(with_options.options().epsilon == 0.5);
-  CHECK(with_options.lanes().size() == 4);
+  CHECK(with_options.points().size() == 4);
   ZerothOrderOptimizer with_update(p, Gaussian{}, Dense{}, ReferenceBackend{}, SignSgd{}, {.samples = 3});
   STATIC_REQUIRE(
       std::is_same_v<decltype(with_update), ZerothOrderOptimizer<Gaussian, Dense, ReferenceBackend, SignSgd>>);
   ZerothOrderOptimizer with_estimator(p, Gaussian{}, Dense{}, ReferenceBackend{}, Sgd{}, OneSided{}, {.samples = 3});
-  CHECK(with_estimator.lanes().size() == 4);
-  CHECK(with_estimator.lanes()[0] == zeroth::Lane{0, 0});
+  CHECK(with_estimator.points().size() == 4);
+  CHECK(with_estimator.points()[0] == zeroth::Point{0, 0});
 }
 
 struct FloatsOnly : ReferenceBackend {
@@ -186,7 +186,7 @@ TEST_CASE("a probe takes samples_per_probe samples, and the base with the first"
     ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, Dense{}, ReferenceBackend{}, Sgd{}, estimator,
                                    {.samples = 5, .samples_per_probe = 2});
     std::vector<std::size_t> counts;
-    optimizer.step([&](auto const& probe, std::span<double>) { counts.push_back(probe.lanes().size()); });
+    optimizer.step([&](auto const& probe, std::span<double>) { counts.push_back(probe.points().size()); });
     return counts;
   };
   CHECK(lanes_seen(zeroth::CentralDifference{}) == std::vector<std::size_t>{4, 4, 2});
@@ -215,7 +215,7 @@ TEST_CASE("micro-batches are averaged, and each is told which it is") {
   for (std::uint32_t i = 0; i < 8; ++i) {
     CHECK(evaluations[i].step == 0);
     CHECK(evaluations[i].micro_batch == i % 4);
-    CHECK(evaluations[i].lane == zeroth::Lane{0, i < 4 ? +1 : -1});
+    CHECK(evaluations[i].point == zeroth::Point{0, i < 4 ? +1 : -1});
   }
 
   // The mean of 0, 1, 2 and 3 times the loss, and of a constant.
@@ -291,7 +291,7 @@ TEST_CASE("a loss that is not finite at any point skips the step, which counts")
                                      OneSided{}, {.learning_rate = 1, .samples = 4, .samples_per_probe = 2});
       std::size_t at = 0;
       StepReport const report = optimizer.step([&](auto const& probe, std::span<double> losses) {
-        for (std::size_t k = 0; k < probe.lanes().size(); ++k) losses[k] = at++ == lane ? bad : 1;
+        for (std::size_t k = 0; k < probe.points().size(); ++k) losses[k] = at++ == lane ? bad : 1;
       });
       CHECK(report.skip_reason == SkipReason::non_finite_loss);
       CHECK(report.active_weights == 0);

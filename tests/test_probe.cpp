@@ -17,10 +17,10 @@
 namespace {
 
 using zeroth::AnyProbe;
-using zeroth::Lane;
+using zeroth::Point;
 
 struct Stepless {
-  std::span<Lane const> lanes() const { return {}; }
+  std::span<Point const> points() const { return {}; }
   std::uint32_t micro_batch() const { return 0; }
   void expand(std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>) const {}
 };
@@ -52,8 +52,8 @@ TEST_CASE("a probe says its lanes, step and micro-batch, and so does AnyProbe") 
   std::vector<std::uint64_t> steps;
   std::vector<std::uint32_t> micro_batches;
   auto objective = [&](AnyProbe const& probe, std::span<double> losses) {
-    std::vector<Lane> const expected = {{0, +1}, {0, -1}, {1, +1}, {1, -1}};
-    CHECK(std::vector<Lane>(probe.lanes().begin(), probe.lanes().end()) == expected);
+    std::vector<Point> const expected = {{0, +1}, {0, -1}, {1, +1}, {1, -1}};
+    CHECK(std::vector<Point>(probe.points().begin(), probe.points().end()) == expected);
     CHECK(losses.size() == 4);
     steps.push_back(probe.step());
     micro_batches.push_back(probe.micro_batch());
@@ -78,8 +78,8 @@ TEST_CASE("a probe's lanes are theta + sign epsilon m z, also through AnyProbe")
         auto const mask = optimizer->mask_state().tensor(p, 0);
         for (std::uint64_t i = 0; i < tensor.size(); ++i, ++at) {
           float const theta = static_cast<float const*>(tensor.data)[i];
-          float const c = static_cast<float>(probe.lanes()[k].sign) * 0.01F;
-          float const z = noise.value(tensor.stream, probe.lanes()[k].sample, i);
+          float const c = static_cast<float>(probe.points()[k].sign) * 0.01F;
+          float const z = noise.value(tensor.stream, probe.points()[k].sample, i);
           if (lanes[k][at] != (mask(theta, i) ? std::fma(c, z, theta) : theta)) FAIL_CHECK(tensor.name << " " << i);
         }
       }

@@ -136,7 +136,7 @@ class Benchmark {
     std::size_t const width = size_of(panel_dtype);
     std::uint64_t const most = (std::uint64_t{megabytes} << 20) / (2 * width);
     auto run = [this, &matrix, mask, panel_dtype, most] {
-      zeroth::Lane const lanes[] = {{0, +1}, {0, -1}};
+      zeroth::Point const lanes[] = {{0, +1}, {0, -1}};
       void* const panels[] = {panels_[0].get(), panels_[1].get()};
       std::uint64_t const size = matrix.parameter.size();
       for (std::uint64_t first = 0; first < size; first += most) {

@@ -227,8 +227,8 @@ void measure(Subject& subject, Way<B>& way, MatrixPeak const& peak, Method const
   zeroth::NoiseField<S> const noise{sampler, 7, 0};
   auto probes = [&] {
     zeroth::MaskedProbe const probe(subject.weights.parameters(), optimizer.mask_state(), backend, noise,
-                                    optimizer.lanes(), 1e-3F, 0);
-    std::vector<double> losses(optimizer.lanes().size());
+                                    optimizer.points(), 1e-3F, 0);
+    std::vector<double> losses(optimizer.points().size());
     objective(probe, losses);
   };
   // A step that evaluates nothing: the update as `step` makes it, its rounding included.

@@ -60,7 +60,7 @@ class Micro {
     add("sampler/" + text(s.name()), {panel_size}, {zeroth::DataType::f32},
         [s](Tensor const& tensor, zeroth::CpuBackend const& backend) {
           auto body = [&tensor, s, backend, panel = std::vector<float>(panel_size)]() mutable {
-            zeroth::Lane const lane{0, 1};
+            zeroth::Point const lane{0, 1};
             float* const out = panel.data();
             backend.expand(tensor.parameter(), everything(), zeroth::NoiseField<S>{s, 1}, {&lane, 1}, 1.0F, 0,
                            panel_size, {&out, 1});
@@ -108,7 +108,7 @@ class Micro {
         [s, policy](Tensor const& tensor, zeroth::CpuBackend const& backend) {
           auto const state = zeroth::prepare_mask(policy, tensor.parameters(), zeroth::WeightReader(backend));
           auto body = [&tensor, s, state, backend] {
-            zeroth::Lane const lanes[] = {{0, 1}, {0, -1}};
+            zeroth::Point const lanes[] = {{0, 1}, {0, -1}};
             for_panels(tensor, backend, 2, [&](std::uint64_t first, std::uint64_t count, std::span<float* const> out) {
               backend.expand(tensor.parameter(), state.tensor(0, 0), zeroth::NoiseField<S>{s, 1}, lanes, 1e-3F, first,
                              count, out);

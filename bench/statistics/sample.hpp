@@ -37,7 +37,7 @@ void fill(Coordinates const& at, std::uint64_t first, std::span<float> out, std:
   tensor.data = zeros.data();
   tensor.stream = at.stream;
   tensor.offset = first;
-  zeroth::Lane const lane{at.sample, 1};
+  zeroth::Point const lane{at.sample, 1};
   float* const panel = out.data();
   zeroth::CpuBackend{}.expand(tensor, zeroth::Dense::State{}.tensor(0, 0), zeroth::NoiseField<S>{{}, at.seed, at.step},
                               {&lane, 1}, 1.0F, 0, out.size(), {&panel, 1});

@@ -30,7 +30,7 @@ class AnyOptimizer {
   /// See ZerothOrderOptimizer.
   virtual StepReport step(Objective const& objective) = 0;
   [[nodiscard]] virtual std::uint64_t steps() const = 0;
-  [[nodiscard]] virtual std::span<Lane const> lanes() const = 0;
+  [[nodiscard]] virtual std::span<Point const> points() const = 0;
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;
 
   /// See make_journal_header.

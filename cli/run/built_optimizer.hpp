@@ -97,7 +97,7 @@ class BuiltOptimizer final : public AnyOptimizer {
 
   StepReport step(Objective const& objective) override { return optimizer_.step(objective); }
   [[nodiscard]] std::uint64_t steps() const override { return optimizer_.steps(); }
-  [[nodiscard]] std::span<Lane const> lanes() const override { return optimizer_.lanes(); }
+  [[nodiscard]] std::span<Point const> points() const override { return optimizer_.points(); }
   [[nodiscard]] std::uint64_t bytes() const override { return optimizer_.bytes(); }
   [[nodiscard]] JournalHeader journal_header(std::vector<JournalField> notes) const override {
     return make_journal_header(optimizer_, std::move(notes));

@@ -26,7 +26,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// Mean of the losses at the points of one sign; none if there are no such points.
-std::optional<double> mean_loss(std::span<double const> losses, std::span<Lane const> lanes, std::int32_t sign) {
+std::optional<double> mean_loss(std::span<double const> losses, std::span<Point const> lanes, std::int32_t sign) {
   double sum = 0;
   std::size_t points = 0;
   for (std::size_t k = 0; k < lanes.size(); ++k) {
@@ -38,7 +38,7 @@ std::optional<double> mean_loss(std::span<double const> losses, std::span<Lane c
   return sum / static_cast<double>(points);
 }
 
-StepMetrics metrics_of(StepReport const& report, std::span<Lane const> lanes, double seconds) {
+StepMetrics metrics_of(StepReport const& report, std::span<Point const> lanes, double seconds) {
   return {.step = report.step + 1,
           .loss = report.loss,
           .loss_base = mean_loss(report.losses, lanes, 0),
@@ -148,7 +148,7 @@ void FinetuneRun::measure_losses(AnyProbe const& probe, std::span<double> losses
 }
 
 void FinetuneRun::record(StepReport const& report, double seconds) {
-  log_->write(report, metrics_of(report, optimizer_->lanes(), seconds));
+  log_->write(report, metrics_of(report, optimizer_->points(), seconds));
   count(report, seconds);
   result_.optimizer_bytes = optimizer_->bytes();
   // A conservative update skips steps all the time.

@@ -13,7 +13,7 @@ namespace zeroth::ZEROTH_ISA {
 struct Evaluation {
   std::uint64_t step = 0;
   std::uint32_t micro_batch = 0;  ///< 0 .. Options::micro_batches - 1; every point of a step sees the same ones
-  Lane lane;                      ///< the point
+  Point point;
 };
 
 /// A loss that reads the weights where they lie, while the optimizer moves them about.
@@ -31,13 +31,14 @@ concept InPlaceObjective = requires(T& objective, Evaluation const& evaluation) 
   { objective() } -> std::convertible_to<double>;
 };
 
-/// A loss that takes the perturbed weights from a probe, all lanes at once; the weights themselves are never written.
+/// A loss that takes the perturbed weights from a probe, all points at once; the weights themselves are never written.
 ///
 /// 1. Callable as `(P const& probe, std::span<double> losses)` for the probe type P of the optimizer; a parameter of
 ///    type `auto const&` or `AnyProbe const&` takes any.
-/// 2. Writes losses[k] for each lane k of `probe.lanes()`: the mean loss of the batch at that point. One that it leaves
+/// 2. Writes losses[k] for each point k of `probe.points()`: the mean loss of the batch at that point. One that it
+/// leaves
 ///    unwritten is NaN, and the step is skipped.
-/// 3. Every lane sees the same batch; `probe.step()` and `probe.micro_batch()` say which.
+/// 3. Every point sees the same batch; `probe.step()` and `probe.micro_batch()` say which.
 /// 4. May throw: nothing has been written, and the exception propagates.
 /// 5. Calls neither `step` nor `replay` of the optimizer that calls it: both refuse.
 template <class T, class P>

@@ -147,7 +147,7 @@ class ZerothOrderOptimizer {
   [[nodiscard]] U const& update() const noexcept { return update_; }
   [[nodiscard]] E const& estimator() const noexcept { return estimator_; }
   [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
-  [[nodiscard]] std::span<Lane const> lanes() const noexcept { return points_; }
+  [[nodiscard]] std::span<Point const> points() const noexcept { return points_; }
 
   /// Bytes that the optimizer holds next to the weights, thresholds and the like left out: 0 until the first update of
   /// 16-bit weights whose rounding keeps remainders (see Rounding) or of an update with state, or the first in-place
@@ -238,7 +238,7 @@ class ZerothOrderOptimizer {
   U update_;
   E estimator_;
   Options options_;
-  std::vector<Lane> points_;
+  std::vector<Point> points_;
   State masks_;
   Updater<U, S, State, B> updater_;
   std::optional<InPlace> in_place_;

@@ -13,12 +13,12 @@ namespace zeroth::ZEROTH_ISA {
 
 /// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
 /// as the step in hand would leave it (sign +1), or as its reverse would (-1), see Acceptance.
-struct Lane {
+struct Point {
   std::uint32_t sample = 0;   ///< which direction z
   std::int32_t sign = 0;      ///< +1, -1, or 0 for theta itself
   bool is_candidate = false;  ///< `sample` means nothing then
 
-  bool operator==(Lane const&) const = default;
+  bool operator==(Point const&) const = default;
 };
 
 /// Which panels a caller of `expand_to` wants, and of what type: those of `expand`, or those of many pieces of a tensor
@@ -28,13 +28,13 @@ struct PanelRequest {
   std::uint64_t count = 0;                ///< elements of a piece
   DataType dtype = DataType::f32;         ///< of the panels; those of 16 bits are f32's rounded to the nearest
   std::uint64_t const* pieces = nullptr;  ///< piece i begins at first + pieces[i] * count; null: one, at `first`
-  std::uint64_t piece_count = 1;          ///< they follow each other in each lane's panel
+  std::uint64_t piece_count = 1;          ///< they follow each other in each point's panel
 };
 
 /// What a model asks for while it evaluates K perturbed copies of itself at once, without theta being written.
 ///
-/// 1. `lanes()` are the K points, in the order in which the objective writes its K losses.
-/// 2. `expand(parameter, first, count, panels)` writes, for each lane k, elements [first, first + count) of the
+/// 1. `points()` are the K points, in the order in which the objective writes its K losses.
+/// 2. `expand(parameter, first, count, panels)` writes, for each point k, elements [first, first + count) of the
 ///    perturbed tensor to panels[k][0 .. count). `parameter` is its index in the ParameterSet, `first` counts from the
 ///    first element of that parameter's memory. Elements that the mask leaves out are theta's own, bit for bit.
 /// 3. `expand` is const, safe to call from many threads at once, allocates nothing, and gives the same bits however the
@@ -45,7 +45,7 @@ struct PanelRequest {
 template <class T>
 concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                          std::span<float* const> panels) {
-  { probe.lanes() } -> std::convertible_to<std::span<Lane const>>;
+  { probe.points() } -> std::convertible_to<std::span<Point const>>;
   { probe.step() } -> std::convertible_to<std::uint64_t>;
   { probe.micro_batch() } -> std::convertible_to<std::uint32_t>;
   probe.expand(parameter, first, count, panels);
@@ -58,7 +58,7 @@ class AnyProbe {
   requires(!std::same_as<P, AnyProbe>)
       AnyProbe(P const& probe)  // NOLINT(google-explicit-constructor): a reference type, meant to bind at the call
       : object_(std::addressof(probe)),
-        lanes_(probe.lanes()),
+        points_(probe.points()),
         step_(probe.step()),
         micro_batch_(probe.micro_batch()),
         expand_([](void const* object, std::size_t parameter, std::uint64_t first, std::uint64_t count,
@@ -75,7 +75,7 @@ class AnyProbe {
             static_cast<P const*>(object)->expand_to(parameter, request, panels);
         }) {}
 
-  [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::span<Point const> points() const noexcept { return points_; }
   [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
   [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
 
@@ -91,7 +91,7 @@ class AnyProbe {
 
  private:
   void const* object_;
-  std::span<Lane const> lanes_;
+  std::span<Point const> points_;
   std::uint64_t step_;
   std::uint32_t micro_batch_;
   void (*expand_)(void const*, std::size_t, std::uint64_t, std::uint64_t, std::span<float* const>);

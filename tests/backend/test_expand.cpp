@@ -8,11 +8,11 @@
 
 namespace {
 
-using zeroth::Lane;
+using zeroth::Point;
 using zeroth_test::Extent;
 using zeroth_test::Slice;
 
-std::vector<Lane> const lanes = {{0, 0}, {0, +1}, {0, -1}, {2, -1}, {4095, +1}, {2, +1}, {0, 0}};
+std::vector<Point> const lanes = {{0, 0}, {0, +1}, {0, -1}, {2, -1}, {4095, +1}, {2, +1}, {0, 0}};
 constexpr float epsilon = 1e-3F;
 constexpr float untouched = 12345.0F;
 
@@ -85,7 +85,7 @@ TEST_CASE("expand gives theta's own bits where the mask leaves it out") {
   auto const state = zeroth_test::mask_of(zeroth::LargestMagnitude{0.999}, slice.parameter);
   std::vector<float> panel(300);
   float* const pointer = panel.data();
-  Lane const lane{0, +1};
+  Point const lane{0, +1};
   zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 1, 0};
   auto check = [&](auto const& backend, std::string const& name) {
     INFO(name);

@@ -8,8 +8,8 @@
 
 namespace {
 
-using zeroth::Lane;
 using zeroth::NoiseTerm;
+using zeroth::Point;
 using zeroth_test::KnownAnswer;
 
 /// Calls body(sampler) with the sampler of that name.
@@ -69,7 +69,7 @@ TEST_CASE("every backend perturbs to the known bits") {
     Case known(header);
     float const epsilon = header.float_bits();
     auto const sample = header.hex<std::uint32_t>();
-    Lane const lane{sample, header.decimal()};
+    Point const lane{sample, header.decimal()};
     known.read_weights(lines, at);
     with_sampler(known.sampler, [&](auto sampler) {
       zeroth::NoiseField<decltype(sampler)> const noise{sampler, known.seed, known.step};

@@ -76,13 +76,14 @@ double margin_of(DataType dtype) {
 std::vector<DecoderWeights> moved_weights(CudaBackend const& backend, DecoderWeights const& weights,
                                           zeroth::AnyProbe const& probe) {
   std::vector<DecoderWeights> moved;
-  for (std::size_t k = 0; k < probe.lanes().size(); ++k)
+  for (std::size_t k = 0; k < probe.points().size(); ++k)
     moved.emplace_back(weights.config(), "moved", weights.dtype(), WeightMemory::of(backend));
   for (std::size_t p = 0; p < weights.parameters().size(); ++p) {
     zeroth::Parameter const& tensor = weights.parameters()[p];
     std::vector<void*> panels;
     for (DecoderWeights const& lane : moved) panels.push_back(lane.parameters()[p].data);
-    REQUIRE(probe.expand_to(p, {.count = tensor.size(), .dtype = tensor.dtype}, panels));
+    REQUIRE(probe.has_panels());
+    probe.expand_to(p, {.count = tensor.size(), .dtype = tensor.dtype}, panels);
   }
   return moved;
 }

@@ -156,7 +156,7 @@ void expansion() {
     std::vector<std::uint16_t> own = weights.get(part.first, part.count);
     std::vector<float> expected(part.count);
     float* const panels[] = {expected.data()};
-    zeroth::Lane const lanes[] = {{5, +1}};
+    zeroth::Point const lanes[] = {{5, +1}};
     zeroth::ReferenceBackend{}.expand(slice(part, own.data()), half, noise, std::span(lanes), 1e-2F, 0, part.count,
                                       std::span(panels));
     check(zeroth_test::bits(panel.get(part.first, part.count)) == zeroth_test::bits(expected), "expand");

@@ -17,14 +17,14 @@ using CpuDecoder = zeroth::model::Decoder<zeroth::model::CpuOps>;
 /// A probe whose noise is a hash of (sample, stream, index), so that tests need none of the optimizer.
 class HashProbe {
  public:
-  HashProbe(zeroth::ParameterSet const& parameters, std::vector<zeroth::Lane> lanes, float epsilon)
+  HashProbe(zeroth::ParameterSet const& parameters, std::vector<zeroth::Point> lanes, float epsilon)
       : parameters_(parameters), lanes_(std::move(lanes)), epsilon_(epsilon) {}
 
-  [[nodiscard]] std::span<zeroth::Lane const> lanes() const { return lanes_; }
+  [[nodiscard]] std::span<zeroth::Point const> points() const { return lanes_; }
   [[nodiscard]] std::uint64_t step() const { return 0; }
   [[nodiscard]] std::uint32_t micro_batch() const { return 0; }
 
-  [[nodiscard]] float value(zeroth::Lane lane, std::size_t parameter, std::uint64_t index) const {
+  [[nodiscard]] float value(zeroth::Point lane, std::size_t parameter, std::uint64_t index) const {
     zeroth::Parameter const& p = parameters_[parameter];
     std::uint64_t h = (index + 1) * 0x9e3779b97f4a7c15ULL + p.stream * 0xbf58476d1ce4e5b9ULL + lane.sample * 77777ULL;
     h = (h ^ (h >> 29)) * 0x94d049bb133111ebULL;
@@ -40,13 +40,13 @@ class HashProbe {
 
  private:
   zeroth::ParameterSet const& parameters_;
-  std::vector<zeroth::Lane> lanes_;
+  std::vector<zeroth::Point> lanes_;
   float epsilon_;
 };
 
 /// Weights in memory of their own, as lane `lane` of `probe` sees them.
 inline zeroth::model::DecoderWeights perturbed(zeroth::model::DecoderWeights const& weights, HashProbe const& probe,
-                                               zeroth::Lane lane) {
+                                               zeroth::Point lane) {
   zeroth::model::DecoderWeights copy(weights.config());
   for (std::size_t p = 0; p < weights.parameters().size(); ++p)
     for (std::size_t i = 0; i < copy.values(p).size(); ++i) copy.values(p)[i] = probe.value(lane, p, i);

@@ -68,7 +68,7 @@ template <class Ops>
 std::vector<double> score(zeroth::model::Decoder<Ops>& decoder, zeroth::model::PackedBatch const& batch,
                           zeroth::AnyProbe const& probe,
                           zeroth::model::ScoreKind kind = zeroth::model::ScoreKind::log_probability) {
-  std::vector<double> out(batch.requests().size() * probe.lanes().size());
+  std::vector<double> out(batch.requests().size() * probe.points().size());
   decoder.score(batch, kind, probe, out);
   return out;
 }

@@ -34,7 +34,7 @@ inline zeroth::model::LoraAdapter busy_adapter(zeroth::model::DecoderWeights con
 /// An adapter in memory of its own, as lane `lane` of `probe` sees it.
 inline zeroth::model::LoraAdapter perturbed(zeroth::model::DecoderWeights const& weights,
                                             zeroth::model::LoraAdapter const& adapter, HashProbe const& probe,
-                                            zeroth::Lane lane) {
+                                            zeroth::Point lane) {
   std::vector<std::size_t> adapted;
   for (zeroth::model::LoraPair const& pair : adapter.pairs()) adapted.push_back(pair.weight);
   zeroth::model::LoraAdapter copy(weights, adapter.rank(), adapter.alpha(), adapted);

@@ -59,7 +59,7 @@ void check_golden(Make const& make, double margin) {
 template <class Make>
 void check_lanes(Make const& make) {
   using zeroth::model::ScoreKind;
-  std::vector<zeroth::Lane> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
+  std::vector<zeroth::Point> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
   for (std::string name : golden_models) {
     zeroth::model::DecoderWeights const weights = load_golden(name);
     HashProbe const probe(weights.parameters(), lanes, 1e-2F);

@@ -9,7 +9,7 @@
 
 using namespace zeroth_test;
 using zeroth::InstructionSet;
-using zeroth::Lane;
+using zeroth::Point;
 using zeroth::model::CpuOps;
 using zeroth::model::DecoderWeights;
 using zeroth::model::PackedBatch;
@@ -81,7 +81,7 @@ TEST_CASE("continuations score the same to the bit with a shared prompt and with
 }
 
 TEST_CASE("each lane of a probe scores as a plain decoder on perturbed weights, to the bit") {
-  std::vector<Lane> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
+  std::vector<Point> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
   for (std::string name : golden_models) {
     DecoderWeights const weights = load_golden(name);
     HashProbe const probe(weights.parameters(), lanes, 1e-2F);
@@ -191,7 +191,7 @@ TEST_CASE("rows too long for one tile, and widths that the cache maps to one set
   CpuDecoder decoder(weights);
   auto const found = score(decoder, batch, probe);
   for (std::size_t k = 0; k < 2; ++k) {
-    DecoderWeights const moved = perturbed(weights, probe, probe.lanes()[k]);
+    DecoderWeights const moved = perturbed(weights, probe, probe.points()[k]);
     CpuDecoder reference(moved);
     auto const expected = score(reference, batch);
     CHECK(std::equal(expected.begin(), expected.end(), found.begin() + static_cast<std::ptrdiff_t>(k * 36)));

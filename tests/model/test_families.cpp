@@ -16,7 +16,7 @@
 #include "zeroth_model/ops/eigen.hpp"
 
 using namespace zeroth_test;
-using zeroth::Lane;
+using zeroth::Point;
 using zeroth::model::DecoderWeights;
 using zeroth::model::PackedBatch;
 using zeroth::model::RotaryScaling;
@@ -52,7 +52,7 @@ void check_log_probabilities(std::string const& name, DecoderWeights const& weig
 
 template <class Decoder>
 void check_lanes(std::string const& name, DecoderWeights const& weights) {
-  std::vector<Lane> const lanes{{0, 1}, {0, -1}, {3, 1}};
+  std::vector<Point> const lanes{{0, 1}, {0, -1}, {3, 1}};
   HashProbe const probe(weights.parameters(), lanes, 1e-2F);
   Decoder decoder(weights);
   PackedBatch batch;

@@ -14,8 +14,8 @@
 #include "zeroth/zeroth.hpp"
 
 using namespace zeroth_test;
-using zeroth::Lane;
 using zeroth::Parameter;
+using zeroth::Point;
 using zeroth::Role;
 using zeroth::model::CpuOps;
 using zeroth::model::DecoderWeights;
@@ -161,7 +161,7 @@ TEST_CASE("an adapter scores as the model that it is merged into") {
 }
 
 TEST_CASE("each lane of a probe around an adapter is plain inference on the perturbed adapter, to the bit") {
-  std::vector<Lane> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
+  std::vector<Point> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
   auto check = [&](auto const& make_decoder, std::string const& family, std::uint32_t rank) {
     DecoderWeights const weights = load_family_folder(family);
     auto const before = all_bits(weights.parameters());

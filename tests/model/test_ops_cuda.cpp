@@ -19,7 +19,7 @@
 
 using namespace zeroth_test;
 using zeroth::DataType;
-using zeroth::Lane;
+using zeroth::Point;
 using zeroth::model::Decoder;
 using zeroth::model::DecoderWeights;
 using zeroth::model::PackedBatch;
@@ -118,7 +118,7 @@ TEST_CASE("CUDA's set gives the golden log-probabilities of Hugging Face transfo
 
 TEST_CASE("each lane of a probe through CUDA's set is plain inference on perturbed weights, to the bit") {
   // As the products of the emulation are; cuBLAS's need not be.
-  std::vector<Lane> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
+  std::vector<Point> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
   for (Golden const& model : all_models()) {
     HashProbe const probe(model.weights.parameters(), lanes, 1e-2F);
     CudaDecoder decoder(model.weights, ops());
@@ -322,8 +322,9 @@ TEST_CASE("panels that the CUDA backend writes in 16 bits are the f32 ones, roun
       std::vector<float> pieces(2 * size + 1, 7.0F);  // of 16 bits, they take half of it
       auto* const base = reinterpret_cast<std::byte*>(pieces.data());
       std::vector<void*> const to{base, base + size * size_of(dtype)};
-      REQUIRE(probe.expand_to(
-          parameter, {.count = columns, .dtype = dtype, .pieces = rows.data(), .piece_count = rows.size()}, to));
+      REQUIRE(probe.has_panels());
+      probe.expand_to(parameter, {.count = columns, .dtype = dtype, .pieces = rows.data(), .piece_count = rows.size()},
+                      to);
       for (std::size_t i = 0; i < rows.size(); ++i) {
         std::vector<float> plus(columns), minus(columns);
         std::vector<float*> const panels{plus.data(), minus.data()};

@@ -93,7 +93,7 @@ TEST_CASE("lanes of a probe have the losses of perturbed weights") {
   auto const result = scorer.score(mixed_examples(), probe);
   REQUIRE(result.predictions.size() == 4);
   for (std::size_t k = 0; k < 2; ++k) {
-    auto const moved = perturbed(weights, probe, probe.lanes()[k]);
+    auto const moved = perturbed(weights, probe, probe.points()[k]);
     CpuDecoder reference(moved);
     CHECK(CandidateScorer(reference).score(mixed_examples()).losses[0] == result.losses[k]);
   }

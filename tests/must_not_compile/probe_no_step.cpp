@@ -8,7 +8,7 @@
 #include <zeroth/probe.hpp>
 
 struct NearMiss {
-  std::span<zeroth::Lane const> lanes() const { return {}; }
+  std::span<zeroth::Point const> points() const { return {}; }
 #ifdef ZEROTH_FIXED
   std::uint64_t step() const {
     return 0;

@@ -245,7 +245,7 @@ TEST_CASE("backends compute in their own environment, whoever calls them") {
       "w", zeroth::Role::matrix, {1, weights.size()}, zeroth::DataType::f32, weights.data(), 7, 5};
   zeroth::TensorMask<zeroth::Dense::Rule> const all{zeroth::Coverage::all, {}};
   zeroth::NoiseField<zeroth::Uniform> const noise{{}, 1, 2};
-  zeroth::Lane const lane{0, +1};
+  zeroth::Point const lane{0, +1};
   auto look = [&](auto const& backend) {
     std::vector<float> panel(weights.size());
     std::vector<float> after(weights.size());

@@ -16,7 +16,7 @@ namespace {
 /// A backend whose perturbed weights are an ulp off.
 struct InexactBackend : zeroth::ReferenceBackend {
   void expand(zeroth::Parameter const& tensor, zeroth::TensorMask<zeroth::Dense::Rule> const& mask,
-              zeroth::NoiseField<zeroth::Gaussian> const& noise, std::span<zeroth::Lane const> lanes, float epsilon,
+              zeroth::NoiseField<zeroth::Gaussian> const& noise, std::span<zeroth::Point const> lanes, float epsilon,
               std::uint64_t first, std::uint64_t count, std::span<float* const> panels) const {
     zeroth::ReferenceBackend::expand(tensor, mask, noise, lanes, epsilon, first, count, panels);
     ++*calls;

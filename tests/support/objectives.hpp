@@ -33,7 +33,7 @@ inline std::vector<float> weights_of(zeroth::ParameterSet const& parameters) {
 /// All weights of each lane of a probe, one tensor after the other.
 template <class Probe>
 std::vector<std::vector<float>> lanes_of(Probe const& probe, zeroth::ParameterSet const& parameters) {
-  std::vector<std::vector<float>> lanes(probe.lanes().size(), std::vector<float>(parameters.weights()));
+  std::vector<std::vector<float>> lanes(probe.points().size(), std::vector<float>(parameters.weights()));
   std::size_t at = 0;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     std::vector<float*> panels;

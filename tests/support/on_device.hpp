@@ -27,7 +27,7 @@ class OnDevice {
 
   template <zeroth::Sampler S, zeroth::MaskRule Rule>
   void expand(zeroth::Parameter const& tensor, zeroth::TensorMask<Rule> const& mask, zeroth::NoiseField<S> const& noise,
-              std::span<zeroth::Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
+              std::span<zeroth::Point const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
     Copy const weights(backend_, tensor.data, tensor.bytes());
     std::vector<std::unique_ptr<Copy>> copies;

@@ -29,8 +29,8 @@ namespace {
 
 using zeroth::Acceptance;
 using zeroth::Gaussian;
-using zeroth::Lane;
 using zeroth::Options;
+using zeroth::Point;
 using zeroth::ReferenceBackend;
 using zeroth::Restore;
 using zeroth::Sgd;
@@ -88,7 +88,7 @@ struct Script {
   double step;
   double reverse;
 
-  [[nodiscard]] double operator()(Lane const& lane) const {
+  [[nodiscard]] double operator()(Point const& lane) const {
     if (lane.is_candidate) return lane.sign > 0 ? step : reverse;
     return lane.sign == 0 ? base : base + lane.sign * 1e-3;
   }
@@ -96,9 +96,9 @@ struct Script {
 
 template <class Optimizer>
 StepReport follow(Optimizer& optimizer, Script const& script, bool fused) {
-  if (!fused) return optimizer.step([&](zeroth::Evaluation const& evaluation) { return script(evaluation.lane); });
+  if (!fused) return optimizer.step([&](zeroth::Evaluation const& evaluation) { return script(evaluation.point); });
   return optimizer.step([&](auto const& probe, std::span<double> losses) {
-    for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = script(probe.lanes()[k]);
+    for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = script(probe.points()[k]);
   });
 }
 
@@ -163,13 +163,13 @@ std::vector<std::uint32_t> after_steps(B backend, U update, E estimator, std::ui
       report = optimizer.step([&](auto const& probe, std::span<double> losses) {
         CHECK(fixture.bits() == before);
         auto const lanes = zeroth_test::lanes_of(probe, fixture.parameters());
-        if (probe.lanes()[0].is_candidate) candidates = lanes;
+        if (probe.points()[0].is_candidate) candidates = lanes;
         for (std::size_t k = 0; k < lanes.size(); ++k) losses[k] = loss(lanes[k]);
       });
     else
       report = optimizer.step([&](zeroth::Evaluation const& evaluation) {
         std::vector<float> const all = fixture.tensors.all();
-        if (evaluation.lane.is_candidate) candidates.push_back(all);
+        if (evaluation.point.is_candidate) candidates.push_back(all);
         return loss(all);
       });
     REQUIRE(candidates.size() == 2);
@@ -232,17 +232,17 @@ TEST_CASE("an exception while a candidate is evaluated leaves weights and step c
       std::vector<std::uint32_t> const before = fixture.bits();
       ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
                                      Sgd{}, options(0.01));
-      auto fail = [&](Lane const& lane) -> double {
+      auto fail = [&](Point const& lane) -> double {
         if (lane.is_candidate && lane.sign == failing) throw std::runtime_error("from the objective");
         return 1 + lane.sign * 1e-3;
       };
       if (fused)
         CHECK_THROWS_WITH(optimizer.step([&](auto const& probe, std::span<double> losses) {
-          for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = fail(probe.lanes()[k]);
+          for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = fail(probe.points()[k]);
         }),
                           "from the objective");
       else
-        CHECK_THROWS_WITH(optimizer.step([&](zeroth::Evaluation const& evaluation) { return fail(evaluation.lane); }),
+        CHECK_THROWS_WITH(optimizer.step([&](zeroth::Evaluation const& evaluation) { return fail(evaluation.point); }),
                           "from the objective");
       CHECK(fixture.bits() == before);
       CHECK(optimizer.steps() == 0);
@@ -288,12 +288,12 @@ TEST_CASE("of 16-bit weights the candidates are what the update writes, with eac
           if (fused)
             report = optimizer.step([&](auto const& probe, std::span<double> losses) {
               auto const lanes = zeroth_test::lanes_of(probe, parameters);
-              if (probe.lanes()[0].is_candidate) candidates = lanes;
+              if (probe.points()[0].is_candidate) candidates = lanes;
               for (std::size_t k = 0; k < lanes.size(); ++k) losses[k] = loss(lanes[k]);
             });
           else
             report = optimizer.step([&](zeroth::Evaluation const& evaluation) {
-              if (evaluation.lane.is_candidate) candidates.push_back(weights());
+              if (evaluation.point.is_candidate) candidates.push_back(weights());
               return loss(weights());
             });
           if (report.skipped()) continue;

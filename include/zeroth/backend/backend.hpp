@@ -77,7 +77,7 @@ inline constexpr std::size_t max_terms = max_samples;
 template <class T>
 concept Backend = std::copyable<T> &&
     requires(T const& backend, Parameter const& tensor, void const* weights, TensorMask<Dense::Rule> const& mask,
-             NoiseField<Gaussian> const& noise, std::span<Lane const> points, std::span<float* const> panels,
+             NoiseField<Gaussian> const& noise, std::span<Point const> points, std::span<float* const> panels,
              ElementwisePass const& pass, std::span<std::uint64_t> words, std::span<Parameter const* const> tensors,
              std::span<float> out, std::span<std::byte> bytes, float* panel) {
   backend.expand(tensor, mask, noise, points, float{}, std::uint64_t{}, std::uint64_t{}, panels);
@@ -106,7 +106,7 @@ concept BackendWithDeferredCounts = requires(T const& backend) {
 /// `expand_to(tensor, mask, noise, points, epsilon, request, panels)` is `expand` as a PanelRequest says.
 template <class T>
 concept BackendWithPanels = requires(T const& backend, Parameter const& tensor, TensorMask<Dense::Rule> const& mask,
-                                     NoiseField<Gaussian> const& noise, std::span<Lane const> points,
+                                     NoiseField<Gaussian> const& noise, std::span<Point const> points,
                                      PanelRequest const& request, std::span<void* const> panels) {
   backend.expand_to(tensor, mask, noise, points, float{}, request, panels);
 };

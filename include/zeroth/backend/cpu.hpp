@@ -41,7 +41,7 @@ class CpuBackend {
   /// See Backend.
   template <Sampler S, MaskRule Rule>
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
-              std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
+              std::span<Point const> points, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
     DefaultFloatEnvironment const environment;
     if (mask.coverage == Coverage::none) {
@@ -51,19 +51,19 @@ class CpuBackend {
       return;
     }
     with_kernels([&](auto kernels) {
-      auto z = kernels.noise(noise, tensor.stream, count > tile_size && have_one_sample(lanes));
+      auto z = kernels.noise(noise, tensor.stream, count > tile_size && have_one_sample(points));
       detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
         alignas(64) float buffer[tile_size];
         prefetch<0>(tensor, first + part.position);
         float const* const theta = load_tile(kernels, tensor, tensor.data, first + part.position, part, buffer);
         if (part.is_whole()) {
-          kernels.expand(theta, part.tile, mask, z, lanes, epsilon, panels.data(), part.position);
+          kernels.expand(theta, part.tile, mask, z, points, epsilon, panels.data(), part.position);
           return;
         }
         alignas(64) float expanded[tile_size];
         float* const output = expanded;
-        for (std::size_t k = 0; k < lanes.size(); ++k) {
-          kernels.expand(theta, part.tile, mask, z, lanes.subspan(k, 1), epsilon, &output, std::uint64_t{0});
+        for (std::size_t k = 0; k < points.size(); ++k) {
+          kernels.expand(theta, part.tile, mask, z, points.subspan(k, 1), epsilon, &output, std::uint64_t{0});
           std::copy_n(expanded + part.begin, part.size, panels[k] + part.position);
         }
       });
@@ -191,8 +191,8 @@ class CpuBackend {
   }
 
   /// Whether the points, or all terms, are of one sample.
-  [[nodiscard]] static bool have_one_sample(std::span<Lane const> points) noexcept {
-    return std::all_of(points.begin(), points.end(), [&](Lane const& p) { return p.sample == points[0].sample; });
+  [[nodiscard]] static bool have_one_sample(std::span<Point const> points) noexcept {
+    return std::all_of(points.begin(), points.end(), [&](Point const& p) { return p.sample == points[0].sample; });
   }
   [[nodiscard]] static bool have_one_sample(ElementwisePass const& pass) noexcept {
     NoiseTerm const first = !pass.restore.empty() ? pass.restore[0] : !pass.terms.empty() ? pass.terms[0] : NoiseTerm{};

@@ -124,7 +124,7 @@ template <class Backend>
   Parameter tensor{{}, Role::matrix, {1, size}, DataType::f32, weights.data(), 0xdeadbeefU, 100};
   TensorMask<Dense::Rule> const all{Coverage::all, {}};
   NoiseField<Gaussian> const noise{{}, 0x0123456789abcdefU, 20000};
-  constexpr std::array<Lane, 2> lanes = {Lane{1, +1}, Lane{1, -1}};
+  constexpr std::array<Point, 2> lanes = {Point{1, +1}, Point{1, -1}};
   std::array<std::array<float, size>, 2> panels;
   std::array<float*, 2> const pointers = {panels[0].data(), panels[1].data()};
   backend.expand(tensor, all, noise, lanes, 1e-3F, 0, size, pointers);

@@ -23,17 +23,17 @@ namespace zeroth::ZEROTH_ISA {
 struct ReferenceBackend {
   template <Sampler S, MaskRule Rule>
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
-              std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
+              std::span<Point const> points, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
     DefaultFloatEnvironment const environment;
-    for (std::size_t k = 0; k < lanes.size(); ++k) {
-      float const coefficient = static_cast<float>(lanes[k].sign) * epsilon;
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      float const coefficient = static_cast<float>(points[k].sign) * epsilon;
       for (std::uint64_t i = 0; i < count; ++i) {
         std::uint64_t const element = tensor.offset + first + i;
         float const theta = weight(tensor, tensor.data, first + i);
-        bool const moves = lanes[k].sign != 0 && mask(theta, element);
+        bool const moves = points[k].sign != 0 && mask(theta, element);
         panels[k][i] =
-            moves ? fused_multiply_add(coefficient, noise.value(tensor.stream, lanes[k].sample, element), theta)
+            moves ? fused_multiply_add(coefficient, noise.value(tensor.stream, points[k].sample, element), theta)
                   : theta;
       }
     }

@@ -31,7 +31,7 @@ template <class Form, class Updater, class Objective>
 void accept_lowest(StepReport& report, Form& form, Updater const& updater, Objective& objective) {
   std::array<Change, 2> candidates{updater.change_of(report), updater.change_of(report)};
   for (NoiseTerm& term : candidates[1].terms) term.coefficient = -term.coefficient;
-  constexpr std::array<Lane, 2> points{Lane{0, +1, true}, Lane{0, -1, true}};
+  constexpr std::array<Point, 2> points{Point{0, +1, true}, Point{0, -1, true}};
   report.candidate_losses.assign(2, 0);
   form.evaluate(candidates, points, objective, report.candidate_losses);
   take_lowest(report);

@@ -48,7 +48,7 @@ class FusedForm {
 
   /// Mean losses over the micro-batches at the points.
   template <class Objective>
-  void evaluate(std::span<Lane const> points, Objective& objective, std::span<double> means) const {
+  void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) const {
     std::vector<double> losses(points.size());
     for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
       std::fill(losses.begin(), losses.end(), detail::unwritten_loss);
@@ -66,7 +66,7 @@ class FusedForm {
 
   /// The same at what two changes would leave, as `points` name them.
   template <class Objective>
-  void evaluate(std::array<Change, 2> const& candidates, std::span<Lane const> points, Objective& objective,
+  void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
                 std::span<double> means) {
     std::vector<ElementwisePass> passes;  // of every tensor for one candidate, then for the other
     for (Change const& change : candidates)
@@ -84,7 +84,7 @@ class FusedForm {
   [[nodiscard]] Parameter const& unperturbed(std::size_t index) const { return parameters_[index]; }
 
   /// A replayed step was nowhere else than at theta.
-  void revisit(std::span<Lane const> /*points*/) const noexcept {}
+  void revisit(std::span<Point const> /*points*/) const noexcept {}
 
   /// Nothing was perturbed.
   [[nodiscard]] std::uint32_t abandon() const noexcept { return 0; }

@@ -54,7 +54,7 @@ class InPlaceForm {
   void begin(NoiseField<S> const& noise, float epsilon) {
     noise_ = noise;
     epsilon_ = epsilon;
-    at_ = Lane{};
+    at_ = Point{};
     ahead_ = {};
     if (restores_exactly())
       save_weights();
@@ -64,7 +64,7 @@ class InPlaceForm {
 
   /// Mean losses over the micro-batches at the points.
   template <class Objective>
-  void evaluate(std::span<Lane const> points, Objective& objective, std::span<double> means) {
+  void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) {
     for (std::size_t k = 0; k < points.size(); ++k) {
       ahead_ = points.subspan(k + 1);
       guard_.write([&] { move_to(points[k]); });
@@ -74,7 +74,7 @@ class InPlaceForm {
 
   /// The same at what two changes leave, as `points` name them; with Restore::exact only.
   template <class Objective>
-  void evaluate(std::array<Change, 2> const& candidates, std::span<Lane const> points, Objective& objective,
+  void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
                 std::span<double> means) {
     for (std::size_t k = 0; k < candidates.size(); ++k) {
       guard_.write([&] { move_to(points[k], candidates[k]); });
@@ -90,12 +90,12 @@ class InPlaceForm {
   }
 
   /// Goes where a step has been that is replayed.
-  void revisit(std::span<Lane const> points) {
-    for (Lane const& point : points) move_to(point);
+  void revisit(std::span<Point const> points) {
+    for (Point const& point : points) move_to(point);
   }
 
   /// Does what an attempt did that was abandoned: from point to point, and back.
-  void repeat_abandoned(std::span<Lane const> points) {
+  void repeat_abandoned(std::span<Point const> points) {
     guard_.write([&] {
       revisit(points);
       put_back();
@@ -123,7 +123,7 @@ class InPlaceForm {
     DefaultFloatEnvironment const environment;
     NoiseTerm const back = undo();
     bool const undoes = !restores_exactly() && at_.sign != 0;
-    at_ = Lane{};
+    at_ = Point{};
     std::uint64_t const touched = run([&](std::size_t index, void const* source, auto const& mask) {
       ElementwisePass pass = updater_.pass_of(change, index, unperturbed(index), noise_.step);
       if (undoes) pass.restore = {&back, 1};
@@ -150,13 +150,13 @@ class InPlaceForm {
   }
 
   void put_back() {
-    if (at_.sign != 0) move_to(Lane{});
+    if (at_.sign != 0) move_to(Point{});
   }
 
   /// Moves the weights from the point where they are to theta + sign epsilon m z(sample). Allocates nothing itself.
   ///
   /// An exception leaves the weights between the two points. With Restore::exact `put_back` undoes that too.
-  void move_to(Lane point) {
+  void move_to(Point point) {
     std::array<NoiseTerm, 2> list;
     std::size_t count = 0;
     bool const relative = !restores_exactly();
@@ -177,7 +177,7 @@ class InPlaceForm {
   }
 
   /// Writes what a change leaves of the unperturbed weights, which `point` names.
-  void move_to(Lane point, Change const& change) {
+  void move_to(Point point, Change const& change) {
     at_ = point;
     run([&](std::size_t index, void const* source, auto const& mask) {
       // The remainders stay as they are until the step is taken.
@@ -261,8 +261,8 @@ class InPlaceForm {
   StepGuard& guard_;
   NoiseField<S> noise_{};
   float epsilon_ = 0;
-  Lane at_{};
-  std::span<Lane const> ahead_{};  // points of the step that were not visited yet
+  Point at_{};
+  std::span<Point const> ahead_{};  // points of the step that were not visited yet
   std::vector<BackendBuffer> stored_masks_;
   std::vector<BackendBuffer> saved_;
   BackendBuffer trial_;  // remainders of one tensor, for a point that may not become the step

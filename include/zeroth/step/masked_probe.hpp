@@ -15,29 +15,29 @@
 namespace zeroth::ZEROTH_ISA {
 
 /// The optimizer's own probe: theta + sign epsilon m(theta) z(sample), or theta after each candidate pass, for the
-/// lanes of one evaluation. Nothing is stored: noise and mask are worked out anew wherever a panel is asked for. A
+/// points of one evaluation. Nothing is stored: noise and mask are worked out anew wherever a panel is asked for. A
 /// view, valid during the evaluation.
 template <Sampler S, class State, Backend B>
 class MaskedProbe {
  public:
   MaskedProbe(ParameterSet const& parameters, State const& masks, B const& backend, NoiseField<S> const& noise,
-              std::span<Lane const> lanes, float epsilon, std::uint32_t micro_batch)
+              std::span<Point const> points, float epsilon, std::uint32_t micro_batch)
       : parameters_(&parameters),
         masks_(&masks),
         backend_(&backend),
         noise_(noise),
-        lanes_(lanes),
+        points_(points),
         epsilon_(epsilon),
         micro_batch_(micro_batch) {}
 
-  /// The same at what passes would leave: of every tensor for the first lane, then of every tensor for the next one.
+  /// The same at what passes would leave: of every tensor for the first point, then of every tensor for the next one.
   MaskedProbe(ParameterSet const& parameters, State const& masks, B const& backend, NoiseField<S> const& noise,
-              std::span<Lane const> lanes, std::span<ElementwisePass const> candidates, std::uint32_t micro_batch)
-      : MaskedProbe(parameters, masks, backend, noise, lanes, 0, micro_batch) {
+              std::span<Point const> points, std::span<ElementwisePass const> candidates, std::uint32_t micro_batch)
+      : MaskedProbe(parameters, masks, backend, noise, points, 0, micro_batch) {
     candidates_ = candidates;
   }
 
-  [[nodiscard]] std::span<Lane const> lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::span<Point const> points() const noexcept { return points_; }
   [[nodiscard]] std::uint64_t step() const noexcept { return noise_.step; }
   [[nodiscard]] std::uint32_t micro_batch() const noexcept { return micro_batch_; }
 
@@ -46,8 +46,8 @@ class MaskedProbe {
     DefaultFloatEnvironment const environment;
     Parameter const& tensor = (*parameters_)[parameter];
     auto const mask = masks_->tensor(parameter, noise_.step);
-    if (candidates_.empty()) return backend_->expand(tensor, mask, noise_, lanes_, epsilon_, first, count, panels);
-    for (std::size_t k = 0; k < lanes_.size(); ++k)
+    if (candidates_.empty()) return backend_->expand(tensor, mask, noise_, points_, epsilon_, first, count, panels);
+    for (std::size_t k = 0; k < points_.size(); ++k)
       backend_->preview(tensor, mask, noise_, candidates_[k * parameters_->size() + parameter], first, count,
                         panels[k]);
   }
@@ -56,7 +56,7 @@ class MaskedProbe {
   [[nodiscard]] bool has_panels() const noexcept { return BackendWithPanels<B> && candidates_.empty(); }
   void expand_to(std::size_t parameter, PanelRequest const& request,
                  std::span<void* const> panels) const requires BackendWithPanels<B> {
-    backend_->expand_to((*parameters_)[parameter], masks_->tensor(parameter, noise_.step), noise_, lanes_, epsilon_,
+    backend_->expand_to((*parameters_)[parameter], masks_->tensor(parameter, noise_.step), noise_, points_, epsilon_,
                         request, panels);
   }
 
@@ -65,7 +65,7 @@ class MaskedProbe {
   State const* masks_;
   B const* backend_;
   NoiseField<S> noise_;
-  std::span<Lane const> lanes_;
+  std::span<Point const> points_;
   std::span<ElementwisePass const> candidates_{};
   float epsilon_;
   std::uint32_t micro_batch_;

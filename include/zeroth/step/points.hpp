@@ -27,7 +27,7 @@ template <Estimator E>
 /// The points of a step: theta itself, if its loss is needed, then by sample and sign.
 /// @throws InvalidArgument naming what the estimator does not go with
 template <Estimator E>
-[[nodiscard]] std::vector<Lane> points_of(E const& estimator, Options const& options) {
+[[nodiscard]] std::vector<Point> points_of(E const& estimator, Options const& options) {
   std::string const name(estimator.name());
   std::span<std::int32_t const> const signs = estimator.signs;
   if (!are_unit_signs(signs))
@@ -36,7 +36,7 @@ template <Estimator E>
   if (options.samples < least)
     throw InvalidArgument("samples must be at least " + std::to_string(least) + " for estimator '" + name + "', got " +
                           std::to_string(options.samples));
-  std::vector<Lane> points(base_points(estimator, options));
+  std::vector<Point> points(base_points(estimator, options));
   for (std::uint32_t sample = 0; sample < options.samples; ++sample)
     for (std::int32_t sign : signs) points.push_back({sample, sign});
   return points;

@@ -19,7 +19,7 @@ struct WeightView {
   AnyProbe const* probe = nullptr;  ///< null: theta, read in place
   std::size_t frozen_lanes = 1;     ///< without a probe: lanes that all see theta, which is then read once for them
 
-  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->lanes().size(); }
+  [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->points().size(); }
 };
 
 /// One output of a linear layer: its weight, or some rows of it, and bias, and where the product goes.

@@ -100,7 +100,7 @@ class CandidateScorer {
     bool const logits = single && options_.tokens == TokenScores::automatic && options_.loss == Loss::cross_entropy;
     ScoreKind const kind = logits ? ScoreKind::logit : ScoreKind::log_probability;
     std::size_t const requests = batch_.requests().size();
-    result_.lanes = probe == nullptr ? 1 : probe->lanes().size();
+    result_.lanes = probe == nullptr ? 1 : probe->points().size();
     result_.examples = examples.size();
     result_.weight = options_.loss == Loss::language_model ? requests : examples.size();
     token_scores_.resize(result_.lanes * requests);

@@ -73,7 +73,7 @@ class BasicBackend {
   /// See Backend, as for all that follows. Returns once the work is queued.
   template <Sampler S, MaskRule Rule>
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
-              std::span<Lane const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
+              std::span<Point const> lanes, float epsilon, std::uint64_t first, std::uint64_t count,
               std::span<float* const> panels) const {
     expand_each(tensor, mask, noise, lanes, epsilon, {.first = first, .count = count},
                 [&](std::size_t k) -> void* { return panels[k]; });
@@ -82,7 +82,7 @@ class BasicBackend {
   /// See PanelRequest.
   template <Sampler S, MaskRule Rule>
   void expand_to(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
-                 std::span<Lane const> lanes, float epsilon, PanelRequest const& request,
+                 std::span<Point const> lanes, float epsilon, PanelRequest const& request,
                  std::span<void* const> panels) const {
     expand_each(tensor, mask, noise, lanes, epsilon, request, [&](std::size_t k) { return panels[k]; });
   }
@@ -248,7 +248,7 @@ class BasicBackend {
   /// What expand and expand_to do. @param panel called as panel(lane), for where that lane's begins
   template <Sampler S, MaskRule Rule, class Panel>
   void expand_each(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
-                   std::span<Lane const> lanes, float epsilon, PanelRequest const& request, Panel const& panel) const {
+                   std::span<Point const> lanes, float epsilon, PanelRequest const& request, Panel const& panel) const {
     check_aligned(tensor, tensor.data);
     using Kernel = ExpandKernel<S, Rule>;
     std::uint64_t const first = tensor.offset + request.first;
