@@ -23,8 +23,8 @@ namespace {
 
 /// What help says of a command besides its options.
 struct CommandHelp {
-  char const* name;
-  char const* summary;
+  char const* name = "";
+  char const* summary = "";
   char const* footer = "";
 };
 

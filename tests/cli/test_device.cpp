@@ -96,7 +96,7 @@ TEST_CASE("options that a GPU has no use for are rejected with --device cuda by 
   check_rejects({"replay", "--model", fixture.model, "--journal", lines, "--output", fixture.out}, {"--threads", "1"});
 }
 
-TEST_CASE("--threads is rejected when a run on a GPU is resumed") {
+TEST_CASE("a run on a GPU that is resumed rejects --threads") {
   Fixture const fixture;
   REQUIRE(finetune(fixture, {}).exit_code == 0);
   json options = json::parse(read_file(fixture.out + "/options.json"));
