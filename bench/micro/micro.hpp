@@ -221,10 +221,11 @@ class Micro {
         zeroth::NoiseTerm const term{0, 0, tiny};
         zeroth::ElementwisePass const pass{.decay = decays ? tiny : 0, .terms = {&term, 1}};
         zeroth::NoiseField<S> const noise{s, 1};
+        [[maybe_unused]] U const& update = rule;
         if constexpr (zeroth::ElementwiseUpdate<U>) {
           static_assert(U::state_floats == 0, "an update with state is timed by replay()");
           benchmark::DoNotOptimize(backend.apply_rule(tensor.parameter(), nullptr, state.tensor(0, 0), noise, pass,
-                                                      rule.rule(tiny, 1), nullptr));
+                                                      update.rule(tiny, 1), nullptr));
         } else {
           benchmark::DoNotOptimize(backend.apply(tensor.parameter(), nullptr, state.tensor(0, 0), noise, pass));
         }

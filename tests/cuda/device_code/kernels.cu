@@ -10,6 +10,7 @@
 #include <zeroth/sampler/uniform.hpp>
 #include <zeroth/update/adam.hpp>
 #include <zeroth/update/momentum.hpp>
+#include <zeroth/update/sign_sgd.hpp>
 
 namespace zeroth::cuda::detail {
 
