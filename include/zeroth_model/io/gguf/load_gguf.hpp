@@ -116,7 +116,7 @@ class GgufDecoderKeys {
     auto const shape = matrix_shape(*factors);
     if (linear || !shape || *shape != Shape{1, rotary_dim / 2})
       throw InvalidFile(file_.path() + ": tensor '" + std::string(rotary_factors_name) + "': expected " +
-                        (linear ? "none beside a linear rope.scaling.factor" : shape_text({1, rotary_dim / 2})) +
+                        (linear ? "none with a linear rope.scaling.factor" : shape_text({1, rotary_dim / 2})) +
                         ", found " +
                         (shape ? shape_text(*shape) : std::to_string(factors->dims.size()) + " dimensions"));
     scaling.kind = RotaryScaling::Kind::factors;

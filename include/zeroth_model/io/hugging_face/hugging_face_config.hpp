@@ -109,7 +109,7 @@ inline void read_rotary_by_kind(JsonValue const& json, Family const& family, Dec
     return place->find("type");
   };
   if (auto const type = type_of(local); type && !type->is("default")) throw type->mismatch("\"default\"");
-  // Where rope_scaling has the older "type" alone, transformers 5 does not see it.
+  // Where rope_scaling has only the older "type", transformers 5 does not see it.
   if (scaling && !scaling->find("rope_type"))
     if (auto const type = scaling->find("type")) throw type->mismatch("\"rope_type\" in place of \"type\"");
   auto const scaling_type = type_of(scaling);
