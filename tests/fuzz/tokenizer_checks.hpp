@@ -3,6 +3,8 @@
 
 // What the targets for tokenizers share: what a tokenizer that was taken must do.
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -49,6 +51,28 @@ inline bool can_be_read_again(const zeroth::model::AnyTokenizer& tokenizer) {
 #endif
 }
 
+/// Whether every sum of scores in a text of so many bytes is exact, as floats and as doubles: otherwise SentencePiece
+/// and tokenizers may choose between two segmentations by their rounding.
+inline bool has_exact_scores(const zeroth::model::AnyTokenizer& tokenizer, std::size_t bytes) {
+#ifdef ZEROTH_SENTENCEPIECE
+  using namespace zeroth::model;
+  const auto* const library = tokenizer.get_if<SentencePieceTokenizer>();
+  if (library == nullptr) return true;
+  constexpr double grid = 256;
+  double most = 0;
+  for (const SentencePiece& piece : library->model().pieces) {
+    const double score = piece.score * grid;
+    if (score != std::floor(score)) return false;
+    most = std::max(most, std::abs(score));
+  }
+  constexpr double penalty = 10;  // of a character without a piece
+  // A space takes three bytes.
+  return (most + penalty * grid) * static_cast<double>(3 * bytes) < 0x1p24;
+#else
+  return tokenizer.vocabulary_size() > 0 && bytes > 0;
+#endif
+}
+
 /// Encodes, decodes and exports; what it writes must read as a tokenizer that gives the same ids.
 inline void check_tokenizer(const zeroth::model::AnyTokenizer& tokenizer) {
   using namespace zeroth::model;
@@ -71,7 +95,9 @@ inline void check_tokenizer(const zeroth::model::AnyTokenizer& tokenizer) {
     return detail::make_hugging_face_tokenizer(parse_tokenizer_json(files[0].text, "written"), {},
                                                sentencepiece_maker(), "written");
   });
-  require(again.encode(text) == ids, "written as tokenizer.json, it gives other ids");
+  const std::vector<std::int32_t> again_ids = again.encode(text);
+  require(again_ids == ids || !has_exact_scores(tokenizer, text.size()),
+          "written as tokenizer.json, it gives other ids");
 }
 
 }  // namespace zeroth_fuzz

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -304,11 +305,22 @@ inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& mode
   return used;
 }
 
+/// The least score of a piece that a text can have.
+inline float least_normal_score(std::span<const SentencePiece> pieces) {
+  float least = std::numeric_limits<float>::max();
+  for (const SentencePiece& piece : pieces) {
+    if (piece.type == TokenType::normal) least = std::min(least, piece.score);
+  }
+  return least;
+}
+
 }  // namespace detail
 
 /// Text of the `tokenizer.json` from which Hugging Face makes a like tokenizer. Its normalisation works on grapheme
-/// clusters, the library's on code points; texts in which that matters are rare. Throws InvalidArgument for what it
-/// cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others after it or none beside it.
+/// clusters, the library's on code points; it adds scores as doubles, the library as floats, so that of two
+/// segmentations whose scores differ by a rounding it may take the other. Texts in which that matters are rare. Throws
+/// InvalidArgument for what it cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others
+/// after it or none beside it.
 inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tokenizer) {
   const SentencePieceModel& model = tokenizer.model();
   if (model.whitespace_as_suffix) {
@@ -360,10 +372,14 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
          ",\n    \"byte_fallback\": " + (model.byte_fallback ? "true" : "false") + ",\n    \"vocab\": [";
   const char* separator = "\n";
   const auto used = detail::used_pieces(model);
+  const float least = detail::least_normal_score(used);
   // Those that other files add come last.
   for (const SentencePiece& piece : used.first(used.size() - std::min(used.size(), model.only_added.size()))) {
     char score[32];
-    const auto end = std::to_chars(std::begin(score), std::end(score), static_cast<double>(piece.score)).ptr;
+    // A character without a piece counts as 10 less than the least score: to SentencePiece of normal pieces, to
+    // tokenizers of all.
+    const double written = std::max(piece.score, least);
+    const auto end = std::to_chars(std::begin(score), std::end(score), written).ptr;
     out.append(separator).append("[");
     detail::append_json_string(out, piece.text);
     out.append(", ").append(std::begin(score), end).append("]");

@@ -75,6 +75,20 @@ TEST_CASE("sentencepiece tokenizer gives the same ids from the tokenizer.json th
   }
 }
 
+TEST_CASE("a character without a piece scores the same in the tokenizer.json, where special tokens score less") {
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::unigram;
+  model.add_dummy_prefix = false;
+  // Two unknown characters have a score of 180: more than "ab" has, and one token.
+  model.pieces = {{"<unk>", 0, TokenType::unknown}, {"<s>", -5, TokenType::control}, {"ab", 100}};
+  const SentencePieceTokenizer tokenizer(model);
+  CHECK(tokenizer.encode("ab") == Ids{0});
+  const auto again = zeroth::model::detail::make_hugging_face_tokenizer(
+      zeroth::model::parse_tokenizer_json(hugging_face_tokenizer_json(tokenizer), "tokenizer.json"), {},
+      zeroth::model::sentencepiece_tokenizer, "tokenizer.json");
+  CHECK(again.encode("ab") == Ids{0});
+}
+
 TEST_CASE("sentencepiece tokenizer agrees with the byte-pair one where both can follow the model") {
   const GoldenSentencePiece golden;
   const SentencePieceTokenizer tokenizer(golden.model("bpe"));
