@@ -42,6 +42,27 @@ inline void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+/// Whether a later added token has the text of the added token `id`, and so is found in its place. Throws
+/// InvalidArgument for a later token that is not found there: tokenizers would give the text that token's id.
+template <class Tokenizer>
+bool is_found_as_later(const Tokenizer& tokenizer, std::int32_t id) {
+  if constexpr (requires(std::string_view text) { tokenizer.find_token(text); }) {
+    const std::string_view text = tokenizer.token_text(id);
+    const std::int32_t last = tokenizer.find_token(text).value_or(id);
+    if (last == id || text.empty()) return false;
+    const TokenType type = tokenizer.token_type(last);
+    const bool is_added = type == TokenType::control || type == TokenType::user_defined;
+    if (!is_added || tokenizer.added_token_rule(last).normalized != tokenizer.added_token_rule(id).normalized) {
+      throw InvalidArgument("tokenizer.json: expected one token with the text of the added token " +
+                            quoted_token(text) + ", found tokens " + std::to_string(id) + " and " +
+                            std::to_string(last));
+    }
+    return true;
+  } else {
+    return false;  // its texts differ
+  }
+}
+
 template <class Tokenizer>
 void append_added_tokens(std::string& out, const Tokenizer& tokenizer) {
   const char* separator = "\n    ";
@@ -49,6 +70,7 @@ void append_added_tokens(std::string& out, const Tokenizer& tokenizer) {
     const auto id = static_cast<std::int32_t>(i);
     const bool special = tokenizer.token_type(id) == TokenType::control;
     if (!special && tokenizer.token_type(id) != TokenType::user_defined) continue;
+    if (is_found_as_later(tokenizer, id)) continue;
     out += separator;
     out += "{\"id\": " + std::to_string(id) + ", \"content\": ";
     append_json_string(out, tokenizer.token_text(id));

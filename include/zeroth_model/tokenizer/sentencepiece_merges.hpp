@@ -57,6 +57,8 @@ inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pie
       node = forwards.child(node, text[i]);
       lefts[i + 1] = forwards.text(node);
     }
+    // Of two pieces with one text the later has it.
+    if (text.empty() || forwards.text(forwards.child(node, text.back())) != static_cast<std::int32_t>(id)) continue;
     node = ByteTrie::root;
     for (std::size_t i = text.size(); i-- > 1;) {
       node = backwards.child(node, text[i]);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <zeroth/error.hpp>
@@ -249,6 +250,15 @@ inline SentencePieceModel parse_sentencepiece_model(std::string_view bytes, cons
     throw InvalidFile(path + ": " + error.what());
   }
   if (model.pieces.empty()) throw InvalidFile(path + ": expected a SentencePiece model, found no pieces");
+  // As the library refuses it.
+  std::unordered_map<std::string_view, std::size_t> known;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    const auto [first, is_new] = known.try_emplace(model.pieces[i].text, i);
+    if (is_new) continue;
+    throw InvalidFile(
+        path + ": pieces[" + std::to_string(i) + "].piece: expected a text that no other piece has, found " +
+        detail::quoted_token(model.pieces[i].text) + ", that of pieces[" + std::to_string(first->second) + "]");
+  }
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     const SentencePiece& piece = model.pieces[i];
     if (piece.type != TokenType::control) continue;

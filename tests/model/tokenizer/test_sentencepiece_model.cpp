@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "catch.hpp"
 #include "golden_sentencepiece.hpp"
 #include "zeroth/error.hpp"
+#include "zeroth_model/tokenizer/hugging_face.hpp"
+#include "zeroth_model/tokenizer/load_tokenizer.hpp"
 #include "zeroth_model/tokenizer/sentencepiece_merges.hpp"
 #include "zeroth_model/tokenizer/sentencepiece_model.hpp"
 
@@ -114,6 +119,13 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   CHECK_THAT(refusal("\x0A\x02\x18\x07"), contains_text("pieces.type: expected 1 to 6, found 7"));
   // One of type 2 and of no text; SentencePiece takes none either.
   CHECK_THAT(refusal("\x0A\x02\x18\x02"), contains_text("pieces[0].piece: expected a text, found none"));
+  CHECK_THAT(refusal("\x0A\x03\x0A\x01"
+                     "a"
+                     "\x0A\x03\x0A\x01"
+                     "b"
+                     "\x0A\x03\x0A\x01"
+                     "a"),
+             contains_text("pieces[2].piece: expected a text that no other piece has, found \"a\", that of pieces[0]"));
   CHECK_THAT(refusal("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), contains_text("truncated bytes"));
   CHECK_THAT(refusal("\x0A\xFF\xFF\xFF\xFF\x0F"), contains_text("truncated bytes"));
   const GoldenSentencePiece golden;
@@ -122,6 +134,32 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   for (std::size_t size = 1; size < 200; ++size) refused += refusal(bytes.substr(0, size)) == "accepted" ? 0 : 1;
   // Cut between two pieces, it is a model of fewer pieces.
   CHECK(refused > 150);
+}
+
+// As in a GGUF file, where ids may be padded with tokens of one text.
+TEST_CASE("of two pieces with one text the later is merged") {
+  SentencePieceModel model;
+  model.kind = SentencePieceModel::Kind::byte_pair;
+  model.remove_extra_whitespaces = false;
+  model.add_dummy_prefix = false;
+  model.pieces = {{"a", -3},
+                  {"b", -5},
+                  {"ab", -1},
+                  {"<unk>", 0, TokenType::unknown},
+                  {"a", -3},
+                  {"ab", -2},
+                  {"user", 0, TokenType::user_defined},
+                  {"user", 0, TokenType::user_defined}};
+  const auto tokenizer = zeroth::model::byte_fallback_tokenizer(model);
+  CHECK(tokenizer.encode("aabuser") == std::vector<std::int32_t>{4, 5, 7});
+  const auto written = zeroth::model::parse_tokenizer_json(hugging_face_tokenizer_json(tokenizer), "written");
+  const auto again = zeroth::model::detail::make_hugging_face_tokenizer(written, {}, {}, "written");
+  CHECK(again.encode("aabuser") == std::vector<std::int32_t>{4, 5, 7});
+
+  model.pieces.back().type = TokenType::normal;
+  CHECK_THROWS_WITH(
+      hugging_face_tokenizer_json(zeroth::model::byte_fallback_tokenizer(model)),
+      contains_text("expected one token with the text of the added token \"user\", found tokens 6 and 7"));
 }
 
 TEST_CASE("sentencepiece merges refuse a score that is no number") {
