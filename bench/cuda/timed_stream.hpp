@@ -12,6 +12,7 @@
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/backend/cuda/runtime.hpp>
+#include <zeroth/backend/cuda/stream.hpp>
 #include <zeroth_model/ops/cuda/cublas.hpp>
 
 namespace zeroth_bench {

@@ -3,7 +3,7 @@
 
 #include <zeroth/backend/cuda/basic_backend.hpp>
 #include <zeroth/backend/cuda/graph_stream.hpp>
-#include <zeroth/backend/cuda/runtime.hpp>
+#include <zeroth/backend/cuda/stream.hpp>
 
 #if !defined(__CUDACC__)
 #error "zeroth/backend/cuda.hpp has kernels in it: compile the file that includes it with nvcc (as a .cu file)"

@@ -10,6 +10,7 @@
 #include <cublas_v2.h>
 
 #include <zeroth/backend/cuda/runtime.hpp>
+#include <zeroth/backend/cuda/stream.hpp>
 #include <zeroth_model/ops/cuda/products.hpp>
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
