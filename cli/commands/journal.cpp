@@ -56,7 +56,7 @@ Json to_json(StepRecord const& record) {
 }
 
 Json to_json(EvaluationRecord const& record) {
-  return {{"type", type_of(record.set)},
+  return {{"type", type_of(record.kind)},
           {"step", record.step},
           {"score", record.score},
           {"loss", record.loss},
@@ -103,7 +103,7 @@ void print_header(Journal const& journal) {
   print_fact("records", std::to_string(journal.steps()) + " steps, " +
                             std::to_string(journal.entries().size() - journal.steps()) + " evaluations, " +
                             human_bytes(journal.size()));
-  if (auto const best = best_validation(journal))
+  if (auto const best = best_evaluation(journal, static_cast<std::uint8_t>(EvaluationSet::validation)))
     print_fact("best validation", "step " + std::to_string(best->step) + ", score " +
                                       number_text(unsigned_nan(best->score)) + ", loss " +
                                       number_text(unsigned_nan(best->loss)));
@@ -120,9 +120,8 @@ std::string line_of(StepRecord const& record) {
 
 std::string line_of(EvaluationRecord const& record) {
   return format("%8llu  %-10s  %12.6g  %12s   score %.6g on %llu examples\n",
-                static_cast<unsigned long long>(record.step), std::string(to_string(record.set)).c_str(),
-                unsigned_nan(record.loss), "", unsigned_nan(record.score),
-                static_cast<unsigned long long>(record.examples));
+                static_cast<unsigned long long>(record.step), set_name(record.kind).c_str(), unsigned_nan(record.loss),
+                "", unsigned_nan(record.score), static_cast<unsigned long long>(record.examples));
 }
 
 int repair(std::filesystem::path const& path) {

@@ -199,7 +199,7 @@ bool FinetuneRun::evaluate_on(EvaluationSet set, bool interruptible) {
   if (is_logged()) log_->write(metrics, record);
   note(metrics, record);
   progress_.message("step " + std::to_string(metrics.step) + ": " + summary_of(metrics, task_.metric) + " on " +
-                    std::to_string(metrics.examples) + " " + std::string(to_string(set)) + " examples (" +
+                    std::to_string(metrics.examples) + " " + set_name(set) + " examples (" +
                     human_duration(seconds_since(start)) + ")");
   return true;
 }

@@ -81,8 +81,8 @@ class FinetuneRun {
   JournalHeader header_;
   std::optional<RunLog> log_;  ///< after open()
   Progress& progress_;
-  std::optional<EvaluationRecord> best_;                        ///< of the validations so far
-  std::array<std::optional<std::uint64_t>, 2> evaluated_step_;  ///< of each EvaluationSet
+  std::optional<EvaluationRecord> best_;                                      ///< of the validations so far
+  std::array<std::optional<std::uint64_t>, evaluation_sets> evaluated_step_;  ///< of each EvaluationSet
 };
 
 }  // namespace zeroth::cli

@@ -5,13 +5,16 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "io/format.hpp"
+#include "run/evaluation_set.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -155,12 +158,16 @@ std::vector<Point> running_mean(std::vector<Point> const& points, std::size_t wi
   return means;
 }
 
+char const* colour_of(std::uint8_t kind) {
+  constexpr std::array colours{"#c8553d", "#3d8f5f", "#8a5fb0", "#b08a2e"};
+  return colours[kind % colours.size()];
+}
+
 }  // namespace
 
 std::string journal_plot(Journal const& journal) {
   std::vector<Point> losses;
-  std::array<Series, 2> evaluations{Series{"held-out", "#c8553d", 2, true}, Series{"validation", "#3d8f5f", 2, true}};
-  std::array<Series, 2> scores = evaluations;
+  std::map<std::uint8_t, std::pair<Series, Series>> evaluations;  // losses and scores of each kind
   Range steps;
   // A loss that is not finite cannot be drawn.
   auto add = [&](std::vector<Point>& points, double step, double value) {
@@ -172,9 +179,10 @@ std::string journal_plot(Journal const& journal) {
       add(losses, static_cast<double>(step->step) + 1, step->loss);
     } else {
       auto const& evaluation = std::get<EvaluationRecord>(entry);
-      auto const set = static_cast<std::size_t>(evaluation.set);
-      add(evaluations[set].points, static_cast<double>(evaluation.step), evaluation.loss);
-      add(scores[set].points, static_cast<double>(evaluation.step), evaluation.score);
+      Series const series{set_name(evaluation.kind), colour_of(evaluation.kind), 2, true, {}};
+      auto& [evaluated, scores] = evaluations.try_emplace(evaluation.kind, series, series).first->second;
+      add(evaluated.points, static_cast<double>(evaluation.step), evaluation.loss);
+      add(scores.points, static_cast<double>(evaluation.step), evaluation.score);
     }
   }
   std::size_t const width = std::max<std::size_t>(1, losses.size() / 20);
@@ -182,10 +190,10 @@ std::string journal_plot(Journal const& journal) {
       {"each step", "#c9d6e8", 1, false, thinned(losses)},
       {"mean of " + std::to_string(width), "#2f6db5", 2, false, thinned(running_mean(losses, width))}};
   std::vector<Series> judged;
-  for (std::size_t set = 0; set < evaluations.size(); ++set) {
-    if (scores[set].points.empty()) continue;
-    drawn.push_back(evaluations[set]);
-    judged.push_back(scores[set]);
+  for (auto const& [kind, series] : evaluations) {
+    if (series.second.points.empty()) continue;
+    drawn.push_back(series.first);
+    judged.push_back(series.second);
   }
   std::string panels = Panel(0, "Loss", steps, std::move(drawn)).svg();
   if (!judged.empty()) panels += Panel(panel_width, "Score", steps, judged).svg();

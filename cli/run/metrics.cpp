@@ -77,8 +77,8 @@ std::optional<EvaluationMetrics> read_line(model::JsonValue const& line, Evaluat
                                            double metric) {
   EvaluationMetrics const metrics{line.get<std::uint64_t>("step"),     line.find<double>("accuracy"),
                                   number_or_nan(line, "metric"),       number_or_nan(line, "loss"),
-                                  line.get<std::uint64_t>("examples"), record.set};
-  bool const same = line.has("type", type_of(record.set)) && metrics.step == record.step &&
+                                  line.get<std::uint64_t>("examples"), set_of(record)};
+  bool const same = line.has("type", type_of(record.kind)) && metrics.step == record.step &&
                     is_same(metrics.metric, metric) && is_same(metrics.loss, record.loss) &&
                     metrics.examples == record.examples;
   return same ? std::optional(metrics) : std::nullopt;
@@ -101,18 +101,17 @@ EvaluationMetrics metrics_of(EvaluationRecord const& record, Metric::Kind kind) 
   double const metric = kind == Metric::Kind::loss ? -record.score : record.score;
   return {record.step,     kind == Metric::Kind::accuracy ? std::optional(metric) : std::nullopt,
           metric,          record.loss,
-          record.examples, record.set};
+          record.examples, set_of(record)};
 }
 
 /// What a line is about: the kind of its entry and its step.
 using LineKey = std::pair<std::size_t, std::uint64_t>;
-constexpr std::array<std::string_view, 3> line_types{"step", type_of(EvaluationSet::held_out),
-                                                     type_of(EvaluationSet::validation)};
+constexpr std::array<std::string_view, 3> line_types{"step", "evaluation", "validation"};
 
 LineKey key_of(JournalEntry const& entry) {
   if (auto const* const step = std::get_if<StepRecord>(&entry)) return {0, step->step + 1};
   auto const& evaluation = std::get<EvaluationRecord>(entry);
-  return {evaluation.set == EvaluationSet::held_out ? 1 : 2, evaluation.step};
+  return {set_of(evaluation) == EvaluationSet::held_out ? 1 : 2, evaluation.step};
 }
 
 std::optional<LineKey> key_of(model::JsonValue const& line) {

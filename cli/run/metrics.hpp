@@ -12,6 +12,7 @@
 #include <zeroth/journal.hpp>
 
 #include "io/output.hpp"
+#include "run/evaluation_set.hpp"
 #include "tasks/task.hpp"
 
 namespace zeroth::cli {
@@ -29,11 +30,6 @@ struct StepMetrics {
   std::optional<double> seconds;  ///< none: no longer known
   std::string_view skipped;       ///< why the weights were not updated; empty: they were
 };
-
-/// What metrics.jsonl and `zeroth journal --json` call an evaluation on these examples.
-[[nodiscard]] constexpr std::string_view type_of(EvaluationSet set) noexcept {
-  return set == EvaluationSet::held_out ? "evaluation" : "validation";
-}
 
 /// One evaluation.
 struct EvaluationMetrics {
@@ -55,7 +51,7 @@ struct MetricsLine {
 /// The lines of metrics.jsonl that belong to a journal's entries, one for each. A line of the file is kept if it agrees
 /// with its entry, wherever in the file it is; otherwise a line is rebuilt from the entry, with null for the rest.
 /// @param path of the file, which need not exist
-/// @throws InvalidFile if the file exists and cannot be read
+/// @throws InvalidFile if the file exists and cannot be read, or an entry is an evaluation of another program
 [[nodiscard]] std::vector<MetricsLine> metrics_of(std::vector<JournalEntry> const& entries,
                                                   std::filesystem::path const& path, Metric const& metric);
 

@@ -4,8 +4,12 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include <zeroth/error.hpp>
+
+#include "evaluation_set.hpp"
 
 namespace zeroth::cli {
 namespace {
@@ -30,11 +34,18 @@ constexpr std::string_view name_of(model::TokenScores tokens) noexcept {
   return tokens == model::TokenScores::automatic ? "automatic" : "log_probabilities";
 }
 
+/// @throws InvalidFile if the journal has an evaluation that finetune does not write
+std::vector<JournalEntry> const& checked_entries(JournalFile const& file) {
+  for (JournalEntry const& entry : file.journal().entries())
+    if (auto const* const evaluation = std::get_if<EvaluationRecord>(&entry)) (void)set_of(*evaluation, file.path());
+  return file.journal().entries();
+}
+
 }  // namespace
 
 RunLog::RunLog(RunDirectory const& out, JournalHeader const& header, Metric const& metric)
     : journal_(out.journal().string(), header),
-      found_(metrics_of(journal().entries(), out.metrics(), metric)),
+      found_(metrics_of(checked_entries(journal_), out.metrics(), metric)),
       metrics_(out.metrics(), found_) {
   if (journal_.cut()) repairs_.push_back(journal_.path() + ": " + journal_.cut()->text());
   std::size_t remade = 0;
@@ -63,7 +74,7 @@ void RunLog::synchronize() {
 EvaluationRecord record_of(EvaluationMetrics const& evaluation, Metric const& metric) {
   bool const lower_is_better = metric.kind == Metric::Kind::loss;
   return {.step = evaluation.step,
-          .set = evaluation.set,
+          .kind = static_cast<std::uint8_t>(evaluation.set),
           .score = lower_is_better ? -evaluation.metric : evaluation.metric,
           .loss = evaluation.loss,
           .examples = evaluation.examples};

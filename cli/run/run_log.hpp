@@ -23,7 +23,8 @@ class RunLog {
   /// file next to it, see JournalFile. Lines of the metrics that agree with a record are kept, in the journal's order;
   /// a missing line is rebuilt from the record, with null for what the record lacks.
   /// @param metric of the task
-  /// @throws InvalidFile if the journal belongs to another run, or either file cannot be written
+  /// @throws InvalidFile if the journal belongs to another run or has evaluations of another program, or either file
+  /// cannot be written
   RunLog(RunDirectory const& out, JournalHeader const& header, Metric const& metric);
 
   [[nodiscard]] Journal const& journal() const noexcept { return journal_.journal(); }

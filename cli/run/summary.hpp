@@ -14,7 +14,7 @@
 
 namespace zeroth::cli {
 
-/// The step with the best result on the validation examples, see best_validation.
+/// The step with the best result on the validation examples, see best_evaluation.
 struct BestStep {
   EvaluationMetrics validation;
   EvaluationMetrics held_out;

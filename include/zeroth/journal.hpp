@@ -131,13 +131,13 @@ inline std::string detail::damage(Journal const& journal, std::size_t left) {
   return one.score > other.score || (one.score == other.score && one.loss < other.loss);
 }
 
-/// The validation of the highest score, of equal ones that of the lowest loss, of these the first; none if there is no
-/// validation.
-[[nodiscard]] inline std::optional<EvaluationRecord> best_validation(Journal const& journal) {
+/// The evaluation of that kind with the highest score; of equal ones the one with the lowest loss, and of these the
+/// first. None if the journal has no evaluation of that kind.
+[[nodiscard]] inline std::optional<EvaluationRecord> best_evaluation(Journal const& journal, std::uint8_t kind) {
   std::optional<EvaluationRecord> best;
   for (JournalEntry const& entry : journal.entries()) {
     auto const* const found = std::get_if<EvaluationRecord>(&entry);
-    if (found == nullptr || found->set != EvaluationSet::validation) continue;
+    if (found == nullptr || found->kind != kind) continue;
     if (!best || is_better(*found, *best)) best = *found;
   }
   return best;

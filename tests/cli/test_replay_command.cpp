@@ -266,8 +266,14 @@ TEST_CASE("journal draws the run as an image") {
   zeroth::JournalFile journal(run.journal, header);
   journal.synchronize();
   CHECK_THAT(draw(), contains_text(">Loss<"));
-  journal.append(zeroth::EvaluationRecord{.step = 0, .set = zeroth::EvaluationSet::held_out, .score = 1, .loss = 2});
+  journal.append(zeroth::EvaluationRecord{.step = 0, .kind = 0, .score = 1, .loss = 2});
   CHECK(count(draw(), "<circle ") == 2);
+  // The evaluations of another program have a kind of its own.
+  journal.append(zeroth::EvaluationRecord{.step = 0, .kind = 7, .score = 1, .loss = 2});
+  CHECK(count(draw(), "<circle ") == 4);
+  CHECK_THAT(draw(), contains_text(">kind 7<"));
+  CHECK_THAT(run_program({"journal", run.journal}).out, contains_text("  kind 7 "));
+  CHECK_THAT(run_program({"journal", run.journal, "--json"}).out, contains_text("\"evaluation of kind 7\""));
   zeroth::StepRecord step;
   step.skip_reason = zeroth::SkipReason::non_finite_loss;
   step.loss = std::numeric_limits<double>::quiet_NaN();

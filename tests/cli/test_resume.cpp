@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -414,6 +415,13 @@ TEST_CASE("a run is not resumed with another model, other data or a damaged jour
   damaged[8] = 2;
   write_file(run.fixture.directory, "out/journal", damaged);
   check_rejected_untouched({}, journal + ": expected format version 1, found 2");
+
+  auto evaluated = zeroth::Journal::read(std::as_bytes(std::span(run.journal)), journal);
+  evaluated.append(zeroth::EvaluationRecord{.step = evaluated.steps(), .kind = 7});
+  std::vector<std::byte> const bytes = evaluated.bytes();
+  write_file(run.fixture.directory, "out/journal", {reinterpret_cast<char const*>(bytes.data()), bytes.size()});
+  check_rejected_untouched({},
+                           journal + ": evaluation at step 8: expected kind 0 (held-out) or 1 (validation), found 7");
 
   run.stop(std::string::npos, std::string::npos);
   run.check_resumed();

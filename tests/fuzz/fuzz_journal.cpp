@@ -65,7 +65,7 @@ bool check(std::span<std::byte const> bytes) {
     std::uint64_t steps = 0;
     for (JournalEntry const& entry : journal.entries()) steps += std::holds_alternative<StepRecord>(entry) ? 1 : 0;
     require(journal.steps() == steps, "it counts other steps than it has");
-    if (std::optional<EvaluationRecord> const best = best_validation(journal))
+    if (std::optional<EvaluationRecord> const best = best_evaluation(journal, 1))
       require(best->step <= steps, "the best step is after the last");
     journal.truncate(journal.entries().size() / 2);
     require(journal.bytes().size() == journal.size(), "cut, it has another size than it says");
@@ -98,9 +98,9 @@ std::vector<std::string> seeds() {
   step.coefficients = {0.5F};
   step.loss = 1.25;
   step.active_weights = 600;
-  one.append(EvaluationRecord{.step = 0, .set = EvaluationSet::held_out, .score = 0.5, .loss = 2, .examples = 9});
+  one.append(EvaluationRecord{.step = 0, .kind = 0, .score = 0.5, .loss = 2, .examples = 9});
   one.append(step);
-  one.append(EvaluationRecord{.step = 1, .set = EvaluationSet::validation, .score = 1, .loss = 1, .examples = 9});
+  one.append(EvaluationRecord{.step = 1, .kind = 1, .score = 1, .loss = 1, .examples = 9});
   files.insert(files.begin(), text_of(one.bytes()));
   Journal two(small_header(2));
   step.coefficients = {0.5F, -2.0F};

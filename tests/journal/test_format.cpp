@@ -15,7 +15,6 @@ namespace {
 
 using zeroth::Arithmetic;
 using zeroth::EvaluationRecord;
-using zeroth::EvaluationSet;
 using zeroth::Journal;
 using zeroth::JournalHeader;
 using zeroth::Role;
@@ -53,7 +52,7 @@ JournalHeader known_header() {
 
 Journal known_journal() {
   Journal journal(known_header());
-  journal.append(EvaluationRecord{0, EvaluationSet::held_out, 0.5, 0.75, 500});
+  journal.append(EvaluationRecord{0, 0, 0.5, 0.75, 500});
   journal.append(StepRecord{
       .step = 0, .step_size = 1e-6F, .coefficients = {-1.5e-7F, 2.5e-7F}, .active_weights = 525, .loss = 0.6931});
   journal.append(StepRecord{.step = 1,
@@ -68,7 +67,7 @@ Journal known_journal() {
                             .arithmetic = Arithmetic::in_place,
                             .skip_reason = SkipReason::non_finite_loss,
                             .loss = std::numeric_limits<double>::infinity()});
-  journal.append(EvaluationRecord{3, EvaluationSet::validation, -0.625, 0.625, 1});
+  journal.append(EvaluationRecord{3, 1, -0.625, 0.625, 1});
   return journal;
 }
 

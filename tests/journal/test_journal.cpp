@@ -19,7 +19,6 @@ namespace {
 
 using zeroth::CpuBackend;
 using zeroth::EvaluationRecord;
-using zeroth::EvaluationSet;
 using zeroth::Gaussian;
 using zeroth::Journal;
 using zeroth::JournalEntry;
@@ -251,15 +250,15 @@ TEST_CASE("replay wants an optimizer before its first step and steps that are th
   CHECK_THROWS_WITH(replay(journal, optimizer), contains_text("before its first step, found one after 1"));
 }
 
-TEST_CASE("the best validation has the highest score, then the lowest loss, then comes first") {
+TEST_CASE("the best evaluation of a kind has the highest score, then the lowest loss, then comes first") {
   Journal journal(run(0).journal.header());
-  CHECK_FALSE(best_validation(journal));
-  journal.append(EvaluationRecord{0, EvaluationSet::held_out, 9, 0, 1});
-  CHECK_FALSE(best_validation(journal));
+  CHECK_FALSE(best_evaluation(journal, 7));
+  journal.append(EvaluationRecord{0, 200, 9, 0, 1});
+  CHECK_FALSE(best_evaluation(journal, 7));
   auto evaluated = [&](double score, double loss) {
     journal.append(StepRecord{.step = journal.steps(), .coefficients = {1, 1}});
-    journal.append(EvaluationRecord{journal.steps(), EvaluationSet::validation, score, loss, 1});
-    return best_validation(journal)->step;
+    journal.append(EvaluationRecord{journal.steps(), 7, score, loss, 1});
+    return best_evaluation(journal, 7)->step;
   };
   CHECK(evaluated(0.5, 1.0) == 1);
   CHECK(evaluated(0.4, 0.5) == 1);
@@ -268,7 +267,7 @@ TEST_CASE("the best validation has the highest score, then the lowest loss, then
   CHECK(evaluated(0.6, 2.0) == 5);
   journal.truncate(journal.entries().size() - 2);
   CHECK(journal.steps() == 4);
-  CHECK(best_validation(journal)->step == 4);
+  CHECK(best_evaluation(journal, 7)->step == 4);
 }
 
 }  // namespace

@@ -74,7 +74,6 @@ class RecordLayout {
   static constexpr std::uint8_t step_kind = 0;
   static constexpr std::uint8_t evaluation_kind = 1;
   static constexpr std::uint8_t kinds = 2;
-  static constexpr std::uint8_t sets = 2;
 
   [[nodiscard]] static std::uint32_t stored_checksum(std::span<std::byte const> bytes) {
     return ByteReader(bytes.last(checksum_bytes), {}).number<std::uint32_t>();
@@ -143,10 +142,9 @@ class RecordLayout {
     if (record.step != step || step > std::numeric_limits<std::uint32_t>::max())
       throw InvalidArgument("journal: evaluation at step " + std::to_string(record.step) + ": expected one at step " +
                             std::to_string(step));
-    require_choice(record.set, sets, "journal: evaluation at step " + std::to_string(step) + ": set");
     out.number(static_cast<std::uint32_t>(record.step));
     out.number(evaluation_kind);
-    out.number(static_cast<std::uint8_t>(record.set));
+    out.number(record.kind);
     out.number(std::uint16_t{0});
     out.number(record.score);
     out.number(record.loss);
@@ -156,7 +154,7 @@ class RecordLayout {
   [[nodiscard]] static EvaluationRecord read_evaluation(ByteReader& in, std::uint64_t step) {
     EvaluationRecord record;
     record.step = step;
-    record.set = static_cast<EvaluationSet>(in.choice(sets, "set of examples"));
+    record.kind = in.number<std::uint8_t>();
     in.zeros_to(in.position() + 2);
     record.score = in.real();
     record.loss = in.real();
