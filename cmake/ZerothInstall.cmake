@@ -9,7 +9,7 @@ set(zeroth_package_directory ${CMAKE_INSTALL_DATADIR}/cmake/zeroth)
 foreach(component IN LISTS zeroth_components)
   get_target_property(target zeroth::${component} ALIASED_TARGET)
   set(file_sets FILE_SET HEADERS)
-  if(component STREQUAL zeroth)
+  if(component MATCHES "^(zeroth|model)$")
     list(APPEND file_sets FILE_SET fragments)
   endif()
   install(

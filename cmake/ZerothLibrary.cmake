@@ -57,16 +57,17 @@ if(NOT TARGET OneDNN::OneDNN)
   set_target_properties(zeroth_onednn PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 endif()
 
-# zeroth_headers(COMPONENT HEADER...): headers of this folder. Those of `fragments` are pieces that a header of the core
-# includes several times: installed like headers, but not to be compiled alone.
+# zeroth_headers(COMPONENT [FRAGMENTS] HEADER...): headers of this folder. Fragments are pieces that a header includes
+# several times: installed like headers, but not compiled by themselves.
 function(zeroth_headers component)
   set(target zeroth_${component})
   set(set HEADERS)
   set(type)
   if(component STREQUAL zeroth)
     set(target zeroth)
-  elseif(component STREQUAL fragments)
-    set(target zeroth)
+  endif()
+  if(ARGV1 STREQUAL FRAGMENTS)
+    list(REMOVE_AT ARGN 0)
     set(set fragments)
     set(type TYPE HEADERS)
   endif()
@@ -85,7 +86,7 @@ endfunction()
 
 add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth ${PROJECT_BINARY_DIR}/include/zeroth)
 add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth_model ${PROJECT_BINARY_DIR}/include/zeroth_model)
-set_target_properties(zeroth PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+set_target_properties(zeroth zeroth_model PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
 
 # A header that no folder lists would be missing where the library is installed.
 if(PROJECT_IS_TOP_LEVEL)

@@ -67,124 +67,35 @@ namespace detail {
 #define ZEROTH_WIDE(bits) unused
 #endif
 
-// A macro, because a target attribute must stand on the function that holds the vector code: GCC lowers vectors that
-// are wider than a function's own target before it inlines that function into a caller with a wider one.
-#define ZEROTH_DEFINE_KERNEL(NAME, TARGET, WIDTH, BYTES, ROWS, BLOCKS)                                                 \
-  struct NAME {                                                                                                        \
-    typedef float Vector __attribute__((vector_size(BYTES), may_alias));                                               \
-    typedef std::int32_t Integers __attribute__((vector_size(BYTES), may_alias));                                      \
-    static constexpr std::size_t rows = ROWS;                                                                          \
-    static constexpr std::size_t blocks = BLOCKS;                                                                      \
-    static constexpr std::size_t width = (BYTES) / sizeof(float);                                                      \
-    static constexpr std::size_t parts = block_tokens / width;                                                         \
-                                                                                                                       \
-    template <std::size_t R, std::size_t B, bool Ahead>                                                                \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void product(                                \
-        std::size_t inner, float const* weights, std::size_t weight_stride, float const* input,                        \
-        std::size_t input_stride, float* output, std::size_t output_stride, [[maybe_unused]] float const* next) {      \
-      Vector sum[R][B * parts];                                                                                        \
-      ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
-        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] = Vector{};                                \
-      }                                                                                                                \
-      for (std::size_t i = 0; i < inner; ++i) {                                                                        \
-        Vector x[B * parts];                                                                                           \
-        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) x[p] = *reinterpret_cast<Vector const*>(             \
-            input + (p / parts) * input_stride + i * block_tokens + (p % parts) * width);                              \
-        if constexpr (Ahead) __builtin_prefetch(next + i * block_tokens, 0, 2);                                        \
-        ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                            \
-          float const w = weights[r * weight_stride + i];                                                              \
-          ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) sum[r][p] += w * x[p];                             \
-        }                                                                                                              \
-      }                                                                                                                \
-      ZEROTH_UNROLL for (std::size_t r = 0; r < R; ++r) {                                                              \
-        ZEROTH_UNROLL for (std::size_t p = 0; p < B * parts; ++p) *                                                    \
-            reinterpret_cast<Vector*>(output + (p / parts) * output_stride + r * block_tokens + (p % parts) * width) = \
-            sum[r][p];                                                                                                 \
-      }                                                                                                                \
-    }                                                                                                                  \
-                                                                                                                       \
-    __attribute__((always_inline, TARGET, WIDTH)) static inline Vector exponential(Vector x) {                         \
-      Vector const least = Vector{} - 87.0F;                                                                           \
-      Vector const most = Vector{} + 88.0F;                                                                            \
-      Vector const above = x > least ? x : least; /* and a NaN, which must not be converted to an integer */           \
-      Vector const clamped = above < most ? above : most;                                                              \
-      Vector const rounding = clamped < Vector{} ? Vector{} - 0.5F : Vector{} + 0.5F;                                  \
-      Integers const n = __builtin_convertvector(clamped * 1.44269504F + rounding, Integers);                          \
-      Vector const nf = __builtin_convertvector(n, Vector);                                                            \
-      Vector const r = (clamped - nf * 0.693359375F) - nf * -2.12194440e-4F; /* ln 2 in two parts */                   \
-      Vector p = Vector{} + 1.9875691500e-4F; /* Cephes' polynomial for e^r on [-ln2/2, ln2/2] */                      \
-      p = p * r + 1.3981999507e-3F;                                                                                    \
-      p = p * r + 8.3334519073e-3F;                                                                                    \
-      p = p * r + 4.1665795894e-2F;                                                                                    \
-      p = p * r + 1.6666665459e-1F;                                                                                    \
-      p = p * r + 5.0000001201e-1F;                                                                                    \
-      Integers const power = (n + 127) << 23;                                                                          \
-      Vector const value = (p * r * r + r + 1.0F) * reinterpret_cast<Vector const&>(power);                            \
-      Vector const flushed = x < least ? Vector{} : value;                                                             \
-      return x != x ? x : flushed;                                                                                     \
-    }                                                                                                                  \
-                                                                                                                       \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void exponentials(std::size_t count,         \
-                                                                                            float* values,             \
-                                                                                            float const* top,          \
-                                                                                            float* sum) {              \
-      for (std::size_t p = 0; p < parts; ++p) {                                                                        \
-        Vector const subtracted = *reinterpret_cast<Vector const*>(top + p * width);                                   \
-        Vector total = *reinterpret_cast<Vector const*>(sum + p * width);                                              \
-        for (std::size_t r = 0; r < count; ++r) {                                                                      \
-          Vector& value = *reinterpret_cast<Vector*>(values + r * block_tokens + p * width);                           \
-          value = exponential(value - subtracted);                                                                     \
-          total += value;                                                                                              \
-        }                                                                                                              \
-        *reinterpret_cast<Vector*>(sum + p * width) = total;                                                           \
-      }                                                                                                                \
-    }                                                                                                                  \
-                                                                                                                       \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void gated_silu(std::size_t size,            \
-                                                                                          float* gate,                 \
-                                                                                          float const* up) {           \
-      for (std::size_t i = 0; i < size; i += width) {                                                                  \
-        Vector& g = *reinterpret_cast<Vector*>(gate + i);                                                              \
-        g = g / (exponential(-g) + 1.0F) * *reinterpret_cast<Vector const*>(up + i);                                   \
-      }                                                                                                                \
-    }                                                                                                                  \
-                                                                                                                       \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void gated_gelu(std::size_t size,            \
-                                                                                          float* gate,                 \
-                                                                                          float const* up) {           \
-      for (std::size_t i = 0; i < size; i += width) {                                                                  \
-        Vector& g = *reinterpret_cast<Vector*>(gate + i);                                                              \
-        Vector const twice = g * (g * g * 0.0713548163F + 1.5957691216F); /* 2 sqrt(2/pi) (1, 0.044715) */             \
-        g = g / (exponential(-twice) + 1.0F) * *reinterpret_cast<Vector const*>(up + i);                               \
-      }                                                                                                                \
-    }                                                                                                                  \
-                                                                                                                       \
-    __attribute__((noinline, visibility("hidden"), TARGET, WIDTH)) static void soft_cap(std::size_t size,              \
-                                                                                        float* values, float cap) {    \
-      for (std::size_t i = 0; i < size; i += width) {                                                                  \
-        Vector& value = *reinterpret_cast<Vector*>(values + i);                                                        \
-        Vector const x = value / cap;                                                                                  \
-        Vector const s = x * x;                                                                                        \
-        Vector p = s * -5.70498872745e-3F + 2.06390887954e-2F; /* Cephes' polynomial for tanh on [-0.625, 0.625] */    \
-        p = p * s - 5.37397155531e-2F;                                                                                 \
-        p = p * s + 1.33314422036e-1F;                                                                                 \
-        p = p * s - 3.33332819422e-1F;                                                                                 \
-        Vector const near = p * s * x + x;                                                                             \
-        Vector const far = 1.0F - 2.0F / (exponential(x + x) + 1.0F);                                                  \
-        value = (s < 0.390625F ? near : far) * cap;                                                                    \
-      }                                                                                                                \
-    }                                                                                                                  \
-  };
-
 #if ZEROTH_X86_DISPATCH
-ZEROTH_DEFINE_KERNEL(Avx512Kernel, target("avx512f,fma"), ZEROTH_WIDE(512), 64, 12, 2)
-ZEROTH_DEFINE_KERNEL(Avx2Kernel, target("avx2,fma"), ZEROTH_WIDE(256), 32, 6, 1)
-ZEROTH_DEFINE_KERNEL(PortableKernel, unused, ZEROTH_WIDE(128), 16, 3, 1)
-#else
-ZEROTH_DEFINE_KERNEL(PortableKernel, unused, ZEROTH_WIDE(128), 16, 6, 1)
+namespace avx512 {
+inline constexpr std::size_t vector_bytes = 64;
+inline constexpr std::size_t tile_rows = 12;
+inline constexpr std::size_t tile_blocks = 2;
+#define ZEROTH_TARGET target("avx512f,fma"), ZEROTH_WIDE(512)
+#include <zeroth_model/ops/cpu/kernel.inc>
+#undef ZEROTH_TARGET
+}  // namespace avx512
+
+namespace avx2 {
+inline constexpr std::size_t vector_bytes = 32;
+inline constexpr std::size_t tile_rows = 6;
+inline constexpr std::size_t tile_blocks = 1;
+#define ZEROTH_TARGET target("avx2,fma"), ZEROTH_WIDE(256)
+#include <zeroth_model/ops/cpu/kernel.inc>
+#undef ZEROTH_TARGET
+}  // namespace avx2
 #endif
 
-#undef ZEROTH_DEFINE_KERNEL
+namespace portable {
+inline constexpr std::size_t vector_bytes = 16;
+inline constexpr std::size_t tile_rows = ZEROTH_X86_DISPATCH ? 3 : 6;  // SSE has 16 vectors, NEON 32
+inline constexpr std::size_t tile_blocks = 1;
+#define ZEROTH_TARGET ZEROTH_WIDE(128)
+#include <zeroth_model/ops/cpu/kernel.inc>
+#undef ZEROTH_TARGET
+}  // namespace portable
+
 #undef ZEROTH_WIDE
 #undef ZEROTH_UNROLL
 
@@ -234,10 +145,10 @@ void product(ProductArguments const& a) {
                    &Kernel::soft_cap};
   };
 #if ZEROTH_X86_DISPATCH
-  if (set == InstructionSet::avx512) return of(detail::Avx512Kernel{});
-  if (set == InstructionSet::avx2) return of(detail::Avx2Kernel{});
+  if (set == InstructionSet::avx512) return of(detail::avx512::Kernel{});
+  if (set == InstructionSet::avx2) return of(detail::avx2::Kernel{});
 #endif
-  return of(detail::PortableKernel{});
+  return of(detail::portable::Kernel{});
 }
 
 }  // namespace zeroth::ZEROTH_ISA::model::cpu
