@@ -67,7 +67,41 @@ def metaspace(scheme, split=False):
 
 
 PIECES = [["<unk>", 0.0], ["a", -2.5], ["b", -3.0], ["ab", -4.0], [SPACE, -2.0], [SPACE + "a", -6.0], ["ba", -5.25]]
+GEMMA = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "\n", "\n\n", 2 * SPACE] + BYTES + [
+    SPACE, "a", "b", "ab", SPACE + "a"]
+WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
+         r"\s+(?!\S)|\s+")
+
+
+def split_words(digits):
+    return {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": WORDS.replace("DIGITS", digits)}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]}
+
+
 CASES = {
+    "the form of Gemma's": (
+        {"tokenizer.json": document(
+            [token(id, text, special=id < 5) for id, text in enumerate(GEMMA[:8])], REPLACE,
+            {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}, True,
+            vocab={text: id for id, text in enumerate(GEMMA)}, merges=["a b", f"{SPACE} a", f"{SPACE} {SPACE}"])},
+        ["a  ab", " ab", "a\n\nb\n", "<bos>a<start_of_turn>b", "caf\u00e9", "a   b", 2 * SPACE + "a", "<unk>"]),
+    "the form of Phi-3's": (
+        {"tokenizer.json": document(
+            [token(0, "<unk>", special=True), token(262, "<|endoftext|>", special=True), token(263, "</s>", rstrip=True),
+             token(264, "<|assistant|>", special=True, rstrip=True), token(265, "<|user|>", special=True, rstrip=True)],
+            PREPEND, fallback=True)},
+        ["ab", " ab", "a</s>  b", "<|user|>\n a<|assistant|> b", "a\n\u00e9", "</s>"]),
+    "the form of Qwen3's": (
+        {"tokenizer.json": {
+            **byte_level([token(8, "<|endoftext|>", special=True), token(9, "<think>"), token(10, "</think>")]),
+            "normalizer": {"type": "NFC"}, "pre_tokenizer": split_words("")}},
+        ["ab a", "<think>ab</think> a", "e\u0301 ab", "<|endoftext|>a", " a'sab"]),
+    "the form of SmolLM3's": (
+        {"tokenizer.json": {
+            **byte_level([token(8, "<|end_of_text|>", special=True), token(9, "<think>"), token(10, "</think>")],
+                         ignore_merges=True), "pre_tokenizer": split_words("{1,3}")}},
+        ["ab a", "<think>ab</think> a", "<|end_of_text|>a", " aab e"]),
     "white space after a token may begin another": (
         {"tokenizer.json": document([token(6, "{u}", rstrip=True), token(7, " b"), token(8, "   c", lstrip=True)])},
         ["a{u}   b", "a{u}     ba", "a{u}   c", "a{u}     ca"]),
