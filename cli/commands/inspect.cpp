@@ -93,7 +93,7 @@ std::string padded(std::string text, std::size_t width) {
 }
 
 void print_fact(char const* name, std::string const& value) {
-  print(padded(name, 16) + model::replace_unprintable(value) + "\n");
+  print(padded(name, 18) + model::replace_unprintable(value) + "\n");
 }
 
 void print_tensors(std::vector<model::StoredTensor> const& tensors) {
