@@ -7,6 +7,13 @@ import re
 
 import plots
 
+INTRODUCTION = (
+    "`scripts/bench` writes this page; each section names the command that took its figures. \"Over\" means divided "
+    "by; figures are medians, with the lowest and highest in parentheses. A case is named after its method, sampler, "
+    "type of the weights and tokens per step: `s_mezo_gaussian_f32_512` is Sparse MeZO with Gaussian noise in f32 on "
+    "16 sequences of 32 tokens. [benchmarking.md](benchmarking.md) says how to run the benchmarks, and "
+    "[results.md](results.md) summarises them."
+)
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -223,7 +230,7 @@ def write(root, kept_folder, parts):
     measured in this checkout stay as they are."""
     file = root / "docs/benchmarks.md"
     old = file.read_text(encoding="utf-8") if file.exists() else ""
-    page = ["# Benchmarks", "", "`scripts/bench` writes this page; each section names the command that took its figures."]
+    page = ["# Benchmarks", "", INTRODUCTION]
     for part in parts:
         figures = kept_folder / f"{part}.json"
         kept = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
