@@ -5,8 +5,8 @@
 
 #include <zeroth/numeric/isa.hpp>
 
-// Results are defined to the bit: float and double are IEEE 754's, and each operation is rounded once. What a compiler
-// does not say of itself in a macro is found by check_arithmetic (numeric/known_answer.hpp), when an optimizer is made.
+// Results are defined to the bit: float and double are those of IEEE 754, and each operation rounds once. What a
+// compiler reports in no macro, check_arithmetic (numeric/known_answer.hpp) finds when an optimizer is made.
 
 #if defined(__FAST_MATH__) || defined(_M_FP_FAST)
 #error "zeroth defines its results to the bit, which -ffast-math forbids: compile without it (-O3 alone vectorises)."
@@ -20,29 +20,29 @@
 #error "zeroth defines its results to the bit, signs of zeros included: compile without -fno-signed-zeros."
 #endif
 
-// 16: the same of float and double, with another rule for types of 16 bits.
+// 16: as 0 for float and double; only the rule for 16-bit types differs.
 #if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
 #error \
     "zeroth needs floats and doubles that are rounded after each operation (FLT_EVAL_METHOD 0), which the x87 unit \
 does not do: compile without -mfpmath=387, and for 32-bit x86 with -msse2 -mfpmath=sse."
 #endif
 
-/// Marks what is compiled for the host and, by nvcc, for the device too.
+/// Marks a function that is compiled for the host and, by nvcc, also for the device.
 #if defined(__CUDACC__)
 #define ZEROTH_HOST_DEVICE __host__ __device__
 #else
 #define ZEROTH_HOST_DEVICE
 #endif
 
-/// Before a function that is marked so and calls what a user brings, which may be for the host alone: nvcc then does
-/// not warn where only the host calls it.
+/// Goes before a host and device function that calls a user's code, which may be host-only: nvcc then does not warn
+/// about calls that only the host makes.
 #if defined(__CUDACC__)
 #define ZEROTH_CALLS_USERS_CODE _Pragma("nv_exec_check_disable")
 #else
 #define ZEROTH_CALLS_USERS_CODE
 #endif
 
-/// Before a loop over a thread's elements, whose trips are known: where device code keeps it a loop, what it indexes
+/// Goes before a loop over a thread's elements with a known trip count: if device code keeps it a loop, what it indexes
 /// lies in memory instead of registers.
 #if defined(__CUDA_ARCH__)
 #define ZEROTH_DEVICE_UNROLL _Pragma("unroll")
@@ -60,7 +60,8 @@ inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;
 inline constexpr char const* version = "0.1.0";
 
-/// Counts up whenever the same seed gives other noise, masks or roundings: a journal of another version is refused.
+/// Incremented whenever the same seed gives different noise, masks or roundings: a journal of another version is
+/// rejected.
 inline constexpr unsigned noise_version = 1;
 
 }  // namespace zeroth::ZEROTH_ISA

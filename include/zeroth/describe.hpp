@@ -10,11 +10,11 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A sampler, mask policy, update or estimator on one line, with all that its result depends on:
-/// "smallest-magnitude(sparsity=0.75, scope=tensor, vectors=all, refresh_every=0)". Journals keep it, and two policies
-/// of one line are taken for the same.
+/// A sampler, mask policy, update or estimator on one line, with every setting that affects its result:
+/// "smallest-magnitude(sparsity=0.75, scope=tensor, vectors=all, refresh_every=0)". Journals store it, and two policies
+/// with the same line count as the same policy.
 ///
-/// It is what the policy's `description()` returns; a policy that has none is told by its name alone.
+/// Returns the policy's `description()`, or its name if it has none.
 template <class Policy>
 [[nodiscard]] std::string describe(Policy const& policy) {
   if constexpr (requires { policy.description(); })

@@ -10,8 +10,8 @@ namespace zeroth::ZEROTH_ISA {
 
 /// Base of every exception that zeroth throws on purpose.
 ///
-/// The message is one line that names the file, option, field or tensor, says what was expected and what was found,
-/// and, where there is one, the way out.
+/// The message is one line that names the file, option, field or tensor, says what was expected and what was found and,
+/// where possible, what to do.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +23,7 @@ class InvalidArgument : public Error {
   using Error::Error;
 };
 
-/// A file that is missing, truncated, damaged, of an unknown format, or that cannot be written.
+/// A file that is missing, truncated, damaged, of an unknown format or not writable.
 class InvalidFile : public Error {
  public:
   using Error::Error;
@@ -31,8 +31,8 @@ class InvalidFile : public Error {
 
 namespace detail {
 
-/// Refuses an enum whose value is none of its names: one that came out of a cast.
-/// @param choices how many there are, numbered from 0
+/// Rejects an enum value that has no name, such as one made by a cast.
+/// @param choices number of named values, counted from 0
 /// @param field for the message: "parameter 'w': role"
 template <class Enum>
 void require_choice(Enum value, unsigned choices, std::string const& field) {

@@ -35,13 +35,13 @@ struct SerialExecutor {
   }
 };
 
-/// A thread pool that the optimizer may borrow: OpenMP's (executor/openmp.hpp), an engine's own, or none.
+/// A thread pool that the optimizer borrows: OpenMP's (executor/openmp.hpp), an engine's own, or none.
 ///
 /// 1. `concurrency()` is how many bodies may run at once, at least 1: a hint for how finely to divide work.
 /// 2. `parallel_for(count, body)` calls `body(i)` once for each i in [0, count), in any order, on any threads, and
 ///    returns when all are done.
-/// 3. If bodies throw, one of the exceptions leaves `parallel_for`, after every body has ended.
-/// 4. Results never depend on the executor: whatever zeroth computes has the same bits under each.
+/// 3. If bodies throw, `parallel_for` throws one of the exceptions after every body has ended.
+/// 4. Results never depend on the executor: everything that zeroth computes has the same bits with each.
 ///
 /// The smallest type that satisfies it is `SerialExecutor`.
 template <class T>

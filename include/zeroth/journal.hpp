@@ -23,47 +23,49 @@ class Journal;
 
 namespace detail {
 
-/// What is said of a journal that `left` more bytes follow, which are not its next records.
+/// Describes a journal that `left` bytes follow which are not its next records.
 [[nodiscard]] inline std::string damage(Journal const& journal, std::size_t left);
 
 }  // namespace detail
 
-/// The log of a run: what it started from and what each step did. With the base weights it is the tuned model.
+/// The log of a run: what it started from and what each step did. Base weights plus journal give the tuned model.
 ///
 ///     zeroth::Journal journal(zeroth::make_journal_header(optimizer));
 ///     for (int i = 0; i < 1000; ++i) journal.append(optimizer.step(loss));
 ///     ...
-///     zeroth::replay(journal, another);  // an equal optimizer over the base weights: now they are the tuned ones
+///     zeroth::replay(journal, another);  // an equal optimizer over the base weights, which become the tuned ones
 ///
-/// A value in memory; JournalFile (journal_file.hpp) keeps one on disk as the run goes. docs/journal.md has the format.
+/// A value in memory; JournalFile (journal_file.hpp) keeps one on disk during the run. docs/journal.md defines the
+/// format.
 class Journal {
  public:
-  /// @throws InvalidArgument if the number of samples is out of range
+  /// @throws InvalidArgument if the header's number of samples is out of range
   explicit Journal(JournalHeader header) : header_(std::move(header)), layout_(header_.samples, encode(header_)) {}
 
   [[nodiscard]] JournalHeader const& header() const noexcept { return header_; }
   [[nodiscard]] std::vector<JournalEntry> const& entries() const noexcept { return entries_; }
 
-  /// How many steps it holds, the skipped ones included.
+  /// Number of steps, including skipped ones.
   [[nodiscard]] std::uint64_t steps() const noexcept { return steps_; }
 
-  /// Adds what the next step did, or an evaluation after the last one. Returns the bytes that the journal grows by.
-  /// @throws InvalidArgument if it is not the next step's, or of another number of samples
+  /// Adds the record of the next step, or an evaluation after the last one. Returns the bytes by which the journal
+  /// grows.
+  /// @throws InvalidArgument if the record is not the next step's or has another number of samples
   std::vector<std::byte> append(JournalEntry entry) {
     std::vector<std::byte> bytes = layout_.encode(entry, steps_, entries_.size());
     add(std::move(entry));
     return bytes;
   }
 
-  /// Forgets all but the first `count` entries.
+  /// Drops all but the first `count` entries.
   void truncate(std::size_t count) {
     for (; entries_.size() > count; entries_.pop_back()) steps_ -= is_step(entries_.back()) ? 1 : 0;
   }
 
-  /// Bytes that it takes.
+  /// Size in bytes.
   [[nodiscard]] std::size_t size() const noexcept { return layout_.start_of(entries_.size()); }
 
-  /// All of it.
+  /// The whole journal as bytes.
   [[nodiscard]] std::vector<std::byte> bytes() const {
     Journal copy(header_);
     std::vector<std::byte> all = encode(header_);
@@ -74,15 +76,15 @@ class Journal {
     return all;
   }
 
-  /// Bytes of each record.
+  /// Size of each record in bytes.
   [[nodiscard]] std::size_t record_bytes() const noexcept { return layout_.record_bytes(); }
 
-  /// Reads a journal up to the first record that does not follow on from those before it. `size()` is where that is; if
-  /// it is less than `bytes.size()`, something follows that is left out, even if further on there are good records: a
-  /// journal with a hole, or with a record too few or too many, is a run only up to there.
-  /// @param source of the bytes, for messages
-  /// @throws InvalidFile if it is no journal, of an unknown version, if its header is damaged, or if a record whose
-  ///   checksum fits holds what no run writes
+  /// Reads a journal up to the first record that does not follow on from those before it. `size()` is where that record
+  /// starts. If it is less than `bytes.size()`, the rest is left out, even if it contains good records: a journal with
+  /// a gap, or with a missing or extra record, describes a run only up to there.
+  /// @param source where the bytes come from, for messages
+  /// @throws InvalidFile if this is not a journal, its version is unknown, its header is damaged, or a record with a
+  ///   matching checksum holds what no run writes
   [[nodiscard]] static Journal recover(std::span<std::byte const> bytes, std::string const& source) {
     Journal journal(decode_header(bytes, source));
     detail::RecordLayout const& layout = journal.layout_;
@@ -94,10 +96,10 @@ class Journal {
     return journal;
   }
 
-  /// Reads a journal that is whole. Only the beginning of one more record, whose writing was cut short, may follow, and
-  /// is left out: `size()` is then less than `bytes.size()`, and is where the next record goes.
-  /// @param source of the bytes, for messages
-  /// @throws InvalidFile as `recover` does, and if a record is damaged, missing or there twice
+  /// Reads a complete journal. Only the beginning of one more record, whose writing was cut short, may follow; it is
+  /// left out. `size()` is then less than `bytes.size()`, and is where the next record goes.
+  /// @param source where the bytes come from, for messages
+  /// @throws InvalidFile as `recover` does, and if a record is damaged, missing or duplicated
   [[nodiscard]] static Journal read(std::span<std::byte const> bytes, std::string const& source) {
     Journal journal = recover(bytes, source);
     if (std::size_t const left = bytes.size() - journal.size(); left >= journal.record_bytes())
@@ -143,11 +145,11 @@ inline std::string detail::damage(Journal const& journal, std::size_t left) {
   return best;
 }
 
-/// What `replay` is to do.
+/// Options of `replay`.
 struct ReplayOptions {
-  std::optional<std::uint64_t> until{};  ///< how many steps; all by default
-  std::vector<JournalField> notes{};     ///< what the journal must have been told, see make_journal_header
-  std::string source = "journal";        ///< for messages
+  std::optional<std::uint64_t> until{};  ///< number of steps; all by default
+  std::vector<JournalField> notes{};     ///< notes that the journal must have, see make_journal_header
+  std::string source = "journal";        ///< where the journal comes from, for messages
 };
 
 namespace detail {
@@ -169,10 +171,11 @@ void replay_steps(Journal const& journal, Optimizer& optimizer, std::uint64_t st
 
 }  // namespace detail
 
-/// Does the steps of a journal again, without a loss: the optimizer's weights become those of the run, to the bit.
-/// @param optimizer an equal one, before its first step, over the base weights
-/// @throws InvalidFile naming what differs if the journal is not of such a run, or is shorter
-/// @throws InvalidArgument if the optimizer has done a step
+/// Replays the steps of a journal without evaluating a loss: the optimizer's weights become those of the run, to the
+/// bit.
+/// @param optimizer equal to the run's, before its first step, over the base weights
+/// @throws InvalidFile naming the difference if the journal is of another run, or if it is too short
+/// @throws InvalidArgument if the optimizer has already taken a step
 template <class Optimizer>
 void replay(Journal const& journal, Optimizer& optimizer, ReplayOptions const& options = {}) {
   detail::require_no_step(optimizer, options.source);

@@ -27,7 +27,7 @@ namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
-/// What the system calls a file of this mode, in a message.
+/// The kind of file that this mode stands for, for messages.
 [[nodiscard]] constexpr char const* kind_of(::mode_t mode) noexcept {
   switch (mode & S_IFMT) {
     case S_IFDIR:
@@ -41,13 +41,14 @@ namespace detail {
   }
 }
 
-/// A regular file of the operating system's that is closed at the end. Every failure throws InvalidFile with its path.
+/// A regular file that is closed by the destructor. Every failure throws InvalidFile with the path.
 class PosixFile {
  public:
-  /// @throws InvalidFile also if it is a pipe, a device or a directory: none of them ends, or can be cut and locked
+  /// @throws InvalidFile also if the path is a pipe, a device or a directory, which cannot be cut or locked or have no
+  /// end
   PosixFile(std::string path, int flags) : path_(std::move(path)) {
     constexpr ::mode_t mode = 0666;  // less the process's umask
-    // Else the open of a pipe waits for its other end.
+    // Otherwise opening a pipe would wait for its other end.
     descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
     if (descriptor_ < 0) fail("cannot open");
     struct ::stat status {};
@@ -67,9 +68,9 @@ class PosixFile {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  /// A journal that no other JournalFile may have while it is open. The system ends the lock of a process that dies.
+  /// Opens a journal that no other JournalFile may have open. The system releases the lock of a process that dies.
   [[nodiscard]] static PosixFile open_locked(std::string const& path, int flags) {
-    // One that was replaced between the open and the lock is opened again.
+    // A file that was replaced between open and lock is opened again.
     constexpr int attempts = 100;
     for (int attempt = 0; attempt < attempts; ++attempt) {
       PosixFile file(path, flags);
@@ -86,7 +87,7 @@ class PosixFile {
   [[nodiscard]] std::string const& path() const noexcept { return path_; }
   [[nodiscard]] bool is_locked() const noexcept { return locked_; }
 
-  /// As much as it has now: it may grow meanwhile.
+  /// Reads what the file holds now; it may grow meanwhile.
   [[nodiscard]] std::vector<std::byte> read_all() const {
     struct ::stat status {};
     if (::fstat(descriptor_, &status) != 0) fail("cannot read");
@@ -100,7 +101,7 @@ class PosixFile {
       if (count < 0) fail("cannot read");
       if (count == 0) break;
       bytes.insert(bytes.end(), block.begin(), block.begin() + count);
-      // A large file that is no journal is not taken into memory.
+      // Do not read the rest of a large file that is not a journal.
       if (bytes.size() >= journal_magic.size() && !is_journal(bytes)) return bytes;
     }
     return bytes;
@@ -124,10 +125,10 @@ class PosixFile {
     if (::fsync(descriptor_) != 0) fail("cannot write");
   }
 
-  /// The same without an exception, for when nobody can be told.
+  /// As `synchronize`, without an exception: for callers that cannot report one.
   void try_synchronize() const noexcept { ::fsync(descriptor_); }
 
-  /// Puts the file's name on disk. Best effort: not every file system can.
+  /// Writes the directory entry to disk. Best effort: not every file system can.
   void synchronize_name() const {
     std::size_t const slash = path_.rfind('/');
     std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
@@ -147,7 +148,7 @@ class PosixFile {
   bool locked_ = false;
 };
 
-/// Keeps bytes in a file of their own next to `path`: PATH.cut-1, or the first such name that is free. Its name.
+/// Saves bytes next to `path`, as PATH.cut-1 or the first such name that is free. Returns that name.
 [[nodiscard]] inline std::string keep_aside(std::string const& path, std::span<std::byte const> bytes) {
   constexpr int most = 10000;
   for (int number = 1; number <= most; ++number) {
@@ -171,26 +172,27 @@ class PosixFile {
 
 }  // namespace detail
 
-/// Reads the journal in a file, also while a run is writing it.
-/// @throws InvalidFile if it cannot be read or is no regular file; see Journal::read
+/// Reads the journal in a file; a run may be writing it.
+/// @throws InvalidFile if it cannot be read or is not a regular file; see Journal::read
 [[nodiscard]] inline Journal read_journal(std::string const& path) {
   return Journal::read(detail::PosixFile(path, O_RDONLY).read_all(), path);
 }
 
-/// What can be trusted of a journal in a file.
+/// The part of a journal file that can be trusted.
 struct RecoveredJournal {
   Journal journal;
-  std::size_t left_bytes = 0;  ///< that follow its last record and are none of its records
+  std::size_t left_bytes = 0;  ///< bytes after its last record
 
-  /// Whether more follows than the beginning of a record whose writing was cut short, which loses nothing.
+  /// Whether at least a whole record's bytes follow. Fewer are a record whose writing was cut short, which loses
+  /// nothing.
   [[nodiscard]] bool is_damaged() const noexcept { return left_bytes >= journal.record_bytes(); }
 
-  /// What is wrong with a damaged one, on one line.
+  /// Describes the damage on one line.
   [[nodiscard]] std::string damage() const { return detail::damage(journal, left_bytes); }
 };
 
-/// Reads the journal in a file up to its first bad record; the file stays as it is.
-/// @throws InvalidFile if it cannot be read or is no regular file; see Journal::recover
+/// Reads the journal in a file up to its first bad record; the file is not changed.
+/// @throws InvalidFile if it cannot be read or is not a regular file; see Journal::recover
 [[nodiscard]] inline RecoveredJournal recover_journal(std::string const& path) {
   std::vector<std::byte> const bytes = detail::PosixFile(path, O_RDONLY).read_all();
   Journal journal = Journal::recover(bytes, path);
@@ -198,12 +200,12 @@ struct RecoveredJournal {
   return {std::move(journal), left};
 }
 
-/// What was cut off a journal because it did not follow on from the records before.
+/// What was cut off a journal because it did not follow on from the records before it.
 struct JournalCut {
   std::size_t bytes = 0;
-  std::size_t records = 0;  ///< that are left
-  std::uint64_t steps = 0;  ///< that are left
-  std::string kept_in{};    ///< file that has the bytes now; empty if they were less than a record
+  std::size_t records = 0;  ///< records that remain
+  std::uint64_t steps = 0;  ///< steps that remain
+  std::string kept_in{};    ///< file that the bytes were saved to; empty if they were less than a record
 
   /// "cut 96 bytes after record 11, step 10; they are in run.journal.cut-1".
   [[nodiscard]] std::string text() const {
@@ -215,7 +217,8 @@ struct JournalCut {
 
 namespace detail {
 
-/// Cuts what follows the records of `journal` off its file, which has `found`; a record or more is kept aside first.
+/// Cuts the bytes after `journal`'s records off its file, whose content is `found`; saves them first if they are a
+/// record or more.
 [[nodiscard]] inline std::optional<JournalCut> cut_tail(PosixFile const& file, Journal const& journal,
                                                         std::span<std::byte const> found) {
   std::span<std::byte const> const tail = found.subspan(journal.size());
@@ -229,46 +232,46 @@ namespace detail {
 
 }  // namespace detail
 
-/// Cuts a damaged journal to the records before the first bad one and keeps the rest in a file next to it. Says what
-/// was cut; nothing if the journal is whole.
-/// @throws InvalidFile if a JournalFile has it open, or as recover_journal does; the file is then as it was
+/// Cuts a damaged journal before its first bad record and saves the rest in a file next to it. Returns what was cut, or
+/// nothing if the journal is complete.
+/// @throws InvalidFile if a JournalFile has it open, or as recover_journal does; the file is then unchanged
 [[nodiscard]] inline std::optional<JournalCut> repair_journal(std::string const& path) {
   detail::PosixFile const file = detail::PosixFile::open_locked(path, O_RDWR);
   std::vector<std::byte> const found = file.read_all();
   return detail::cut_tail(file, Journal::recover(found, path), found);
 }
 
-/// How a JournalFile is kept.
+/// Options of a JournalFile.
 struct JournalFileOptions {
   std::vector<JournalField> notes{};  ///< see make_journal_header
-  /// Records are put on disk when the last time is this long ago; 0: each of them.
+  /// Writes records to disk if the last time is at least this long ago; 0: each record.
   std::chrono::milliseconds sync_every{1000};
 };
 
-/// A journal on disk that grows with the run. Three lines make the run of any engine one that can be stopped at any
-/// instant, by a crash too, and go on to the same bits when the program is started again over the base weights:
+/// A journal on disk that grows with the run. Three lines let a run of any engine be stopped at any instant, even by a
+/// crash, and resume to the same bits when the program is started again over the base weights:
 ///
 ///     zeroth::JournalFile journal("run.journal", optimizer);
 ///     while (optimizer.steps() < 1000) journal.append(optimizer.step(loss));
 ///
-/// A record is with the operating system when `append` returns, and so survives whatever ends the process. It is on
-/// disk at the next `append` that comes `sync_every` later, so that if the machine itself goes down the steps of about
-/// that time are lost, and done again. `synchronize` puts all of them on disk, and so does the end of the object, which
-/// cannot say if that fails.
+/// When `append` returns, the operating system has the record, so it survives the end of the process. It is on disk
+/// after the first `append` at least `sync_every` after the last such write: if the machine itself goes down, about
+/// that much time's steps are lost and must be taken again. `synchronize` writes all records to disk; so does the
+/// destructor, which cannot report a failure.
 ///
-/// A journal that such an end left damaged is cut at the first bad record when it is opened, even if good ones follow;
-/// what is cut is kept in a file next to it, and `cut` says so.
+/// Opening a journal that such a crash damaged cuts it at the first bad record, even if good ones follow. The rest is
+/// saved in a file next to it, which `cut` names.
 ///
-/// While it is open no second JournalFile can have it, in another process or in this one, where the file system has
-/// locks (`is_locked`). On one without, nobody is kept out. A file that others remove or rename is beyond protection.
+/// While it is open, no second JournalFile can open it, in this process or another, if the file system has locks
+/// (`is_locked`); without locks nothing prevents it. Nothing protects against others removing or renaming the file.
 ///
 /// Not part of <zeroth/zeroth.hpp>: it needs a POSIX system.
 class JournalFile {
  public:
-  /// Opens the journal of the optimizer's run. If the file is not there or empty it is begun; else the optimizer does
-  /// the steps in it again (see `replay`), and is then where the run was.
+  /// Opens the journal of the optimizer's run. A missing or empty file starts a new journal; otherwise the optimizer
+  /// replays its steps (see `replay`) and stands where the run stopped.
   /// @param optimizer before its first step, over the base weights
-  /// @throws InvalidFile naming the file, and what differs if it is of another run; nothing is written then
+  /// @throws InvalidFile naming the file, and the difference if the journal is of another run; nothing is written then
   template <class Optimizer>
   requires(!std::same_as<Optimizer, JournalHeader>)  //
       JournalFile(std::string path, Optimizer& optimizer, JournalFileOptions const& options = {})
@@ -276,13 +279,14 @@ class JournalFile {
     detail::replay_steps(journal_, optimizer, journal_.steps());
   }
 
-  /// The same without the replay.
+  /// As above, without the replay.
   /// @param header of the run
   JournalFile(std::string path, JournalHeader const& header, std::chrono::milliseconds sync_every = default_sync)
       : file_(detail::PosixFile::open_locked(path, O_RDWR | O_CREAT)), journal_(header), sync_every_(sync_every) {
     std::vector<std::byte> const found = file_.read_all();
     std::vector<std::byte> const begun = encode(header);
-    // Of a header whose writing a machine's end cut short, the file may have zeros where bytes did not get to the disk.
+    // If the machine went down while the header was being written, the file may have zeros in place of bytes that never
+    // reached the disk.
     bool const is_torn_header = found.size() <= begun.size() &&
                                 std::equal(found.begin(), found.end(), begun.begin(),
                                            [](std::byte f, std::byte b) { return f == b || f == std::byte{0}; });
@@ -304,14 +308,14 @@ class JournalFile {
   [[nodiscard]] std::string const& path() const noexcept { return file_.path(); }
   [[nodiscard]] Journal const& journal() const noexcept { return journal_; }
 
-  /// What was cut off when it was opened; nothing if it was whole.
+  /// What opening cut off; nothing if the journal was complete.
   [[nodiscard]] std::optional<JournalCut> const& cut() const noexcept { return cut_; }
 
-  /// Whether others are kept out: false on a file system without locks.
+  /// Whether other JournalFiles are kept out: false on a file system without locks.
   [[nodiscard]] bool is_locked() const noexcept { return file_.is_locked(); }
 
-  /// Adds what the next step did, or an evaluation after the last one.
-  /// @throws InvalidFile if it cannot be written, as on a full disk; the file then ends with the record before
+  /// Adds the record of the next step, or an evaluation after the last one.
+  /// @throws InvalidFile if it cannot be written, as on a full disk; the file then still ends with the record before
   /// @throws InvalidArgument see Journal::append
   void append(JournalEntry entry) {
     std::size_t const end = journal_.size();
@@ -328,13 +332,13 @@ class JournalFile {
     }
   }
 
-  /// Forgets all but the first `count` entries.
+  /// Drops all but the first `count` entries.
   void truncate(std::size_t count) {
     journal_.truncate(count);
     file_.truncate(journal_.size());
   }
 
-  /// Puts all records on disk.
+  /// Writes all records to disk.
   /// @throws InvalidFile if the system cannot
   void synchronize() { file_.synchronize(); }
 

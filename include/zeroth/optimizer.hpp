@@ -33,7 +33,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Tunes weights by evaluations of a loss alone: Sparse MeZO (arXiv 2402.15751) with SmallestMagnitude, MeZO with
+/// Tunes weights using only evaluations of a loss: Sparse MeZO (arXiv 2402.15751) with SmallestMagnitude, MeZO with
 /// Dense.
 ///
 ///     zeroth::ParameterSet parameters;
@@ -42,15 +42,17 @@ namespace zeroth::ZEROTH_ISA {
 ///                                            zeroth::CpuBackend{}, {.epsilon = 1e-3, .learning_rate = 1e-6});
 ///     for (int i = 0; i < 1000; ++i) optimizer.step([&] { return loss(weights); });
 ///
-/// A step evaluates the loss at theta + sign epsilon m z for each point of the estimator, combines the losses to the
-/// projected gradient g, and moves the active weights along -learning_rate g m z. The objective's form decides how:
+/// A step evaluates the loss at theta + sign epsilon m z for each point of the estimator, combines the losses into the
+/// projected gradient g, and moves the active weights along -learning_rate g m z. The form of the objective decides
+/// how:
 ///
 /// - fused, `(probe, losses)`: the evaluation reads theta and never writes it; the step's only write is the update. No
-///   memory beyond the weights. One pass over the weights besides the evaluation.
-/// - in place, `() -> double`: the weights are moved where they lie. One pass over the weights per point, one for the
-///   update. See Restore for the memory.
+///   memory beyond the weights. One pass over the weights in addition to the evaluation.
+/// - in place, `() -> double`: the optimizer perturbs the weights where they lie. One pass over the weights per point,
+/// one
+///   for the update. See Restore for the memory.
 ///
-/// Not thread safe; the executor of the backend may run a step on many threads.
+/// Not thread safe; the backend's executor may run a step on many threads.
 ///
 /// @tparam S distribution of the perturbation, see Sampler
 /// @tparam M which weights are perturbed and updated, see MaskPolicy
@@ -65,8 +67,8 @@ class ZerothOrderOptimizer {
   using State = MaskState<M>;
   using ProbeOfStep = MaskedProbe<S, State, B>;
 
-  /// @param parameters the tensors to tune; their memory stays the caller's and must stay in place
-  /// @throws InvalidArgument naming the option or parameter that is refused
+  /// @param parameters the tensors to tune; the caller owns their memory and keeps it in place
+  /// @throws InvalidArgument naming the option or parameter that is rejected
   ZerothOrderOptimizer(ParameterSet parameters, S sampler, M policy, B backend, U update, E estimator, Options options)
       : parameters_(detail::checked(std::move(parameters), backend)),
         sampler_(std::move(sampler)),
@@ -90,23 +92,25 @@ class ZerothOrderOptimizer {
       : ZerothOrderOptimizer(std::move(parameters), std::move(sampler), std::move(policy), std::move(backend), U{}, E{},
                              std::move(options)) {}
 
-  // The forms of a step refer to the members.
+  // The two forms of a step hold references to the members.
   ZerothOrderOptimizer(ZerothOrderOptimizer const&) = delete;
   ZerothOrderOptimizer& operator=(ZerothOrderOptimizer const&) = delete;
 
   /// Takes one step.
   ///
-  /// A loss that is not finite, or that a fused objective left unwritten, skips it: the weights stay, the step counts.
+  /// A loss that is not finite, or that a fused objective did not write, skips the step: the weights stay, the step
+  /// counts.
   ///
-  /// After an exception, whoever threw it (objective, mask, memory), the weights are as after a skipped step, and the
-  /// step does not count: the next call takes it again. There is one exception to that: what fails while weights are
-  /// being written, a backend or an executor, leaves them between two points. With Restore::exact a point is put back
-  /// from its copy; where that cannot be, every later call of `step` and `replay` throws Error, and the run continues
-  /// with a new optimizer that replays the journal over the base weights.
+  /// If anything throws (objective, mask, allocation), the weights are as after a skipped step and the step does not
+  /// count: the next call takes it again. One exception: a failure of the backend or executor while weights are being
+  /// written leaves them between two points. Restore::exact then restores them from its copy. Where that is impossible,
+  /// every later call of `step` and `replay` throws Error; the run continues with a new optimizer that replays the
+  /// journal over the base weights.
   ///
   /// @param objective an InPlaceObjective or a FusedObjective<ProbeOfStep>
-  /// @throws Error if it is called from within a step, or the weights are undefined as above, or with
-  ///   Restore::arithmetic the objective has thrown max_abandoned times at this step
+  /// @throws Error if called from within a step, if the weights are undefined as above, or if with Restore::arithmetic
+  /// the
+  ///   objective has thrown max_abandoned times at this step
   template <class Objective>
   StepReport step(Objective&& objective) {
     using O = std::remove_reference_t<Objective>;
@@ -118,13 +122,14 @@ class ZerothOrderOptimizer {
       return take_step(in_place_form(), objective);
   }
 
-  /// Does again what a step did, without a loss: from the same weights it gives the same bits, on any backend, as the
-  /// step of an equal optimizer, fused or in place. One pass over the weights; in place, those of the step.
+  /// Replays a step without evaluating a loss: from the same weights it gives the same bits as the step of an equal
+  /// optimizer, on any backend and in either form. One pass over the weights; in place, as many as the step.
   ///
-  /// @param record what `step` returned, or a journal's record of it; it must be of the step that comes next
-  /// @throws InvalidArgument if the record cannot be this optimizer's next step; the weights are then as they were
-  /// @throws Error if the mask picked another number of weights than in the run: the weights are not those of the run,
-  ///   and undefined from here on; else as `step`
+  /// @param record what `step` returned, or a journal's record of it; must be the next step's
+  /// @throws InvalidArgument if the record cannot be this optimizer's next step; the weights are then unchanged
+  /// @throws Error if the mask selected another number of weights than in the run: the weights are then not those of
+  /// the
+  ///   run, and undefined from here on; also as `step` does
   void replay(StepRecord const& record) {
     auto const entry = guard_.enter("replay", step_);
     detail::check_record(record, step_, abandoned_, options_, parameters_.weights());
@@ -149,12 +154,12 @@ class ZerothOrderOptimizer {
   [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
   [[nodiscard]] std::span<Point const> points() const noexcept { return points_; }
 
-  /// Bytes that the optimizer holds next to the weights, thresholds and the like left out: 0 until the first update of
-  /// 16-bit weights whose rounding keeps remainders (see Rounding) or of an update with state, or the first in-place
-  /// step.
+  /// Bytes that the optimizer holds in addition to the weights, not counting thresholds and the like: 0 until the first
+  /// in-place step, the first update of 16-bit weights whose rounding keeps remainders (see Rounding), or the first
+  /// update with state.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return updater_.bytes() + (in_place_ ? in_place_->bytes() : 0); }
 
-  /// The weights of a tensor that the mask picks as the weights stand now: one bit per weight.
+  /// Which weights of a tensor the mask selects at the current weights: one bit per weight.
   [[nodiscard]] Bitmap active_bits(std::size_t parameter) const {
     DefaultFloatEnvironment const environment;
     Bitmap bits(parameters_[parameter]);
@@ -205,7 +210,7 @@ class ZerothOrderOptimizer {
     end(record);
   }
 
-  /// At unperturbed weights.
+  /// Evaluates the loss at the unperturbed weights.
   template <class Form>
   void begin(Form& form) {
     detail::require_step_number(step_);

@@ -14,46 +14,47 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// How the in-place form puts the weights back.
+/// How the in-place form restores the weights.
 enum class Restore : std::uint8_t {
-  /// By subtracting what was added: no memory, but each step leaves an active weight off by a few roundings of the
-  /// *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. One of 1e-8 is moved by 0.4% of itself
-  /// per step (root mean square, epsilon 1e-3; docs/design.md, Drift). Take `exact` or the fused form where small
-  /// weights matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the perturbation's
-  /// own
-  /// steps, and is refused.
+  /// By subtracting what was added: takes no memory, but each step leaves an active weight off by a few roundings of
+  /// the
+  /// *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. A weight of 1e-8 moves by 0.4% of
+  /// itself per
+  /// step (root mean square, epsilon 1e-3; docs/design.md, Drift). Use `exact` or the fused form where small weights
+  /// matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the steps of the perturbation
+  /// itself, so it is rejected.
   arithmetic,
-  /// From a copy: exact, and the bits are those of the fused form, for as many bytes as the tuned weights take.
+  /// From a copy: exact, with the bits of the fused form. The copy takes as many bytes as the tuned weights.
   exact,
 };
 
 /// Which steps are taken.
 enum class Acceptance : std::uint8_t {
   always,
-  /// The one of theta, the step and its reverse whose loss on the batch is the lowest, theta itself if neither is lower
+  /// Of theta, the step and its reverse, the one with the lowest loss on the batch; theta itself if neither is lower
   /// (ZO-SGD-Cons; Zhang et al., "Revisiting Zeroth-Order Optimization for Memory-Efficient LLM Fine-Tuning: A
   /// Benchmark", arXiv 2402.11592). The loss of a batch never rises.
   ///
-  /// Three evaluations more per step, or two where the estimator evaluates theta anyway, at the bits that the update
-  /// would write. Fused, they cost no memory and no write; in place they need Restore::exact. For an Update without
-  /// window: what another would leave cannot be evaluated before it is written.
+  /// Three more evaluations per step, two if the estimator evaluates theta anyway, at the bits that the update would
+  /// write. Fused, they cost no memory and no write; in place they need Restore::exact. Only for an Update without
+  /// window: what another update would leave cannot be evaluated before it is written.
   lowest_of_three,
 };
-inline constexpr std::uint8_t acceptances = 2;  ///< how many there are
+inline constexpr std::uint8_t acceptances = 2;  ///< number of values
 
-/// The largest perturbation scale, far beyond any of use: theta +- epsilon z and 2 epsilon then fit an f32 for every z
-/// of the library's samplers.
+/// The largest perturbation scale, far beyond any useful one: for every z of the library's samplers, theta +- epsilon z
+/// and 2 epsilon still fit an f32.
 inline constexpr double max_epsilon = 1e30;
 
-/// What a run of the optimizer is set to; checked when the optimizer is made.
+/// Settings of a run; checked when the optimizer is made.
 struct Options {
   double epsilon = 1e-3;                ///< perturbation scale, > 0, at most max_epsilon
   double learning_rate = 1e-6;          ///< peak of the schedule, >= 0, finite as an f32
-  Schedule schedule{};                  ///< factor of the learning rate at each step
-  std::uint32_t samples = 1;            ///< directions z a step, averaged (n-SPSA)
-  std::uint32_t samples_per_probe = 1;  ///< directions a fused objective evaluates at once; memory grows with it
-  std::uint32_t micro_batches = 1;      ///< evaluations a point, averaged: gradient accumulation
-  std::uint64_t seed = 0;               ///< of the perturbations
+  Schedule schedule{};                  ///< scales the learning rate at each step
+  std::uint32_t samples = 1;            ///< directions z per step, averaged (n-SPSA)
+  std::uint32_t samples_per_probe = 1;  ///< directions per fused evaluation; memory grows with it
+  std::uint32_t micro_batches = 1;      ///< evaluations per point, averaged: gradient accumulation
+  std::uint64_t seed = 0;               ///< seed of the perturbations
   std::optional<double> clip{};         ///< bound on each |projected gradient|, > 0
   Acceptance acceptance = Acceptance::always;
   Restore restore = Restore::arithmetic;     ///< in-place form only

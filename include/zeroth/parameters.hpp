@@ -17,7 +17,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What a tensor is for. Mask policies and name filters may treat the roles apart; the paper thresholds matrices.
+/// What a tensor is for. Mask policies and name filters may treat roles differently; the paper thresholds matrices.
 enum class Role : std::uint8_t { matrix, vector, embedding, head };
 
 [[nodiscard]] constexpr std::string_view to_string(Role role) noexcept {
@@ -33,35 +33,36 @@ enum class Role : std::uint8_t { matrix, vector, embedding, head };
   }
   return "unknown";
 }
-inline constexpr std::uint8_t roles = 4;  ///< how many there are
+inline constexpr std::uint8_t roles = 4;  ///< number of values
 
 /// Rows and columns of a row-major tensor; a vector of n elements is {1, n}.
 struct Shape {
   std::uint64_t rows = 0;
   std::uint64_t columns = 0;
 
-  /// Elements, if has_size().
+  /// Number of elements, if has_size().
   [[nodiscard]] constexpr std::uint64_t size() const noexcept { return rows * columns; }
-  /// Whether their number has at most 64 bits.
+  /// Whether the number of elements fits 64 bits.
   [[nodiscard]] constexpr bool has_size() const noexcept {
     return columns == 0 || rows <= std::numeric_limits<std::uint64_t>::max() / columns;
   }
   bool operator==(Shape const&) const = default;
 };
 
-/// The default noise stream of a tensor: FNV-1a (32 bits) of its name, so that the noise of a tensor does not depend on
-/// which other tensors are tuned, nor on their order.
+/// The default noise stream of a tensor: FNV-1a (32 bits) of its name, so that a tensor's noise depends neither on
+/// which other tensors are tuned nor on their order.
 [[nodiscard]] constexpr std::uint32_t stream_of(std::string_view name) noexcept {
   std::uint32_t hash = 2166136261U;
   for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
   return hash;
 }
 
-/// Elements of a tensor, or where its last slice ends, at most: the counter of a random block has 48 bits for its place
-/// in the tensor (RandomSource), and a block yields at least one value. Beyond it noise would repeat.
+/// The largest number of elements of a tensor, and the largest end of a slice: the counter of a random block has 48
+/// bits for its place in the tensor (RandomSource), and a block yields at least one value. Beyond this, noise would
+/// repeat.
 inline constexpr std::uint64_t max_elements = max_blocks;
 
-/// One tensor to tune, or a slice of one. The memory is the caller's.
+/// One tensor to tune, or a slice of one. The caller owns the memory.
 struct Parameter {
   std::string name{};
   Role role = Role::matrix;
@@ -77,12 +78,13 @@ struct Parameter {
 
 /// The tensors to tune, over memory that the caller owns and keeps alive and in place.
 ///
-/// A tied tensor is added once: the second use of its memory has no entry of its own, and a model refers to both uses
-/// by one index. Elements, noise streams and names must not overlap; `add` refuses what does.
+/// Add a tied tensor once: the second use of its memory has no entry of its own, and a model refers to both uses by one
+/// index. Elements, noise streams and names must not overlap; `add` rejects overlaps.
 class ParameterSet {
  public:
   /// Adds a tensor and returns its index.
-  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is none of the enum's,
+  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is not one of the
+  /// enum's,
   ///   its shape is empty or too large, it ends beyond max_elements, its data is null, misaligned or too large for the
   ///   address space, its memory overlaps another's, or its range of the noise stream overlaps another's.
   std::size_t add(Parameter parameter);
@@ -100,7 +102,7 @@ class ParameterSet {
   [[nodiscard]] auto begin() const noexcept { return parameters_.begin(); }
   [[nodiscard]] auto end() const noexcept { return parameters_.end(); }
 
-  /// Index of the tensor of that name.
+  /// Index of the tensor with that name.
   /// @throws InvalidArgument if there is none.
   [[nodiscard]] std::size_t index_of(std::string_view name) const;
 

@@ -11,27 +11,27 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// One of the points at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta
-/// as the step in hand would leave it (sign +1), or as its reverse would (-1), see Acceptance.
+/// A point at which a probe evaluates the loss: theta + sign * epsilon * m * z(sample). Or a candidate: theta as the
+/// current step (sign +1) or its reverse (-1) would leave it, see Acceptance.
 struct Point {
   std::uint32_t sample = 0;   ///< which direction z
   std::int32_t sign = 0;      ///< +1, -1, or 0 for theta itself
-  bool is_candidate = false;  ///< `sample` means nothing then
+  bool is_candidate = false;  ///< `sample` is then unused
 
   bool operator==(Point const&) const = default;
 };
 
-/// Which panels a caller of `expand_to` wants, and of what type: those of `expand`, or those of many pieces of a tensor
+/// Which panels a caller of `expand_to` wants, and their type: those of `expand`, or those of many pieces of a tensor
 /// at once, such as rows of an embedding.
 struct PanelRequest {
-  std::uint64_t first = 0;                ///< as of `expand`
-  std::uint64_t count = 0;                ///< elements of a piece
-  DataType dtype = DataType::f32;         ///< of the panels; those of 16 bits are f32's rounded to the nearest
+  std::uint64_t first = 0;                ///< as for `expand`
+  std::uint64_t count = 0;                ///< elements per piece
+  DataType dtype = DataType::f32;         ///< type of the panels; 16-bit ones are the f32 panels rounded to nearest
   std::uint64_t const* pieces = nullptr;  ///< piece i begins at first + pieces[i] * count; null: one, at `first`
-  std::uint64_t piece_count = 1;          ///< they follow each other in each point's panel
+  std::uint64_t piece_count = 1;          ///< number of pieces; they are contiguous in each point's panel
 };
 
-/// What a model asks for while it evaluates K perturbed copies of itself at once, without theta being written.
+/// What a model uses to evaluate K perturbed copies of itself at once, without writing theta.
 ///
 /// 1. `points()` are the K points, in the order in which the objective writes its K losses.
 /// 2. `expand(parameter, first, count, panels)` writes, for each point k, elements [first, first + count) of the
@@ -39,9 +39,9 @@ struct PanelRequest {
 ///    first element of that parameter's memory. Elements that the mask leaves out are theta's own, bit for bit.
 /// 3. `expand` is const, safe to call from many threads at once, allocates nothing, and gives the same bits however the
 ///    tensor is cut into panels.
-/// 4. `step()` and `micro_batch()` say which evaluation this is, so that an objective can pick its batch.
-/// 5. `has_panels()` and `expand_to(parameter, request, panels)`, if present, are for models that live where the
-///    backend's memory is: `expand_to` is `expand` as a PanelRequest says, for a probe whose `has_panels()` is true.
+/// 4. `step()` and `micro_batch()` identify the evaluation, so that an objective can pick its batch.
+/// 5. `has_panels()` and `expand_to(parameter, request, panels)` are optional, for models that keep their data in the
+///    backend's memory: where `has_panels()` is true, `expand_to` does what `expand` does, as a PanelRequest says.
 template <class T>
 concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                          std::span<float* const> panels) {
@@ -51,7 +51,7 @@ concept Probe = requires(T const& probe, std::size_t parameter, std::uint64_t fi
   probe.expand(parameter, first, count, panels);
 };
 
-/// A probe with its type erased, for engines that are not templates; non-owning, one indirect call a panel.
+/// A probe with its type erased, for engines that are not templates; non-owning, one indirect call per panel.
 class AnyProbe {
  public:
   template <Probe P>

@@ -7,13 +7,13 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What a step did, and what it was decided on.
+/// What a step did, and the losses that decided it.
 struct StepReport : StepRecord {
-  std::vector<double> losses;               ///< one a point, mean over micro-batches: [base,] then by sample and sign;
-                                            ///< NaN where the objective wrote none
-  std::vector<double> candidate_losses;     ///< after the step and its reverse, see Acceptance
-  double projected_gradient = 0;            ///< mean of `projected_gradients`
-  std::vector<double> projected_gradients;  ///< one a sample, after clipping
+  std::vector<double> losses;            ///< one per point, mean over micro-batches: [base,] then by sample and sign;
+                                         ///< NaN where the objective wrote none
+  std::vector<double> candidate_losses;  ///< losses after the step and its reverse, see Acceptance
+  double projected_gradient = 0;         ///< mean of `projected_gradients`
+  std::vector<double> projected_gradients;  ///< one per sample, after clipping
   double learning_rate = 0;                 ///< the schedule's at this step
   bool clipped = false;
 };

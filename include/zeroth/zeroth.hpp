@@ -2,8 +2,8 @@
 #pragma once
 
 /// @file
-/// The core: everything that needs the standard library alone. Eigen, OpenMP, CUDA and the reference transformer have
-/// headers of their own (backend/eigen.hpp, executor/openmp.hpp, model/...).
+/// The core: everything that needs only the standard library. Eigen, OpenMP, CUDA and the reference transformer have
+/// headers of their own (backend/eigen.hpp, executor/openmp.hpp, zeroth_model/...).
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu.hpp>
