@@ -83,8 +83,7 @@ struct Parameter {
 class ParameterSet {
  public:
   /// Adds a tensor and returns its index.
-  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is not one of the
-  /// enum's,
+  /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is not an enumerator,
   ///   its shape is empty or too large, it ends beyond max_elements, its data is null, misaligned or too large for the
   ///   address space, its memory overlaps another's, or its range of the noise stream overlaps another's.
   std::size_t add(Parameter parameter);

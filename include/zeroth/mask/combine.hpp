@@ -12,7 +12,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Whether to combine two masks by "and" or by "or".
+/// Whether two masks are combined by "and" or by "or".
 enum class Combination : std::uint8_t { both, either };
 
 /// Combines the masks of one tensor.
@@ -31,7 +31,7 @@ struct CombinedRule {
   }
 };
 
-/// Active: the weights that both or at least one of two policies pick; made by `both` and `either`.
+/// Active: the weights that both policies select, or at least one of them does; made by `both` and `either`.
 template <Combination how, MaskPolicy A, MaskPolicy B>
 struct CombinedMask {
   A first;

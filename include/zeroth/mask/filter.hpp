@@ -14,7 +14,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Whether a name matches a glob, in which `*` stands for any run of characters and `?` for any one.
+/// Whether a name matches a glob: `*` stands for any run of characters, `?` for any one.
 [[nodiscard]] constexpr bool glob_match(std::string_view glob, std::string_view name) noexcept {
   std::size_t g = 0;
   std::size_t n = 0;
@@ -38,7 +38,7 @@ namespace zeroth::ZEROTH_ISA {
   return g == glob.size();
 }
 
-/// Picks tensors by name and role. Empty lists pick everything.
+/// Selects tensors by name and role. Empty lists select everything.
 struct TensorFilter {
   std::vector<std::string> include{};  ///< globs; a tensor must match one, if there are any
   std::vector<std::string> exclude{};  ///< globs; a tensor must match none
@@ -68,7 +68,7 @@ struct TensorFilter {
   bool operator==(TensorFilter const&) const = default;
 };
 
-/// A policy on some tensors; the others are left alone, and the policy does not see them:
+/// Applies a policy to some tensors; the others are not tuned, and the policy does not see them:
 ///
 ///     Filtered{SmallestMagnitude{0.75}, TensorFilter{.exclude = {"token_embd.*"}, .exclude_roles = {Role::vector}}}
 template <MaskPolicy Policy>
@@ -114,7 +114,7 @@ struct Filtered {
     MaskState<Policy> state_;
   };
 
-  /// @throws InvalidArgument if a role to exclude is none of Role's, or what the policy's `prepare` throws
+  /// @throws InvalidArgument if an excluded role is not one of Role's, or whatever the policy's `prepare` throws
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
     for (Role role : filter.exclude_roles) detail::require_choice(role, roles, "filter: exclude_roles");
     return State(*this, parameters, weights);

@@ -18,14 +18,14 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Over which tensors a share of weights is counted: each one alone (the paper), all tensors of a layer, or all.
+/// The tensors over which a share of weights is counted: each tensor by itself (the paper), those of a layer, or all.
 enum class Scope : std::uint8_t { tensor, layer, global };
 
 [[nodiscard]] constexpr std::string_view to_string(Scope scope) noexcept {
   return scope == Scope::tensor ? "tensor" : scope == Scope::layer ? "layer" : "global";
 }
 
-/// Picks weights up to, or from, a magnitude. Magnitudes are compared by their bits: NaN is never small.
+/// Selects weights up to, or from, a magnitude. Magnitudes are compared by their bits: NaN is never small.
 template <bool smallest>
 struct MagnitudeRule {
   static constexpr bool depends_on_weights = true;
@@ -40,7 +40,7 @@ struct MagnitudeRule {
 
 namespace detail {
 
-/// "blk.3." of "blk.3.attn_q.weight": the name up to its first part that is a number, or all of it.
+/// "blk.3." of "blk.3.attn_q.weight": the name up to its first numeric part, or all of it.
 [[nodiscard]] inline std::string layer_of(std::string_view name) {
   std::size_t begin = 0;
   while (begin < name.size()) {
@@ -59,21 +59,21 @@ namespace detail {
 /// largest (`LargestMagnitude`, its opposite, for ablation).
 ///
 /// Thresholds are exact order statistics: of the n weights in scope, the k = ceil((1 - sparsity) n) smallest (largest)
-/// are active, and with them every weight of the same magnitude as the k-th. They are fixed before training
-/// (refresh_every = 0, the paper), or taken anew from the weights as they stand every `refresh_every` steps. The mask
-/// is worked out from the unperturbed weights at each step, so a weight that grows past the threshold drops out.
+/// are active, as is every weight with the magnitude of the k-th. Thresholds are fixed before training (refresh_every =
+/// 0, the paper), or recomputed from the current weights every `refresh_every` steps. Each step computes the mask from
+/// the unperturbed weights, so a weight that grows past the threshold drops out.
 ///
-/// Norm weights and biases (Role::vector) are not thresholded: they are tuned densely, or not at all. Nor is a tensor
-/// whose weights are all 0, such as LoRA's B before the first step: it has no magnitudes to tell apart, is tuned
-/// densely and does not count in a wider scope. (At a threshold of 0 every weight would be active until its first
-/// update made it larger, and the tensor would stand still after one step.) A refresh looks again. A NaN counts as the
+/// Norm weights and biases (Role::vector) have no threshold: they are tuned densely, or not at all. A tensor whose
+/// weights are all 0, such as LoRA's B before the first step, has none either: it has no magnitudes to compare, is
+/// tuned densely and does not count in a wider scope. (At a threshold of 0 every weight would be active until its first
+/// update made it larger, and the tensor would stand still after one step.) A refresh checks again. A NaN counts as the
 /// largest magnitude.
 template <bool smallest>
 struct MagnitudeMask {
-  double sparsity = 0.75;  ///< share of weights that is not touched, in [0, 1)
+  double sparsity = 0.75;  ///< share of weights left out, in [0, 1)
   Scope scope = Scope::tensor;
   Coverage vectors = Coverage::all;  ///< all or none
-  std::uint32_t refresh_every = 0;   ///< steps between thresholds; 0: never
+  std::uint32_t refresh_every = 0;   ///< steps between recomputed thresholds; 0: never recompute
 
   using Rule = MagnitudeRule<smallest>;
 
@@ -96,7 +96,7 @@ struct MagnitudeMask {
 
     [[nodiscard]] bool is_fixed() const noexcept { return policy_.refresh_every == 0; }
 
-    /// The threshold h of a tensor; meaningless where its coverage is not `some`.
+    /// The threshold h of a tensor; meaningless unless its coverage is `some`.
     [[nodiscard]] float threshold(std::size_t index) const noexcept {
       return float_of(masks_[index].rule.threshold_bits);
     }
@@ -133,7 +133,7 @@ struct MagnitudeMask {
     [[nodiscard]] static bool is_zero(Parameter const& tensor, WeightReader const& weights) {
       float first = 0;
       weights.read(tensor, 0, {&first, 1});
-      if (first != 0) return false;  // as in all but a few: no pass over the tensor
+      if (first != 0) return false;  // as in nearly all tensors: saves a pass
       Parameter const* const only = &tensor;
       return weights.kth_magnitude({&only, 1}, tensor.size()) == 0;
     }
@@ -146,7 +146,7 @@ struct MagnitudeMask {
         tensors.push_back(&parameters[i]);
         n += parameters[i].size();
       }
-      // (1 - 0.7) 10 is a little above 3 in doubles, and must not count as 4: leave out the rounding errors.
+      // (1 - 0.7) 10 is slightly above 3 in double and must not become 4: remove the rounding error.
       auto const size = static_cast<double>(n);
       double const share = rounded_product(1.0 - policy_.sparsity, size);
       auto const active = static_cast<std::uint64_t>(std::ceil(rounded_difference(share, size * 0x1p-51)));
@@ -158,8 +158,8 @@ struct MagnitudeMask {
     std::vector<TensorMask<Rule>> masks_;
   };
 
-  /// @throws InvalidArgument if sparsity is outside [0, 1), `scope` is none of Scope's or `vectors` neither all nor
-  /// none
+  /// @throws InvalidArgument if sparsity is outside [0, 1), `scope` is not one of Scope's or `vectors` is neither all
+  ///   nor none
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& weights) const {
     if (!(sparsity >= 0 && sparsity < 1))
       throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));
@@ -182,10 +182,10 @@ struct MagnitudeMask {
   bool operator==(MagnitudeMask const&) const = default;
 };
 
-/// The Sparse MeZO mask (arXiv 2402.15751, section 3): perturb and update the small weights alone.
+/// The Sparse MeZO mask (arXiv 2402.15751, section 3): perturb and update only the small weights.
 using SmallestMagnitude = MagnitudeMask<true>;
 
-/// The large weights alone: the ablation in which the paper finds the noise of MeZO.
+/// Only the large weights: the ablation to which the paper traces the noise of MeZO.
 using LargestMagnitude = MagnitudeMask<false>;
 
 }  // namespace zeroth::ZEROTH_ISA

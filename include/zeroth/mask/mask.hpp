@@ -32,21 +32,21 @@ struct TileMask {
   bool operator==(TileMask const&) const = default;
 };
 
-/// Which weights of a tensor are active: none (it is left alone), all (dense), or those that a rule picks.
+/// Which weights of a tensor are active: none (the tensor is not tuned), all (dense), or those that a rule selects.
 enum class Coverage : std::uint8_t { none, some, all };
-inline constexpr std::uint8_t coverages = 3;  ///< how many there are
+inline constexpr std::uint8_t coverages = 3;  ///< number of values
 
 [[nodiscard]] constexpr std::string_view to_string(Coverage coverage) noexcept {
   return coverage == Coverage::none ? "none" : coverage == Coverage::some ? "some" : "all";
 }
 
-/// Says of one weight whether it is active: what a kernel receives, so a small value that is cheap to copy.
+/// Decides whether one weight is active. Kernels receive it by value, so it is small and cheap to copy.
 ///
 /// 1. `rule(theta, element)` is pure; `theta` is the unperturbed weight, `element` its index in the whole tensor.
-/// 2. `static constexpr bool depends_on_weights`, if present and false, promises that `theta` is not looked at; the
-///    in-place form then needs no stored mask. Absent means true.
-/// 3. `rule` may be asked about any element of a tile that a slice touches, outside the slice too; what it says of
-///    those is ignored.
+/// 2. `static constexpr bool depends_on_weights`, if present and false, promises that `theta` is ignored; the in-place
+///    form then needs no stored mask. Absent means true.
+/// 3. `rule` may be called for any element of a tile that a slice touches, even outside the slice; results there are
+///    ignored.
 /// 4. A rule for device code is marked ZEROTH_HOST_DEVICE and trivially copyable.
 template <class T>
 concept MaskRule = std::semiregular<T> && requires(T const& rule, float theta, std::uint64_t element) {
@@ -73,7 +73,7 @@ struct TensorMask {
   }
 };
 
-/// What a mask policy may ask about the weights, wherever they live. A type-erased, non-owning reference.
+/// Lets a mask policy read the weights, wherever they live. A type-erased, non-owning reference.
 class WeightReader {
  public:
   /// @param backend any Backend; must outlive this object
@@ -91,7 +91,7 @@ class WeightReader {
           return BackendBuffer(owner, values);
         }) {}
 
-  /// The k-th smallest |theta| (k counts from 1) over those tensors together, exactly.
+  /// The exact k-th smallest |theta| (k counts from 1) over all of those tensors together.
   [[nodiscard]] float kth_magnitude(std::span<Parameter const* const> tensors, std::uint64_t k) const {
     return kth_magnitude_(backend_, tensors, k);
   }
@@ -101,7 +101,7 @@ class WeightReader {
     read_(backend_, tensor, first, out);
   }
 
-  /// A copy of what a rule looks at, such as a bitmap, where the backend's passes reach it.
+  /// Copies what a rule reads, such as a bitmap, to memory that the backend's passes can access.
   [[nodiscard]] BackendBuffer keep(std::span<std::byte const> values) const { return keep_(backend_, values); }
 
  private:
@@ -113,7 +113,7 @@ class WeightReader {
 
 namespace detail {
 
-/// The state of a policy that is a rule itself: the same rule for every tensor, matrix or vector.
+/// The state of a policy that is itself a rule: the same rule for every tensor, matrix or vector.
 template <class Rule>
 struct LiftedRule {
   Rule rule;
@@ -125,8 +125,8 @@ struct LiftedRule {
 
 }  // namespace detail
 
-/// Makes the state that a policy needs for those parameters; lifts a policy that is a rule itself.
-/// @throws InvalidArgument what the policy's `prepare` throws
+/// Makes the state that a policy needs for those parameters; wraps a policy that is itself a rule.
+/// @throws InvalidArgument where the policy's `prepare` does
 template <class Policy>
 [[nodiscard]] auto prepare_mask(Policy const& policy, ParameterSet const& parameters, WeightReader const& weights) {
   if constexpr (requires { policy.prepare(parameters, weights); })
@@ -135,14 +135,14 @@ template <class Policy>
     return detail::LiftedRule<Policy>{policy};
 }
 
-/// Recomputes what a state wants recomputed at the start of a step, from unperturbed weights. Most states want nothing.
+/// Recomputes what a state recomputes at the start of a step, from unperturbed weights. Most states recompute nothing.
 template <class State>
 void begin_mask_step(State& state, ParameterSet const& parameters, WeightReader const& weights, std::uint32_t step) {
   if constexpr (requires { state.begin_step(parameters, weights, step); }) state.begin_step(parameters, weights, step);
 }
 
 /// Whether a state says that its tensor masks are the same at every step. A weight that such a mask leaves out is never
-/// updated, and so is left out for good. Absent means that they may change.
+/// updated, so it stays left out. Without `is_fixed()`, masks may change.
 template <class State>
 [[nodiscard]] bool is_fixed_mask(State const& state) {
   if constexpr (requires { state.is_fixed(); })
@@ -161,17 +161,17 @@ using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, s
 /// the step, the weight's index).
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
-/// 2. `name()` identifies the policy in logs and journals; a policy with settings has `description()` too, see
-/// describe.
-/// 3. Either the policy is a MaskRule itself, which then holds for every tensor, or
+/// 2. `name()` identifies the policy in logs and journals; a policy with settings also has `description()`, see
+///    describe.
+/// 3. Either the policy is itself a MaskRule, which then applies to every tensor, or
 ///    `policy.prepare(ParameterSet const&, WeightReader const&)` returns a state, made once before the first step.
 /// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.
-/// 5. `state.begin_step(parameters, weights, step)`, if present, is called at the start of each step, before anything
-///    is perturbed; a policy that refreshes its thresholds does it there. It is called again for the same step if the
-///    attempt ends with an exception, its own among them, and must then come to the same state.
+/// 5. `state.begin_step(parameters, weights, step)` is optional and called at the start of each step, before any
+///    perturbation; a policy that refreshes its thresholds does so there. If the attempt ends with an exception, even
+///    its own, it is called again for the same step and must then arrive at the same state.
 /// 6. `state.is_fixed()`, if present and true, promises that 4 does not depend on the step and 5 changes nothing.
 ///
-/// The smallest type that satisfies it, a policy that leaves the zeros of a pruned model alone:
+/// The smallest type that satisfies it, a policy that keeps the zeros of a pruned model:
 ///
 ///     struct KeepZeros {
 ///       bool operator()(float theta, std::uint64_t) const { return theta != 0; }

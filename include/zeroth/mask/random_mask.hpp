@@ -16,7 +16,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Picks each weight with a fixed probability, by 16 random bits that depend on nothing but seed, stream and index.
+/// Selects each weight with a fixed probability, by 16 random bits that depend only on seed, stream and index.
 struct RandomRule {
   static constexpr bool depends_on_weights = false;
   static constexpr unsigned values_per_block = 8;
@@ -33,13 +33,13 @@ struct RandomRule {
 
 /// Active: a random share (1 - sparsity) of the weights, the paper's baseline R-MeZO. It costs no memory.
 ///
-/// The share is rounded to a multiple of 2^-16 and met in expectation. The mask stays the same for the whole run
-/// (redraw_every = 0), or is drawn anew every `redraw_every` steps.
+/// The share is rounded to a multiple of 2^-16 and holds in expectation. The mask stays the same for the whole run
+/// (redraw_every = 0), or is redrawn every `redraw_every` steps.
 struct RandomMask {
-  double sparsity = 0.75;  ///< share of weights that is not touched, in [0, 1)
+  double sparsity = 0.75;  ///< share of weights left out, in [0, 1)
   std::uint64_t seed = 0;
   Coverage vectors = Coverage::all;  ///< treatment of norm weights and biases: all, none, or some (thinned as well)
-  std::uint32_t redraw_every = 0;    ///< steps between masks; 0: never
+  std::uint32_t redraw_every = 0;    ///< steps between redraws; 0: never redraw
 
   using Rule = RandomRule;
 
@@ -55,7 +55,7 @@ struct RandomMask {
     [[nodiscard]] bool is_fixed() const noexcept { return redraw_every == 0; }
   };
 
-  /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is none of Coverage's
+  /// @throws InvalidArgument if sparsity is outside [0, 1) or `vectors` is not one of Coverage's
   [[nodiscard]] State prepare(ParameterSet const& parameters, WeightReader const& /*weights*/) const {
     if (!(sparsity >= 0 && sparsity < 1))
       throw InvalidArgument("sparsity must be in [0, 1), got " + number_text(sparsity));

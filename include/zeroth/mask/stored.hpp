@@ -19,7 +19,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Picks the weights whose bit is set. The words begin at a tile's first element; they are not owned.
+/// Selects the weights whose bit is set. The words begin at a tile's first element; they are not owned.
 struct BitmapRule {
   static constexpr bool depends_on_weights = false;
 
@@ -37,13 +37,13 @@ struct BitmapRule {
   }
 };
 
-/// One bit a weight for one tensor, in words that begin at a tile's first element.
+/// One bit per weight of one tensor, in words that begin at a tile's first element.
 class Bitmap {
  public:
   Bitmap() = default;
   explicit Bitmap(Parameter const& tensor) : first_tile_(tensor.offset / tile_size), words_(words_of(tensor), 0) {}
 
-  /// How many words a tensor takes.
+  /// How many words a tensor needs.
   [[nodiscard]] static std::size_t words_of(Parameter const& tensor) noexcept {
     return static_cast<std::size_t>((tensor.offset + tensor.size() + tile_size - 1) / tile_size -
                                     tensor.offset / tile_size) *
@@ -65,8 +65,8 @@ class Bitmap {
   std::vector<std::uint64_t> words_;
 };
 
-/// Active: the weights named by bitmaps that the caller brings (Wanda, sensitivity, a mask from elsewhere).
-/// One bit a weight. A tensor without a bitmap is not tuned.
+/// Active: the weights marked in bitmaps that the caller supplies (Wanda, sensitivity, a mask from elsewhere). One bit
+/// per weight. A tensor without a bitmap is not tuned.
 struct StoredMask {
   /// The bits of one tensor: bit i % 64 of word i / 64 is element i of its memory; ceil(size / 64) words.
   struct Entry {
@@ -79,7 +79,7 @@ struct StoredMask {
   using Rule = BitmapRule;
 
   struct State {
-    /// One tensor's words, where the backend's passes reach them.
+    /// One tensor's words, in memory that the backend's passes can access.
     struct Bits {
       BackendBuffer words;
       std::uint64_t first_tile = 0;
@@ -115,7 +115,7 @@ struct StoredMask {
 
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "stored"; }
 
-  /// The bits themselves are told by a hash, in which the order of the tensors does not count.
+  /// Represents the bits by a hash that does not depend on the order of the tensors.
   [[nodiscard]] std::string description() const {
     std::uint64_t hash = 0;
     for (Entry const& entry : entries) {

@@ -13,8 +13,8 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// Takes the lowest of theta, the step and its reverse: see Acceptance::lowest_of_three.
-/// @param report decided, with the losses of both candidates
+/// Chooses the lowest of theta, the step and its reverse: see Acceptance::lowest_of_three.
+/// @param report of a decided step, with the losses of both candidates
 inline void take_lowest(StepReport& report) {
   DefaultFloatEnvironment const environment;
   if (!all_finite(report.candidate_losses)) return skip(report, SkipReason::non_finite_loss);
@@ -26,7 +26,7 @@ inline void take_lowest(StepReport& report) {
   for (float& c : report.coefficients) c = -c;
 }
 
-/// Evaluates what a decided step and its reverse would leave, and takes the lowest.
+/// Evaluates what a decided step and its reverse would leave, and chooses the lowest.
 template <class Form, class Updater, class Objective>
 void accept_lowest(StepReport& report, Form& form, Updater const& updater, Objective& objective) {
   std::array<Change, 2> candidates{updater.change_of(report), updater.change_of(report)};

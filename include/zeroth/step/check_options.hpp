@@ -13,7 +13,7 @@
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/update/update.hpp>
 
-// What must hold between options, parameters and policies: InvalidArgument names what does not.
+// Checks options, parameters and policies against each other; InvalidArgument names what does not fit.
 
 namespace zeroth::ZEROTH_ISA::detail {
 
@@ -61,9 +61,9 @@ inline void check_in_place(Options const& options, ParameterSet const& parameter
         "evaluated");
 }
 
-/// Whether a step may be attempted once more.
+/// Checks that a step may be attempted once more.
 /// @param abandoned attempts at it that ended with an exception and left other bits
-/// @throws Error if there were as many as a record can say
+/// @throws Error if there were as many as a record allows
 inline void check_abandoned(Arithmetic arithmetic, std::uint64_t step, std::uint32_t abandoned) {
   if (arithmetic == Arithmetic::in_place && abandoned >= max_abandoned)
     throw Error("step " + std::to_string(step) + ": its objective has thrown " + std::to_string(abandoned) +

@@ -10,7 +10,7 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// Says in one sentence what a policy of an optimizer lacks.
+/// Reports in one sentence which requirement a policy of an optimizer misses.
 template <class S, class M, class B, class U, class E>
 [[nodiscard]] consteval bool check_policies() {
   static_assert(Sampler<S>,
@@ -36,7 +36,7 @@ template <class S, class M, class B, class U, class E>
   return true;
 }
 
-/// The same of an objective.
+/// The same for an objective.
 template <class Objective, class StepProbe>
 [[nodiscard]] consteval bool check_objective() {
   static_assert(FusedObjective<Objective, StepProbe> || InPlaceObjective<Objective>,

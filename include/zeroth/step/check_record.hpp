@@ -14,18 +14,18 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// @throws InvalidArgument if a run has no step of that number
+/// @throws InvalidArgument if no run has a step of that number
 inline void require_step_number(std::uint64_t step) {
   if (step >= max_steps)
     throw InvalidArgument("step must be below 2^32, the steps of a run, where the noise would repeat, got " +
                           std::to_string(step));
 }
 
-/// Whether a record can be the next step of a run.
-/// @param step the one that comes next
-/// @param abandoned attempts at it that perturbed the weights already
-/// @param weights how many there are in all
-/// @throws InvalidArgument naming the first field that cannot be
+/// Checks that a record can be the next step of a run.
+/// @param step number of the next step
+/// @param abandoned attempts at it so far that perturbed the weights
+/// @param weights number of all weights
+/// @throws InvalidArgument naming the first field that is impossible
 inline void check_record(StepRecord const& record, std::uint64_t step, std::uint32_t abandoned, Options const& options,
                          std::uint64_t weights) {
   std::string const replay = "replay of step " + std::to_string(record.step) + ": ";
@@ -57,7 +57,7 @@ inline void check_record(StepRecord const& record, std::uint64_t step, std::uint
     refuse("active_weights at most", std::to_string(most), std::to_string(record.active_weights));
 }
 
-/// @throws Error if a replayed step found another number of active weights than the run
+/// @throws Error if a replayed step found another number of active weights than the run did
 inline void check_active_weights(StepRecord const& record, std::uint64_t active) {
   if (active != record.active_weights)
     throw Error("replay of step " + std::to_string(record.step) + ": expected " +

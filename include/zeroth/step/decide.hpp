@@ -16,7 +16,7 @@
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/update.hpp>
 
-// From losses to the scalars of a step: its half without weights and noise.
+// Computes the scalars of a step from its losses: the half of a step that involves neither weights nor noise.
 
 namespace zeroth::ZEROTH_ISA::detail {
 
@@ -24,7 +24,7 @@ namespace zeroth::ZEROTH_ISA::detail {
   return std::all_of(losses.begin(), losses.end(), [](double loss) { return is_finite(loss); });
 }
 
-/// The perturbation scale as it is applied.
+/// The perturbation scale as the passes apply it.
 [[nodiscard]] inline float epsilon_of(Options const& options) noexcept {
   DefaultFloatEnvironment const environment;
   return rounded_single(options.epsilon);
@@ -35,7 +35,7 @@ namespace zeroth::ZEROTH_ISA::detail {
   return rounded_product(options.learning_rate, options.schedule(step));
 }
 
-/// Turns a step that was decided on into one that is skipped.
+/// Makes a decided step a skipped one.
 inline void skip(StepReport& report, SkipReason reason) {
   report.skip_reason = reason;
   report.coefficients.clear();
@@ -43,7 +43,7 @@ inline void skip(StepReport& report, SkipReason reason) {
   report.step_size = 0;
 }
 
-/// Fills in what follows from the losses: projected gradients, clipped; coefficients, decay and step size.
+/// Fills in what follows from the losses: clipped projected gradients, coefficients, decay and step size.
 template <class U, Estimator E>
 void decide(StepReport& report, Options const& options, U const& update, E const& estimator) {
   DefaultFloatEnvironment const environment;

@@ -22,8 +22,8 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A step whose objective takes perturbed weights from probes: theta is read until the update writes it. Holds nothing;
-/// it refers to what it is made of.
+/// A step whose objective takes perturbed weights from probes: theta is only read until the update writes it. Owns
+/// nothing; refers to its constructor's arguments.
 template <class U, Sampler S, class State, Backend B>
 class FusedForm {
  public:
@@ -46,7 +46,7 @@ class FusedForm {
     epsilon_ = epsilon;
   }
 
-  /// Mean losses over the micro-batches at the points.
+  /// Evaluates the mean losses over the micro-batches at the points.
   template <class Objective>
   void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) const {
     std::vector<double> losses(points.size());
@@ -64,11 +64,11 @@ class FusedForm {
     }
   }
 
-  /// The same at what two changes would leave, as `points` name them.
+  /// As above, at the weights that two changes would leave; `points` names the changes.
   template <class Objective>
   void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
                 std::span<double> means) {
-    std::vector<ElementwisePass> passes;  // of every tensor for one candidate, then for the other
+    std::vector<ElementwisePass> passes;  // all tensors for one candidate, then all for the other
     for (Change const& change : candidates)
       for (std::size_t i = 0; i < parameters_.size(); ++i)
         passes.push_back(is_touched(i) ? updater_.pass_of(change, i, parameters_[i], noise_.step) : ElementwisePass{});
@@ -83,13 +83,13 @@ class FusedForm {
 
   [[nodiscard]] Parameter const& unperturbed(std::size_t index) const { return parameters_[index]; }
 
-  /// A replayed step was nowhere else than at theta.
+  /// Nothing to do: a fused step never leaves theta.
   void revisit(std::span<Point const> /*points*/) const noexcept {}
 
   /// Nothing was perturbed.
   [[nodiscard]] std::uint32_t abandon() const noexcept { return 0; }
 
-  /// The step's only write to the weights, none if it is skipped; returns how many were active.
+  /// Makes the step's only write to the weights, or none if it is skipped; returns how many were active.
   std::uint64_t commit(StepRecord const& record, Change const& change) {
     if (record.skipped()) return 0;
     DefaultFloatEnvironment const environment;

@@ -26,13 +26,13 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A step whose objective reads the weights where they lie: moves them between the points, and puts them back.
+/// A step whose objective reads the weights where they lie: moves them from point to point, then restores them.
 ///
-/// The mask of a step is that of the weights before anything was perturbed. A mask worked out on perturbed weights is
-/// another mask, so one that depends on the weights is stored for the step: 1 bit per weight. With Restore::exact the
-/// unperturbed weights themselves are kept instead, in as many bytes as they take.
+/// A step's mask is computed from the weights before any perturbation: computed from perturbed weights, it would be
+/// another mask. So a mask that depends on the weights is stored for the step: 1 bit per weight. Restore::exact instead
+/// keeps the unperturbed weights themselves, in as many bytes as they take.
 ///
-/// Weights of 16 bits are rounded to nearest at each point; only the update rounds as the options say.
+/// Each point rounds 16-bit weights to nearest; only the update rounds as the options say.
 template <class U, Sampler S, class State, Backend B>
 class InPlaceForm {
  public:
@@ -45,12 +45,12 @@ class InPlaceForm {
         options_(options),
         guard_(guard) {}
 
-  /// Whose roundings its steps have.
+  /// Which roundings its steps include.
   [[nodiscard]] Arithmetic arithmetic() const noexcept {
     return restores_exactly() ? Arithmetic::fused : Arithmetic::in_place;
   }
 
-  /// Starts a step at unperturbed weights.
+  /// Starts a step at the unperturbed weights.
   void begin(NoiseField<S> const& noise, float epsilon) {
     noise_ = noise;
     epsilon_ = epsilon;
@@ -62,7 +62,7 @@ class InPlaceForm {
       save_masks();
   }
 
-  /// Mean losses over the micro-batches at the points.
+  /// Evaluates the mean losses over the micro-batches at the points.
   template <class Objective>
   void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) {
     for (std::size_t k = 0; k < points.size(); ++k) {
@@ -72,7 +72,7 @@ class InPlaceForm {
     }
   }
 
-  /// The same at what two changes leave, as `points` name them; with Restore::exact only.
+  /// As above, at the weights that two changes leave; `points` names the changes. Only with Restore::exact.
   template <class Objective>
   void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
                 std::span<double> means) {
@@ -82,19 +82,19 @@ class InPlaceForm {
     }
   }
 
-  /// The tensor with unperturbed weights, if they were kept.
+  /// The tensor with the unperturbed weights, if they were kept.
   [[nodiscard]] Parameter unperturbed(std::size_t index) const {
     Parameter tensor = parameters_[index];
     if (restores_exactly()) tensor.data = saved_[index].template as<std::byte>();
     return tensor;
   }
 
-  /// Goes where a step has been that is replayed.
+  /// Visits the points that the replayed step visited.
   void revisit(std::span<Point const> points) {
     for (Point const& point : points) move_to(point);
   }
 
-  /// Does what an attempt did that was abandoned: from point to point, and back.
+  /// Repeats what an abandoned attempt did: goes from point to point, and back.
   void repeat_abandoned(std::span<Point const> points) {
     guard_.write([&] {
       revisit(points);
@@ -102,19 +102,19 @@ class InPlaceForm {
     });
   }
 
-  /// Leaves the weights as a skipped step does, after an exception; returns 1 if that left other bits.
+  /// After an exception, leaves the weights as a skipped step does; returns 1 if their bits changed.
   [[nodiscard]] std::uint32_t abandon() {
     if (restores_exactly()) {
       guard_.write([&] { put_back(); });
       return 0;
     }
-    if (guard_.weights_are_undefined()) return 0;  // half of them were moved
-    // A skipped step goes by every point on its way back; so does this one, to leave the same bits.
+    if (guard_.weights_are_undefined()) return 0;  // some were moved, some not
+    // A skipped step visits every point before it restores. So must this one, to leave the same bits.
     repeat_abandoned(ahead_);
     return 1;
   }
 
-  /// Puts the weights back and updates them, in one pass, unless the step is skipped; returns how many were active.
+  /// Restores the weights and updates them, in one pass, unless the step is skipped; returns how many were active.
   std::uint64_t commit(StepRecord const& record, Change const& change) {
     if (record.skipped()) {
       put_back();
@@ -133,7 +133,7 @@ class InPlaceForm {
     return touched;
   }
 
-  /// Bytes held next to the weights.
+  /// Bytes held in addition to the weights.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
     std::uint64_t total = 0;
     for (BackendBuffer const& mask : stored_masks_) total += mask.bytes();
@@ -153,9 +153,9 @@ class InPlaceForm {
     if (at_.sign != 0) move_to(Point{});
   }
 
-  /// Moves the weights from the point where they are to theta + sign epsilon m z(sample). Allocates nothing itself.
+  /// Moves the weights from the current point to theta + sign epsilon m z(sample). Allocates nothing itself.
   ///
-  /// An exception leaves the weights between the two points. With Restore::exact `put_back` undoes that too.
+  /// An exception leaves the weights between the two points. With Restore::exact, `put_back` restores them even then.
   void move_to(Point point) {
     std::array<NoiseTerm, 2> list;
     std::size_t count = 0;
@@ -176,11 +176,11 @@ class InPlaceForm {
     });
   }
 
-  /// Writes what a change leaves of the unperturbed weights, which `point` names.
+  /// Writes the weights that a change, named by `point`, makes of the unperturbed ones.
   void move_to(Point point, Change const& change) {
     at_ = point;
     run([&](std::size_t index, void const* source, auto const& mask) {
-      // The remainders stay as they are until the step is taken.
+      // The remainders must not change before the step is taken.
       ElementwisePass trial = updater_.pass_of(change, index, unperturbed(index), noise_.step);
       BackendBuffer const& remainders = updater_.remainders(index);
       if (trial.remainders.data != nullptr) {
@@ -192,7 +192,7 @@ class InPlaceForm {
     });
   }
 
-  /// Mean over the micro-batches of the loss at the weights as they stand.
+  /// The mean over the micro-batches of the loss at the current weights.
   template <class Objective>
   [[nodiscard]] double loss_here(Objective& objective) const {
     double mean = 0;
@@ -211,7 +211,7 @@ class InPlaceForm {
     if (saved_.empty()) {
       std::vector<BackendBuffer> saved;
       for (Parameter const& p : parameters_) saved.emplace_back(backend_, static_cast<std::size_t>(p.bytes()));
-      saved_ = std::move(saved);  // of all tensors or, if one has no room, of none
+      saved_ = std::move(saved);  // all tensors, or none if memory for one is missing
     }
     for (std::size_t i = 0; i < parameters_.size(); ++i) backend_.copy(parameters_[i], saved_[i].span());
   }
@@ -226,14 +226,14 @@ class InPlaceForm {
     }
   }
 
-  /// The mask that is stored for the step.
+  /// The mask stored for the step.
   [[nodiscard]] std::span<std::uint64_t> words(std::size_t i) const {
     return {stored_masks_[i].template as<std::uint64_t>(), stored_masks_[i].bytes() / 8};
   }
 
   [[nodiscard]] Coverage coverage(std::size_t i) const { return masks_.tensor(i, noise_.step).coverage; }
 
-  /// Sums apply(index, source of the weights, mask) over the tensors that are touched.
+  /// Sums apply(index, source of the weights, mask) over the tensors that have active weights.
   template <class Apply>
   std::uint64_t run(Apply const& apply) const {
     DefaultFloatEnvironment const environment;
@@ -262,10 +262,10 @@ class InPlaceForm {
   NoiseField<S> noise_{};
   float epsilon_ = 0;
   Point at_{};
-  std::span<Point const> ahead_{};  // points of the step that were not visited yet
+  std::span<Point const> ahead_{};  // points of the step not yet visited
   std::vector<BackendBuffer> stored_masks_;
   std::vector<BackendBuffer> saved_;
-  BackendBuffer trial_;  // remainders of one tensor, for a point that may not become the step
+  BackendBuffer trial_;  // remainders of one tensor, for a candidate that may not be taken
 };
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -15,8 +15,8 @@
 namespace zeroth::ZEROTH_ISA {
 
 /// The optimizer's own probe: theta + sign epsilon m(theta) z(sample), or theta after each candidate pass, for the
-/// points of one evaluation. Nothing is stored: noise and mask are worked out anew wherever a panel is asked for. A
-/// view, valid during the evaluation.
+/// points of one evaluation. Nothing is stored: each request for a panel recomputes noise and mask. A view, valid
+/// during the evaluation.
 template <Sampler S, class State, Backend B>
 class MaskedProbe {
  public:
@@ -30,7 +30,7 @@ class MaskedProbe {
         epsilon_(epsilon),
         micro_batch_(micro_batch) {}
 
-  /// The same at what passes would leave: of every tensor for the first point, then of every tensor for the next one.
+  /// As above, for the weights that passes would leave: all tensors for the first point, then all for the next.
   MaskedProbe(ParameterSet const& parameters, State const& masks, B const& backend, NoiseField<S> const& noise,
               std::span<Point const> points, std::span<ElementwisePass const> candidates, std::uint32_t micro_batch)
       : MaskedProbe(parameters, masks, backend, noise, points, 0, micro_batch) {
@@ -52,7 +52,7 @@ class MaskedProbe {
                         panels[k]);
   }
 
-  /// See Probe. Not for candidates, nor without a BackendWithPanels.
+  /// See Probe. False for candidates and without a BackendWithPanels.
   [[nodiscard]] bool has_panels() const noexcept { return BackendWithPanels<B> && candidates_.empty(); }
   void expand_to(std::size_t parameter, PanelRequest const& request,
                  std::span<void* const> panels) const requires BackendWithPanels<B> {

@@ -25,7 +25,7 @@ template <Estimator E>
 }
 
 /// The points of a step: theta itself, if its loss is needed, then by sample and sign.
-/// @throws InvalidArgument naming what the estimator does not go with
+/// @throws InvalidArgument naming what the estimator does not allow
 template <Estimator E>
 [[nodiscard]] std::vector<Point> points_of(E const& estimator, Options const& options) {
   std::string const name(estimator.name());
@@ -42,8 +42,8 @@ template <Estimator E>
   return points;
 }
 
-/// How many points the probes of a step take: those of Options::samples_per_probe samples, and theta itself with the
-/// first.
+/// How many points the probes of a step take: those of Options::samples_per_probe samples; the first also takes theta
+/// itself.
 struct ProbeSizes {
   std::size_t first = 0;
   std::size_t others = 0;
@@ -56,7 +56,7 @@ template <Estimator E>
   return {base_points(estimator, options) + others, others};
 }
 
-/// The loss of a point that the objective did not write: not finite, so that the step is skipped.
+/// The loss of a point that the objective did not write: not finite, so the step is skipped.
 inline constexpr double unwritten_loss = std::numeric_limits<double>::quiet_NaN();
 
 /// Adds a point's loss on one micro-batch to its mean over all of them.

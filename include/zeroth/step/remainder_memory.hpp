@@ -17,17 +17,18 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// The remainders of 16-bit weights from one update to the next; nothing for f32 weights.
+/// Keeps the remainders of 16-bit weights from one update to the next; nothing for f32 weights.
 ///
-/// That is remainder_bytes(rounding) for each weight of the tensors that were updated. Where the mask state says that
-/// it is fixed, a weight that is inactive keeps its bits, and so stays inactive: then only the weights that are active
+/// Takes remainder_bytes(rounding) for each weight of an updated tensor. If the mask state says that it is fixed, an
+/// inactive weight keeps its bits and stays inactive: then only the weights active at the first update have a place,
+/// and 9/64 bytes per weight say which those are (see Remainders).
 /// at the first update have a place, and 9/64 bytes per weight say which those are (see Remainders).
 class RemainderMemory {
  public:
   RemainderMemory(ParameterSet const& parameters, Rounding rounding)
       : rounding_(rounding), tensors_(parameters.size()) {}
 
-  /// The pass as an update of that tensor: with the rounding, and the tensor's remainders.
+  /// Returns the pass as an update of that tensor: with the rounding and the tensor's remainders.
   /// @param tensor with unperturbed weights
   /// @param mask of the tensor at this step
   template <Backend B, class Rule>
@@ -60,12 +61,12 @@ class RemainderMemory {
  private:
   struct Tensor {
     BackendBuffer values;
-    BackendBuffer places;       // as Remainders has them; empty: all weights have a place
-    BackendBuffer group_place;  // numbers of 64 bits
-    BackendBuffer first_place;  // numbers of 16 bits
+    BackendBuffer places;       // see Remainders; empty: all weights have a place
+    BackendBuffer group_place;  // 64-bit numbers
+    BackendBuffer first_place;  // 16-bit numbers
   };
 
-  /// What a tensor needs; all of it, or an exception and nothing.
+  /// Allocates what a tensor needs: everything, or nothing and an exception.
   template <Backend B, class Rule>
   [[nodiscard]] Tensor made(Parameter const& tensor, TensorMask<Rule> const& mask, bool mask_is_fixed,
                             B const& backend) const {
@@ -78,7 +79,7 @@ class RemainderMemory {
       made.places = {backend, std::as_bytes(std::span(std::as_const(bitmap).words()))};
       made.group_place = {backend, std::as_bytes(std::span(index.group_place))};
       made.first_place = {backend, std::as_bytes(std::span(index.first_place))};
-      places = index.end + 1;  // so that there is always something
+      places = index.end + 1;  // never empty
     }
     made.values = {backend, static_cast<std::size_t>(places) * remainder_bytes(rounding_)};
     return made;

@@ -8,11 +8,10 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Knows whether a step is being taken and whether the weights are those that a step leaves, and refuses calls that
-/// would go wrong.
+/// Tracks whether a step is in progress and whether the weights are defined, and rejects calls that need otherwise.
 class StepGuard {
  public:
-  /// While it lives a step is being taken, and none can be taken from within it.
+  /// While it lives, a step is in progress and no other can start.
   class Entry {
    public:
     explicit Entry(bool& in_progress) : in_progress_(in_progress) { in_progress_ = true; }
@@ -24,8 +23,8 @@ class StepGuard {
     bool& in_progress_;
   };
 
-  /// @param what is called, for messages
-  /// @throws Error if a step is being taken already, or the weights are undefined
+  /// @param what name of the called function, for messages
+  /// @throws Error if a step is in progress, or the weights are undefined
   [[nodiscard]] Entry enter(char const* what, std::uint64_t step) {
     if (in_progress_)
       throw Error(std::string(what) + ": expected a call between two steps, found one from within step " +
@@ -37,7 +36,7 @@ class StepGuard {
     return Entry(in_progress_);
   }
 
-  /// Does what writes weights. If that fails they are undefined, until something else puts them back.
+  /// Runs code that writes weights. If it fails, they are undefined until something else restores them.
   template <class Body>
   void write(Body const& body) {
     weights_are_undefined_ = true;

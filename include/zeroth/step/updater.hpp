@@ -25,22 +25,22 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// An update that was made, in the scalars that make it again.
+/// A past update, as the scalars that reproduce it.
 struct PastUpdate {
   std::uint32_t step = 0;
-  std::vector<float> coefficients{};  ///< of each sample's noise
+  std::vector<float> coefficients{};  ///< factor of each sample's noise
 };
 
-/// A decided update in the lists that its passes need: made before anything is written, for that may fail.
+/// A decided update as the lists that its passes need. Built before anything is written, because building it can fail.
 struct Change {
   float decay = 0;
   float step_size = 0;
   std::vector<NoiseTerm> terms{};  ///< the step's own noise first, then that of older updates
 };
 
-/// Turns the scalars of a step into new weights, and owns what that needs from step to step: the remainders of 16-bit
-/// weights, the values of an elementwise update for each weight, the last updates of one with a window, and how many
-/// updates were made.
+/// Turns the scalars of a step into new weights, and owns what that needs across steps: the remainders of 16-bit
+/// weights, the values that an elementwise update keeps per weight, the last updates of an update with window, and the
+/// count of updates.
 template <class U, Sampler S, class State, Backend B>
 class Updater {
  public:
@@ -52,7 +52,7 @@ class Updater {
         remainders_(parameters, options.rounding),
         state_(parameters.size()) {}
 
-  /// The lists of an update. @param record decided
+  /// The lists of an update. @param record of a decided step
   [[nodiscard]] Change change_of(StepRecord const& record) const {
     DefaultFloatEnvironment const environment;
     Change change{record.decay, record.step_size};
@@ -70,7 +70,7 @@ class Updater {
     return change;
   }
 
-  /// Whether all that the update would add fits an f32. @param record decided, or skipped
+  /// Whether everything that the update would add fits an f32. @param record of a decided or skipped step
   [[nodiscard]] bool fits([[maybe_unused]] StepRecord const& record) const {
     if constexpr (UpdateWithWindow<U>)
       if (!record.skipped())
@@ -79,9 +79,9 @@ class Updater {
     return true;
   }
 
-  /// Makes all that the update of a step needs and that may fail, and returns its lists.
-  /// @param record decided; nothing is made for one that is skipped
-  /// @param form gives `unperturbed(index of a tensor)`, the tensor with unperturbed weights
+  /// Allocates everything that a step's update needs, which can fail, and returns its lists.
+  /// @param record of a decided step; a skipped one needs nothing
+  /// @param form has `unperturbed(index of a tensor)`, which returns the tensor with unperturbed weights
   template <class Form>
   [[nodiscard]] Change prepare(StepRecord const& record, Form const& form) {
     if (record.skipped()) return {};
@@ -99,14 +99,14 @@ class Updater {
     return change_of(record);
   }
 
-  /// The first pass of the change over a tensor, as an update: rounded, with the tensor's remainders.
+  /// The first pass of the change over a tensor, as an update: with rounding and the tensor's remainders.
   [[nodiscard]] ElementwisePass pass_of(Change const& change, std::size_t index, Parameter const& unperturbed,
                                         std::uint32_t step) {
     std::span<NoiseTerm const> const terms = std::span(change.terms).first(std::min(change.terms.size(), max_terms));
     return as_update({.decay = change.decay, .terms = terms}, index, unperturbed, step);
   }
 
-  /// Runs that pass, perhaps with terms to restore; returns how many weights were active.
+  /// Runs that pass, with terms to restore if the pass has any; returns how many weights were active.
   template <class Rule>
   std::uint64_t update(std::size_t index, void const* source, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                        ElementwisePass const& pass, [[maybe_unused]] Change const& change) {
@@ -117,8 +117,8 @@ class Updater {
       return backend_.apply(parameters_[index], source, mask, noise, pass);
   }
 
-  /// After the first pass over every tensor: the rest of a window with more terms than a pass takes. Its weights are
-  /// f32, so that the bits do not depend on where the sum is cut; they were counted already.
+  /// After the first pass over every tensor: adds the rest of a window with more terms than a pass takes. Its weights
+  /// are f32, so the bits do not depend on where the sum is split. The first pass already counted the active weights.
   void add_rest([[maybe_unused]] NoiseField<S> const& noise, [[maybe_unused]] Change const& change) {
     if constexpr (UpdateWithWindow<U>) {
       if (change.terms.size() <= max_terms) return;
@@ -138,7 +138,7 @@ class Updater {
     }
   }
 
-  /// The prepared update was made, if the step was not skipped.
+  /// Records that the prepared update was made, unless the step was skipped.
   void finish(StepRecord const& record) noexcept {
     if (record.skipped()) return;
     ++updates_;
@@ -151,7 +151,7 @@ class Updater {
   /// The remainders of a tensor; none before its first update.
   [[nodiscard]] BackendBuffer const& remainders(std::size_t index) const noexcept { return remainders_.of(index); }
 
-  /// Bytes held next to the weights.
+  /// Bytes held in addition to the weights.
   [[nodiscard]] std::uint64_t bytes() const noexcept {
     std::uint64_t total = remainders_.bytes();
     for (BackendBuffer const& values : state_) total += values.bytes();
@@ -164,7 +164,7 @@ class Updater {
     return remainders_.update(pass, index, unperturbed, masks_.tensor(index, step), is_fixed_mask(masks_), backend_);
   }
 
-  /// The values that an elementwise update keeps for the weights of a tensor: planes of f32, zeros at first.
+  /// The values that an elementwise update keeps for the weights of a tensor: planes of f32, initially zero.
   /// @throws InvalidArgument naming the tensor, if they take more bytes than the address space has
   [[nodiscard]] float* state(std::size_t index) {
     constexpr std::size_t bytes_per_weight = U::state_floats * sizeof(float);
@@ -184,8 +184,8 @@ class Updater {
   B const& backend_;
   U const& update_;
   RemainderMemory remainders_;
-  std::vector<BackendBuffer> state_;  // of each tensor
-  std::vector<PastUpdate> past_;      // the youngest first
+  std::vector<BackendBuffer> state_;  // per tensor
+  std::vector<PastUpdate> past_;      // newest first
   PastUpdate made_;                   // prepared
   std::uint64_t updates_ = 0;
 };

@@ -20,7 +20,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Adam's step of one weight, to the bit: every rounding is that of one IEEE operation, in this order.
+/// Adam's step of one weight, to the bit: each rounding is that of one IEEE operation, in this order.
 ///
 ///     m <- fma(beta_1, m, (1 - beta_1) d)
 ///     v <- fma(beta_2, v, ((1 - beta_2) d) d)
@@ -30,7 +30,7 @@ struct AdamRule {
   float one_minus_beta_1 = 1;
   float beta_2 = 0;
   float one_minus_beta_2 = 1;
-  float scale_m = 1;  ///< 1 / (1 - beta_1^t): undoes the bias of the first t updates
+  float scale_m = 1;  ///< 1 / (1 - beta_1^t): corrects the bias of the first t updates
   float scale_v = 1;  ///< 1 / (1 - beta_2^t)
   float epsilon = 0;
   float step_size = 0;
@@ -44,7 +44,7 @@ struct AdamRule {
   }
 };
 
-/// AdaMM's step of one weight: Adam's, over the largest v so far, the third value of the state.
+/// AdaMM's step of one weight: Adam's, with the largest v so far, which is the third value of the state.
 struct AdaMmRule {
   AdamRule adam;
 
@@ -59,9 +59,9 @@ struct AdaMmRule {
 };
 
 /// Adam on the estimate of the gradient (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015;
-/// ZO-Adam in Zhang et al., arXiv 2402.11592), with decoupled weight decay. 8 bytes a weight.
+/// ZO-Adam in Zhang et al., arXiv 2402.11592), with decoupled weight decay. 8 bytes per weight.
 ///
-/// t counts the updates that were made: a skipped step leaves state and t as they are.
+/// t counts the updates made: a skipped step changes neither state nor t.
 struct Adam {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
@@ -101,9 +101,9 @@ struct Adam {
   bool operator==(Adam const&) const = default;
 };
 
-/// AMSGrad on the estimate of the gradient: Adam over the largest second moment so far, without correction of the bias
+/// AMSGrad on the estimate of the gradient: Adam with the largest second moment so far, without bias correction
 /// (ZO-AdaMM; Chen et al., "ZO-AdaMM: Zeroth-Order Adaptive Momentum Method for Black-Box Optimization", NeurIPS 2019,
-/// arXiv 1910.06513; without constraints, so without projection). 12 bytes a weight.
+/// arXiv 1910.06513; without constraints, so without projection). 12 bytes per weight.
 struct AdaMm : Adam {
   static constexpr std::size_t state_floats = 3;
 

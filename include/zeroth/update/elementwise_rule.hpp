@@ -22,17 +22,17 @@ inline constexpr bool is_elementwise_rule<T, 0> = requires(T const& rule, float 
 
 }  // namespace detail
 
-/// What an ElementwiseUpdate does to one weight: what a kernel receives, so a small value that is cheap to copy.
+/// What an ElementwiseUpdate does to one weight. Kernels receive it by value, so it is small and cheap to copy.
 ///
-/// `rule(theta, direction, state)` is pure and returns the new theta; `state` are the weight's own values, which it may
-/// change (an Array<float, floats>&, or a std::span<float, floats> in code for the host only), and `direction` is what
-/// the coefficients of the step make of the noise. A rule without state is called as `rule(theta, direction)`. What it
-/// makes of inactive weights is dropped. Without branches it becomes vector code on the CPU (docs/design.md). Its bits
+/// `rule(theta, direction, state)` is pure and returns the new theta. `state` holds the weight's own values, which the
+/// rule may change (an Array<float, floats>&, or a std::span<float, floats> in host-only code); `direction` is the
+/// noise combined with the step's coefficients. A rule without state is called as `rule(theta, direction)`. Its results
+/// for inactive weights are discarded. Without branches it becomes vector code on the CPU (docs/design.md). Its bits
 /// are the same on every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 template <class T, std::size_t floats>
 concept ElementwiseRule = std::semiregular<T> && detail::is_elementwise_rule<T, floats>;
 
-/// The most values that an ElementwiseUpdate may keep for each weight.
+/// The most values that an ElementwiseUpdate may keep per weight.
 inline constexpr std::size_t max_state_floats = 8;
 
 namespace detail {
@@ -48,7 +48,7 @@ template <class Rule, std::size_t floats = 0>
 
 }  // namespace detail
 
-/// How many values of each weight a rule takes.
+/// How many values per weight a rule takes.
 template <class Rule>
 inline constexpr std::size_t state_floats = detail::count_state_floats<Rule>();
 

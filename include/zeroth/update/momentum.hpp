@@ -29,10 +29,10 @@ struct MomentumRule {
 };
 
 /// Heavy-ball momentum on the estimate of the gradient (ZO-SGD-MMT; Zhang et al., "Revisiting Zeroth-Order Optimization
-/// for Memory-Efficient LLM Fine-Tuning: A Benchmark", arXiv 2402.11592, whose code takes PyTorch's SGD): each step
-/// adds to a running sum that fades by beta. 4 bytes a weight.
+/// for Memory-Efficient LLM Fine-Tuning: A Benchmark", arXiv 2402.11592, whose code uses PyTorch's SGD): each step adds
+/// to a running sum that fades by beta. 4 bytes per weight.
 ///
-/// In the long run a step is worth 1 / (1 - beta) steps of Sgd, so the learning rate wants to be smaller by as much.
+/// In the long run a step is worth 1 / (1 - beta) steps of Sgd, so reduce the learning rate by that factor.
 struct Momentum {
   double beta = 0.9;
   double weight_decay = 0;

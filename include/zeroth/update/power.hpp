@@ -8,7 +8,7 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// base^exponent by products alone, each rounded, so that it has the same bits on every machine; std::pow does not
+/// base^exponent using only products, each rounded, so the bits are the same on every machine; std::pow does not
 /// promise that.
 [[nodiscard]] inline double power(double base, std::uint64_t exponent) noexcept {
   double result = 1;

@@ -16,8 +16,8 @@ namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
-/// sin(pi x / 2) for x in [0, 1/2], within 1.5 units in the last place: a sequence of rounded operations, so that it
-/// has the same bits on every machine; std::sin does not promise that.
+/// sin(pi x / 2) for x in [0, 1/2], within 1.5 units in the last place: a sequence of rounded operations, so the bits
+/// are the same on every machine; std::sin does not promise that.
 [[nodiscard]] inline double sine_of_quarter_turns(double x) noexcept {
   // The series of sin(pi x / 2) / x in x^2, highest power first.
   constexpr Array<double, 9> series = {0x1.aaec32af93359p-38,  -0x1.6fadb9f155744p-31, 0x1.e8f434d018d63p-25,
@@ -31,15 +31,15 @@ namespace detail {
 
 }  // namespace detail
 
-/// The learning rate over a run, as a factor of its peak: warm-up by equal rises, then constant, or a fall to
-/// `final_factor` that ends with the last step, along a line or half a cosine. Its bits are the same on every machine.
+/// The learning rate over a run, as a factor of its peak: warm-up in equal steps, then constant, or a linear or
+/// half-cosine fall to `final_factor` that ends with the last step. Its bits are the same on every machine.
 struct Schedule {
   enum class Shape : std::uint8_t { constant, linear, cosine };
 
   Shape shape = Shape::constant;
   std::uint64_t total_steps = 0;   ///< steps of the run; needed unless constant
   std::uint64_t warmup_steps = 0;  ///< the factor of step t < warmup_steps is (t + 1) / (warmup_steps + 1)
-  double final_factor = 0;         ///< where a linear or cosine schedule ends, in [0, 1]
+  double final_factor = 0;         ///< last factor of a linear or cosine schedule, in [0, 1]
 
   [[nodiscard]] static Schedule constant(std::uint64_t warmup_steps = 0) {
     return {Shape::constant, 0, warmup_steps, 0};
@@ -51,14 +51,14 @@ struct Schedule {
     return {Shape::cosine, total_steps, warmup_steps, 0};
   }
 
-  /// Factor of the peak learning rate at a step, counted from 0; past the end it stays at `final_factor`.
+  /// Factor of the peak learning rate at a step, counted from 0; after the last step it stays at `final_factor`.
   ///
-  /// With n steps of the fall, i of which are over, it is w + (1 - w) f, w being final_factor and
+  /// If i of the fall's n steps are over, it is w + (1 - w) f, where w is final_factor and
   /// - linear: f = 1 - i / n,
-  /// - cosine: f = (1 + cos(pi i / n)) / 2, as 1 - sin(pi/2 i / n)^2 in the first half and sin(pi/2 (n - i) / n)^2
-  /// then,
+  /// - cosine: f = (1 + cos(pi i / n)) / 2, as 1 - sin(pi/2 i / n)^2 in the first half and as sin(pi/2 (n - i) / n)^2
+  ///   in the second,
   ///
-  /// each operation rounded once; the series of the sine is spelled out above.
+  /// each operation rounded once; sine_of_quarter_turns has the series of the sine.
   [[nodiscard]] double operator()(std::uint64_t step) const {
     DefaultFloatEnvironment const environment;
     if (step < warmup_steps)
@@ -71,7 +71,7 @@ struct Schedule {
 
   /// @throws InvalidArgument naming the field that is out of range
   void check() const {
-    // A run has at most as many steps.
+    // A run has at most this many steps.
     constexpr std::uint64_t most = std::uint64_t{1} << 32;
     if (warmup_steps > most)
       throw InvalidArgument("schedule.warmup_steps must be at most " + std::to_string(most) + ", got " +
@@ -89,7 +89,7 @@ struct Schedule {
   bool operator==(Schedule const&) const = default;
 
  private:
-  /// Which share of the fall `steps` of its steps are.
+  /// `steps` as a share of the steps of the fall.
   [[nodiscard]] double share(std::uint64_t steps) const noexcept {
     return rounded_quotient(static_cast<double>(steps), static_cast<double>(total_steps - warmup_steps));
   }

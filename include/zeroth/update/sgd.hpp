@@ -20,7 +20,7 @@ inline void check_weight_decay(double weight_decay) {
     throw InvalidArgument("weight_decay must be in [0, 1], got " + number_text(weight_decay));
 }
 
-/// The factor by which a running mean or sum fades.
+/// Checks the factor by which a running mean or sum fades.
 inline void check_fading(std::string const& field, double beta) {
   if (!(static_cast<float>(beta) >= 0 && static_cast<float>(beta) < 1))
     throw InvalidArgument(field + " must be in [0, 1), got " + number_text(beta));

@@ -15,7 +15,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// theta moves by step_size along the sign of the direction; where that is 0, it stays.
+/// Moves theta by step_size along the sign of the direction; a direction of 0 leaves it.
 struct SignRule {
   float step_size = 0;
 
@@ -25,7 +25,7 @@ struct SignRule {
 };
 
 /// theta <- theta - eta sign(mean_s g_s m z_s): each active weight moves by eta (ZO-SGD-Sign; Liu et al., "signSGD via
-/// Zeroth-Order Oracle", ICLR 2019). A weight whose estimate is zero stays.
+/// Zeroth-Order Oracle", ICLR 2019). A weight whose estimate is zero does not move.
 struct SignSgd {
   double weight_decay = 0;
 

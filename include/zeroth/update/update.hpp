@@ -13,17 +13,18 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// How a step's projected gradients become a change of the weights that is a sum of noise: a few scalars, nothing for
-/// each weight. (An update that is not such a sum, or keeps state for each weight, is an ElementwiseUpdate.)
+/// Turns a step's projected gradients into a change of the weights that is a sum of noise: a few scalars, nothing per
+/// weight. (An update that is not such a sum, or that keeps state per weight, is an ElementwiseUpdate.)
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
 /// 2. `update.coefficients(g, learning_rate, c)` writes, for each sample s, the f32 coefficient c[s] of its noise; g[s]
 ///    is the projected gradient along z(s); both spans have one element per sample. The weights move by the direction
 ///    d = sum_s c[s] m z(s), so descent along the mean over n samples has c[s] = -learning_rate g[s] / n.
 /// 3. `update.decay(learning_rate)` returns the share of itself that an active weight loses first; 0 for none.
-/// 4. `check()` throws InvalidArgument that names a field out of range; called once, when the optimizer is made.
-/// 5. `name()` identifies the update in logs and journals; one with settings has `description()` too, see describe.
-/// 6. An update may also sum over the last steps: see UpdateWithWindow.
+/// 4. `check()` throws InvalidArgument naming a field that is out of range; called once, when the optimizer is made.
+/// 5. `name()` identifies the update in logs and journals; an update with settings also has `description()`, see
+///    describe.
+/// 6. An update may also sum over past steps: see UpdateWithWindow.
 ///
 /// The smallest type that satisfies it, a step of fixed length along the direction:
 ///
@@ -48,33 +49,32 @@ concept Update = std::regular<T> && !requires {
   { update.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// An Update that also adds the noise of the steps before. The optimizer remembers their coefficients and generates
-/// their noise again; nothing is stored for a weight.
+/// An Update that also adds the noise of past steps. The optimizer remembers their coefficients and regenerates their
+/// noise; nothing is stored per weight.
 ///
-/// 1. `update.window` (an unsigned integer): the number of updates that are summed, the step's own included.
+/// 1. `update.window` (an unsigned integer): the number of updates that are summed, including the step's own.
 /// 2. `update.term_coefficient(c, step_size, age)` returns the f32 factor of the noise of a sample whose coefficient
-/// was
-///    c in the update made `age` updates ago (0: now); `step_size` is the learning rate of now. The step's own noise is
-///    added first, then that of older updates, youngest first.
+///    was c in the update made `age` updates ago (0: now); `step_size` is the current learning rate. The step's own
+///    noise is added first, then that of past updates, newest first.
 ///
-/// It needs f32 weights, and a mask that neither looks at the weights nor changes. WindowMomentum is one.
+/// It needs f32 weights, and a fixed mask that does not depend on the weights. WindowMomentum is one.
 template <class T>
 concept UpdateWithWindow = Update<T> && requires(T const& update, float c, float step_size, std::uint32_t age) {
   { update.window } -> std::convertible_to<std::uint32_t>;
   { update.term_coefficient(c, step_size, age) } -> std::same_as<float>;
 };
 
-/// How a step's projected gradients become a change of the weights, weight by weight: for an update that is no sum of
-/// noise, or that keeps values of its own for each weight. The optimizer owns them: zeros at first, f32, 4 state_floats
+/// Turns a step's projected gradients into a change of the weights, weight by weight: for an update that is not a sum
+/// of noise, or that keeps values of its own per weight. The optimizer owns these: f32, initially zero, 4 state_floats
 /// bytes per weight. Inactive weights keep theirs, and a skipped step changes none. Replay rebuilds them.
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
-/// 2. `static constexpr std::size_t state_floats`: how many values a weight has, 0 to max_state_floats.
+/// 2. `static constexpr std::size_t state_floats`: the number of values per weight, 0 to max_state_floats.
 /// 3. `update.rule(step_size, updates)` returns an ElementwiseRule for them; `step_size` is the learning rate as f32,
-///    `updates` how many updates were made, this one included.
-/// 4. `update.coefficients(g, learning_rate, c)`, if present, are those of the direction that the rule receives, as of
-///    Update; without it c[s] = g[s] / n, and the direction is the estimate of the gradient.
-/// 5. `decay`, `check`, `name`: as of Update.
+///    `updates` is how many updates were made, including this one.
+/// 4. `update.coefficients(g, learning_rate, c)` is optional: it computes the coefficients of the direction that the
+///    rule receives, as in Update. Without it c[s] = g[s] / n, and the direction is the estimate of the gradient.
+/// 5. `decay`, `check`, `name`: as in Update.
 ///
 /// The smallest type that satisfies it, a step along the sign of a running mean:
 ///
@@ -102,7 +102,7 @@ concept ElementwiseUpdate = std::regular<T> && requires(T const& update, float s
   { update.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// The coefficients of a step's direction, as the update wants them.
+/// Computes the coefficients of a step's direction as the update defines them.
 /// @param g projected gradients, one per sample
 /// @param c one per sample
 template <class U>
@@ -113,7 +113,7 @@ void direction_coefficients(U const& update, std::span<double const> g, double l
     detail::mean_coefficients(g, c);
 }
 
-/// How many older updates an update adds to the step's own.
+/// How many past updates an update adds to the step's own.
 template <class U>
 [[nodiscard]] std::size_t updates_before([[maybe_unused]] U const& update) noexcept {
   if constexpr (UpdateWithWindow<U>) return std::max<std::size_t>(update.window, 1) - 1;

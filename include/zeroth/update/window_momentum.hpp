@@ -15,11 +15,11 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Momentum without a value per weight: the noise of the last `window` updates is generated again, each with its share
-/// of the running sum, so that memory is that of inference. For f32 weights and masks that are fixed and do not look at
-/// the weights; with any other mask an older update would have touched other weights.
+/// Momentum that stores nothing per weight: each update regenerates the noise of the last `window` updates and adds
+/// each with its share of the running sum, so memory is that of inference. For f32 weights and fixed masks that do not
+/// depend on the weights: with any other mask, a past update would have touched other weights.
 ///
-/// What is older than the window is left out: beta^window of the sum, 0.0012 at the defaults. An update generates the
+/// Updates older than the window are left out: beta^window of the sum, 0.0012 at the defaults. An update generates the
 /// noise of `window` steps in its pass over the weights.
 struct WindowMomentum {
   double beta = 0.9;
