@@ -13,7 +13,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A built-in estimator that is chosen at run time, so that a program has one optimizer for all of them.
+/// A built-in estimator chosen at run time, so that a program instantiates one optimizer for all of them.
 class AnyEstimator {
  public:
   using Choice = std::variant<CentralDifference, OneSided, Fzoo>;

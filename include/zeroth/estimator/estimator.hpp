@@ -22,7 +22,7 @@ namespace detail {
   return !signs.empty();
 }
 
-/// False only where the compiler can see that the points of an estimator are not as they must be.
+/// False only if the compiler can see that an estimator's points break the rules.
 template <class T>
 inline constexpr bool may_have_unit_signs = true;
 template <class T>
@@ -33,19 +33,20 @@ inline constexpr bool may_have_unit_signs<T> = are_unit_signs(T::signs);
 
 }  // namespace detail
 
-/// How losses become a projected gradient, the slope of the loss along z.
+/// Combines losses into a projected gradient, the slope of the loss along z.
 ///
 /// 1. A regular value type: default constructible, copyable, comparable.
 /// 2. `estimator.signs` are the points theta + sign epsilon m z(s) at which each sample s is evaluated: a static
 ///    constexpr std::array of std::int32_t, or a member that converts to a span of them. At least one, each +1 or -1.
-/// 3. `estimator.uses_base` (bool, static or not): whether the loss at theta itself is wanted; evaluated once a step,
-///    not once a sample.
+/// 3. `estimator.uses_base` (bool, static or not): whether it needs the loss at theta itself; evaluated once per step,
+///    not once per sample.
 /// 4. `estimator.projected_gradient(base, losses, epsilon)` combines the losses of one sample, in the order of `signs`,
 ///    into g ~ z . grad L; `base` is the loss at theta, or 0 where uses_base is false.
-/// 5. `name()` identifies the estimator in logs and journals; one with settings has `description()` too, see describe.
-/// 6. `estimator.scale(losses)`, if present, is a factor of every projected gradient of the step; `losses` are those of
-///    all points but the base, sample by sample.
-/// 7. `estimator.least_samples`, if present: a step takes at least so many samples.
+/// 5. `name()` identifies the estimator in logs and journals; an estimator with settings also has `description()`, see
+///    describe.
+/// 6. `estimator.scale(losses)` is optional and returns a factor for every projected gradient of the step; `losses` are
+///    those of all points except the base, sample by sample.
+/// 7. `estimator.least_samples` is optional: the smallest number of samples per step.
 template <class T>
 concept Estimator = std::regular<T> && detail::may_have_unit_signs<T> &&
     requires(T const& estimator, double base, std::span<double const> losses, double epsilon) {
@@ -55,7 +56,7 @@ concept Estimator = std::regular<T> && detail::may_have_unit_signs<T> &&
   { estimator.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// Requirement 6: 1 for an estimator that has no scale.
+/// Requirement 6: 1 for an estimator without scale.
 template <Estimator E>
 [[nodiscard]] double scale_of(E const& estimator, std::span<double const> losses) {
   if constexpr (requires { estimator.scale(losses); })
@@ -64,7 +65,7 @@ template <Estimator E>
     return 1;
 }
 
-/// Requirement 7: 1 for an estimator that does not say.
+/// Requirement 7: 1 for an estimator without least_samples.
 template <Estimator E>
 [[nodiscard]] std::uint32_t least_samples_of(E const& estimator) {
   if constexpr (requires { estimator.least_samples; })
@@ -73,8 +74,8 @@ template <Estimator E>
     return 1;
 }
 
-/// g = (L(theta + eps z) - L(theta - eps z)) / (2 eps): SPSA (Spall 1992), the paper's estimator. Error O(eps^2).
-/// With several samples a step their mean is n-SPSA.
+/// g = (L(theta + eps z) - L(theta - eps z)) / (2 eps): SPSA (Spall 1992), the paper's estimator. Error O(eps^2). With
+/// several samples per step, their mean is n-SPSA.
 struct CentralDifference {
   static constexpr std::array<std::int32_t, 2> signs = {+1, -1};
   static constexpr bool uses_base = false;
@@ -87,8 +88,8 @@ struct CentralDifference {
   bool operator==(CentralDifference const&) const = default;
 };
 
-/// g = (L(theta + eps z) - L(theta)) / eps: n + 1 evaluations for n samples where central differences take 2 n. Error
-/// O(eps).
+/// g = (L(theta + eps z) - L(theta)) / eps: n + 1 evaluations for n samples, compared with 2 n for central differences.
+/// Error O(eps).
 struct OneSided {
   static constexpr std::array<std::int32_t, 1> signs = {+1};
   static constexpr bool uses_base = true;

@@ -11,16 +11,16 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// FZOO: one-sided differences of a batch of n directions, over the standard deviation of the batch's losses (Dang et
-/// al., "FZOO: Fast Zeroth-Order Optimizer for Fine-Tuning Large Language Models towards Adam-Scale Speed", arXiv
-/// 2506.09034; there with Rademacher directions, n = 8):
+/// FZOO: one-sided differences of a batch of n directions, divided by the standard deviation of the batch's losses
+/// (Dang et al., "FZOO: Fast Zeroth-Order Optimizer for Fine-Tuning Large Language Models towards Adam-Scale Speed",
+/// arXiv 2506.09034; there with Rademacher directions, n = 8):
 ///
 ///     l_0 = L(theta)    l_s = L(theta + eps z_s)    sigma^2 = sum_s (l_s - mean l)^2 / (n - 1)
 ///     theta <- theta - eta / (eps n sigma) sum_s (l_s - l_0) z_s
 ///
-/// sigma is about eps |grad L|, so that this is a normalised descent: the length of a step hardly depends on the size
-/// of the gradient, and the learning rate is about eps times the length of step that is wanted. n + 1 evaluations.
-/// Losses that do not differ at all say nothing: all projected gradients are then 0.
+/// sigma is about eps |grad L|, so this is a normalised descent: the length of a step hardly depends on the size of the
+/// gradient; set the learning rate to about eps times the desired length. n + 1 evaluations. Losses that are all equal
+/// carry no information: all projected gradients are then 0.
 struct Fzoo : OneSided {
   static constexpr std::uint32_t least_samples = 2;
 

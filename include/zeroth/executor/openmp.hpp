@@ -17,7 +17,7 @@ namespace zeroth::ZEROTH_ISA {
 /// OpenMP's threads as an executor. Without -fopenmp it runs on the calling thread.
 class OpenMpExecutor {
  public:
-  /// @param threads how many to use; 0: as many as OpenMP would
+  /// @param threads number of threads; 0: as many as OpenMP would use
   explicit OpenMpExecutor(unsigned threads = 0) : threads_(threads) {
 #ifdef _OPENMP
     if (threads_ == 0) threads_ = static_cast<unsigned>(omp_get_max_threads());

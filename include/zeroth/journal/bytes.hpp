@@ -22,7 +22,7 @@ namespace zeroth::ZEROTH_ISA::detail {
   return true;
 }
 
-/// Writes numbers and texts to bytes, little endian on every machine.
+/// Writes numbers and text as bytes, little endian on every machine.
 class ByteWriter {
  public:
   template <std::unsigned_integral T>
@@ -36,21 +36,21 @@ class ByteWriter {
     number(bits);
   }
 
-  /// Seven bits a byte, the lowest first, the eighth set in all bytes but the last: LEB128.
+  /// LEB128: seven bits per byte, lowest first; the eighth is set in all bytes but the last.
   void varint(std::uint64_t value) {
     for (; value >= 0x80; value >>= 7) number(static_cast<std::uint8_t>(value | 0x80U));
     number(static_cast<std::uint8_t>(value));
   }
 
-  /// Its length as a varint, then its bytes.
-  /// @throws InvalidArgument if it has control characters, line ends among them
+  /// Writes the length as a varint, then the bytes.
+  /// @throws InvalidArgument if the text has control characters, including line ends
   void text(std::string_view value) {
     if (!is_printable(value)) throw InvalidArgument("journal: expected text without control characters");
     varint(value.size());
     for (char c : value) bytes_.push_back(static_cast<std::byte>(c));
   }
 
-  /// Fills up with zeros.
+  /// Appends zeros up to this size.
   void pad_to(std::size_t size) { bytes_.resize(size); }
 
   /// Overwrites the u32 at `at`.
@@ -65,10 +65,10 @@ class ByteWriter {
   std::vector<std::byte> bytes_;
 };
 
-/// Reads what ByteWriter has written; whatever the bytes are, it reads none beyond their end.
+/// Reads what ByteWriter has written; never reads past the end, whatever the bytes are.
 class ByteReader {
  public:
-  /// @param source what the bytes are, for messages: "run.journal: header"
+  /// @param source name of the bytes, for messages: "run.journal: header"
   ByteReader(std::span<std::byte const> bytes, std::string source) : bytes_(bytes), source_(std::move(source)) {}
 
   template <std::unsigned_integral T>
@@ -89,7 +89,7 @@ class ByteReader {
     return value;
   }
 
-  /// The shortest form alone, so that equal contents are equal bytes.
+  /// Accepts only the shortest form, so that equal contents are equal bytes.
   [[nodiscard]] std::uint64_t varint() {
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -111,7 +111,7 @@ class ByteReader {
     return value;
   }
 
-  /// A number below `limit` in one byte: a value of an enum.
+  /// Reads a number below `limit` from one byte: an enum value.
   [[nodiscard]] std::uint8_t choice(std::uint8_t limit, std::string_view what) {
     auto const value = number<std::uint8_t>();
     if (value >= limit)

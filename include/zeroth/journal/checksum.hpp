@@ -24,8 +24,8 @@ inline constexpr std::array<std::uint32_t, 256> crc32_table = [] {
 
 }  // namespace detail
 
-/// CRC-32 as zlib, PNG and Ethernet have it (polynomial 0x04c11db7, reflected); "123456789" gives 0xcbf43926.
-/// @param before checksum of the bytes that come before these, 0 if there are none
+/// CRC-32 as in zlib, PNG and Ethernet (polynomial 0x04c11db7, reflected); "123456789" gives 0xcbf43926.
+/// @param before checksum of the preceding bytes, 0 if there are none
 [[nodiscard]] constexpr std::uint32_t crc32(std::span<std::byte const> bytes, std::uint32_t before = 0) noexcept {
   std::uint32_t c = ~before;
   for (std::byte byte : bytes) c = (c >> 8) ^ detail::crc32_table[(c ^ static_cast<std::uint32_t>(byte)) & 0xffU];

@@ -11,15 +11,15 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// What came of asking for a lock.
+/// Result of requesting a lock.
 enum class LockResult : std::uint8_t {
-  held,         ///< it is ours until the open file is closed, however the process ends
-  busy,         ///< another open file has it, in this process or another
-  unavailable,  ///< the file system has no locks: nobody is kept out
+  held,         ///< we hold it until the open file is closed, however the process ends
+  busy,         ///< another open file holds it, in this process or another
+  unavailable,  ///< the file system has no locks, so nobody is kept out
 };
 
-/// Asks for the lock of an open file (flock), without waiting. The lock belongs to what `open` returned: a second
-/// `open` of the file in the same process is refused too, and a child made by fork shares it.
+/// Requests the lock of an open file (flock), without waiting. The lock belongs to the open file: a second `open` of
+/// the same file in this process cannot get it either, and a child made by fork shares it.
 [[nodiscard]] inline LockResult try_lock(int descriptor) noexcept {
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
@@ -28,7 +28,7 @@ enum class LockResult : std::uint8_t {
   return LockResult::held;
 }
 
-/// Whether `path` still leads to this open file. A lock counts only then: whoever had it before may have removed or
+/// Whether `path` still leads to this open file. Only then does a lock count: the previous holder may have removed or
 /// replaced the file between our `open` and our lock.
 [[nodiscard]] inline bool is_named(int descriptor, char const* path) noexcept {
   struct ::stat opened {};

@@ -20,7 +20,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A setting that a run was made with, and its value.
+/// A setting of a run and its value.
 struct JournalField {
   std::string name;
   std::string value;
@@ -38,19 +38,19 @@ struct JournalTensor {
   bool operator==(JournalTensor const&) const = default;
 };
 
-/// What a run started from: all that its records need to become weights again.
+/// What a run started from: everything needed to turn its records back into weights.
 struct JournalHeader {
   std::uint32_t noise_version = zeroth::noise_version;
-  std::uint64_t base_hash = 0;         ///< hash_weights of the weights before the first step
-  std::uint32_t samples = 1;           ///< coefficients of a step
+  std::uint64_t base_hash = 0;         ///< hash_weights of the base weights
+  std::uint32_t samples = 1;           ///< coefficients per step
   std::vector<JournalField> fields{};  ///< the optimizer's settings: sampler, mask, ..., seed
-  std::vector<JournalField> notes{};   ///< what the caller says: row order, data, ...
+  std::vector<JournalField> notes{};   ///< what the caller adds: row order, data, ...
   std::vector<JournalTensor> tensors{};
 
   bool operator==(JournalHeader const&) const = default;
 };
 
-/// The value of a field, or "none" if there is none of that name.
+/// The value of a field, or "none" if no field has that name.
 [[nodiscard]] inline std::string value_of(std::vector<JournalField> const& fields, std::string_view name) {
   auto const field = std::find_if(fields.begin(), fields.end(), [&](JournalField const& f) { return f.name == name; });
   return field == fields.end() ? "none" : field->value;
@@ -58,7 +58,7 @@ struct JournalHeader {
 
 namespace detail {
 
-/// The update, and which of its steps are taken.
+/// The update and, if not `always`, its acceptance.
 template <class Optimizer>
 [[nodiscard]] std::string described_update(Optimizer const& optimizer) {
   bool const always = optimizer.options().acceptance == Acceptance::always;
@@ -67,8 +67,8 @@ template <class Optimizer>
 
 }  // namespace detail
 
-/// The header of a run that the optimizer would begin with the weights as they stand. One pass over the weights.
-/// @param notes what the optimizer cannot know and `require_same` is to compare: {"row_order", "gguf"}
+/// The header of a run that starts from the optimizer's current weights. One pass over the weights.
+/// @param notes what the optimizer cannot know and `require_same` must compare: {"row_order", "gguf"}
 template <class Optimizer>
 [[nodiscard]] JournalHeader make_journal_header(Optimizer const& optimizer, std::vector<JournalField> notes = {}) {
   auto const& options = optimizer.options();
@@ -90,9 +90,9 @@ template <class Optimizer>
   return header;
 }
 
-/// Refuses a journal that is not of a run like `expected`, and names the first thing that differs. Of the notes, those
-/// of `expected` must be there; the journal may have others.
-/// @param source of the journal, for messages
+/// Rejects a journal whose run does not match `expected`, and names the first difference. The journal must have the
+/// notes of `expected`; it may have others.
+/// @param source where the journal comes from, for messages
 /// @throws InvalidFile
 inline void require_same(JournalHeader const& found, JournalHeader const& expected, std::string const& source) {
   auto require = [&](std::string const& what, auto const& wanted, auto const& met) {
@@ -126,7 +126,7 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
       throw InvalidFile(source + ": " + note.name + ": expected " + note.value + ", found " + met +
                         " in the notes of the run");
     };
-    // Told apart from a note whose value is "none", and every note of that name counts.
+    // A missing note differs from one whose value is "none", and all notes with that name are checked.
     bool is_there = false;
     for (JournalField const& met : found.notes) {
       if (met.name != note.name) continue;

@@ -22,14 +22,14 @@ namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
-/// The first eight bytes of a journal. The first has its top bit set and two line ends follow, so that a transfer which
-/// takes the file for text is noticed.
+/// The first eight bytes of a journal. The first has its top bit set and line ends follow, so that a transfer in text
+/// mode is detected.
 inline constexpr std::array<unsigned char, 8> journal_magic = {0x89, 'Z', 'O', 'J', '\r', '\n', 0x1a, '\n'};
 inline constexpr std::uint32_t journal_version = 1;
-/// Of the part whose size is the same in every journal.
+/// Size of the part that has the same size in every journal.
 inline constexpr std::size_t journal_prefix_bytes = 44;
 
-/// Whether these bytes begin as a journal does.
+/// Whether these bytes begin like a journal.
 [[nodiscard]] inline bool is_journal(std::span<std::byte const> bytes) noexcept {
   return bytes.size() >= journal_magic.size() &&
          std::equal(journal_magic.begin(), journal_magic.end(), bytes.begin(),
@@ -38,9 +38,9 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
 
 }  // namespace detail
 
-/// The header as a journal begins with it; docs/journal.md has the layout.
-/// @throws InvalidArgument if the number of samples or an enum is out of range, a text has control characters, or it
-///   takes 2^32 bytes or more
+/// The header as the bytes at the start of a journal; docs/journal.md has the layout.
+/// @throws InvalidArgument if the number of samples or an enum is out of range, a text has control characters, or the
+///   header takes 2^32 bytes or more
 [[nodiscard]] inline std::vector<std::byte> encode(JournalHeader const& header) {
   if (header.samples < 1 || header.samples > max_samples)
     throw InvalidArgument("journal: samples must be in [1, 4096], got " + std::to_string(header.samples));
@@ -71,7 +71,7 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
     out.number(tensor.stream);
     out.varint(tensor.offset);
   }
-  // It has more bytes than entries, so that their counts fit as well.
+  // The header has more bytes than entries, so the counts of entries fit as well.
   if (out.bytes().size() > std::numeric_limits<std::uint32_t>::max() - sizeof(std::uint32_t))
     throw InvalidArgument("journal: its header must have fewer than 2^32 bytes, got " +
                           std::to_string(out.bytes().size()) + ": keep fewer notes");
@@ -80,9 +80,9 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
   return out.take();
 }
 
-/// Reads the header that `bytes` begin with; they may go on after it.
-/// @param source of the bytes, for messages
-/// @throws InvalidFile if there is none, if it is cut off or damaged, or of a version that is not known
+/// Reads the header at the start of `bytes`; more bytes may follow it.
+/// @param source where the bytes come from, for messages
+/// @throws InvalidFile if there is no header, or it is cut off, damaged or of an unknown version
 [[nodiscard]] inline JournalHeader decode_header(std::span<std::byte const> bytes, std::string const& source) {
   constexpr std::size_t checksum_bytes = sizeof(std::uint32_t);
   if (!detail::is_journal(bytes)) throw InvalidFile(source + ": expected a journal of zeroth, found something else");

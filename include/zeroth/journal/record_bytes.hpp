@@ -19,16 +19,16 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What happened next in a run.
+/// One entry of a journal: a step, or an evaluation between steps.
 using JournalEntry = std::variant<StepRecord, EvaluationRecord>;
 
 namespace detail {
 
-/// How the records of one journal lie in its bytes: all of one size, each with a checksum of its own that also covers
-/// the header's and the record's place, so that none can be moved or come from another journal. See docs/journal.md.
+/// The layout of one journal's records: all have the same size, each with its own checksum that also covers the
+/// header's and the record's place, so that no record can be moved or come from another journal. See docs/journal.md.
 class RecordLayout {
  public:
-  /// @param header as it is encoded: it ends with its checksum
+  /// @param header encoded: it ends with its checksum
   RecordLayout(std::uint32_t samples, std::span<std::byte const> header)
       : samples_(samples), header_bytes_(header.size()), header_checksum_(stored_checksum(header)) {}
 
@@ -39,9 +39,9 @@ class RecordLayout {
     return header_bytes_ + index * record_bytes();
   }
 
-  /// @param step how many steps the journal holds, which is the number of the next one
+  /// @param step the number of steps that the journal holds, which is the number of the next step
   /// @param index place of the record among all records
-  /// @throws InvalidArgument if it is not that step's, or has other coefficients than a step of this run
+  /// @throws InvalidArgument if the entry is not that step's, or has other coefficients than a step of this run
   [[nodiscard]] std::vector<std::byte> encode(JournalEntry const& entry, std::uint64_t step, std::size_t index) const {
     ByteWriter out;
     std::visit([&](auto const& record) { write(out, record, step); }, entry);
@@ -50,13 +50,13 @@ class RecordLayout {
     return out.take();
   }
 
-  /// Whether a record's checksum fits its content and its place.
+  /// Whether a record's checksum matches its content and its place.
   [[nodiscard]] bool is_whole(std::span<std::byte const> record, std::size_t index) const {
     return stored_checksum(record) == checksum(record.first(record.size() - checksum_bytes), index);
   }
 
-  /// @param source of the record, for messages
-  /// @throws InvalidFile if a whole record holds what no run writes
+  /// @param source where the record comes from, for messages
+  /// @throws InvalidFile if a record with a matching checksum holds what no run writes
   [[nodiscard]] JournalEntry decode(std::span<std::byte const> record, std::uint64_t step,
                                     std::string const& source) const {
     ByteReader in(record.first(record.size() - checksum_bytes), source);
@@ -95,7 +95,7 @@ class RecordLayout {
     if (record.coefficients.size() != (record.skipped() ? 0 : samples_))
       refuse("expected coefficients of " + std::to_string(record.skipped() ? 0 : samples_) + " samples, found " +
              std::to_string(record.coefficients.size()));
-    // What a reader would refuse is not written.
+    // Write nothing that a reader would reject.
     std::string const what = "journal: step " + std::to_string(record.step) + ": ";
     require_choice(record.arithmetic, arithmetics, what + "arithmetic");
     require_choice(record.skip_reason, skip_reasons, what + "skip_reason");

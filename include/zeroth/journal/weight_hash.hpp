@@ -16,18 +16,18 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What one weight adds to the hash of a set of weights.
+/// The contribution of one weight to the hash of a set of weights.
 /// @param stream noise stream of its tensor
 /// @param element its index in the whole tensor
-/// @param bits of its value in f32
+/// @param bits of its value as f32
 [[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::uint64_t weight_hash(std::uint32_t stream, std::uint64_t element,
                                                                      std::uint32_t bits) noexcept {
   return split_mix(split_mix(std::uint64_t{stream} << 32 | bits) + element);
 }
 
-/// The hash of all weights as they stand, as f32: the sum modulo 2^64 of `weight_hash`. It depends on no order, so that
-/// threads, devices and shards may each sum their part; it depends on streams and values, not on names, types or how
-/// tensors are cut. It tells one base from another; it is no protection against forgery.
+/// The hash of all current weights, as f32: the sum modulo 2^64 of `weight_hash`. It does not depend on any order, so
+/// threads, devices and shards may each sum their part. It depends on streams and values, not on names, types or how
+/// tensors are split. It tells one base from another; it does not protect against forgery.
 ///
 /// One pass over the weights, on the backend's executor if it has one.
 template <Backend B>

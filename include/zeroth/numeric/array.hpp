@@ -10,8 +10,8 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A std::array whose elements device code may touch: nvcc lets it call std::array's operators only with a flag that
-/// users should not need. On the host it becomes a std::array, or a std::span of its elements, wherever one is wanted.
+/// A std::array whose elements device code may access: nvcc lets device code call std::array's operators only with a
+/// flag that users should not need. On the host it converts to a std::array, or to a std::span of its elements.
 template <class T, std::size_t N>
 struct Array {
   T elements[N];

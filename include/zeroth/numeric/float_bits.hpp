@@ -8,7 +8,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-// std::memcpy rather than std::bit_cast: device code may call it without a compiler flag of the user's.
+// std::memcpy instead of std::bit_cast: device code may call it without an extra compiler flag.
 
 /// The bits of an IEEE 754 single.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline std::uint32_t bits_of(float value) noexcept {
@@ -29,7 +29,7 @@ namespace zeroth::ZEROTH_ISA {
   return bits_of(value) & 0x7fffffffU;
 }
 
-/// Whether the value is neither infinite nor NaN, told by its bits, so that no compiler flag can fold the test away.
+/// Whether the value is neither infinite nor NaN, tested on its bits so that no compiler flag can fold the test away.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline bool is_finite(float value) noexcept {
   return magnitude_bits(value) < 0x7f800000U;
 }

@@ -17,13 +17,13 @@ namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
-// What a thread does with results that do not fit: the rounding mode, whether subnormal numbers count as 0 and which
-// exceptions trap. `changed` is a state with all of these as a program starts, and all else as it is.
+// How a thread treats results that do not fit: the rounding mode, whether subnormal numbers count as 0, and which
+// exceptions trap. `changed` returns a state with all of these as at program start, and everything else unchanged.
 #if defined(__SSE__) || defined(_M_X64)
 struct FloatControl {
   using State = std::uint32_t;
   static constexpr State settings = 0xffc0;  // flush to zero, rounding mode, masked exceptions, subnormals are zeros
-  static constexpr State standard = 0x1f80;  // of these: all exceptions masked
+  static constexpr State standard = 0x1f80;  // of these settings only: all exceptions masked
 
   [[nodiscard]] static State get() noexcept { return _mm_getcsr(); }
   static void set(State state) noexcept { _mm_setcsr(state); }
@@ -43,7 +43,7 @@ struct FloatControl {
 };
 #else
 struct FloatControl {
-  using State = int;  // the rounding mode alone
+  using State = int;  // only the rounding mode
 
   [[nodiscard]] static State get() noexcept { return std::fegetround(); }
   static void set(State state) noexcept { std::fesetround(state); }
@@ -53,13 +53,14 @@ struct FloatControl {
 
 }  // namespace detail
 
-/// While it lives, the calling thread rounds to nearest, keeps subnormal numbers, and traps no exception: as a program
-/// starts. Then the thread has its own settings back, and no exception flag that was raised meanwhile if they differ.
+/// While it lives, the calling thread rounds to nearest, keeps subnormal numbers and traps no exception, as at program
+/// start. Its destructor restores the thread's own settings and, if they differ, drops the exception flags raised
+/// meanwhile.
 ///
-/// An engine may have set subnormals to zero on its threads, a library linked with -ffast-math does so at the start of
-/// the program, and another rounding mode is a call of fesetround away. Each pass over weights and each decision about
-/// a step has one of these; objectives run under the caller's own settings. Reads one register, and writes it only
-/// where the settings differ. On processors other than x86-64 and arm64 it sets the rounding mode only.
+/// An engine may flush subnormals to zero on its threads, a library linked with -ffast-math does so at program start,
+/// and one call of fesetround changes the rounding mode. Each pass over weights and each decision about a step holds
+/// one of these; objectives run under the caller's own settings. Reads one register, and writes it only if the settings
+/// differ. On processors other than x86-64 and arm64 it sets only the rounding mode.
 class DefaultFloatEnvironment {
  public:
   DefaultFloatEnvironment() noexcept
@@ -75,14 +76,14 @@ class DefaultFloatEnvironment {
   DefaultFloatEnvironment& operator=(DefaultFloatEnvironment const&) = delete;
 
  private:
-  /// What is read from memory and written to it between two of these is computed there.
+  /// Keeps what is read from and written to memory between two calls computed between them.
   static void keep_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
   detail::FloatControl::State saved_;
   bool differs_;
 };
 
-/// body() in a DefaultFloatEnvironment.
+/// Runs body() in a DefaultFloatEnvironment.
 template <class Body>
 decltype(auto) in_default_float_environment(Body&& body) {
   DefaultFloatEnvironment const environment;

@@ -11,14 +11,14 @@ namespace zeroth::ZEROTH_ISA {
 
 namespace detail {
 
-/// a b + c rounded once, in double arithmetic and without a call.
+/// a b + c rounded once, in double arithmetic and without a library call.
 ///
-/// The product of two singles is exact in double, and the sum there has 29 bits more than the result. Rounding it a
-/// second time goes wrong only if it lies in the very middle of two singles without being the exact sum. Then, and
-/// where the result may be subnormal and its middles lie elsewhere, the sum is rounded to odd: to nearest, then to the
+/// The product of two singles is exact in double, and the sum there has 29 bits more than the result. A second rounding
+/// goes wrong only if the rounded sum lies exactly midway between two singles but the exact sum does not. Then, and if
+/// the result may be subnormal, where the midpoints lie elsewhere, the sum is rounded to odd: to nearest, then to the
 /// neighbour whose last bit is set if anything was lost, after which a second rounding is that of the exact sum (Boldo
-/// and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008). What was lost is exact too (Knuth's two-sum).
-/// Contraction changes nothing, for the product is exact.
+/// and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008). What was lost is computed exactly too
+/// (Knuth's two-sum). Contraction changes nothing, because the product is exact.
 [[nodiscard]] inline float software_fma(float a, float b, float c) noexcept {
   double const product = static_cast<double>(a) * static_cast<double>(b);
   auto const addend = static_cast<double>(c);
@@ -29,7 +29,7 @@ namespace detail {
   if (is_normal && (bits & 0x1fffffffU) != 0x10000000U) return static_cast<float>(sum);
   double const added = sum - product;
   double const lost = (product - (sum - added)) + (addend - added);
-  // Of a sum that is not finite nothing is lost but a NaN, of which neither comparison holds.
+  // If the sum is not finite, `lost` is 0 or NaN; with a NaN both comparisons are false.
   if ((lost > 0 || lost < 0) && bits % 2 == 0) bits = (lost > 0) == (sum > 0) ? bits + 1 : bits - 1;
   double odd;
   std::memcpy(&odd, &bits, sizeof odd);
@@ -38,8 +38,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// a b + c rounded once, as IEEE 754 says: the instruction where the target has it, or else arithmetic in double that
-/// gives the same bits. std::fma would be a call into the library for each element there.
+/// a b + c rounded once, as IEEE 754 defines it: by the instruction if the target has it, otherwise by arithmetic in
+/// double that gives the same bits. std::fma would then be a library call per element.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline float fused_multiply_add(float a, float b, float c) noexcept {
 #if defined(__CUDA_ARCH__) || !defined(__SSE2_MATH__) || defined(__FMA__)
   return std::fma(a, b, c);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// All of the library lies in `namespace zeroth::ZEROTH_ISA`, where ZEROTH_ISA is `inline` and a name. Its name says for
-// which instructions a translation unit is compiled (-march=native, -mavx2, ...). Inline functions and templates are
-// compiled in every translation unit that uses them, and the linker keeps one copy of each name: without this, a
-// program that links a file compiled for AVX-512 with one compiled for any x86-64 could run the former's copy on a
+// The whole library lies in `namespace zeroth::ZEROTH_ISA`, where ZEROTH_ISA expands to `inline` and a name that says
+// for which instructions a translation unit is compiled (-march=native, -mavx2, ...). Inline functions and templates
+// are compiled in every translation unit that uses them, and the linker keeps one copy per name: without this, a
+// program that links a file compiled for AVX-512 with one compiled for any x86-64 could run the AVX-512 copy on a
 // processor without AVX-512.
 //
 // So two such files share no function of zeroth. They cannot pass zeroth's types to each other either: the linker then
-// says that a function with, say, x86_ffff00000 in its name is not defined.
+// reports that a function with, say, x86_ffff00000 in its name is undefined.
 
 // ZEROTH_ISA_BIT(M) is 1 if the compiler's macro M is defined as 1, and 0 if it is not defined.
 #define ZEROTH_ISA_ON_1 ,
@@ -17,7 +17,7 @@
 #define ZEROTH_ISA_BIT_2(value) ZEROTH_ISA_BIT_3(ZEROTH_ISA_ON_##value 1, 0)
 #define ZEROTH_ISA_BIT(macro) ZEROTH_ISA_BIT_2(macro)
 
-// Four of them as a hexadecimal digit.
+// Four of these bits as a hexadecimal digit.
 #define ZEROTH_ISA_0000 0
 #define ZEROTH_ISA_0001 1
 #define ZEROTH_ISA_0010 2
@@ -42,7 +42,7 @@
 #define ZEROTH_ISA_NAME_2(name, a, b, c, d, e, f, g, h, i) inline name##_##a##b##c##d##e##f##g##h##i
 #define ZEROTH_ISA_NAME(name, a, b, c, d, e, f, g, h, i) ZEROTH_ISA_NAME_2(name, a, b, c, d, e, f, g, h, i)
 
-// Extensions that compilers use where the source does not ask for them.
+// Extensions that compilers use without being asked to by the source.
 #if defined(__x86_64__) || defined(__i386__)
 #define ZEROTH_ISA                                                                                          \
   ZEROTH_ISA_NAME(x86, ZEROTH_ISA_DIGIT(__SSE3__, __SSSE3__, __SSE4_1__, __SSE4_2__),                       \
@@ -64,5 +64,5 @@
       ZEROTH_ISA_DIGIT(__ARM_FEATURE_MATMUL_INT8, __ARM_FEATURE_BF16, __ARM_FEATURE_MOPS, __ARM_FEATURE_CSSC), 0, 0, \
       0, 0, 0, 0)
 #else
-#define ZEROTH_ISA inline other  // a program of files that are compiled for different processors is not protected here
+#define ZEROTH_ISA inline other  // no protection here for files compiled for different processors
 #endif

@@ -7,10 +7,11 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-// One operation of IEEE 754 on doubles each, rounded once, whatever the compiler's options and the code around it: what
-// decides about a step is written with these. g++ makes one fused multiply-add of a product and a sum wherever the
-// target has the instruction, and heeds no pragma against it. Operands and result go through volatile variables, which
-// also keeps the operation between the lines that set and restore the floating-point environment. For scalars.
+// Each function is one IEEE 754 operation on doubles, rounded once, whatever the compiler's options and the surrounding
+// code: everything that decides about a step uses these. g++ contracts a product and a sum into one fused multiply-add
+// wherever the target has the instruction, and no pragma prevents it. Operands and result go through volatile
+// variables, which also keeps the operation between the lines that set and restore the floating-point environment. For
+// scalars.
 
 /// a + b
 [[nodiscard]] inline double rounded_sum(double a, double b) noexcept {
@@ -67,7 +68,7 @@ namespace zeroth::ZEROTH_ISA {
   return single;
 }
 
-/// mean + value / count: what one of `count` values adds to their mean.
+/// mean + value / count: adds to a mean the share of one of `count` values.
 [[nodiscard]] inline double with_share(double mean, double value, double count) noexcept {
   return rounded_sum(mean, rounded_quotient(value, count));
 }

@@ -19,7 +19,7 @@ namespace zeroth::ZEROTH_ISA {
   if (position >= max_blocks)
     throw InvalidArgument("draw_example: position must be below 2^48, got " + std::to_string(position));
   RandomBlock const bits = RandomSource{seed, step, 0, 0, Purpose::data_order}.block(position);
-  // floor(u examples) for u of 64 bits, by halves: the upper 64 bits of the product.
+  // floor(u examples) for a 64-bit u, computed by halves: the upper 64 bits of the product.
   std::uint64_t const low = (bits[0] * (examples & 0xffffffffU)) >> 32;
   std::uint64_t const middle_1 = bits[0] * (examples >> 32) + low;
   std::uint64_t const middle_2 = bits[1] * (examples & 0xffffffffU) + (middle_1 & 0xffffffffU);

@@ -41,13 +41,13 @@ inline constexpr float angle_unit = 0x1.921fb6p-15F;
 /// The upper 16 bits k give the radius sqrt(-2 log u), u = (2k + 1) / 2^17; the lower 14 the angle y within a quadrant,
 /// bits 15 and 14 the signs. With y measured from the quadrant's middle, sqrt(2) cos and sqrt(2) sin of the angle are
 /// cos y + sin y and cos y - sin y, so no branch and no exchange is needed. Every multiply-add is an explicit fma and
-/// every other operation is correctly rounded by IEEE 754: the result does not depend on compiler or device, nor on any
-/// flag that config.hpp and check_arithmetic let pass. The calling thread rounds to nearest and keeps subnormal
-/// numbers; a pass of a backend sees to it (DefaultFloatEnvironment).
+/// every other operation is correctly rounded by IEEE 754: the result depends neither on compiler or device nor on any
+/// flag that config.hpp and check_arithmetic allow. The calling thread must round to nearest and keep subnormal
+/// numbers; a backend's pass ensures that (DefaultFloatEnvironment).
 ///
 /// Mean 0, variance 1 within 1e-7, kurtosis 2.9998; |z| <= 4.855.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline NormalPair normal_pair(std::uint32_t bits) noexcept {
-  // Copies, because device code reads no constants of the host but by their values.
+  // Copies, because device code can read host constants only by value.
   constexpr Array<float, 7> log_q = normal_map::log_q;
   constexpr Array<float, 4> sin_p = normal_map::sin_p;
   constexpr Array<float, 4> cos_p = normal_map::cos_p;

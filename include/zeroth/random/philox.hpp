@@ -54,14 +54,14 @@ enum class Purpose : std::uint32_t {
   initialization = 5,
 };
 
-/// Where random bits come from: everything but the position within the tensor.
+/// The source of random bits: everything except the position within the tensor.
 ///
 /// A block is `Philox(counter, key)` with
 ///
 ///     key     = { seed[31:0], seed[63:32] }
 ///     counter = { block[31:0], purpose << 28 | sample << 16 | block[47:32], stream, step }
 ///
-/// so seeds have 64 bits, steps and streams 32, samples 12, purposes 4, and a tensor holds up to 2^48 blocks.
+/// so seeds have 64 bits, steps and streams 32, samples 12, purposes 4, and a tensor has at most 2^48 blocks.
 struct RandomSource {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
@@ -88,13 +88,14 @@ struct RandomSource {
   }
 };
 
-/// Samples a step may draw at most: the counter gives them 12 bits.
+/// The most samples of a step: the counter gives them 12 bits.
 inline constexpr std::uint32_t max_samples = 1U << 12;
 
-/// Blocks of a stream: the counter gives them 48 bits. One beyond would have another sample's and purpose's bits.
+/// The most blocks of a stream: the counter gives them 48 bits. The next would have the bits of another sample or
+/// purpose.
 inline constexpr std::uint64_t max_blocks = std::uint64_t{1} << 48;
 
-/// Steps of a run: the counter gives them 32 bits, so the noise of one more would be the first's.
+/// The most steps of a run: the counter gives them 32 bits, so the next one's noise would be the first one's.
 inline constexpr std::uint64_t max_steps = std::uint64_t{1} << 32;
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -7,10 +7,10 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Elements of a tile. Random blocks are assigned to elements tile by tile, and masks are made a tile at a time.
+/// Elements per tile. Random blocks are assigned to elements tile by tile, and masks are computed one tile at a time.
 inline constexpr unsigned tile_size = 128;
 
-/// Where in the random stream the value of an element lies.
+/// The place of an element's value in the random stream.
 struct BlockPosition {
   std::uint64_t block;  ///< index of the random block within the stream
   unsigned value;       ///< which of the values that the block yields
@@ -18,11 +18,11 @@ struct BlockPosition {
   bool operator==(BlockPosition const&) const = default;
 };
 
-/// The layout of values over blocks that each give `values_per_block` of them.
+/// Lays out values over blocks that yield `values_per_block` values each.
 ///
 /// A tile needs B = 128 / values_per_block blocks. Element e of tile t takes value e / B of block t B + e mod B:
-/// neighbouring elements come from neighbouring blocks, so that vector lanes and GPU threads that each work on a block
-/// of their own write whole vectors, and the layout depends on no vector width.
+/// neighbouring elements come from neighbouring blocks, so vector lanes and GPU threads that work on one block each
+/// write whole vectors, and the layout does not depend on any vector width.
 ///
 /// @tparam values_per_block a power of two, at most 128
 /// @param element index of the element within the whole tensor

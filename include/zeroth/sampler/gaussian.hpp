@@ -9,7 +9,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// z ~ N(0, 1), as in the paper. 16 random bits a value; see normal_pair for the map and its moments.
+/// z ~ N(0, 1), as in the paper. 16 random bits per value; see normal_pair for the map and its moments.
 struct Gaussian {
   [[nodiscard]] ZEROTH_HOST_DEVICE Array<float, 8> operator()(RandomBlock const& block) const noexcept {
     Array<float, 8> values;

@@ -8,7 +8,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// z = +1 or -1 with equal odds: the cheapest direction, one random bit a value (1 in a bit means -1).
+/// z = +1 or -1 with equal odds: the cheapest direction, one random bit per value (a set bit means -1).
 struct Rademacher {
   [[nodiscard]] ZEROTH_HOST_DEVICE Array<float, 128> operator()(RandomBlock const& block) const noexcept {
     Array<float, 128> values;
@@ -16,7 +16,7 @@ struct Rademacher {
     return values;
   }
 
-  /// The i-th of them alone.
+  /// Only the i-th of them.
   [[nodiscard]] ZEROTH_HOST_DEVICE static float value(RandomBlock const& block, unsigned i) noexcept {
     return (block[i / 32] >> (i % 32) & 1U) != 0 ? -1.0F : 1.0F;
   }

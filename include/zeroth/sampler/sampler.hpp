@@ -36,13 +36,13 @@ inline constexpr bool is_array_of_floats<Array<float, N>> = true;
 /// 1. A regular value type: default constructible, copyable, comparable.
 /// 2. `sampler(block)` takes 128 random bits and returns std::array<float, V>, V one of 1, 2, 4, ..., 128. For device
 ///    code it is marked ZEROTH_HOST_DEVICE and returns zeroth::Array<float, V>.
-/// 3. It is pure: the same bits and an equal sampler give the same values, on any thread. Results are the same bits on
+/// 3. It is pure: the same bits and an equal sampler give the same values, on any thread. The bits are the same on
 ///    every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 /// 4. Over uniform bits the values are uncorrelated, with mean 0 and variance 1; the estimate of the gradient is then
 ///    unbiased up to O(epsilon^2). Nothing checks this.
-/// 5. `sampler.value(block, i)`, if present, is the i-th of these values: for kernels that want few of many.
-/// 6. `name()` identifies the distribution and its mapping of bits in logs and journals; a sampler with settings has
-///    `description()` too, see describe.
+/// 5. `sampler.value(block, i)` is optional and returns the i-th of these values, for kernels that need few of many.
+/// 6. `name()` identifies the distribution and its mapping of bits in logs and journals; a sampler with settings also
+///    has `description()`, see describe.
 ///
 /// The smallest type that satisfies it:
 ///
@@ -61,12 +61,12 @@ concept Sampler = std::regular<T> && requires(T const& sampler, RandomBlock cons
   { sampler.name() } -> std::convertible_to<std::string_view>;
 };
 
-/// How many values a sampler makes of one random block.
+/// How many values a sampler makes from one random block.
 template <Sampler S>
 inline constexpr unsigned values_per_block =
     static_cast<unsigned>(detail::array_size<decltype(std::declval<S const&>()(std::declval<RandomBlock const&>()))>);
 
-/// The perturbation z of a step: a pure function of (seed, step, sample, stream, element) and of nothing else.
+/// The perturbation z of a step: a pure function of only (seed, step, sample, stream, element).
 template <Sampler S>
 struct NoiseField {
   S sampler;
@@ -82,7 +82,7 @@ struct NoiseField {
     return {seed, step, stream, sample, Purpose::perturbation};
   }
 
-  /// z of one element of the tensor with that stream. The definition that every faster path is tested against.
+  /// z of one element of the tensor with that stream. Every faster path is tested against this definition.
   ZEROTH_CALLS_USERS_CODE
   [[nodiscard]] ZEROTH_HOST_DEVICE float value(std::uint32_t stream, std::uint32_t sample,
                                                std::uint64_t element) const {

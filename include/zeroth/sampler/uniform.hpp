@@ -8,9 +8,10 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// z uniform over 65536 equidistant values in (-sqrt(3), sqrt(3)), of mean 0 and variance 1. 16 random bits a value.
+/// z uniform over 65536 equidistant values in (-sqrt(3), sqrt(3)), with mean 0 and variance 1. 16 random bits per
+/// value.
 struct Uniform {
-  /// sqrt(3 / (2^32 - 1)): the odd integers in (-2^16, 2^16), multiplied by it, have variance 1.
+  /// sqrt(3 / (2^32 - 1)): the odd integers in (-2^16, 2^16), scaled by this, have variance 1.
   static constexpr float unit = 2.6428998e-05F;
 
   [[nodiscard]] ZEROTH_HOST_DEVICE static float value(std::uint32_t bits_16) noexcept {

@@ -11,7 +11,7 @@ namespace zeroth::ZEROTH_ISA {
 
 /// How a weight is stored. Arithmetic is always in f32.
 enum class DataType : std::uint8_t { f32, bf16, f16 };
-inline constexpr std::uint8_t data_types = 3;  ///< how many there are
+inline constexpr std::uint8_t data_types = 3;  ///< number of values
 
 [[nodiscard]] constexpr std::string_view to_string(DataType dtype) noexcept {
   switch (dtype) {
@@ -25,7 +25,7 @@ inline constexpr std::uint8_t data_types = 3;  ///< how many there are
   return "unknown";
 }
 
-/// Bytes an element takes.
+/// Bytes per element.
 [[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::size_t size_of(DataType dtype) noexcept {
   return dtype == DataType::f32 ? 4 : 2;
 }

@@ -11,20 +11,20 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What a backend adds whose passes cannot reach the host's memory, or should not: the optimizer then keeps what it
-/// stores next to the weights there.
+/// The optional members of a backend whose passes cannot or should not access host memory: the optimizer then keeps
+/// what it stores in addition to the weights in the backend's memory.
 ///
-/// 1. `allocate(bytes)` returns memory that the backend's passes can reach, all zeros, freed with its last owner.
-/// 2. `transfer(to, from, bytes)` copies between the host's memory and such memory, in either direction, or within
-///    either, after everything that was asked of the backend before.
+/// 1. `allocate(bytes)` returns zeroed memory that the backend's passes can access, freed with its last owner.
+/// 2. `transfer(to, from, bytes)` copies between host memory and such memory, in either direction, or within either,
+///    after all work requested from the backend before.
 template <class T>
 concept BackendWithMemory = requires(T const& backend, void* to, void const* from, std::size_t bytes) {
   { backend.allocate(bytes) } -> std::convertible_to<std::shared_ptr<std::byte>>;
   backend.transfer(to, from, bytes);
 };
 
-/// Memory where the passes of a backend reach it: the backend's own, or else the host's. Zeros at first. Copies share
-/// it.
+/// Memory that a backend's passes can access: the backend's own if it has any, otherwise the host's. Initially zero.
+/// Copies share it.
 class BackendBuffer {
  public:
   /// No memory.
@@ -38,13 +38,13 @@ class BackendBuffer {
       memory_ = {new std::byte[bytes](), std::default_delete<std::byte[]>()};
   }
 
-  /// A copy of values of the host's.
+  /// Copies values from host memory.
   template <class Backend>
   BackendBuffer(Backend const& backend, std::span<std::byte const> values) : BackendBuffer(backend, values.size()) {
     copy_from(backend, values.data(), values.size());
   }
 
-  /// Copies bytes to its beginning, from the host's memory or the backend's; and from there.
+  /// Copies bytes to the beginning of this memory, or from there; the other side is in host or backend memory.
   template <class Backend>
   void copy_from(Backend const& backend, void const* from, std::size_t bytes) const {
     copy(backend, memory_.get(), from, bytes);
@@ -57,7 +57,7 @@ class BackendBuffer {
   [[nodiscard]] bool empty() const noexcept { return memory_ == nullptr; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-  /// Its first T; null if there is no memory.
+  /// Pointer to the first T; null if there is no memory.
   template <class T>
   [[nodiscard]] T* as() const noexcept {
     return reinterpret_cast<T*>(memory_.get());

@@ -9,17 +9,17 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-// Integers throughout: no rounding mode and no flush-to-zero mode of the processor can touch these.
+// All integer arithmetic: neither the processor's rounding mode nor its flush-to-zero mode can affect it.
 
 namespace detail {
 
-/// Drops the lowest bits of a number, rounding to nearest even. A carry into the exponent is what it should be.
+/// Drops the lowest bits of a number, rounding to nearest even. A carry into the exponent gives the correct result.
 [[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::uint32_t drop_bits(std::uint32_t number,
                                                                    std::uint32_t dropped) noexcept {
   return (number + (1U << (dropped - 1)) - 1 + ((number >> dropped) & 1U)) >> dropped;
 }
 
-/// The bits of a float's significand, its leading one included.
+/// The bits of a float's significand, including the leading one.
 [[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::uint32_t significand(std::uint32_t magnitude) noexcept {
   return (magnitude & 0x007fffffU) | 0x00800000U;
 }
@@ -36,8 +36,8 @@ inline constexpr std::uint32_t rebias = 112U << 23;         // the exponent's bi
 
 }  // namespace detail
 
-/// The IEEE binary16 number nearest to `value`, ties to even: beyond 65504 by half a step or more, infinity; below
-/// 2^-14, subnormals. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
+/// The IEEE binary16 number nearest to `value`, ties to even. Half a step or more beyond 65504 it is infinity, below
+/// 2^-14 subnormal. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline std::uint16_t float_to_half(float value) noexcept {
   using namespace detail::half_map;
   std::uint32_t const bits = bits_of(value);
@@ -57,8 +57,8 @@ inline constexpr std::uint32_t rebias = 112U << 23;         // the exponent's bi
   return static_cast<std::uint16_t>(sign | half);
 }
 
-/// The bfloat16 number nearest to `value`, ties to even: beyond the largest by half a step or more, infinity; subnormal
-/// numbers stay what they are. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
+/// The bfloat16 number nearest to `value`, ties to even. Half a step or more beyond the largest it is infinity;
+/// subnormal numbers are kept. A NaN becomes a quiet NaN with the same sign and the upper bits of its payload.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline std::uint16_t float_to_bfloat16(float value) noexcept {
   std::uint32_t const bits = bits_of(value);
   bool const nan = (bits & 0x7fffffffU) > 0x7f800000U;
@@ -66,12 +66,12 @@ inline constexpr std::uint32_t rebias = 112U << 23;         // the exponent's bi
   return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x0040U : rounded);
 }
 
-/// The number nearest to `value` that bf16 or f16 has, ties to even.
+/// The bf16 or f16 number nearest to `value`, ties to even.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline std::uint16_t narrow(DataType dtype, float value) noexcept {
   return dtype == DataType::bf16 ? float_to_bfloat16(value) : float_to_half(value);
 }
 
-/// The bits of |a number| of bf16 or f16; at `infinity_of(dtype)` and beyond it is not finite.
+/// The bits of the absolute value of a bf16 or f16 number; from `infinity_of(dtype)` on, the number is not finite.
 [[nodiscard]] ZEROTH_HOST_DEVICE constexpr std::uint32_t magnitude_of(std::uint16_t bits) noexcept {
   return bits & 0x7fffU;
 }

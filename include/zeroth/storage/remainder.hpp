@@ -12,23 +12,23 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// What the 16-bit weights of a tensor do not hold of their values, which a rounding keeps for the next update:
-/// remainder_bytes(rounding) bytes for each weight, or for each weight that has a place. Not owned.
+/// The part of a tensor's values that its 16-bit weights cannot hold and that a rounding keeps for the next update:
+/// remainder_bytes(rounding) bytes per weight, or per weight that has a place. Not owned.
 ///
 /// The remainder of a weight without a place is 0, and a new one is dropped.
 struct Remainders {
-  /// Tiles that share one entry of `group_place`: the most whose places before the last tile 16 bits can count.
+  /// Tiles that share one entry of `group_place`: as many as let 16 bits count the places before the last tile.
   static constexpr std::uint64_t tiles_per_group = 512;
 
   void* data = nullptr;  ///< null: nothing is kept
-  /// Two words a tile, from the first tile that the tensor touches, with a bit for each element that has a place; null:
-  /// all elements of the tensor have one, in order.
+  /// Two words per tile, from the first tile that the tensor touches, with a bit for each element that has a place;
+  /// null: all elements of the tensor have one, in order.
   std::uint64_t const* places = nullptr;
   std::uint64_t const* group_place = nullptr;  ///< first place of each group of those tiles
-  std::uint16_t const* first_place = nullptr;  ///< of each tile, counted from its group's; in order of its elements
+  std::uint16_t const* first_place = nullptr;  ///< first place of each tile, counted from its group's; in element order
 
-  /// Whether element `e` of tile `tile` (counted from the first that the tensor touches) has a place. `places` not
-  /// null.
+  /// Whether element `e` of tile `tile` (counted from the first that the tensor touches) has a place. Requires
+  /// `places`.
   [[nodiscard]] ZEROTH_HOST_DEVICE bool has_place(std::uint64_t tile, unsigned e) const noexcept {
     return (places[tile * 2 + e / 64] >> (e % 64) & 1U) != 0;
   }
@@ -56,8 +56,8 @@ struct Remainders {
 };
 static_assert((Remainders::tiles_per_group - 1) * tile_size <= 0xffffU);
 
-/// Where each tile's places begin, worked out from the bits that say which weights have one: 2 bytes per tile and 8 per
-/// group of them, for any number of weights.
+/// Where each tile's places begin, computed from the bits that say which weights have one: 2 bytes per tile and 8 per
+/// group of tiles, however many weights there are.
 struct PlaceIndex {
   std::vector<std::uint64_t> group_place;
   std::vector<std::uint16_t> first_place;
