@@ -31,48 +31,50 @@ struct NoiseTerm {
 
 /// What one pass over a tensor does to each active weight t, in f32 and in this order:
 ///
-///     t <- t with its remainder       of 16-bit weights, see Rounding
-///     t <- fma(c, z, t)               for each term c z of `restore`: undoes a perturbation
+///     t <- t with its remainder       for 16-bit weights, see Rounding
+///     t <- fma(c, z, t)               for each term c z of `restore`, which undoes a perturbation
 ///     t <- fma(-decay, t, t)          if decay is not 0
 ///     t <- fma(c, z, t)               for each term of `terms`: Backend::apply
-///     t <- rule(t, sum c z, state)    of the same terms, chained by fma from 0: Backend::apply_rule
-///     t is rounded                    to 16 bits, if that is how the tensor is stored; its remainder is replaced
+///     t <- rule(t, sum c z, state)    with the same terms, chained by fma from 0: Backend::apply_rule
+///     t is rounded                    if the tensor is stored in 16 bits; its remainder is replaced
 ///
 /// Inactive weights keep their bits, and so do their remainders.
 struct ElementwisePass {
   std::span<NoiseTerm const> restore{};  ///< at most max_terms
   float decay = 0;
   std::span<NoiseTerm const> terms{};     ///< at most max_terms
-  Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits have the noise's seed and step
-  Remainders remainders{};                ///< of the tensor's weights; 0 at first
+  Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits use the noise's seed and step
+  Remainders remainders{};                ///< of the tensor's weights; initially 0
 };
 
-/// The most terms of a pass; a longer sum takes several.
+/// The most terms of a pass; a longer sum takes several passes.
 inline constexpr std::size_t max_terms = max_samples;
 
-/// Where the weights live, and how elementwise passes run there. A cheap value: it owns no weights.
+/// Where the weights live, and how elementwise passes run there. A cheap value that owns no weights.
 ///
 /// 1. `expand(tensor, mask, noise, points, epsilon, first, count, panels)` writes elements [first, first + count) of
 ///    point k, fma(sign epsilon, z(sample), theta) where the mask is active and theta elsewhere, to panels[k]. `first`
 ///    counts from the tensor's memory. Safe to call from many threads; allocates nothing.
 /// 2. `apply(tensor, source, mask, noise, pass)` writes the pass's result over the tensor and returns how many weights
-///    were active. Weights and mask are taken from `source` (a copy, see 8), or from the tensor itself if null. It
-///    should allocate nothing, as 1 and 3: an exception leaves the tensor half written, and the optimizer useless.
-/// 3. `preview(tensor, mask, noise, pass, first, count, panel)` writes elements [first, first + count) as `apply` would
-///    leave them to the panel, in f32, and nothing else. Safe to call from many threads; allocates nothing.
-/// 4. `apply_rule(tensor, source, mask, noise, pass, rule, state)` is `apply` of an ElementwiseUpdate: where the terms
-///    would move an active weight, the rule does. `state[k * tensor.size() + i]` is the k-th value of weight i; null if
-///    the rule keeps none.
+///    were active. It takes weights and mask from `source` (a copy, see 8), or from the tensor itself if `source` is
+///    null. Like 1 and 3 it should allocate nothing: an exception leaves the tensor half written and the optimizer
+///    useless.
+/// 3. `preview(tensor, mask, noise, pass, first, count, panel)` writes elements [first, first + count) to the panel as
+///    `apply` would leave them, in f32, and writes nothing else. Safe to call from many threads; allocates nothing.
+/// 4. `apply_rule(tensor, source, mask, noise, pass, rule, state)` is `apply` for an ElementwiseUpdate: the rule,
+///    instead of the terms, moves each active weight. `state[k * tensor.size() + i]` is the k-th value of weight i;
+///    null if the rule keeps none.
 /// 5. `mask_bits(tensor, mask, words)` writes the mask as bits, in words that begin at a tile's first element (Bitmap).
-/// 6. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over those tensors together.
+/// 6. `kth_magnitude(tensors, k)` returns the exact k-th smallest |theta|, k from 1, over all of those tensors
+///    together.
 /// 7. `read(tensor, first, out)` copies weights to f32 on the host.
-/// 8. `copy(tensor, out)` copies the tensor's memory as it is, tensor.bytes() bytes, to the host.
+/// 8. `copy(tensor, out)` copies the tensor's memory unchanged, tensor.bytes() bytes, to the host.
 /// 9. `supports(dtype)` says which element types 1 to 8 take; `name()` identifies the backend in logs.
-/// 10. Every backend gives the bits that ReferenceBackend gives, also where the calling thread or one of its own rounds
-///    otherwise or takes subnormal numbers for 0 (see DefaultFloatEnvironment). A mask sees a weight as its value in
-///    f32.
+/// 10. Every backend gives the bits of ReferenceBackend, even if the calling thread or one of its own threads rounds
+///    differently or treats subnormal numbers as 0 (see DefaultFloatEnvironment). A mask sees a weight as its f32
+///    value.
 ///
-/// What a backend may offer beyond that: BackendWithMemory, BackendWithDeferredCounts, BackendWithPanels,
+/// Optional members: BackendWithMemory, BackendWithDeferredCounts, BackendWithPanels,
 /// BackendWithExecutor, BackendWithKnownArithmetic.
 template <class T>
 concept Backend = std::copyable<T> &&
@@ -95,15 +97,15 @@ concept Backend = std::copyable<T> &&
 };
 
 /// A backend whose passes need not wait for their counts: between `count_later()` and `counted()`, `apply` and
-/// `apply_rule` may return 0 before their work is done, and `counted` returns the sum of what they would have returned.
+/// `apply_rule` may return 0 before their work is done; `counted` returns the sum of what they would have returned.
 template <class T>
 concept BackendWithDeferredCounts = requires(T const& backend) {
   backend.count_later();
   { backend.counted() } -> std::convertible_to<std::uint64_t>;
 };
 
-/// A backend that expands to panels in its own memory, of any type and of many pieces: for models that live there.
-/// `expand_to(tensor, mask, noise, points, epsilon, request, panels)` is `expand` as a PanelRequest says.
+/// A backend that expands to panels in its own memory, of any type and of many pieces: for models that keep their data
+/// there. `expand_to(tensor, mask, noise, points, epsilon, request, panels)` is `expand` as a PanelRequest says.
 template <class T>
 concept BackendWithPanels = requires(T const& backend, Parameter const& tensor, TensorMask<Dense::Rule> const& mask,
                                      NoiseField<Gaussian> const& noise, std::span<Point const> points,
@@ -117,14 +119,14 @@ concept BackendWithExecutor = requires(T const& backend) {
   { backend.executor() } -> std::convertible_to<AnyExecutor>;
 };
 
-/// A backend over the host's memory that asks for its arithmetic to be checked: when an optimizer is made, `expand` and
-/// `apply` are called for a few weights whose bits are known, see check_arithmetic.
+/// A backend on host memory that asks for a check of its arithmetic: when an optimizer is made, `expand` and `apply`
+/// are called for a few weights whose results are known to the bit, see check_arithmetic.
 template <class T>
 concept BackendWithKnownArithmetic = !BackendWithMemory<T> && requires {
   requires bool{T::checks_arithmetic};
 };
 
-/// The sum of what `apply` and `apply_rule` return within body(), which adds them up and returns the sum.
+/// The sum of what `apply` and `apply_rule` return within body(), which adds it up and returns it.
 template <class B, class Body>
 [[nodiscard]] std::uint64_t count_active(B const& backend, Body const& body) {
   if constexpr (BackendWithDeferredCounts<B>) {

@@ -25,12 +25,12 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Vector code without dependencies: AVX-512 or AVX2 where the machine has them (told at run time), portable C++
-/// elsewhere, over the threads of an executor. The bits are those of ReferenceBackend, whatever the instruction set.
+/// Vector code without dependencies, on the threads of an executor: AVX-512 or AVX2 where the machine has them
+/// (detected at run time), otherwise portable C++. The bits are those of ReferenceBackend with every instruction set.
 class CpuBackend {
  public:
   /// @param executor borrowed, must outlive the backend and its copies; serial by default
-  /// @throws InvalidArgument if the machine does not run that instruction set
+  /// @throws InvalidArgument if the machine does not support that instruction set
   explicit CpuBackend(AnyExecutor executor = {}, InstructionSet set = best_instruction_set())
       : executor_(executor), set_(set) {
     if (!is_supported(set))
@@ -105,7 +105,7 @@ class CpuBackend {
     DefaultFloatEnvironment const environment;
     std::size_t const remainder_size = tensor.dtype == DataType::f32 ? 0 : remainder_bytes(pass.rounding);
     detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart part) {
-      // The pass over a copy of the tile's weights and of their remainders.
+      // Apply the pass to a copy of the tile's weights and remainders.
       std::uint64_t const position = std::exchange(part.position, 0);
       alignas(64) std::byte weights[tile_size * sizeof(float)];
       alignas(64) std::byte remainder[tile_size * sizeof(std::uint16_t)];
@@ -178,9 +178,9 @@ class CpuBackend {
   [[nodiscard]] InstructionSet instruction_set() const noexcept { return set_; }
 
  private:
-  static constexpr std::uint64_t tiles_per_chunk = 256;  // 128 KiB of f32 weights: a task that is worth handing out
+  static constexpr std::uint64_t tiles_per_chunk = 256;  // 128 KiB of f32 weights: worth a task of its own
 
-  /// Element i of memory that holds that type.
+  /// Address of element i in memory of that type.
   [[nodiscard]] static void const* address(void const* memory, DataType dtype, std::uint64_t i) noexcept {
     return static_cast<std::byte const*>(memory) + i * size_of(dtype);
   }
@@ -190,7 +190,7 @@ class CpuBackend {
     cpu_kernels::with_kernels(set_, body);
   }
 
-  /// Whether the points, or all terms, are of one sample.
+  /// Whether the points, or all terms, use one sample.
   [[nodiscard]] static bool have_one_sample(std::span<Point const> points) noexcept {
     return std::all_of(points.begin(), points.end(), [&](Point const& p) { return p.sample == points[0].sample; });
   }
@@ -201,7 +201,7 @@ class CpuBackend {
            std::all_of(pass.terms.begin(), pass.terms.end(), is_of_it);
   }
 
-  /// Asks memory for the tile that comes eight tiles after element i, to be read (0) or changed (1).
+  /// Prefetches the tile that comes eight tiles after element i, for reading (0) or writing (1).
   template <int change>
   static void prefetch(Parameter const& tensor, std::uint64_t i) noexcept {
     std::size_t const size = size_of(tensor.dtype);
@@ -210,7 +210,7 @@ class CpuBackend {
       __builtin_prefetch(reinterpret_cast<void const*>(from + line), change);
   }
 
-  /// Elements of T from `at` on, in the places of the part within a tile; zeros in the others.
+  /// Loads elements of T from `at` on to the places of the part within a tile; zeros elsewhere.
   template <class T>
   static void load_part(void const* memory, std::uint64_t at, detail::TilePart const& part, T* tile) noexcept {
     if (!part.is_whole()) std::fill_n(tile, tile_size, T{});
@@ -221,7 +221,7 @@ class CpuBackend {
     std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
   }
 
-  /// The same of remainders; `tile` counts from the first that the tensor touches.
+  /// The same for remainders; `tile` counts from the first tile that the tensor touches.
   template <class T>
   static void load_remainders(Remainders const& remainders, std::uint64_t tile, std::uint64_t at,
                               detail::TilePart const& part, T* values) noexcept {
@@ -236,7 +236,7 @@ class CpuBackend {
     for_each_place<T>(remainders, tile, [&](unsigned e, T& value) { value = values[e]; });
   }
 
-  /// Calls body(element of the tile, its remainder) for each that has a place.
+  /// Calls body(element of the tile, its remainder) for each element that has a place.
   template <class T, class Body>
   static void for_each_place(Remainders const& remainders, std::uint64_t tile, Body const& body) {
     T* next = static_cast<T*>(remainders.data) + remainders.first_place_of(tile);
@@ -245,7 +245,8 @@ class CpuBackend {
         body(64 * w + static_cast<unsigned>(std::countr_zero(bits)), *next++);
   }
 
-  /// The weights from `at` on as the floats of their tile, in `buffer` unless `memory` holds just them.
+  /// The weights from `at` on as the floats of their tile: in `memory` itself if they lie there as such, otherwise in
+  /// `buffer`.
   template <class Kernels>
   [[nodiscard]] static float const* load_tile(Kernels kernels, Parameter const& tensor, void const* memory,
                                               std::uint64_t at, detail::TilePart const& part, float* buffer) {
@@ -271,8 +272,8 @@ class CpuBackend {
     }
   };
 
-  /// Calls change(kernels, noise, floats of the tile, part, index of the part's first weight, active) for every tile,
-  /// and stores what it leaves; returns how many weights were active.
+  /// Calls change(kernels, noise, floats of the tile, part, index of the part's first weight, active) for every tile
+  /// and stores the result; returns how many weights were active.
   template <Sampler S, MaskRule Rule, class Change>
   std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                     NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) const {
@@ -294,7 +295,8 @@ class CpuBackend {
     });
   }
 
-  /// The change of the part of a tile; `first` is where the range begins that the part counts its position from.
+  /// Applies the change to the part of a tile; `first` is the beginning of the range from which the part counts its
+  /// position.
   template <class Kernels, class Noise, MaskRule Rule, class Change>
   static TileMask change_floats(Kernels kernels, Noise& z, Parameter const& tensor, void const* source,
                                 TensorMask<Rule> const& mask, std::uint64_t first, detail::TilePart const& part,
@@ -346,13 +348,14 @@ class CpuBackend {
     return bits;
   }
 
-  /// Cuts a tensor at tile boundaries, calls body(first, count) for each piece on the executor, and sums its results.
+  /// Splits a tensor at tile boundaries, calls body(first, count) for each piece on the executor, and sums the results.
   template <class Body>
   std::uint64_t sum_over_chunks(Parameter const& tensor, Body&& body) const {
-    std::uint64_t const lead = tensor.offset % tile_size;  // the first chunk is short by as much
+    std::uint64_t const lead = tensor.offset % tile_size;  // the first chunk is shorter by this
     std::uint64_t const chunk = tiles_per_chunk * tile_size;
     std::size_t const chunks = static_cast<std::size_t>((lead + tensor.size() + chunk - 1) / chunk);
-    std::atomic<std::size_t> sum{0};  // a count of weights in memory; it takes none, so that no update fails half way
+    std::atomic<std::size_t> sum{
+        0};  // counts weights; needs no allocation, which could fail in the middle of an update
     executor_.parallel_for(chunks, [&](std::size_t i) {
       DefaultFloatEnvironment const environment;
       std::uint64_t const begin = i == 0 ? 0 : i * chunk - lead;

@@ -11,15 +11,15 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Weights in the memory of a GPU, as the caller's raw pointers have them; the same bits as ReferenceBackend, but for
-/// the sign and payload of a NaN, of which a GPU has one.
+/// Weights in the memory of a GPU, as raw pointers of the caller. The same bits as ReferenceBackend, except for the
+/// sign and payload of a NaN, since a GPU has only one NaN.
 ///
-/// Work is queued on a stream, the caller's or one of its own. `expand` and `preview` return at once, what gives a
-/// number or writes to the host waits. State, what is beside the weights and stored masks live in the device's memory.
-/// One thread at a time may use a backend and its copies.
+/// Work is queued on a stream, the caller's or its own. `expand` and `preview` return at once; whatever returns a
+/// number or writes to the host waits. State, remainders and stored masks live in device memory. Only one thread at a
+/// time may use a backend and its copies.
 class CudaBackend : public cuda::BasicBackend<cuda::CudaStream> {
  public:
-  /// @throws CudaError if there is no such device, or it is older than compute capability 8.0
+  /// @throws CudaError if there is no such device, or its compute capability is below 8.0
   explicit CudaBackend(int device = 0) : BasicBackend(cuda::CudaStream(device)) {}
 
   /// @param stream of that device; must outlive the backend and its copies
@@ -28,8 +28,8 @@ class CudaBackend : public cuda::BasicBackend<cuda::CudaStream> {
   [[nodiscard]] cudaStream_t stream() const noexcept { return device().stream(); }
 };
 
-/// CudaBackend on a stream that runs work which it has seen before as a CUDA graph (GraphStream), for models whose
-/// steps are bound by launches. Updates are collected by it, and passes of CudaGraphOps.
+/// CudaBackend on a stream that runs work it has seen before as a CUDA graph (GraphStream), for models whose steps are
+/// bound by launches. It collects updates, and the passes of CudaGraphOps.
 class CudaGraphBackend : public cuda::BasicBackend<cuda::GraphStream<cuda::CudaStream>> {
  public:
   /// @throws CudaError as CudaBackend

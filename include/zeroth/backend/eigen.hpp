@@ -15,7 +15,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// The CPU backend beside Eigen: the same elementwise passes, with adapters between Eigen's types and parameters.
+/// The CPU backend for use with Eigen: the same elementwise passes, and adapters between Eigen's types and parameters.
 class EigenBackend : public CpuBackend {
  public:
   using CpuBackend::CpuBackend;
@@ -34,9 +34,9 @@ class EigenBackend : public CpuBackend {
             static_cast<Eigen::Index>(tensor.shape.columns)};
   }
 
-  /// Adds the memory of an Eigen vector or matrix as it lies; returns the index. A column-major matrix is the row-major
-  /// one of its transpose, which the optimizer does not mind: it treats all elements alike.
-  /// @throws InvalidArgument if its coefficients are not contiguous, or what ParameterSet::add throws
+  /// Adds the memory of an Eigen vector or matrix without a copy; returns the index. A column-major matrix is added as
+  /// its row-major transpose, which makes no difference to the optimizer: it treats all elements alike.
+  /// @throws InvalidArgument if its coefficients are not contiguous, or as ParameterSet::add does
   template <class Derived>
   static std::size_t add(ParameterSet& parameters, std::string name, Eigen::DenseBase<Derived>& matrix) {
     auto& m = matrix.derived();

@@ -71,15 +71,15 @@ inline void check_known_answer(std::string_view name, std::uint64_t found) {
   return bits;
 }
 
-/// A number that the compiler does not know.
+/// Hides a number from the compiler.
 template <class Number>
 [[nodiscard]] Number unknown(Number value) noexcept {
   Number const volatile read = value;
   return read;
 }
 
-/// What the compiler makes of plain operations: each of these has other bits if it takes real numbers' laws for
-/// granted.
+/// Checks how the compiler translates plain operations: each result has other bits if the compiler assumes the laws of
+/// real numbers.
 inline void check_plain_operations() {
   double const large = unknown(0x1p53);
   double const one = unknown(1.0);
@@ -112,7 +112,7 @@ inline void check_scalars() {
   check_known_answer("fzoo_scale", bits_of_double(Fzoo{}.scale(losses)));
 }
 
-/// What a backend makes of 40 weights: perturbed, then stored in bf16 and updated.
+/// A hash of a backend's results for 40 weights: perturbed, then stored in bf16 and updated.
 template <class Backend>
 [[nodiscard]] std::uint64_t fingerprint_of_passes(Backend const& backend) {
   constexpr std::size_t size = 40;
@@ -144,13 +144,13 @@ template <class Backend>
 
 }  // namespace detail
 
-/// Compares a few results with their known answers, which a second implementation has made in exact arithmetic
+/// Compares a few results with their known answers, computed by a second implementation in exact arithmetic
 /// (tests/known_answers/known_answers_decision.py): scalars on the host, and passes of a backend that has
-/// `checks_arithmetic`. Takes some microseconds, once for each optimizer.
+/// `checks_arithmetic`. Takes a few microseconds, once per optimizer.
 ///
-/// It finds what the compiler does not tell in a macro, such as clang++'s -funsafe-math-optimizations. It cannot find
-/// everything: it has seen some operations, not all.
-/// @throws Error if one differs
+/// It finds what the compiler does not report in a macro, such as clang++'s -funsafe-math-optimizations. It cannot find
+/// everything: it checks some operations, not all.
+/// @throws Error if a result differs
 template <class Backend>
 void check_arithmetic(Backend const& backend) {
   DefaultFloatEnvironment const environment;

@@ -19,7 +19,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Plain loops over elements, each written as it is defined: the twin that every fast path is tested against.
+/// Plain loops over elements, each written as its definition: every fast path is tested against this backend.
 struct ReferenceBackend {
   template <Sampler S, MaskRule Rule>
   void expand(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
@@ -126,7 +126,7 @@ struct ReferenceBackend {
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "reference"; }
 
  private:
-  /// Each active weight t after `restore`, `decay` and then `t = change(t, i)`; returns how many there are.
+  /// Applies `restore`, `decay` and then `t = change(t, i)` to each active weight t; returns how many there are.
   template <Sampler S, MaskRule Rule, class Change>
   static std::uint64_t run(Parameter const& tensor, void const* source, TensorMask<Rule> const& mask,
                            NoiseField<S> const& noise, ElementwisePass const& pass, Change const& change) {
@@ -176,7 +176,7 @@ struct ReferenceBackend {
     std::memcpy(static_cast<std::byte*>(memory) + i * sizeof(T), &value, sizeof(T));
   }
 
-  /// Element i of a tensor whose weights are in `memory`.
+  /// Element i of a tensor whose weights lie in `memory`.
   [[nodiscard]] static float weight(Parameter const& tensor, void const* memory, std::uint64_t i) noexcept {
     if (tensor.dtype == DataType::f32) return load<float>(memory, i);
     return widen(tensor.dtype, load<std::uint16_t>(memory, i));
@@ -189,7 +189,7 @@ struct ReferenceBackend {
       store(tensor.data, i, load<std::uint16_t>(source, i));
   }
 
-  /// Calls body(index) with where the remainder of element i is, if it has a place.
+  /// Calls body(index) with the place of element i's remainder, if it has one.
   template <class Body>
   static void at_place(Parameter const& tensor, Remainders const& remainders, std::uint64_t i, Body const& body) {
     if (remainders.places == nullptr) return body(i);
@@ -210,7 +210,7 @@ struct ReferenceBackend {
     at_place(tensor, pass.remainders, i, [&](std::uint64_t at) { store(pass.remainders.data, at, value); });
   }
 
-  /// The weight with its remainder.
+  /// The weight plus its remainder.
   [[nodiscard]] static float unrounded(Parameter const& tensor, void const* source, ElementwisePass const& pass,
                                        std::uint64_t i) {
     float const theta = weight(tensor, source, i);

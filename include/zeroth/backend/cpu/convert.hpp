@@ -14,9 +14,9 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-// Not to be inlined: g++ 12 sees 16-bit memory where it is inlined and warns of the branch for f32, which is not taken.
+// Must not be inlined: where it is, g++ 12 sees 16-bit memory and warns about the f32 branch, which is not taken.
 
-/// Writes to `values` the weights that lie at `stored`; see widen(). Exact.
+/// Widens the weights at `stored` to `values`; see widen(). Exact.
 __attribute__((noinline)) inline void widen_values(DataType dtype, void const* stored, std::span<float> values,
                                                    InstructionSet set = best_instruction_set()) {
   if (dtype == DataType::f32) {
@@ -37,7 +37,7 @@ __attribute__((noinline)) inline void widen_values(DataType dtype, void const* s
   });
 }
 
-/// Stores `values` from `stored` on, each rounded to the nearest; see narrow().
+/// Rounds each of `values` to nearest and stores them at `stored`; see narrow().
 __attribute__((noinline)) inline void narrow_values(DataType dtype, std::span<float const> values, void* stored,
                                                     InstructionSet set = best_instruction_set()) {
   if (dtype == DataType::f32) {

@@ -14,7 +14,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// Which vector code the CPU backend runs. All give the same bits.
+/// The vector code that the CPU backend runs. All give the same bits.
 enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
 
 [[nodiscard]] constexpr std::string_view to_string(InstructionSet set) noexcept {
@@ -29,14 +29,14 @@ enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
   return "unknown";
 }
 
-/// Whether this machine runs that code.
+/// Whether this machine supports that code.
 [[nodiscard]] inline bool is_supported(InstructionSet set) noexcept {
 #if ZEROTH_X86_DISPATCH
   switch (set) {
     case InstructionSet::portable:
       return true;
     case InstructionSet::avx2:
-      // And F16C, which every processor with AVX2 has and which clang++ 14 cannot ask for.
+      // Also needs F16C, which every processor with AVX2 has and for which clang++ 14 has no test.
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case InstructionSet::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -48,7 +48,7 @@ enum class InstructionSet : std::uint8_t { portable, avx2, avx512 };
 #endif
 }
 
-/// The fastest code that this machine runs.
+/// The fastest code that this machine supports.
 [[nodiscard]] inline InstructionSet best_instruction_set() noexcept {
   if (is_supported(InstructionSet::avx512)) return InstructionSet::avx512;
   if (is_supported(InstructionSet::avx2)) return InstructionSet::avx2;

@@ -30,11 +30,11 @@
 #include <immintrin.h>
 #endif
 
-// What follows vector_*.inc is compiled once for each instruction set, each time in a namespace of its own, so that a
-// program built for plain x86-64 carries them all and no two translation units disagree about one.
+// Everything after vector_*.inc is compiled once per instruction set, each time in its own namespace: a program built
+// for plain x86-64 contains them all, and no two translation units disagree about one.
 
-// A policy's own code is inlined where it is called in a loop over a tile, so that it is compiled for the instruction
-// set of the loop.
+// A policy's own code is inlined into the loop over a tile that calls it, so it is compiled for the instruction set of
+// that loop.
 #if defined(__GNUC__)
 #define ZEROTH_FLATTEN __attribute__((flatten))
 #else

@@ -14,14 +14,14 @@
 
 namespace zeroth::ZEROTH_ISA::detail {
 
-/// Exact k-th smallest |theta| by radix selection on the bits: two read passes, 512 KiB a thread.
+/// Exact k-th smallest |theta| by radix selection on the bits: two read passes, 512 KiB per thread.
 class MagnitudeSelection {
  public:
   MagnitudeSelection(std::span<Parameter const* const> tensors, AnyExecutor executor)
       : tensors_(tensors), executor_(executor) {}
 
   [[nodiscard]] float kth(std::uint64_t k) const {
-    // A magnitude has 31 bits: first the upper 15, then the lower 16 of those that share them.
+    // A magnitude has 31 bits: first the upper 15, then the lower 16 of the magnitudes that share them.
     std::uint64_t rank = k - 1;
     std::uint32_t const upper =
         select([](std::uint32_t bits) { return bits >> 16; }, [](std::uint32_t) { return true; }, rank);
@@ -32,9 +32,10 @@ class MagnitudeSelection {
 
  private:
   static constexpr std::size_t buckets = 1U << 16;
-  static constexpr std::size_t part_size = 1024;  // weights that are looked at together
+  static constexpr std::size_t part_size = 1024;  // weights widened at a time
 
-  /// The digit that the element of that rank has, among elements that `counts`; leaves the rank within the digit.
+  /// The digit of the element with that rank, among elements that `counts` accepts; `rank` becomes the rank within that
+  /// digit.
   template <class Digit, class Counts>
   [[nodiscard]] std::uint32_t select(Digit digit, Counts counts, std::uint64_t& rank) const {
     std::size_t const tasks = std::max(1U, executor_.concurrency());

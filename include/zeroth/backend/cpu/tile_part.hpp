@@ -14,13 +14,13 @@ namespace detail {
 /// The part of a tile that lies within a range of elements.
 struct TilePart {
   std::uint64_t tile;
-  std::uint64_t position;  ///< of the part's first element, counted from the start of the range
-  unsigned begin;          ///< of the part within the tile
+  std::uint64_t position;  ///< index of the part's first element, counted from the start of the range
+  unsigned begin;          ///< index of the part's first element within the tile
   unsigned size;
 
   [[nodiscard]] bool is_whole() const noexcept { return size == tile_size; }
 
-  /// The bits of the part.
+  /// A bit for each element of the part.
   [[nodiscard]] TileMask bits() const noexcept {
     auto below = [](unsigned n) { return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1; };
     unsigned const end = begin + size;

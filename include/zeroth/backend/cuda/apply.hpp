@@ -15,7 +15,7 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// Terms as the kernel receives them: a few with its arguments, more of them in memory.
+/// Terms as the kernel receives them: a few in its arguments, more in memory.
 struct Terms {
   static constexpr std::size_t few_terms = 16;
 
@@ -55,8 +55,8 @@ struct RuleChange {
   }
 };
 
-/// One pass over a tensor as ElementwisePass defines it, or, with a panel, what it would leave. Grid: a thread for each
-/// TileShare.
+/// One pass over a tensor as ElementwisePass defines it or, with a panel, the weights it would leave. Grid: one thread
+/// per TileShare.
 template <Sampler S, MaskRule Rule, class Change>
 struct ApplyKernel {
   using Shared = NothingShared;
@@ -64,10 +64,10 @@ struct ApplyKernel {
   using Share = TileShare<S>;
   using Floats = typename Share::Floats;
 
-  void* data;          ///< the tensor's first weight, as source's
-  void const* source;  ///< where weights and mask are taken from
+  void* data;          ///< the tensor's first weight; `source` likewise
+  void const* source;  ///< weights to read, also for the mask
   DataType dtype;
-  std::uint64_t offset;  ///< element of the whole tensor that data[0] is
+  std::uint64_t offset;  ///< index of data[0] in the whole tensor
   std::uint64_t first;   ///< the range, counted from data[0]
   std::uint64_t count;
   std::uint32_t stream;
@@ -79,8 +79,8 @@ struct ApplyKernel {
   Rounding rounding;
   Change change;
   Remainders remainders;
-  float* panel;                ///< null: the pass is applied; else it is written here, in f32, and nowhere else
-  unsigned long long* active;  ///< += how many weights were active; unused with a panel
+  float* panel;                ///< null: apply the pass; otherwise only write its result here, in f32
+  unsigned long long* active;  ///< incremented by the number of active weights; unused with a panel
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
@@ -137,7 +137,7 @@ struct ApplyKernel {
     }
   }
 
-  /// Where the remainder of the thread's j-th weight is; false if it has no place.
+  /// Finds the remainder of the thread's j-th weight; false if it has no place.
   [[nodiscard]] ZEROTH_HOST_DEVICE bool place(Share const& share, std::size_t j, std::uint64_t& at) const noexcept {
     at = first + share.position(j);
     if (remainders.places == nullptr) return true;
@@ -160,7 +160,7 @@ struct ApplyKernel {
     return to_float(dtype, {static_cast<std::uint16_t>(word), lower});
   }
 
-  /// 16 bits for a weight, and its remainder; `bits` are the thread's random ones.
+  /// Rounds a weight to 16 bits and stores its remainder; `bits` are the thread's random bits.
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint16_t rounded(Share const& share, std::size_t j, float t,
                                                          RandomBlock const& bits, std::uint16_t& error,
                                                          std::int8_t& lower) const noexcept {
@@ -184,8 +184,8 @@ struct ApplyKernel {
     return nearest;
   }
 
-  /// The random block of the thread's elements for rounding: a block serves every 16th element of a tile, which all
-  /// elements of a thread are.
+  /// The random block that rounds the thread's elements: one block serves every 16th element of a tile, which includes
+  /// all elements of a thread.
   [[nodiscard]] ZEROTH_HOST_DEVICE RandomBlock rounding_block(Share const& share) const noexcept {
     static_assert(Share::threads % 16 == 0);
     if (dtype == DataType::f32 || rounding != Rounding::stochastic) return {};

@@ -23,15 +23,16 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// What runs kernels: a GPU's stream (CudaStream in runtime.hpp), or loops on the host, in the tests.
+/// Runs kernels: a GPU's stream (CudaStream in runtime.hpp) or, in the tests, loops on the host.
 ///
-/// 1. `launch(kernel, blocks, what)` runs every phase of it in order, after what was asked before. It refuses what
-///    check_launch does.
-/// 2. `allocate(bytes, what)` gives zeros that kernels reach; `zero(memory, bytes, what)` makes zeros of it.
-/// 3. `transfer(to, from, bytes, what)` copies between host and device, either way, and waits.
-/// 4. `reaches(memory)` says whether kernels can use a pointer; `blocks_at_once()` is how many blocks keep it busy.
-/// 5. `synchronize(what)` waits for all that was asked.
-/// 6. `upload(to, from, bytes, what)`, if present, copies from the host, whose memory may change once it returns, and
+/// 1. `launch(kernel, blocks, what)` runs every phase of the kernel in order, after all earlier work. It rejects what
+///    check_launch rejects.
+/// 2. `allocate(bytes, what)` returns zeroed memory that kernels can access; `zero(memory, bytes, what)` zeroes it.
+/// 3. `transfer(to, from, bytes, what)` copies between host and device, in either direction, and waits.
+/// 4. `reaches(memory)` says whether kernels can use a pointer; `blocks_at_once()` is how many blocks keep the device
+///    busy.
+/// 5. `synchronize(what)` waits for all earlier work.
+/// 6. `upload(to, from, bytes, what)` is optional: it copies from host memory, which may change once it returns, and
 ///    need not wait.
 /// 7. Errors name `what` was being done.
 template <class T>
@@ -44,13 +45,13 @@ concept Stream = requires(T const& stream, void* to, void const* from, std::size
   stream.synchronize(what);
 };
 
-/// A Stream with a second queue beside it, for work that may run while other work does.
+/// A Stream with a second queue, for work that may run at the same time.
 ///
-/// 1. While what `side()` returns lives, all that is asked of the stream and its copies goes to the side queue. Each
-///    queue has its own order, and nothing is said of the order between the two.
-/// 2. `record(event)` marks the queue's end as it is; `wait(event)` lets the queue go on only when the other has come
-///    to where the event was last marked. Events are made by `make_event()`; copies of one are the same event.
-/// 3. `cache_bytes()` is the size of the cache that all of the device shares.
+/// 1. While the result of `side()` lives, all work of the stream and its copies goes to the side queue. Each queue
+///    keeps its own order; between the two there is none.
+/// 2. `record(event)` marks the current end of the queue; `wait(event)` holds the queue until the other one has reached
+///    the latest mark of the event. `make_event()` makes events; copies of one are the same event.
+/// 3. `cache_bytes()` is the size of the cache that the whole device shares.
 template <class T>
 concept StreamWithSide = Stream<T> && requires(T const& stream, typename T::Event const& event) {
   stream.side();
@@ -60,10 +61,10 @@ concept StreamWithSide = Stream<T> && requires(T const& stream, typename T::Even
   { stream.cache_bytes() } -> std::convertible_to<std::size_t>;
 };
 
-/// The passes of a Backend as kernels on a stream. All but the stream is the same on a GPU and in the tests.
+/// The passes of a Backend as kernels on a stream. Everything but the stream is the same on a GPU and in the tests.
 ///
-/// A workspace is made once; no pass allocates. Copies share stream and workspace, and passes of all of them are in one
-/// order: one thread at a time may use them, which is less than Backend says of expand and preview.
+/// The workspace is made once; no pass allocates. Copies share stream and workspace, and their passes run in one order:
+/// only one thread at a time may use them, which is less than Backend promises for expand and preview.
 template <Stream Device>
 class BasicBackend {
  public:
@@ -179,8 +180,8 @@ class BasicBackend {
   }
   void transfer(void* to, void const* from, std::size_t bytes) const { device_.transfer(to, from, bytes, "transfer"); }
 
-  /// From here on `apply` and `apply_rule` return 0 and wait for nothing; counted() waits, and returns what they would
-  /// have returned together.
+  /// From now on `apply` and `apply_rule` return 0 without waiting; counted() waits, and returns the sum of what they
+  /// would have returned.
   void count_later() const {
     shared_->counts_later = true;
     device_.zero(at(active_at), sizeof(unsigned long long), "apply");
@@ -193,18 +194,18 @@ class BasicBackend {
     return count;
   }
 
-  /// Waits for all that was asked of the backend and its copies.
+  /// Waits for all earlier work of the backend and its copies.
   void synchronize() const { device_.synchronize("synchronize"); }
 
   [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "cuda"; }
   [[nodiscard]] Device const& device() const noexcept { return device_; }
 
-  /// Bytes of the device's that the backend itself takes.
+  /// Device memory of the backend itself, in bytes.
   [[nodiscard]] static constexpr std::size_t bytes() noexcept { return workspace_bytes; }
 
  private:
-  // The workspace: a count of weights, a histogram, two lists of terms, and words on their way to the host.
+  // The workspace: a count of weights, a histogram, two lists of terms, and words to copy to the host.
   static constexpr std::size_t active_at = 0;
   static constexpr std::size_t counts_at = 256;
   static constexpr std::size_t counts_bytes = HistogramKernel::max_bins * sizeof(unsigned long long);
@@ -223,7 +224,7 @@ class BasicBackend {
 
   [[nodiscard]] void* at(std::size_t offset) const noexcept { return shared_->workspace.get() + offset; }
 
-  /// Element i of memory that holds that type.
+  /// Address of element i in memory of that type.
   [[nodiscard]] static void const* address(void const* memory, DataType dtype, std::uint64_t i) noexcept {
     return static_cast<std::byte const*>(memory) + i * size_of(dtype);
   }
@@ -245,7 +246,7 @@ class BasicBackend {
     device_.launch(kernel, (threads + block_threads - 1) / block_threads, what(operation, tensor));
   }
 
-  /// What expand and expand_to do. @param panel called as panel(lane), for where that lane's begins
+  /// Implements expand and expand_to. @param panel called as panel(lane); returns the beginning of that lane's panel
   template <Sampler S, MaskRule Rule, class Panel>
   void expand_each(Parameter const& tensor, TensorMask<Rule> const& mask, NoiseField<S> const& noise,
                    std::span<Point const> lanes, float epsilon, PanelRequest const& request, Panel const& panel) const {
@@ -276,7 +277,7 @@ class BasicBackend {
     }
   }
 
-  /// Terms where a kernel reaches them.
+  /// Terms in memory that a kernel can access.
   [[nodiscard]] Terms terms(std::span<NoiseTerm const> list, std::size_t offset, Parameter const& tensor) const {
     Terms result;
     result.count = static_cast<unsigned>(list.size());
@@ -287,7 +288,7 @@ class BasicBackend {
     if (list.size_bytes() > terms_bytes)
       throw InvalidArgument(what("a pass", tensor) + " takes at most " + std::to_string(max_terms) + " terms, got " +
                             std::to_string(list.size()));
-    // A transfer would end what a stream collects.
+    // A transfer would end what a stream is collecting.
     if constexpr (requires { device_.upload(at(offset), list.data(), list.size_bytes(), what("terms", tensor)); })
       device_.upload(at(offset), list.data(), list.size_bytes(), what("terms", tensor));
     else

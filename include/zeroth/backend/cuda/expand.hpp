@@ -21,18 +21,18 @@ struct PanelLane {
   bool moves = false;  ///< sign is not 0
 };
 
-/// Theta read once, the noise of each direction made once, a panel of every lane written. Grid: a thread for each
-/// TileShare; with `pieces`, piece_threads for each of them.
+/// Reads theta once, computes the noise of each direction once, and writes a panel for every lane. Grid: one thread per
+/// TileShare; with `pieces`, piece_threads threads per piece.
 template <Sampler S, MaskRule Rule>
 struct ExpandKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
   static constexpr std::size_t max_lanes = 8;
 
-  void const* weights;  ///< the range's first
+  void const* weights;  ///< first weight of the range
   DataType dtype;
-  DataType panel_dtype;  ///< of the panels; f32 is exact, the others are rounded to the nearest
-  std::uint64_t first;   ///< element of the whole tensor
+  DataType panel_dtype;  ///< of the panels; f32 is exact, other types are rounded to nearest
+  std::uint64_t first;   ///< index of the range's first weight in the whole tensor
   std::uint64_t count;
   std::uint32_t stream;
   TensorMask<Rule> mask;
@@ -40,7 +40,7 @@ struct ExpandKernel {
   unsigned lanes;
   Array<PanelLane, max_lanes> lane;
   std::uint64_t const* pieces =
-      nullptr;  ///< piece i is the range moved on by pieces[i] of its lengths; null: it is one
+      nullptr;  ///< piece i is the range shifted by pieces[i] times its length; null: one piece
   std::uint64_t piece_count = 1;
   std::uint64_t piece_threads = 0;
 

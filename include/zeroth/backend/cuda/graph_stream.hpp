@@ -18,15 +18,17 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// A stream that can keep a list of work, and run it again at once.
+/// A stream that can store a list of work as a graph and run it with one launch.
 ///
-/// 1. `launch_stored(kernel, blocks, what)` launches the kernel that lies at that address of the device's memory when
-///    its turn comes.
-/// 2. `prepare_stored<Kernel>(what)` makes a kernel ready to be launched so for the first time within a capture.
-/// 3. `capture(body, what)` gives a `Graph` of what `body()` asks for, none of which runs. Events that it waits for are
-///    marked in it, and the side queue is waited for in the end. Outside of it, an event that was last marked in a
-///    capture may not be waited for until it is marked again.
-/// 4. `replay(graph, what)` asks the main queue for all of it; the side queue neither waits for it nor holds it up.
+/// 1. `launch_stored(kernel, blocks, what)` launches a kernel whose values lie at that address in device memory; they
+///    are read when its turn comes.
+/// 2. `prepare_stored<Kernel>(what)` makes it possible to launch a kernel in this way for the first time within a
+///    capture.
+/// 3. `capture(body, what)` returns a `Graph` of the work that `body()` requests, none of which runs. The body itself
+///    must mark the events for which it waits, and must wait for the side queue at the end. Outside, an event last
+///    marked in a capture must not be waited for until it is marked again.
+/// 4. `replay(graph, what)` queues the whole graph on the main queue; the side queue neither waits for it nor delays
+///    it.
 template <class T>
 concept StreamWithGraphs = StreamWithSide<T> && std::equality_comparable<typename T::Event> &&
     requires(T const& stream, typename T::Graph const& graph, void (*body)(), std::string const& what) {
@@ -34,7 +36,7 @@ concept StreamWithGraphs = StreamWithSide<T> && std::equality_comparable<typenam
   stream.replay(graph, what);
 };
 
-/// Bytes that lie behind the kernel itself, copied to where they are wanted. Grid: a thread for each.
+/// Copies the bytes stored after the kernel itself to their destination. Grid: one thread per byte.
 struct StoredBytesKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -49,25 +51,24 @@ struct StoredBytesKernel {
   }
 };
 
-/// A stream over another one that hands its work over in lists. A list whose like has been seen before is kept as a
-/// graph: from then on it takes one copy of the kernels' values to the device's memory, where they read them, and one
-/// launch.
+/// A stream that hands its work to another stream in lists. A list like one seen before is kept as a graph: from then
+/// on it takes one copy of the kernels' values to device memory, where the kernels read them, and one launch.
 ///
 /// Two lists are alike if they have the same kernels, grids, products and events in the same order: the values of
-/// kernels (seed, step, coefficients, masks, addresses) may differ, as may what is uploaded. Others are handed over
+/// kernels (seed, step, coefficients, masks, addresses) may differ, as may uploaded data. Other lists are handed over
 /// piece by piece. Copies share the list and the graphs.
 ///
-/// A list may end anywhere, as where memory is freed that it writes: work and waits that come after it are in the order
-/// in which all was asked for, whether it was collected or not.
+/// A list may end anywhere, for example when memory that it writes is freed: later work and waits keep the order in
+/// which they were requested, whether collected or not.
 template <StreamWithGraphs Device>
 class GraphStream {
  public:
   using Event = typename Device::Event;
-  static constexpr std::size_t most_graphs = 8;  ///< that are kept: the ones used last
+  static constexpr std::size_t most_graphs = 8;  ///< graphs kept, the most recently used
 
   explicit GraphStream(Device device) : device_(std::move(device)), state_(std::make_shared<State>(device_)) {}
 
-  /// From here on work is collected, until something is asked for that waits.
+  /// From now on work is collected, until a request has to wait.
   void collect() const {
     flush();
     state_->collects = true;
@@ -77,13 +78,13 @@ class GraphStream {
   void launch(Kernel const& kernel, std::uint64_t blocks, std::string const& what) const {
     static_assert(std::is_trivially_copyable_v<Kernel> && alignof(Kernel) <= alignment);
     if (!state_->collects) return on_queue([&] { device_.launch(kernel, blocks, what); });
-    check_launch<Kernel>(blocks, what);  // here, and not where the list is handed over
+    check_launch<Kernel>(blocks, what);  // here, not when the list is handed over
     Task& task = push(Kind::kernel, &issue_kernel<Kernel>, &kernel, sizeof kernel, what);
     task.prepare = &prepare_kernel<Kernel>;
     task.blocks = blocks;
   }
 
-  /// `callee->run(value, what)` of something that works on the device's own stream; value is compared by ==.
+  /// Calls `callee->run(value, what)` of an object that works on the device's own stream; values are compared by ==.
   template <class Callee, class Value>
   void call(std::shared_ptr<Callee const> const& callee, Value const& value, std::string const& what) const {
     static_assert(std::is_trivially_copyable_v<Value> && alignof(Value) <= alignment);
@@ -98,7 +99,7 @@ class GraphStream {
   /// See Stream, as for what follows.
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& what) const {
     std::shared_ptr<std::byte> memory = device_.allocate(bytes, what);
-    // Work that was collected may still write there.
+    // Collected work may still write there.
     return {memory.get(), [memory, self = *this](std::byte*) mutable {
               self.flush_before_free();
               memory.reset();
@@ -139,7 +140,7 @@ class GraphStream {
 
   [[nodiscard]] Device const& device() const noexcept { return device_; }
 
-  /// How many lists were run as graphs so far, and how many pieces were handed over one by one.
+  /// How many lists ran as graphs so far, and how many pieces were handed over one by one.
   [[nodiscard]] std::uint64_t replays() const noexcept { return state_->replays; }
   [[nodiscard]] std::uint64_t pieces() const noexcept { return state_->pieces; }
 
@@ -151,13 +152,13 @@ class GraphStream {
   struct Task {
     Kind kind;
     bool on_side;
-    /// `stored`: where the list's values lie in the device's memory, or null.
+    /// `stored`: the list's values in device memory, or null.
     void (*issue)(Device const& device, Task const& task, std::byte const* values, std::byte const* stored);
-    std::size_t offset;  ///< of the list's values
+    std::size_t offset;  ///< within the list's values
     std::size_t bytes;
     std::string what;
     std::uint64_t blocks = 0;
-    std::size_t event = 0;  ///< of the list's
+    std::size_t event = 0;  ///< index in the list's events
     void (*prepare)(Device const& device, std::string const& what) = nullptr;
     std::shared_ptr<void const> callee{};
     bool (*same)(std::byte const*, std::byte const*) = nullptr;
@@ -181,7 +182,7 @@ class GraphStream {
   struct Kept {
     List list;
     std::optional<typename Device::Graph> graph;
-    std::shared_ptr<std::byte> stored;  ///< the list's values
+    std::shared_ptr<std::byte> stored;  ///< the list's values, in device memory
     std::uint64_t used = 0;
   };
 
@@ -193,9 +194,9 @@ class GraphStream {
     std::vector<Kept> kept;
     Event fork;
     Event join;
-    std::vector<Event> in_graphs;  // events that were last marked in a list which ran as a graph
-    bool side_is_behind = false;   // the side queue has not been told of a graph that the main one ran
-    bool side_is_ahead = false;    // nor the main one of work that went to the side queue by itself
+    std::vector<Event> in_graphs;  // events last marked in a list that ran as a graph
+    bool side_is_behind = false;   // the side queue has not yet waited for a graph on the main queue
+    bool side_is_ahead = false;    // the main queue has not yet waited for work sent directly to the side queue
     std::uint64_t uses = 0;
     std::uint64_t replays = 0;
     std::uint64_t pieces = 0;
@@ -235,7 +236,7 @@ class GraphStream {
     body();
   }
 
-  /// The side queue, for all that the main one was asked for.
+  /// Makes the side queue wait for all work of the main queue.
   void wait_for_main() const {
     state_->side_is_behind = false;
     device_.record(state_->fork);
@@ -243,7 +244,7 @@ class GraphStream {
     device_.wait(state_->fork);
   }
 
-  /// The main queue, for all that the side one was asked for.
+  /// Makes the main queue wait for all work of the side queue.
   void wait_for_side() const {
     {
       auto const side = device_.side();
@@ -270,7 +271,7 @@ class GraphStream {
         if (kind == Kind::record) {
           set_in_graph(event, false);
           device_.record(event);
-        } else if (!is_in_graph(event)) {  // else the queue comes after the graph, and so after the event
+        } else if (!is_in_graph(event)) {  // otherwise the queue comes after the graph, and so after the event
           device_.wait(event);
         }
       });
@@ -301,11 +302,11 @@ class GraphStream {
   void flush_before_free() const noexcept {
     try {
       flush();
-    } catch (...) {  // NOLINT(bugprone-empty-catch): nothing may be thrown where memory is freed
+    } catch (...) {  // NOLINT(bugprone-empty-catch): freeing memory must not throw
     }
   }
 
-  /// Hands over what has been collected.
+  /// Hands over the collected work.
   void flush() const {
     if (state_->list.tasks.empty()) return;
     List list = std::exchange(state_->list, {});
@@ -343,7 +344,7 @@ class GraphStream {
       if (task.kind == Kind::record) set_in_graph(list.events[task.event], is);
   }
 
-  /// For events that the list waits for and does not mark: all of it comes after them.
+  /// Waits for events that the list waits for but does not mark: the whole list comes after them.
   void wait_for_earlier(List const& list) const {
     std::vector<bool> known(list.events.size());
     for (Task const& task : list.tasks) {
@@ -353,9 +354,9 @@ class GraphStream {
     }
   }
 
-  /// Returns how many launches, calls and uploads there were.
+  /// Returns the number of launches, calls and uploads.
   std::uint64_t issue(List const& list, std::byte const* stored) const {
-    // What a queue waits for lies in the list, or before all of it.
+    // Every event waited for is marked in the list, or before all of it.
     std::vector<bool> marked(list.events.size());
     bool const forks = std::any_of(list.tasks.begin(), list.tasks.end(), [](Task const& t) { return t.on_side; });
     if (forks) wait_for_main();

@@ -12,26 +12,26 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// Counts the weights of a tensor by one digit of their magnitudes, of those alone whose higher digits are `prefix`:
-/// a step of radix selection. Reads 16 bytes at a time. Grid: as many blocks as the device runs at once.
+/// Counts the weights of a tensor by one digit of their magnitudes, only those whose higher digits are `prefix`: one
+/// round of radix selection. Reads 16 bytes at a time. Grid: as many blocks as the device runs at once.
 struct HistogramKernel {
   static constexpr unsigned max_bins = 2048;
-  /// A count for each bin, of the block.
+  /// The block's count for each bin.
   struct Shared {
     std::uint32_t bins[max_bins];
   };
   static constexpr unsigned phases = 3;
 
-  /// How many blocks must share a tensor so that no block's count passes 32 bits: each looks at 2^31 weights at most,
-  /// but for those of its last packets.
+  /// How many blocks must share a tensor so that no block's count exceeds 32 bits: apart from its last packets, each
+  /// block looks at no more than 2^31 weights.
   [[nodiscard]] static constexpr std::uint64_t least_blocks(std::uint64_t size) noexcept { return (size >> 31) + 1; }
 
   void const* weights;
   DataType dtype;
   std::uint64_t size;
-  unsigned shift;        ///< of the digit within a magnitude's 31 bits
+  unsigned shift;        ///< lowest bit of the digit within a magnitude's 31 bits
   unsigned digit_bits;   ///< at most 11
-  std::uint32_t prefix;  ///< what is above the digit
+  std::uint32_t prefix;  ///< the bits above the digit
   unsigned long long* counts;
 
   template <unsigned phase>

@@ -10,17 +10,17 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// The mask as bits. Grid: a thread for each word.
+/// Writes the mask as bits. Grid: one thread per word.
 template <MaskRule Rule>
 struct MaskWordsKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
 
-  void const* weights;  ///< of the tensor
+  void const* weights;  ///< the tensor's memory
   DataType dtype;
-  std::uint64_t offset;  ///< element of the whole tensor that weights[0] is
+  std::uint64_t offset;  ///< index of weights[0] in the whole tensor
   std::uint64_t size;
-  std::uint64_t origin;  ///< element of the whole tensor whose bit is words[0]'s first
+  std::uint64_t origin;  ///< index in the whole tensor of the first bit of out[0]
   TensorMask<Rule> mask;
   std::uint64_t words;
   std::uint64_t* out;
@@ -32,7 +32,7 @@ struct MaskWordsKernel {
     std::uint64_t bits = 0;
     for (unsigned b = 0; b < 64; ++b) {
       std::uint64_t const element = origin + word * 64 + b;
-      std::uint64_t const index = element - offset;  // wraps around before the tensor's first
+      std::uint64_t const index = element - offset;  // wraps around before weights[0]
       if (index >= size) continue;
       float const theta = dtype == DataType::f32 ? static_cast<float const*>(weights)[index]
                                                  : widen(dtype, static_cast<std::uint16_t const*>(weights)[index]);

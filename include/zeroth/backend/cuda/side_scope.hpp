@@ -7,10 +7,10 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// While it lives, a stream's work goes to its side queue: what `side()` of a StreamWithSide returns.
+/// While it lives, a stream's work goes to its side queue: returned by `side()` of a StreamWithSide.
 class SideScope {
  public:
-  /// @param on_side where the stream keeps which queue it is; must outlive the scope
+  /// @param on_side the stream's note of which queue it uses; must outlive the scope
   explicit SideScope(bool& on_side) : on_side_(on_side), before_(std::exchange(on_side, true)) {}
   ~SideScope() { on_side_ = before_; }
   SideScope(SideScope const&) = delete;

@@ -14,41 +14,41 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// How the threads of a grid share the elements [first, first + count) of a tensor: 16 threads a tile or more, so that
-/// the elements of each come from one random block. Thread i of a tile has elements i, i + threads, i + 2 threads, ...:
-/// a warp reads and writes whole sectors of memory, and a thread's reads do not wait for each other.
+/// How the threads of a grid share the elements [first, first + count) of a tensor: at least 16 threads per tile, so
+/// that each thread's elements come from one random block. Thread i of a tile has elements i, i + threads, i + 2
+/// threads, ...: a warp reads and writes whole sectors of memory, and a thread's reads do not wait for each other.
 template <Sampler S>
 struct TileShare {
-  static constexpr unsigned blocks = tile_size / values_per_block<S>;    ///< random blocks of a tile
-  static constexpr unsigned threads = blocks < 16 ? 16 : blocks;         ///< of a tile
-  static constexpr std::size_t size = std::size_t{tile_size} / threads;  ///< elements of a thread
+  static constexpr unsigned blocks = tile_size / values_per_block<S>;    ///< random blocks per tile
+  static constexpr unsigned threads = blocks < 16 ? 16 : blocks;         ///< threads per tile
+  static constexpr std::size_t size = std::size_t{tile_size} / threads;  ///< elements per thread
 
   using Floats = Array<float, size>;
   using Words = Array<std::uint32_t, size>;
 
-  std::uint64_t first;  ///< element of the whole tensor
+  std::uint64_t first;  ///< index in the whole tensor
   std::uint64_t count;
   std::uint64_t tile;
   unsigned thread;
 
-  /// @param global which thread of the grid
+  /// @param global index of the thread within the grid
   ZEROTH_HOST_DEVICE TileShare(std::uint64_t first_element, std::uint64_t elements, std::uint64_t global) noexcept
       : first(first_element),
         count(elements),
         tile(first_element / tile_size + global / threads),
         thread(static_cast<unsigned>(global % threads)) {}
 
-  /// Threads that a range takes.
+  /// Threads that a range needs.
   [[nodiscard]] static std::uint64_t threads_of(std::uint64_t first_element, std::uint64_t elements) noexcept {
     return (first_element % tile_size + elements + tile_size - 1) / tile_size * threads;
   }
 
-  /// Threads that any range of that length takes at most.
+  /// The most threads that any range of that length needs.
   [[nodiscard]] static std::uint64_t most_threads_of(std::uint64_t elements) noexcept {
     return threads_of(tile_size - 1, elements);
   }
 
-  /// The thread's j-th element: within its tile, of the whole tensor, and counted from `first`.
+  /// The thread's j-th element: within its tile, within the whole tensor, and counted from `first`.
   [[nodiscard]] ZEROTH_HOST_DEVICE unsigned within(std::size_t j) const noexcept {
     return thread + threads * static_cast<unsigned>(j);
   }
@@ -56,7 +56,7 @@ struct TileShare {
     return tile * tile_size + within(j);
   }
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t position(std::size_t j) const noexcept { return element(j) - first; }
-  /// Whether it lies in the range; before `first` the position wraps around.
+  /// Whether the element lies in the range; before `first` the position wraps around.
   [[nodiscard]] ZEROTH_HOST_DEVICE bool has(std::size_t j) const noexcept { return position(j) < count; }
 
   /// The noise of a sample at each of the thread's elements: one random block.
@@ -69,7 +69,7 @@ struct TileShare {
       for (std::size_t j = 0; j < size; ++j) z[j] = field.sampler.value(bits, within(j) / blocks);
     } else {
       auto const values = field.sampler(bits);
-      // Where a thread has a block of its own, value j is element j's: known to the compiler.
+      // If a thread has a block of its own, value j is element j's, which the compiler then knows.
       for (std::size_t j = 0; j < size; ++j) z[j] = values[threads == blocks ? j : within(j) / blocks];
     }
     return z;
@@ -95,7 +95,7 @@ struct TileShare {
     return result;
   }
 
-  /// Rounds to the nearest, if the memory's type is of 16 bits, and stores what lies in the range.
+  /// Rounds to nearest, if the memory holds 16-bit values, and stores the values that lie in the range.
   ZEROTH_HOST_DEVICE void store(DataType dtype, Floats const& floats, void* memory) const noexcept {
     if (dtype == DataType::f32) {
       for (std::size_t j = 0; j < size; ++j)

@@ -13,35 +13,35 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// Memory that copies to a device are made from, so that the caller's own may change as soon as one is asked for. It is
-/// taken in turn, piece by piece, and used again once the copy from there has been made.
+/// A buffer for copies to a device, so that the caller's memory may change as soon as the copy is requested. Pieces of
+/// the ring are used in turn, and reused once the copy from them is done.
 ///
-/// `Port` offers `allocate(bytes)`, a shared pointer to memory that a device copies from at any later time;
-/// `make_mark()`, a `Mark` to be set again and again; `set(mark, queue)`, which marks the queue's end as it is; and
-/// `wait(mark)`, which returns when the queue has come there.
+/// `Port` has `allocate(bytes)`, which returns a shared pointer to memory from which a device can copy at any later
+/// time; `make_mark()`, which returns a reusable `Mark`; `set(mark, queue)`, which marks the current end of the queue;
+/// and `wait(mark)`, which returns once the queue has reached the mark.
 template <class Port>
 class UploadRing {
  public:
   /// Allocates nothing before the first copy.
-  /// @param bytes of the ring, 2 at least
+  /// @param bytes size of the ring, at least 2
   UploadRing(Port port, std::size_t bytes) : port_(std::move(port)), bytes_(bytes) {}
   UploadRing(UploadRing const&) = delete;
   UploadRing& operator=(UploadRing const&) = delete;
   ~UploadRing() {
     try {
       release(pieces_.size());
-    } catch (...) {  // NOLINT(bugprone-empty-catch): after an error that took the device's context away
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the device's context was lost in an error
     }
   }
 
-  /// Copies, a part at a time.
+  /// Copies, one part at a time.
   /// @param send called as `send(to, from, bytes)` with `from` in the ring; queues the copy and returns its queue
   template <class Send>
   void copy(void* to, void const* from, std::size_t bytes, Send const& send) {
     auto* target = static_cast<std::byte*>(to);
     auto const* source = static_cast<std::byte const*>(from);
     while (bytes != 0) {
-      std::size_t const part = std::min(bytes, bytes_ / 2);  // so that one is filled while another is sent
+      std::size_t const part = std::min(bytes, bytes_ / 2);  // so that one part is filled while another is sent
       std::byte* const piece = take(part);
       std::memcpy(piece, source, part);
       Mark mark = spare_mark();
@@ -57,7 +57,7 @@ class UploadRing {
  private:
   using Mark = typename Port::Mark;
 
-  /// A part of the ring that a copy is made from.
+  /// A part of the ring from which a copy is made.
   struct Piece {
     std::size_t begin;
     std::size_t end;
@@ -93,7 +93,7 @@ class UploadRing {
   std::size_t bytes_;
   std::shared_ptr<std::byte> memory_;
   std::size_t next_ = 0;
-  std::deque<Piece> pieces_;  // the oldest first
+  std::deque<Piece> pieces_;  // oldest first
   std::vector<Mark> spare_;
 };
 
