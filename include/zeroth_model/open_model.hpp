@@ -24,14 +24,14 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The tokenizer that is stored with a model's weights.
-/// @throws InvalidFile naming file and key, if it is of an unknown kind.
+/// The tokenizer stored with a model's weights.
+/// @throws InvalidFile naming file and key, if its kind is unknown.
 [[nodiscard]] inline AnyTokenizer load_tokenizer(ModelSource const& source, SentencePieceMaker const& maker = {}) {
   if (source.gguf() != nullptr) return load_tokenizer(*source.gguf(), maker);
   return load_tokenizer(source.folder()->path, maker);
 }
 
-/// The tokens at which a text ends, the tokenizer's eos first.
+/// The tokens that end a text, the tokenizer's eos first.
 /// @throws InvalidFile if generation_config.json cannot be read.
 [[nodiscard]] inline std::vector<std::int32_t> end_tokens(ModelSource const& source, AnyTokenizer const& tokenizer) {
   if (source.gguf() != nullptr) return end_tokens(*source.gguf(), tokenizer);
@@ -48,23 +48,23 @@ namespace zeroth::ZEROTH_ISA::model {
   return end_tokens(folder.config, generation, tokenizer);
 }
 
-/// How a model is opened.
+/// Options of open_model().
 struct OpenOptions {
-  DataType dtype = DataType::f32;  ///< of matrices in memory, see DecoderWeights
-  WeightMemory memory = {};        ///< where the weights are; by default in the host's memory
-  SentencePieceMaker maker = {};   ///< sentencepiece_tokenizer, for models that need SentencePiece
-  bool keeps_files = false;        ///< see ModelSource::keep_files(): the model can be saved even if its files go
+  DataType dtype = DataType::f32;  ///< type of the matrices in memory, see DecoderWeights
+  WeightMemory memory = {};        ///< where the weights lie; by default in host memory
+  SentencePieceMaker maker = {};   ///< pass sentencepiece_tokenizer for models that need SentencePiece
+  bool keeps_files = false;  ///< see ModelSource::keep_files(): the model can be saved even if its files are removed
 };
 
-/// A model in memory and the files that it came from, from which a saved model takes its metadata and tokenizer files.
+/// A model in memory and its files, from which a saved model takes its metadata and tokenizer files.
 struct Model {
   ModelSource source;
   AnyTokenizer tokenizer;
-  std::vector<std::int32_t> end_tokens;  ///< at which a text ends, the tokenizer's eos first
+  std::vector<std::int32_t> end_tokens;  ///< the tokens that end a text, the tokenizer's eos first
   DecoderWeights weights;
 
   /// Reads tokenizer and weights of a source.
-  /// @throws InvalidFile naming file, field or tensor, if they are not supported or do not fit each other.
+  /// @throws InvalidFile naming file, field or tensor, if they are not supported or do not match each other.
   Model(ModelSource files, OpenOptions const& options)
       : source(std::move(files)),
         tokenizer(load_tokenizer(source, options.maker)),
@@ -73,7 +73,7 @@ struct Model {
     check_vocabulary();
   }
 
-  /// Takes only the tokenizer from a source.
+  /// Reads only the tokenizer from a source.
   /// @throws InvalidFile if it has more tokens than the weights have rows.
   Model(ModelSource files, DecoderWeights its_weights, SentencePieceMaker const& maker = {})
       : source(std::move(files)),
@@ -83,7 +83,7 @@ struct Model {
     check_vocabulary();
   }
 
-  /// Whether a text ends at that token.
+  /// Whether this token ends a text.
   [[nodiscard]] bool is_end(std::int32_t token) const noexcept {
     return std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end();
   }
@@ -104,7 +104,7 @@ struct Model {
 ///     zeroth::model::Model const model = zeroth::model::open_model("model.gguf");
 ///     std::vector<std::int32_t> const tokens = model.tokenizer.encode("The film was");
 ///
-/// @throws InvalidFile naming file, key or tensor, if it is not a supported model.
+/// @throws InvalidFile naming file, key or tensor, if this is not a supported model.
 [[nodiscard]] inline Model open_model(std::filesystem::path const& path, OpenOptions const& options = {}) {
   ModelSource source(path);
   if (options.keeps_files) source.keep_files();

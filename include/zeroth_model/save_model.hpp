@@ -23,7 +23,7 @@
 namespace zeroth::ZEROTH_ISA::model {
 namespace detail {
 
-/// What a Hugging Face folder of the model has in addition to its weights.
+/// The parts of the model's Hugging Face folder other than its weights.
 inline HuggingFaceExtras extras_of(Model const& model) {
   HuggingFaceExtras extras;
   if (GgufFile const* const gguf = model.source.gguf()) {
@@ -52,7 +52,7 @@ inline std::optional<std::string> chat_template_of(HuggingFaceFolder const& fold
   return found->as<std::string>();
 }
 
-/// Adds to a GGUF file what a Hugging Face folder has in addition to the decoder's configuration.
+/// Adds the parts of a Hugging Face folder other than the decoder's configuration to a GGUF file.
 /// @param path of the file, for messages
 inline void add_folder_metadata(Model const& model, std::string const& path, GgufWriter& writer) {
   HuggingFaceFolder const& folder = *model.source.folder();
@@ -67,8 +67,8 @@ inline void add_folder_metadata(Model const& model, std::string const& path, Ggu
 
 }  // namespace detail
 
-/// The least that a saved model takes on disk, in bytes: its weights.
-/// @param type of the weights: f32, f16 or bf16; none: each tensor in the type that it has in memory
+/// The least disk space that a saved model takes, in bytes: its weights.
+/// @param type of the weights: f32, f16 or bf16; none: each tensor keeps its type in memory
 [[nodiscard]] inline std::uint64_t saved_bytes(DecoderWeights const& weights, ModelFormat format,
                                                std::optional<TensorType> type = std::nullopt) {
   ParameterSet const& parameters = weights.parameters();
@@ -76,9 +76,9 @@ inline void add_folder_metadata(Model const& model, std::string const& path, Ggu
   return bytes * (format == ModelFormat::both ? 2 : 1);
 }
 
-/// Checks, before a long computation, that the format can hold such a model, as far as configuration and tokenizer go.
+/// Checks, before a long computation, that the format can represent the model's configuration and tokenizer.
 /// @param scratch a path next to which a temporary file may be created
-/// @throws InvalidArgument if not, InvalidFile as ModelSource::keep_files() does.
+/// @throws InvalidArgument if it cannot, InvalidFile as ModelSource::keep_files() does.
 inline void check_format(Model const& model, ModelFormat format, std::filesystem::path const& scratch) {
   DecoderConfig const& config = model.weights.config();
   bool const is_gguf = model.source.gguf() != nullptr;
@@ -95,7 +95,7 @@ inline void check_format(Model const& model, ModelFormat format, std::filesystem
   detail::add_folder_metadata(model, scratch.string(), writer);
 }
 
-/// Saves the model as one GGUF file; otherwise as save_model() does.
+/// Saves the model as one GGUF file; see save_model().
 inline void save_gguf_file(Model const& model, std::filesystem::path const& file,
                            std::optional<TensorType> type = std::nullopt) {
   std::string const path = file.string();
@@ -105,15 +105,15 @@ inline void save_gguf_file(Model const& model, std::filesystem::path const& file
       path, model.weights, [&](GgufWriter& writer) { detail::add_folder_metadata(model, path, writer); }, type);
 }
 
-/// Saves the model as the folder `directory`, replacing an earlier one: safetensors with configuration and tokenizer as
-/// Hugging Face transformers loads them, model.gguf, or both. open_model() opens it again.
+/// Saves the model as the folder `directory`, replacing an earlier one: safetensors with configuration and tokenizer in
+/// the form that Hugging Face transformers loads, or model.gguf, or both. open_model() reads it.
 ///
-/// A model from a Hugging Face folder keeps its config.json, except for the type of the weights, and the files of its
-/// tokenizer; a model from GGUF keeps its metadata: all as they were when ModelSource::keep_files() was called. The
-/// folder gets its name when everything is in it.
-/// @param type of the weights: f32, f16 or bf16; none: each tensor in the type that it has in memory
+/// A model from a Hugging Face folder keeps its config.json, except for the type of the weights, and its tokenizer
+/// files; a model from GGUF keeps its metadata: all as they were when ModelSource::keep_files() was called. The folder
+/// gets its name once it is complete.
+/// @param type of the weights: f32, f16 or bf16; none: each tensor keeps its type in memory
 /// @throws InvalidFile if it cannot be written; nothing incomplete is left under a final name.
-/// @throws InvalidArgument if the format cannot hold such a model.
+/// @throws InvalidArgument if the format cannot represent the model.
 inline void save_model(Model const& model, std::filesystem::path const& directory,
                        ModelFormat format = ModelFormat::safetensors, std::optional<TensorType> type = std::nullopt) {
   constexpr char const* gguf_name = "model.gguf";

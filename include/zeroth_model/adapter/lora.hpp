@@ -27,13 +27,13 @@ namespace zeroth::ZEROTH_ISA::model {
 /// The largest rank: beyond any use, and far from overflow.
 inline constexpr std::uint32_t lora_rank_limit = 1U << 16;
 
-/// What an adapter is made with.
+/// Options of a new adapter.
 struct LoraOptions {
   std::uint32_t rank = 8;
-  double alpha = 16;  ///< the adapter's output is multiplied by alpha / rank
+  double alpha = 16;  ///< scales the adapter's output by alpha / rank
   /// Globs over the names of the linear layers' matrices; a matrix that matches one is adapted.
   std::vector<std::string> targets{"*.attn_q.weight", "*.attn_v.weight"};
-  std::uint64_t seed = 0;  ///< of A
+  std::uint64_t seed = 0;  ///< seed of A's random values
 
   bool operator==(LoraOptions const&) const = default;
 
@@ -41,7 +41,7 @@ struct LoraOptions {
   void check() const;
 };
 
-/// The two matrices that adapt one.
+/// The two matrices that adapt one matrix.
 struct LoraPair {
   std::size_t weight;  ///< W, in the decoder's parameters
   std::size_t a;       ///< A, rank x in, in the adapter's parameters
@@ -52,25 +52,25 @@ struct LoraPair {
 /// @throws InvalidArgument naming the glob, if there are none or one matches nothing.
 [[nodiscard]] std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::span<std::string const> globs);
 
-/// LoRA (Hu et al. 2021, arXiv 2106.09685): a matrix W of a linear layer stays as it is, and W x becomes
-/// W x + (alpha / rank) B (A x). The A and B are all that is tuned.
+/// LoRA (Hu et al. 2021, arXiv 2106.09685): a matrix W of a linear layer is frozen, and W x becomes W x + (alpha /
+/// rank) B (A x). Only the A and B are tuned.
 ///
-/// For W called NAME they are the parameters NAME.lora_a and NAME.lora_b, matrices with noise streams of their names.
-/// The rows of B stand as those of W do, in the order of the file that W came from.
+/// For a W called NAME they are the parameters NAME.lora_a and NAME.lora_b, matrices with the noise streams of these
+/// names. The rows of B are in the order of W's rows, that of the file that W came from.
 ///
-/// The adapter owns its memory, f32, which stays where it is when the object is moved.
+/// The adapter owns its memory, f32, which stays in place when the object is moved.
 class LoraAdapter {
  public:
   /// A new adapter, which changes nothing yet: B is zero. A is uniform in (-1, 1) / sqrt(in), PEFT's default (kaiming
-  /// uniform with a = sqrt(5)): the Uniform sampler's values over sqrt(3 in), from random bits of their own purpose,
-  /// a function of seed, name and element.
+  /// uniform with a = sqrt(5)): the Uniform sampler's values divided by sqrt(3 in), from random bits with their own
+  /// Purpose, a function of seed, name and element.
   /// @throws InvalidArgument as LoraOptions::check() and lora_targets() do.
   LoraAdapter(DecoderWeights const& base, LoraOptions const& options)
       : LoraAdapter(base, checked(options).rank, options.alpha, lora_targets(base, options.targets)) {
     for (LoraPair const& pair : pairs_) draw(parameters_[pair.a], options.seed);
   }
 
-  /// An adapter of zeros on those matrices, to be filled.
+  /// An adapter of zeros on those matrices, for the caller to fill.
   /// @param weights indices of matrices in the base's parameters, each once
   LoraAdapter(DecoderWeights const& base, std::uint32_t rank, double alpha, std::vector<std::size_t> const& weights)
       : rank_(rank), alpha_(alpha), place_of_(base.parameters().size(), none) {
@@ -100,13 +100,13 @@ class LoraAdapter {
   /// alpha / rank.
   [[nodiscard]] float scale() const noexcept { return static_cast<float>(alpha_ / rank_); }
 
-  /// What an optimizer tunes: A and B of each adapted matrix.
+  /// The parameters to tune: A and B of each adapted matrix.
   [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
 
   /// The adapted matrices, in the order of the decoder's parameters.
   [[nodiscard]] std::span<LoraPair const> pairs() const noexcept { return pairs_; }
 
-  /// What adapts parameter `weight` of the decoder, or null.
+  /// The pair that adapts parameter `weight` of the decoder, or null.
   [[nodiscard]] LoraPair const* find(std::size_t weight) const noexcept {
     return place_of_[weight] == none ? nullptr : &pairs_[place_of_[weight]];
   }
@@ -121,7 +121,7 @@ class LoraAdapter {
     return {static_cast<float const*>(p.data), static_cast<std::size_t>(p.size())};
   }
 
-  /// @throws InvalidArgument naming the tensor, if this is not an adapter of a decoder of that shape.
+  /// @throws InvalidArgument naming the tensor, if this is not an adapter for a decoder of that shape.
   void check(DecoderWeights const& base) const {
     if (base.parameters().size() != place_of_.size())
       throw InvalidArgument("the adapter is one of a decoder with " + std::to_string(place_of_.size()) +
@@ -143,7 +143,7 @@ class LoraAdapter {
     return options;
   }
 
-  /// Bytes from a tensor to the next: whole cache lines.
+  /// Bytes from one tensor to the next: whole cache lines.
   static std::size_t slot(TensorSpec const& spec) noexcept {
     constexpr std::size_t line = 64;
     return (static_cast<std::size_t>(spec.shape.size()) * sizeof(float) + line - 1) / line * line;
@@ -162,7 +162,7 @@ class LoraAdapter {
   std::uint32_t rank_;
   double alpha_;
   std::vector<LoraPair> pairs_;
-  std::vector<std::size_t> place_of_;  // of each parameter of the decoder, in pairs_
+  std::vector<std::size_t> place_of_;  // index in pairs_ of each parameter of the decoder
   PageBuffer pages_;
   ParameterSet parameters_;
 };
@@ -196,7 +196,8 @@ inline std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::sp
   return matrices;
 }
 
-/// Adds (alpha / rank) B A to each adapted matrix: the decoder alone then scores as with the adapter, but for rounding.
+/// Adds (alpha / rank) B A to each adapted matrix: the decoder by itself then scores as with the adapter, up to
+/// rounding.
 /// @throws InvalidArgument as LoraAdapter::check and DecoderWeights::write do
 inline void merge(LoraAdapter const& adapter, DecoderWeights& weights) {
   adapter.check(weights);

@@ -10,7 +10,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A decoder whose set of operations was chosen at run time. Owns it; one virtual call a batch.
+/// A decoder whose set of operations is chosen at run time. Owns it; one virtual call per batch.
 class AnyDecoder {
  public:
   template <DecoderOps Ops>

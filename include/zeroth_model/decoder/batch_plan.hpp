@@ -13,28 +13,29 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a forward pass does with which rows: all rows up to the last layer's queries, from there on the scored ones.
+/// Which rows a forward pass processes: all rows up to the last layer's queries, from there on the scored ones.
 ///
-/// Keeps its memory between uses, and refers to what it was set from.
+/// Keeps its memory between uses, and refers to the batch that it was set from.
 struct BatchPlan {
   std::span<std::int32_t const> tokens;
   std::vector<std::size_t> positions;  ///< of each token in its sequence
-  std::vector<Segment> segments;       ///< of the rows of keys and values
+  std::vector<Segment> segments;       ///< as rows of keys and values
 
   std::vector<std::size_t> rows;  ///< row of keys and values of each token
   std::vector<QuerySpan> spans;   ///< of `rows`
 
-  std::vector<std::size_t> scored;            ///< which tokens are scored, ascending
+  std::vector<std::size_t> scored;            ///< the tokens that are scored, ascending
   std::vector<std::size_t> scored_positions;  ///< their positions
   std::vector<std::size_t> scored_rows;       ///< their rows of keys and values
   std::vector<QuerySpan> scored_spans;        ///< of `scored_rows`
 
-  std::vector<ScoreRequest> requests;  ///< their rows are places in `scored`
+  std::vector<ScoreRequest> requests;  ///< their rows are indices into `scored`
 
-  /// A packed batch: keys and values have a row a token.
+  /// Plans a packed batch: one row of keys and values per token.
   void set(PackedBatch const& batch);
 
-  /// Tokens that continue one sequence of `before` tokens, whose keys and values are kept: all logits of the last one.
+  /// Plans tokens that continue one sequence of `before` tokens with stored keys and values: all logits of the last
+  /// token.
   void set_continuation(std::span<std::int32_t const> next, std::size_t before, std::size_t vocabulary);
 };
 

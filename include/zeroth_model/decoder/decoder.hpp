@@ -22,19 +22,19 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a score is.
+/// The kinds of scores.
 enum class ScoreKind : std::uint8_t {
-  log_probability,  ///< log p(token | what comes before): the whole head is read
-  logit,            ///< that plus a number that is the same for all tokens at a row: only the rows asked for are read
+  log_probability,  ///< log p(token | what comes before): reads the whole head
+  logit,            ///< the same plus a number that all tokens of a row share: reads only the requested rows
 };
 
 /// A decoder-only transformer (see DecoderConfig): scores tokens in a packed batch, for theta or for all lanes of a
 /// probe at once.
 ///
-/// With a LoraAdapter, theta are the adapter's weights: a probe is around those, and all lanes share the decoder's own,
-/// each of which is read once for all of them.
+/// With a LoraAdapter, theta is the adapter's weights: a probe perturbs those, and all lanes share the decoder's own
+/// weights, each of which is read once for all lanes.
 ///
-/// It refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
+/// Refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
 template <DecoderOps Ops>
 class Decoder {
  public:
@@ -46,15 +46,15 @@ class Decoder {
       local_frequencies_ = rotary_frequencies(config.rotated_dim(), config.local_rope_theta, {});
   }
 
-  /// @throws InvalidArgument if the adapter is not one of these weights.
+  /// @throws InvalidArgument if the adapter does not belong to these weights.
   Decoder(DecoderWeights const& weights, LoraAdapter const& adapter, Ops ops = Ops())
       : Decoder(weights, std::move(ops)) {
     adapter.check(weights);
     adapter_ = &adapter;
   }
 
-  /// Makes room for the largest batch to come, where the operations take memory ahead (CudaOps): no score within the
-  /// limits allocates from then on. Else room is made before the first pass that needs more.
+  /// Allocates for the largest batch to come, if the operations allocate ahead (CudaOps): scores within the limits then
+  /// allocate nothing. Without this call, the first pass that needs more memory allocates it.
   void reserve(BatchLimits const& limits) {
     if constexpr (sizes_ahead) {
       PassSizes sizes = model_sizes(std::max<std::size_t>(limits.lanes, 1), limits.lanes != 0);
@@ -66,28 +66,27 @@ class Decoder {
     }
   }
 
-  /// Scores of batch.requests(): out[i] is that of request i.
-  /// @throws InvalidArgument if `out` is not of that size, a token is outside the vocabulary, or a sequence is longer
+  /// Scores batch.requests(): out[i] is the score of request i.
+  /// @throws InvalidArgument if the size of `out` differs, a token is outside the vocabulary, or a sequence is longer
   ///   than the context.
   void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { run(batch, kind, nullptr, out); }
 
-  /// Scores for every lane of `probe`, which is around the weights or, if there is one, the adapter: out[lane *
-  /// requests
+  /// Scores for every lane of `probe`, which perturbs the weights or, if there is one, the adapter: out[lane * requests
   /// + i].
   /// @throws InvalidArgument as above.
   void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) {
     run(batch, kind, &probe, out);
   }
 
-  /// Forgets the sequence that next() has built.
+  /// Drops the sequence that next() has built.
   void restart() noexcept { kept_rows_ = 0; }
 
-  /// Appends tokens to a sequence that the decoder keeps, and scores what may follow it: logits[t] is that of token t.
+  /// Appends tokens to a sequence that the decoder keeps, and scores the next token: logits[t] is the logit of token t.
   ///
-  /// Keys and values of the sequence are kept, so that a call costs the work of its own tokens: 2 * layers * kv_heads *
-  /// head_dim floats a token. Other scores leave the sequence alone.
-  /// @throws InvalidArgument if there are no tokens, one is outside the vocabulary, `logits` does not have the size of
-  ///   the vocabulary, or the sequence is longer than the context; the sequence is then as it was.
+  /// The decoder keeps the sequence's keys and values, so a call costs only the work of its own tokens: 2 * layers *
+  /// kv_heads * head_dim floats per token. Other scores do not affect the sequence.
+  /// @throws InvalidArgument if there are no tokens, one is outside the vocabulary, the size of `logits` is not that of
+  ///   the vocabulary, or the sequence is longer than the context; the sequence is then unchanged.
   void next(std::span<std::int32_t const> tokens, std::span<double> logits) {
     DecoderConfig const& config = weights_->config();
     if (tokens.empty()) throw InvalidArgument("decoder: expected at least one token to go on with, found none");
@@ -111,7 +110,7 @@ class Decoder {
     ops.reserve(sizes);
   };
 
-  /// What a forward pass reads: the decoder's own weights, and its adapter's if there is one.
+  /// The weights that a forward pass reads: the decoder's own, and its adapter's if there is one.
   struct Views {
     WeightView weights;
     WeightView adapter;
@@ -134,7 +133,7 @@ class Decoder {
     forward(view, kind, out, /*keep=*/false);
   }
 
-  /// What any pass takes; that of a batch is to be added.
+  /// The sizes that every pass needs; a batch adds its own.
   [[nodiscard]] PassSizes model_sizes(std::size_t lanes, bool has_probe) {
     DecoderConfig const& config = weights_->config();
     std::size_t const hidden = config.hidden;
@@ -143,7 +142,7 @@ class Decoder {
     std::size_t const rank = adapter_ == nullptr ? 0 : adapter_->rank();
     widths_ = {hidden, hidden, hidden, of_queries, of_keys, of_keys, config.feed_forward};
     if (config.mlp != Mlp::relu) widths_.push_back(config.feed_forward);
-    // x, h and y change places, and h takes attention's output.
+    // x, h and y are swapped, and h takes attention's output.
     if (of_queries > hidden) widths_.insert(widths_.end(), 2, of_queries);
     widths_.insert(widths_.end(), low_rank_.size(), rank);
     PassSizes sizes;
@@ -170,7 +169,7 @@ class Decoder {
     ops_.begin(sizes);
   }
 
-  /// Carries out the plan. `keep`: it continues the sequence whose keys and values are kept.
+  /// Runs the plan. `keep`: it continues the sequence with stored keys and values.
   void forward(Views const& view, ScoreKind kind, std::span<double> out, bool keep) {
     if constexpr (sizes_ahead) begin(view);
     DecoderTensors const& tensors = weights_->tensors();
@@ -212,8 +211,8 @@ class Decoder {
     if (norm) ops_.rms_norm(view.weights, norm, x, weights_->config().norm_epsilon, x);
   }
 
-  /// x += attention(norm(x)). In the last layer every row still gives a key and a value, but only the scored rows ask:
-  /// from there on x holds those rows alone.
+  /// x += attention(norm(x)). In the last layer every row still yields a key and a value, but only the scored rows are
+  /// queries: from there on x holds only those rows.
   void attention(Views const& view, std::size_t index, bool keep) {
     DecoderConfig const& config = weights_->config();
     LayerTensors const& layer = weights_->tensors().layers[index];
@@ -278,7 +277,7 @@ class Decoder {
     ops_.add(x_, y_);
   }
 
-  /// out = W in + bias, and + scale B (A in) where W has an adapter.
+  /// out = W in + bias, plus scale B (A in) if W has an adapter.
   template <class... P>
   void linear(Views const& view, Matrix const& in, P... projections) {
     std::array<Projection<Matrix>, sizeof...(P)> const list{projections...};
@@ -330,16 +329,16 @@ class Decoder {
   // The workspace. Rows: tokens of the batch, from the last layer's queries on the scored rows.
   Matrix x_;                                  // residual stream, hidden
   Matrix h_;                                  // normed input or attention's output, hidden or heads * head_dim
-  Matrix y_;                                  // what is added to x, hidden
+  Matrix y_;                                  // summand of x, hidden
   Matrix q_, k_, v_;                          // heads * head_dim, kv_heads * head_dim twice
   Matrix gate_, up_;                          // feed_forward
   std::array<Matrix, 3> low_rank_;            // A x of the projections that share an input, rank
-  std::vector<Projection<Matrix>> downward_;  // to these
-  std::vector<std::size_t> widths_;           // of all these: see PassSizes
+  std::vector<Projection<Matrix>> downward_;  // into low_rank_
+  std::vector<std::size_t> widths_;           // of all matrices above: see PassSizes
   typename Ops::Rotary rotary_, local_rotary_;
-  std::vector<double> frequencies_, local_frequencies_;  // rotary, one a pair; the latter of layers with a window
+  std::vector<double> frequencies_, local_frequencies_;  // rotary, one per pair; the latter for layers with a window
   BatchPlan plan_;
-  std::vector<std::size_t> position_rows_;  // learned positions: rows of their table
+  std::vector<std::size_t> position_rows_;  // rows in the table of learned positions
 
   // The sequence of next(): keys and values of each layer.
   std::vector<Matrix> kept_keys_, kept_values_;

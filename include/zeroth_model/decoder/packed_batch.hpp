@@ -11,7 +11,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A run of rows that is one sequence, or the continuation of another one.
+/// A run of rows that is one sequence, or the continuation of another sequence.
 ///
 /// Each row attends to the prefix (if any) and to itself and the rows before it in the segment.
 struct Segment {
@@ -23,7 +23,7 @@ struct Segment {
   bool operator==(Segment const&) const = default;
 };
 
-/// Asks for the score of `token` as the one that follows row `row`.
+/// A request for the score of `token` as the successor of row `row`.
 struct ScoreRequest {
   std::size_t row = 0;
   std::int32_t token = 0;
@@ -31,10 +31,10 @@ struct ScoreRequest {
   bool operator==(ScoreRequest const&) const = default;
 };
 
-/// Sequences packed end to end, never padded, and what is to be scored in them. A row is a token at its place.
+/// Sequences packed end to end, without padding, and the scores requested for them. A row is a token at its position.
 ///
-/// Segments that share a prompt hold it once: add the prompt, then each continuation with the prompt as its prefix.
-/// Results of a row do not depend, to the bit, on what else is in the batch nor on whether its prompt is shared.
+/// Segments that share a prompt store it once: add the prompt, then each continuation with the prompt as its prefix.
+/// The bits of a row's results depend neither on the rest of the batch nor on whether its prompt is shared.
 class PackedBatch {
  public:
   static constexpr std::size_t no_prefix = static_cast<std::size_t>(-1);
@@ -59,7 +59,7 @@ class PackedBatch {
     return segments_.size() - 1;
   }
 
-  /// Asks for a score. Returns its index in the decoder's output.
+  /// Requests a score. Returns its index in the decoder's output.
   /// @throws InvalidArgument if there is no such row.
   std::size_t request(std::size_t row, std::int32_t token) {
     if (row >= rows())
@@ -80,7 +80,7 @@ class PackedBatch {
   [[nodiscard]] std::size_t rows() const noexcept { return tokens_.size(); }
   [[nodiscard]] std::span<std::int32_t const> tokens() const noexcept { return tokens_; }
 
-  /// The place of each row in its sequence, prefix included, from 0.
+  /// The position of each row in its sequence, prefix included, from 0.
   [[nodiscard]] std::span<std::size_t const> positions() const noexcept { return positions_; }
   [[nodiscard]] std::span<Segment const> segments() const noexcept { return segments_; }
   [[nodiscard]] std::span<ScoreRequest const> requests() const noexcept { return requests_; }

@@ -15,16 +15,16 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// How the next token is drawn from its logits.
+/// How the next token is drawn from the logits.
 struct SamplingOptions {
-  double temperature = 0;   ///< what logits are divided by; 0: the likeliest token
+  double temperature = 0;   ///< divides the logits; 0: take the likeliest token
   std::uint32_t top_k = 0;  ///< draw among the k likeliest tokens; 0: all
-  double top_p = 1;         ///< and among the likeliest ones whose probabilities reach this sum
+  double top_p = 1;         ///< and among the likeliest tokens whose probabilities add up to this
   std::uint64_t seed = 0;
 
   bool operator==(SamplingOptions const&) const = default;
 
-  /// @throws InvalidArgument naming the field that is out of its range.
+  /// @throws InvalidArgument naming the field that is out of range.
   void check() const {
     if (!(temperature >= 0) || !std::isfinite(temperature))
       throw InvalidArgument("temperature must be >= 0 and finite, got " + std::to_string(temperature));
@@ -32,12 +32,12 @@ struct SamplingOptions {
   }
 };
 
-/// Draws a token: a pure function of its arguments, the likeliest of equals being the one of lowest id.
+/// Draws a token: a pure function of its arguments. Of equally likely tokens, the one with the lowest id counts as the
+/// likeliest.
 ///
-/// Temperature, then top_k, then top_p, as Hugging Face transformers does. O(n log n) in the size of the vocabulary.
-/// @param position of the token in its text: each has random bits of its own
-/// @throws InvalidArgument if there are no logits, if none of them is finite or one is NaN, and as options.check()
-/// does.
+/// Temperature, then top_k, then top_p, as in Hugging Face transformers. O(n log n) in the size of the vocabulary.
+/// @param position of the token in its text: each position has its own random bits
+/// @throws InvalidArgument if there are no logits, none is finite or one is NaN, and as options.check() does.
 [[nodiscard]] inline std::int32_t sample_token(std::span<double const> logits, SamplingOptions const& options,
                                                std::uint64_t position) {
   options.check();
@@ -57,7 +57,7 @@ struct SamplingOptions {
   std::vector<double> cumulative;
   double sum = 0;
   for (std::int32_t token : order) cumulative.push_back(sum += std::exp((logit(token) - *best) / options.temperature));
-  // The likeliest tokens until their sum has reached top_p; at least one.
+  // The likeliest tokens until their sum reaches top_p; at least one.
   auto const reached =
       std::find_if(cumulative.begin(), cumulative.end(), [&](double value) { return value >= options.top_p * sum; });
   if (reached != cumulative.end()) cumulative.erase(reached + 1, cumulative.end());

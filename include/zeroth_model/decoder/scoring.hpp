@@ -16,64 +16,65 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A prompt that says nothing of the example, and the candidates as tokens after it.
+/// A prompt that is independent of the example, and the candidates as tokens after it.
 struct NeutralPrompt {
   std::vector<std::int32_t> prompt = {};
-  std::vector<std::vector<std::int32_t>> candidates = {};  ///< as many as the example has, in the same order
+  std::vector<std::vector<std::int32_t>> candidates = {};  ///< those of the example, in the same order
 };
 
-/// A classification example: which of the candidates continues the prompt. Examples of a batch may have different
-/// numbers of candidates. For Loss::language_model the only candidate is the text, and the prompt what it begins after.
+/// A classification example: which candidate continues the prompt? Examples of a batch may have different numbers of
+/// candidates. For Loss::language_model the only candidate is the text, and the prompt is the beginning that precedes
+/// it.
 struct Example {
   std::vector<std::int32_t> prompt;
   std::vector<std::vector<std::int32_t>> candidates;  ///< each has at least one token
-  std::size_t label = 0;                              ///< index of the right candidate
-  NeutralPrompt neutral = {};                         ///< used by CandidateScore::against_neutral alone
+  std::size_t label = 0;                              ///< index of the correct candidate
+  NeutralPrompt neutral = {};                         ///< used only by CandidateScore::against_neutral
 };
 
-/// How the scores of a candidate's tokens become the candidate's.
+/// How a candidate's score is computed from the scores of its tokens.
 enum class CandidateScore : std::uint8_t {
-  mean,             ///< mean log-probability of its tokens, as MeZO's and Sparse MeZO's code does
+  mean,             ///< mean log-probability of its tokens, as in the code of MeZO and Sparse MeZO
   sum,              ///< log-probability of the whole candidate
-  against_neutral,  ///< log-probability of the whole candidate, less that after the example's neutral prompt
+  against_neutral,  ///< log-probability of the whole candidate minus that after the neutral prompt
 };
 
-/// What the loss of a batch is.
+/// The loss of a batch.
 enum class Loss : std::uint8_t {
-  cross_entropy,   ///< of the right candidate under the softmax of the candidates' scores, mean over the examples
+  cross_entropy,   ///< of the correct candidate under a softmax of candidate scores, mean over examples
   language_model,  ///< negative log-probability of the tokens of each example's only candidate, mean over all tokens
 };
 
-/// Which scores of tokens are computed.
+/// Which token scores are computed.
 enum class TokenScores : std::uint8_t {
-  automatic,          ///< logits if every candidate of the batch is a single token, else log-probabilities
+  automatic,          ///< logits if every candidate of the batch is a single token, otherwise log-probabilities
   log_probabilities,  ///< always normalised over the vocabulary; needed to compare scores between examples
 };
 
 /// How candidates are scored.
 struct ScoringOptions {
   CandidateScore candidate = CandidateScore::mean;
-  TokenScores tokens = TokenScores::automatic;  ///< Loss::language_model always takes log-probabilities
+  TokenScores tokens = TokenScores::automatic;  ///< Loss::language_model always uses log-probabilities
   Loss loss = Loss::cross_entropy;
 
   bool operator==(ScoringOptions const&) const = default;
 };
 
-/// Results of a batch, for each lane of the probe (one without a probe).
+/// Results of a batch, for each lane of the probe (one lane without a probe).
 struct ScoredBatch {
   std::size_t lanes = 0;
   std::size_t examples = 0;
-  std::size_t weight = 0;      ///< what the losses are a mean over: the examples, or the tokens of Loss::language_model
+  std::size_t weight = 0;      ///< number of examples, or for Loss::language_model of tokens, that losses average
   std::vector<double> losses;  ///< [lane], see Loss
-  std::vector<std::size_t> predictions;  ///< [lane * examples + example]: the best candidate, the first of equals
-  std::vector<double> candidate_scores;  ///< [lane * all candidates + candidate], candidates example after example
+  std::vector<std::size_t> predictions;  ///< [lane * examples + example]: the best candidate; the first on a tie
+  std::vector<double> candidate_scores;  ///< [lane * all candidates + candidate], example by example
 };
 
-/// Scores the candidates of examples, a batch at a time.
+/// Scores the candidates of examples, one batch at a time.
 ///
-/// Candidates share their prompt's rows. Where each is a single token, they are no rows at all, and the normaliser over
-/// the vocabulary, which cancels in the softmax over candidates, is not computed. Refers to the decoder and reuses its
-/// own memory, so it serves one caller at a time.
+/// Candidates share their prompt's rows. If each is a single token, candidates take no rows at all, and the normaliser
+/// over the vocabulary, which cancels in the softmax over candidates, is not computed. Refers to the decoder and reuses
+/// its own memory, so it serves one caller at a time.
 ///
 /// @tparam D a Decoder, or AnyDecoder
 template <class D>
@@ -82,16 +83,16 @@ class CandidateScorer {
   explicit CandidateScorer(D& decoder, ScoringOptions options = {}) : decoder_(&decoder), options_(options) {}
 
   /// Scores under theta. The result is valid until the next call.
-  /// @throws InvalidArgument if there are no examples, if one has no prompt, no candidates, an empty candidate or a
-  ///   label that is not one of them, if a neutral prompt is needed and is none, if Loss::language_model is given more
-  ///   than one candidate, and as Decoder::score does.
+  /// @throws InvalidArgument if there are no examples; if one has no prompt, no candidates, an empty candidate or a
+  ///   label that is not one of them; if a neutral prompt is needed and missing; if Loss::language_model is given more
+  ///   than one candidate; and as Decoder::score does.
   ScoredBatch const& score(std::span<Example const> examples) { return run(examples, nullptr); }
 
   /// Scores under every lane of `probe`.
   /// @throws InvalidArgument as above.
   ScoredBatch const& score(std::span<Example const> examples, AnyProbe const& probe) { return run(examples, &probe); }
 
-  /// What was decoded last: its rows are the work that the last call took.
+  /// The last batch that was decoded: its rows are the work of the last call.
   [[nodiscard]] PackedBatch const& batch() const noexcept { return batch_; }
 
  private:
@@ -117,8 +118,8 @@ class CandidateScorer {
     return result_;
   }
 
-  /// Fills batch_ with requests in the order of examples, candidates and tokens; those of the neutral prompt come after
-  /// the example's own. True if all candidates are single tokens.
+  /// Fills batch_ with requests in the order of examples, candidates and tokens; those of the neutral prompt follow the
+  /// example's own. Returns whether all candidates are single tokens.
   bool pack(std::span<Example const> examples) {
     if (examples.empty()) throw InvalidArgument("a batch must have at least one example");
     batch_.clear();
@@ -141,7 +142,7 @@ class CandidateScorer {
       batch_.request(last, candidate[0]);
       if (candidate.size() == 1) continue;
       single = false;
-      // Nothing is asked after a candidate's last token, so it needs no row.
+      // Nothing is scored after a candidate's last token, so it needs no row.
       std::size_t const begin = batch_.rows();
       batch_.add_segment(std::span(candidate).first(candidate.size() - 1), segment);
       for (std::size_t i = 1; i < candidate.size(); ++i) batch_.request(begin + i - 1, candidate[i]);
@@ -171,7 +172,7 @@ class CandidateScorer {
     if (has_empty(example.neutral.candidates)) refuse("a candidate after its neutral prompt has no tokens");
   }
 
-  /// Adds one lane's results, from the scores of its requests.
+  /// Adds one lane's results, computed from the scores of its requests.
   void reduce(std::span<Example const> examples, std::span<double const> tokens) {
     double total = 0;
     std::size_t next = 0;

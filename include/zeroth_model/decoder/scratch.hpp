@@ -18,7 +18,7 @@ namespace zeroth::ZEROTH_ISA::model {
 /// Floats on a 64-byte boundary; grows, never shrinks.
 class AlignedFloats {
  public:
-  /// At least `size` floats; if it has to grow, what they held is lost.
+  /// At least `size` floats; growing discards their contents.
   float* reserve(std::size_t size) {
     if (size > capacity_) {
       data_.reset();
@@ -29,8 +29,7 @@ class AlignedFloats {
     return data_.get();
   }
 
-  /// At least `size` floats, of which the first `kept` keep what they hold. Grows by half, so that many small steps
-  /// cost few copies.
+  /// At least `size` floats; growing keeps the first `kept`. Grows by half, so that many small steps cost few copies.
   float* extend(std::size_t size, std::size_t kept) {
     if (size > capacity_) {
       std::size_t const capacity = std::max(size, capacity_ + capacity_ / 2);
@@ -45,7 +44,7 @@ class AlignedFloats {
   [[nodiscard]] float* data() const noexcept { return data_.get(); }
 
  private:
-  static constexpr std::size_t small = 64;  ///< the boundary of what takes few pages
+  static constexpr std::size_t small = 64;  ///< alignment of memory that takes few pages
 
   struct Free {
     std::align_val_t alignment;
@@ -54,8 +53,8 @@ class AlignedFloats {
 
   static std::unique_ptr<float, Free> allocate(std::size_t size) {
     std::size_t const bytes = size * sizeof(float);
-    // Whoever passes over more than a few pages of 2 MiB is spared most of the address translation by them. None is
-    // larger than what it holds.
+    // Above a few pages of 2 MiB, such pages save most of the address translation of a pass. None is larger than its
+    // contents.
     std::size_t const page = std::size_t{1} << 21;
     std::align_val_t const alignment{bytes < 2 * page ? small : page};
     std::unique_ptr<float, Free> data(static_cast<float*>(::operator new(bytes, alignment)), Free{alignment});
@@ -67,19 +66,19 @@ class AlignedFloats {
   std::size_t capacity_ = 0;
 };
 
-/// Scratch memory for tasks that run at once: as many pieces as ever ran together, reused between calls.
+/// Scratch memory for concurrent tasks: as many pieces as ever ran at once, reused between calls.
 class ScratchPool {
  public:
-  /// The memory of one task; each part grows as it is asked to and keeps its contents for no one.
+  /// The memory of one task; each part grows on demand, and its contents do not outlast the task.
   struct Piece {
     AlignedFloats panels;          ///< expanded weights
-    AlignedFloats narrowed;        ///< the same in 16 bits, where products take them so
-    AlignedFloats workspace;       ///< what a library asks for
-    AlignedFloats values;          ///< what the task computes
-    std::vector<float*> pointers;  ///< one a lane
+    AlignedFloats narrowed;        ///< the same in 16 bits, for products that take 16 bits
+    AlignedFloats workspace;       ///< what a library needs
+    AlignedFloats values;          ///< results of the task
+    std::vector<float*> pointers;  ///< one per lane
   };
 
-  /// A piece that is this task's until the lease ends.
+  /// Gives a task a piece until the lease ends.
   class Lease {
    public:
     explicit Lease(ScratchPool& pool) : pool_(pool), piece_(pool.take()) {}
@@ -98,7 +97,7 @@ class ScratchPool {
   std::unique_ptr<Piece> take() {
     std::lock_guard const lock(mutex_);
     if (free_.empty()) {
-      // Room for it to come back is made here, so that giving back cannot throw.
+      // Reserve room for its return here, so that returning it cannot throw.
       free_.reserve(++made_);
       return std::make_unique<Piece>();
     }

@@ -32,7 +32,7 @@ inline constexpr std::array<std::string_view, 3> gemma3_keys{"final_logit_softca
 
 }  // namespace detail
 
-/// The families that Decoder runs. To add one, add a row; a field that rows do not set is LLaMA's.
+/// The families that Decoder runs. To add one, add a row; fields that a row does not set are LLaMA's.
 inline constexpr std::array families{
     Family{.name = "llama",
            .hugging_face_class = "LlamaForCausalLM",
@@ -194,7 +194,7 @@ inline constexpr std::array families{
 
 namespace detail {
 
-/// "'llama', 'mistral', ...": what `name_of` gives of each family, the same once, nothing where it is empty.
+/// "'llama', 'mistral', ...": the nonempty results of `name_of` for all families, without repetitions.
 template <class NameOf>
 [[nodiscard]] std::string family_list(NameOf const& name_of) {
   std::string list;
@@ -208,8 +208,8 @@ template <class NameOf>
 
 }  // namespace detail
 
-/// The family of that name.
-/// @throws InvalidFile naming `source`, with the list of those known, if there is none
+/// The family with that name.
+/// @throws InvalidFile naming `source` and listing the known names, if there is none
 [[nodiscard]] inline Family const& find_family(std::string_view source, std::string_view name) {
   for (Family const& family : families)
     if (family.name == name) return family;
@@ -218,9 +218,9 @@ template <class NameOf>
                     " (SmolLM 1 and 2 and LLaMA 1 to 3 are 'llama')");
 }
 
-/// The family of a GGUF file: the first of those with that `general.architecture` that can have a window, if the file
-/// has one.
-/// @throws InvalidFile naming `source`, with the list of those known, if there is none
+/// The family of a GGUF file: the first with that `general.architecture` or, if the file has a window, the first of
+/// those that can have one.
+/// @throws InvalidFile naming `source` and listing the known names, if there is none
 [[nodiscard]] inline Family const& find_gguf_family(std::string_view source, std::string_view architecture,
                                                     bool windowed) {
   Family const* found = nullptr;

@@ -9,16 +9,16 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// How a token's place in its sequence enters.
+/// How a token's position in its sequence is encoded.
 enum class Positions : std::uint8_t {
-  rotary,   ///< queries and keys are turned by angles that grow with the place
+  rotary,   ///< queries and keys are rotated by angles that grow with the position
   learned,  ///< a row of a table is added to the embedding
 };
 
 /// How a row of activations is normalised.
 enum class Norm : std::uint8_t {
   rms,    ///< divided by the root of its mean square, times a gain
-  layer,  ///< its mean taken away, divided by its standard deviation, times a gain, plus a bias
+  layer,  ///< minus its mean, divided by its standard deviation, times a gain, plus a bias
 };
 
 /// The layer between two attentions.
@@ -28,14 +28,14 @@ enum class Mlp : std::uint8_t {
   relu,        ///< down(relu(up x))
 };
 
-/// Which two elements of a head one rotary angle turns.
+/// Which two elements of a head form a rotary pair.
 enum class RotaryPairing : std::uint8_t {
-  adjacent,  ///< 2i and 2i + 1: LLaMA's GGUF files of llama.cpp's converter
+  adjacent,  ///< 2i and 2i + 1: LLaMA's GGUF files from llama.cpp's converter
   halves,    ///< i and i + head_dim / 2: Hugging Face checkpoints, and Qwen2's GGUF files
 };
 
-/// What a tensor is called in GGUF files and in Hugging Face checkpoints, without ".weight", ".bias" and the prefix of
-/// its layer. Both are empty if the family has no such tensor.
+/// The name of a tensor in GGUF files and in Hugging Face checkpoints, without ".weight", ".bias" and the prefix of its
+/// layer. Both are empty if the family has no such tensor.
 struct TensorName {
   std::string_view gguf = {};
   std::string_view hugging_face = {};
@@ -43,84 +43,84 @@ struct TensorName {
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return !gguf.empty(); }
 };
 
-/// The names of a family's tensors: LLaMA's, but for those that a row sets.
+/// The names of a family's tensors: LLaMA's, except those that a row sets.
 struct TensorNames {
-  std::string_view root = "model.";  ///< of all tensors of a Hugging Face checkpoint but the head
+  std::string_view root = "model.";  ///< prefix of all tensors of a Hugging Face checkpoint but the head
   TensorName embedding{"token_embd", "embed_tokens"};
   TensorName positions{"position_embd", "embed_positions"};
   TensorName output_norm{"output_norm", "norm"};
   TensorName head{"output", "lm_head"};
-  // Of layer N: "blk.N." and "ROOTlayers.N.".
+  // For layer N, prefixed with "blk.N." and "ROOTlayers.N.".
   TensorName attention_norm{"attn_norm", "input_layernorm"};
-  TensorName query_key_value{};  ///< one tensor with the rows of queries, keys and values; those three are then none
+  TensorName query_key_value{};  ///< one tensor with the rows of queries, keys and values, instead of those three
   TensorName query{"attn_q", "self_attn.q_proj"};
   TensorName key{"attn_k", "self_attn.k_proj"};
   TensorName value{"attn_v", "self_attn.v_proj"};
-  TensorName query_norm{};  ///< of each head's queries, before they are turned
+  TensorName query_norm{};  ///< of each head's queries, before rotation
   TensorName key_norm{};
   TensorName attention_out{"attn_output", "self_attn.o_proj"};
-  TensorName attention_post_norm{};  ///< of what attention adds to the residual stream
+  TensorName attention_post_norm{};  ///< of attention's addition to the residual stream
   TensorName mlp_norm{"ffn_norm", "post_attention_layernorm"};
-  TensorName gate_up{};  ///< one tensor with the rows of gate and up; those two are then none
+  TensorName gate_up{};  ///< one tensor with the rows of gate and up, instead of those two
   TensorName gate{"ffn_gate", "mlp.gate_proj"};
   TensorName up{"ffn_up", "mlp.up_proj"};
   TensorName down{"ffn_down", "mlp.down_proj"};
-  TensorName mlp_post_norm{};  ///< of what the MLP adds
+  TensorName mlp_post_norm{};  ///< of the MLP's addition
 };
 
 /// Whether linear layers have a bias.
 struct BiasRule {
-  std::string_view key = {};  ///< of config.json; empty: `otherwise` in every model of the family
+  std::string_view key = {};  ///< in config.json; empty: `otherwise` applies to every model of the family
   bool otherwise = false;     ///< without the key
 };
 
-/// A key of config.json that must be absent or have this value, since the decoder lacks what another asks for.
+/// A key of config.json that must be absent or have this value: the decoder does not support what other values mean.
 struct RequiredFlag {
   std::string_view key;
   bool value;
-  std::string_view otherwise;  ///< what another value asks for
+  std::string_view otherwise;  ///< the feature that other values ask for
 };
 
-/// A key that a config.json which is written has for readers that want it; it is not read.
+/// A key that is written to config.json for readers that want it; it is not read.
 struct WrittenKey {
   std::string_view key;
   std::string_view json;
 };
 
-/// Where a family's sliding window stands in config.json, and which layers have it.
+/// The key of a family's sliding window in config.json, and the layers that have the window.
 enum class WindowRule : std::uint8_t {
-  ignored,      ///< transformers' class has none, whatever the keys say
-  none,         ///< likewise, but its cache goes by `sliding_window`: one shorter than the context is refused
-  every_layer,  ///< `sliding_window`, null being none
-  /// That of Qwen2: those from `max_window_layers` on, with `use_sliding_window`. Any is refused.
+  ignored,      ///< no window: transformers' class has none, whatever the keys say
+  none,         ///< likewise, but its cache uses `sliding_window`: one shorter than the context is rejected
+  every_layer,  ///< `sliding_window`; null means none
+  /// Qwen2's: the layers from `max_window_layers` on, with `use_sliding_window`. Any window is rejected.
   later_layers,
-  /// That of SmolLM3: the layers that turn nothing, with `use_sliding_window`. Any is refused.
+  /// SmolLM3's: the layers without rotation, with `use_sliding_window`. Any window is rejected.
   unrotated_layers,
-  /// `sliding_window`, in the layers that `layer_types` says: without it, in all but every so many-th.
+  /// `sliding_window`, in the layers that `layer_types` names; without `layer_types`, in all but every n-th layer.
   layer_types,
 };
 
-/// Types of rotary scaling that a family's config.json may ask for.
+/// Types of rotary scaling that a family's config.json may request.
 enum class RotaryScalings : std::uint8_t {
   none,
   linear,
   linear_and_llama3,
 };
 
-/// Keys of config.json and what it means if they are absent. Those of which nothing is said are the same in every
-/// family: see read_hugging_face_config().
+/// Keys of config.json and the meaning of their absence. Keys not listed here are the same in every family: see
+/// read_hugging_face_config().
 struct ConfigKeys {
   std::string_view feed_forward = "intermediate_size";
   std::string_view activation = "hidden_act";
-  std::string_view kv_heads = "num_key_value_heads";  ///< empty: as many as heads
-  std::uint32_t default_kv_heads = 0;                 ///< 0: as many as heads; null is that in any case
+  std::string_view kv_heads = "num_key_value_heads";  ///< empty: same as heads
+  std::uint32_t default_kv_heads = 0;                 ///< 0: same as heads; null always means that
   std::string_view head_dim = "head_dim";             ///< empty: hidden / heads
   std::uint32_t default_head_dim = 0;                 ///< 0: hidden / heads
   bool writes_head_dim = true;
-  std::string_view norm_epsilon = "rms_norm_eps";  ///< empty: always the default
+  std::string_view norm_epsilon = "rms_norm_eps";  ///< empty: the default always applies
   float default_norm_epsilon = 1e-6F;
   double default_rope_theta = 10000.0;
-  /// Of the layers with a window, without `rope_local_base_freq`; 0: rotary parameters are the same in all layers.
+  /// For the layers with a window, without `rope_local_base_freq`; 0: rotary parameters are the same in all layers.
   double default_local_rope_theta = 0;
   RotaryScalings scalings = RotaryScalings::linear_and_llama3;
   bool default_tied_head = false;
@@ -129,38 +129,40 @@ struct ConfigKeys {
   BiasRule mlp_bias = {};
   WindowRule window = WindowRule::ignored;
   std::uint32_t default_window = 0;      ///< without `sliding_window`; 0: none
-  double default_query_scalar = 0;       ///< without `query_pre_attn_scalar`; 0: no such key, it is head_dim
-  bool attention_soft_cap = false;       ///< whether attn_logit_softcapping is read; else another than null is refused
-  float default_attention_soft_cap = 0;  ///< without the key; 0: none, as null is
+  double default_query_scalar = 0;       ///< without `query_pre_attn_scalar`; 0: no such key, head_dim is used
+  bool attention_soft_cap = false;       ///< whether attn_logit_softcapping is read; otherwise it must be null
+  float default_attention_soft_cap = 0;  ///< without the key; 0: no cap, as with null
   bool logit_soft_cap = false;           ///< whether final_logit_softcapping is read
   float default_logit_soft_cap = 0;
-  std::string_view same_as_hidden = {};  ///< a size that must be the hidden one; empty: no such key
+  std::string_view same_as_hidden = {};  ///< key of a size that must equal the hidden size; empty: no such key
   std::span<RequiredFlag const> required = {};
   std::span<WrittenKey const> written = {};
 };
 
-/// A model family: all that tells its files, names and parts from those of others. families.hpp has the table.
+/// A model family: everything that distinguishes its files, names and parts from those of others. families.hpp has the
+/// table.
 struct Family {
   std::string_view name;                ///< `model_type` of config.json, and DecoderConfig::architecture
   std::string_view hugging_face_class;  ///< `architectures` of config.json
-  std::string_view gguf;                ///< `general.architecture`; empty: GGUF has no form for the family
+  std::string_view gguf;                ///< `general.architecture`; empty: GGUF cannot represent the family
   RotaryPairing gguf_pairing = RotaryPairing::halves;  ///< how llama.cpp stores the rows of Q and K
-  bool gguf_biases = true;                             ///< whether llama.cpp reads biases of linear layers
+  bool gguf_biases = true;                             ///< whether llama.cpp reads the biases of linear layers
   Positions positions = Positions::rotary;
-  /// Each such layer turns no queries and keys, unless `no_rope_layers` of config.json says otherwise, for which GGUF
-  /// has no key; 0: all layers turn them.
+  /// Every n-th layer does not rotate queries and keys, unless `no_rope_layers` of config.json says otherwise; GGUF has
+  /// no key for that. 0: all layers rotate them.
   std::uint32_t unrotated_interval = 0;
-  bool partial_rotary = false;  ///< whether the first elements of a head may be all that is turned
+  bool partial_rotary = false;  ///< whether only the first elements of a head may be rotated
   Norm norm = Norm::rms;
-  bool gains_less_one = false;      ///< whether a Hugging Face checkpoint has the gains of norms less 1, unlike GGUF
-  bool scaled_embedding = false;    ///< whether embeddings are multiplied by the root of `hidden`
-  std::uint32_t full_interval = 0;  ///< WindowRule::layer_types: each such layer sees all, unless a file says otherwise
-  std::string_view full_interval_key = {};  ///< that says otherwise in config.json, where layer_types is absent
+  bool gains_less_one = false;    ///< whether Hugging Face checkpoints store norm gains minus 1, unlike GGUF
+  bool scaled_embedding = false;  ///< whether embeddings are multiplied by the root of `hidden`
+  std::uint32_t full_interval =
+      0;  ///< WindowRule::layer_types: every n-th layer sees all, unless a file says otherwise
+  std::string_view full_interval_key = {};  ///< its key in config.json, used without layer_types
   std::uint32_t gguf_default_window = 0;    ///< without attention.sliding_window; 0: none
-  /// llama.cpp takes hidden / heads for the query scalar in a model of so many layers, else head_dim; 0: always that.
+  /// The number of layers at which llama.cpp uses hidden / heads as the query scalar instead of head_dim; 0: never.
   std::uint32_t gguf_scalar_layers = 0;
-  bool gguf_own_head = true;  ///< whether llama.cpp reads a head of its own
-  /// Keys under "ARCHITECTURE." that are read in files of this family only.
+  bool gguf_own_head = true;  ///< whether llama.cpp reads a head that is not tied
+  /// Keys under "ARCHITECTURE." that are read only in this family's files.
   std::span<std::string_view const> gguf_keys = {};
   Mlp mlp = Mlp::gated_silu;
   TensorNames names = {};

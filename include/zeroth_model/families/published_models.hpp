@@ -15,8 +15,8 @@ namespace zeroth::ZEROTH_ISA::model {
 inline constexpr std::array<std::string_view, 6> published_models{"smollm2-135m", "llama-7b",   "llama-13b",
                                                                   "llama-30b",    "mistral-7b", "opt-13b"};
 
-/// The configuration of a published model, for measurements on weights that are made.
-/// @throws InvalidArgument with the list of those known, if there is no such name
+/// The configuration of a published model, for measurements with generated weights.
+/// @throws InvalidArgument listing the known names, if there is no such name
 [[nodiscard]] inline DecoderConfig published_model(std::string_view name) {
   auto llama = [](std::uint32_t layers, std::uint32_t hidden, std::uint32_t feed_forward, std::uint32_t heads) {
     DecoderConfig config;

@@ -11,17 +11,16 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Whether a terminal, or a viewer of text, does something else with a character than to show it: a control character
-/// (C0, DEL, C1: the escape sequences begin with one), a mark that turns the direction of the text around it, or a
-/// separator of lines or paragraphs.
+/// Whether a terminal or text viewer does something other than show this character: a control character (C0, DEL, C1:
+/// escape sequences begin with one), a mark that changes the direction of text, or a separator of lines or paragraphs.
 [[nodiscard]] constexpr bool is_unprintable(char32_t c) noexcept {
   const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
   return within(0, 0x1f) || within(0x7f, 0x9f) || c == 0x061c || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
          within(0x2066, 0x2069);
 }
 
-/// A copy of `text` that can be shown: '?' in place of each character that is_unprintable, other than those of `kept`
-/// (ASCII), and of each maximal subpart that is not UTF-8.
+/// A copy of `text` that can be displayed: '?' replaces each character that is_unprintable, except those in `kept`
+/// (ASCII), and each maximal subpart that is not UTF-8.
 [[nodiscard]] inline std::string replace_unprintable(std::string_view text, std::string_view kept = {}) {
   std::string result;
   result.reserve(text.size());
@@ -36,8 +35,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Text from a file made fit for a one-line message: replace_unprintable(), and text of more than `limit` bytes cut,
-/// between two characters if it is UTF-8.
+/// Prepares text from a file for a one-line message: replace_unprintable(), then a cut to `limit` bytes, between two
+/// characters if the text is UTF-8.
 inline std::string printable(std::string_view text, std::size_t limit = 80) {
   std::size_t length = std::min(text.size(), limit);
   constexpr std::size_t most_continuations = 3;

@@ -18,8 +18,8 @@ inline std::string_view without_byte_order_mark(std::string_view text) noexcept 
   return text;
 }
 
-/// The encoding of units of two or four bytes that `text` seems to have, for messages, or an empty text. It is told by
-/// a byte order mark, or by zero bytes, which every second byte is where letters of ASCII are 16 bits wide.
+/// The encoding with two- or four-byte units that `text` seems to have, for messages, or an empty text. Detected by a
+/// byte order mark, or by zero bytes: in ASCII text with 16-bit units, every second byte is zero.
 inline std::string_view wide_encoding(std::string_view text) noexcept {
   using namespace std::string_view_literals;
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> marks = {

@@ -21,7 +21,7 @@ constexpr CharacterClass search_character_class(char32_t code_point) {
   return static_cast<CharacterClass>(*std::prev(next) & 7u);
 }
 
-/// The classes of ASCII, which most text is, without a search.
+/// The classes of ASCII, the bulk of most text, looked up without a search.
 inline constexpr std::array<CharacterClass, 128> ascii_classes = [] {
   std::array<CharacterClass, 128> classes{};
   for (char32_t c = 0; c < 128; ++c) classes[c] = search_character_class(c);
@@ -35,7 +35,7 @@ inline CharacterClass character_class(char32_t code_point) {
   return code_point < 128 ? detail::ascii_classes[code_point] : detail::search_character_class(code_point);
 }
 
-/// What next_character() found: a code point and the bytes it took.
+/// Result of next_character(): a code point and the bytes that it took.
 struct Character {
   char32_t code_point = 0;
   std::size_t length = 0;  ///< in bytes
@@ -44,8 +44,8 @@ struct Character {
 
 /// Reads the character that begins at `text[position]`, `position < text.size()`.
 ///
-/// Where the bytes are not UTF-8 the result is not valid, its code point is U+FFFD, and its length is that of the
-/// maximal invalid subpart (The Unicode Standard, section 3.9, "U+FFFD Substitution of Maximal Subparts").
+/// If the bytes are not UTF-8, the result is not valid, its code point is U+FFFD, and its length is that of the maximal
+/// invalid subpart (The Unicode Standard, section 3.9, "U+FFFD Substitution of Maximal Subparts").
 inline Character next_character(std::string_view text, std::size_t position) {
   const auto byte_at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte_at(position);
@@ -80,7 +80,7 @@ inline Character next_character(std::string_view text, std::size_t position) {
   return {code_point, length, true};
 }
 
-/// Whether `text` is UTF-8 throughout.
+/// Whether all of `text` is UTF-8.
 inline bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const Character character = next_character(text, i);
@@ -90,7 +90,7 @@ inline bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// A copy of `text` with U+FFFD in place of each maximal invalid subpart: what Python gives for
+/// A copy of `text` with U+FFFD in place of each maximal invalid subpart, like Python's
 /// `text.decode("utf-8", errors="replace")`.
 inline std::string replace_invalid_utf8(std::string_view text) {
   std::string result;

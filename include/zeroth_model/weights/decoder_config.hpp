@@ -16,10 +16,10 @@ namespace zeroth::ZEROTH_ISA::model {
 
 /// The sizes, constants and kinds of parts of a decoder.
 struct DecoderConfig {
-  /// Rows of OPT's table of positions before that of place 0.
+  /// The row of OPT's table of positions that holds position 0.
   static constexpr std::uint32_t learned_position_offset = 2;
 
-  /// The largest size: beyond any model, and every product of two sizes is far from overflow.
+  /// The largest size: beyond any model, and small enough that no product of two sizes comes near overflow.
   static constexpr std::uint32_t most = 1U << 24;
 
   std::string architecture = "llama";  ///< the name of one of the `families`
@@ -28,24 +28,24 @@ struct DecoderConfig {
   std::uint32_t feed_forward = 0;  ///< width inside the MLP
   std::uint32_t heads = 0;         ///< query heads
   std::uint32_t kv_heads = 0;      ///< key and value heads, each shared by heads / kv_heads query heads
-  std::uint32_t head_dim = 0;      ///< elements of a head; even if rotary; heads * head_dim need not be `hidden`
+  std::uint32_t head_dim = 0;      ///< elements per head; even if rotary; heads * head_dim need not equal `hidden`
   std::uint32_t vocabulary = 0;
   std::uint32_t context_length = 0;  ///< longest sequence, prompt included
   Positions positions = Positions::rotary;
-  std::uint32_t rotary_dim = 0;  ///< first elements of a head that rotary embeddings turn; 0: all
+  std::uint32_t rotary_dim = 0;  ///< number of first elements of a head that are rotated; 0: all
   double rope_theta = 10000.0;
-  double local_rope_theta = 0;  ///< theta of the layers with a window, which scale nothing; 0: as in the others
+  double local_rope_theta = 0;  ///< theta of the layers with a window, without scaling; 0: as in other layers
   RotaryScaling rope_scaling;
-  std::vector<bool> rotary_layers;  ///< which layers turn queries and keys; empty: all
+  std::vector<bool> rotary_layers;  ///< which layers rotate queries and keys; empty: all
   RotaryPairing pairing = RotaryPairing::adjacent;
-  std::uint32_t sliding_window = 0;   ///< tokens that a query sees, itself included; 0: all before it
+  std::uint32_t sliding_window = 0;   ///< tokens that a query sees, including itself; 0: no limit
   std::vector<bool> windowed_layers;  ///< which layers have the window; empty: all
-  double query_scalar = 0;            ///< scores of attention are divided by its root; 0: head_dim
-  float attention_soft_cap = 0;       ///< c: scores become c tanh(score / c); 0: they stay
-  float logit_soft_cap = 0;           ///< the same of logits
+  double query_scalar = 0;            ///< attention scores are divided by its square root; 0: head_dim
+  float attention_soft_cap = 0;       ///< c: scores become c tanh(score / c); 0: no cap
+  float logit_soft_cap = 0;           ///< the same for logits
   Norm norm = Norm::rms;
   float norm_epsilon = 1e-5F;
-  float gain_offset = 0;  ///< what is added to the gains of norms: 1 if the weights are gains less 1
+  float gain_offset = 0;  ///< added to norm gains: 1 if the weights are gains minus 1
   float embedding_scale = 1;
   Mlp mlp = Mlp::gated_silu;
   bool query_key_value_bias = false;
@@ -55,10 +55,10 @@ struct DecoderConfig {
 
   bool operator==(DecoderConfig const&) const = default;
 
-  /// Elements of a head that rotary embeddings turn.
+  /// Number of elements of a head that rotary embeddings rotate.
   [[nodiscard]] std::uint32_t rotated_dim() const noexcept { return rotary_dim != 0 ? rotary_dim : head_dim; }
 
-  /// Whether a layer turns queries and keys.
+  /// Whether a layer rotates queries and keys.
   [[nodiscard]] bool rotates(std::size_t layer) const {
     return positions == Positions::rotary && (rotary_layers.empty() || rotary_layers[layer]);
   }
@@ -68,21 +68,21 @@ struct DecoderConfig {
     return windowed_layers.empty() || windowed_layers[layer] ? sliding_window : 0;
   }
 
-  /// Whether a layer turns queries and keys by local_rope_theta.
+  /// Whether a layer rotates queries and keys by local_rope_theta.
   [[nodiscard]] bool rotates_locally(std::size_t layer) const {
     return local_rope_theta != 0 && window(layer) != 0 && rotates(layer);
   }
 
-  /// The row of the table of families.
-  /// @throws InvalidFile if there is none of that architecture
+  /// The family of this architecture.
+  /// @throws InvalidFile if there is none
   [[nodiscard]] Family const& family() const { return find_family("decoder configuration", architecture); }
 
   /// @throws InvalidFile if a field is out of its range: "SOURCE: hidden must be > 0, found 0".
   void check(std::string_view source) const;
 };
 
-/// What `kind(layer)` says of each layer, in the form that DecoderConfig has for it: empty if it is true of all, or if
-/// there are more layers than check() takes.
+/// The values of `kind(layer)` in the form that DecoderConfig uses: empty if true for all layers, or if there are more
+/// layers than check() allows.
 template <class Kind>
 [[nodiscard]] std::vector<bool> layer_kinds(std::uint32_t layers, Kind const& kind) {
   std::vector<bool> kinds;
@@ -96,17 +96,17 @@ template <class Kind>
   return kinds;
 }
 
-/// The layers that have the window in a family where every so many-th has not; all if the interval is 0.
+/// The layers with the window, in a family where every `full_interval`-th layer has none; all layers if that is 0.
 [[nodiscard]] inline std::vector<bool> windowed_layers_of(std::uint32_t layers, std::uint32_t full_interval) {
   return layer_kinds(layers, [&](std::uint32_t l) { return full_interval == 0 || (l + 1) % full_interval != 0; });
 }
 
-/// What embeddings are multiplied by.
+/// The factor that scales embeddings.
 [[nodiscard]] inline float embedding_scale_of(Family const& family, std::uint32_t hidden) noexcept {
   return family.scaled_embedding ? std::sqrt(static_cast<float>(hidden)) : 1.0F;
 }
 
-/// The layers that turn queries and keys in a family where every so many-th does not.
+/// The layers that rotate queries and keys, in a family where every `unrotated_interval`-th does not.
 [[nodiscard]] inline std::vector<bool> rotary_layers_of(std::uint32_t layers, std::uint32_t unrotated_interval) {
   return layer_kinds(layers,
                      [&](std::uint32_t l) { return unrotated_interval == 0 || (l + 1) % unrotated_interval != 0; });

@@ -13,40 +13,40 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Name, role and shape of a tensor that a decoder has.
+/// Name, role and shape of one of a decoder's tensors.
 struct TensorSpec {
   std::string name;
   Role role;
   Shape shape;
 };
 
-/// The index of a tensor that a decoder does without.
+/// The index of a tensor that a decoder does not have.
 inline constexpr std::size_t no_tensor = static_cast<std::size_t>(-1);
 
-/// Where the tensors of a norm stand in a ParameterSet.
+/// Indices of a norm's tensors in a ParameterSet.
 struct NormTensors {
   std::size_t gain = no_tensor;  // 1 x hidden, or 1 x head_dim
   std::size_t bias = no_tensor;  // likewise
-  float offset = 0;              // what is added to the gain: see DecoderConfig::gain_offset
+  float offset = 0;              // added to the gain: see DecoderConfig::gain_offset
 
   /// Whether the decoder has the norm.
   [[nodiscard]] explicit operator bool() const noexcept { return gain != no_tensor; }
 };
 
-/// Where the tensors of a linear layer stand in a ParameterSet.
+/// Indices of a linear layer's tensors in a ParameterSet.
 struct LinearTensors {
-  std::size_t weight = no_tensor;  // out x in, or more rows of which these are some
+  std::size_t weight = no_tensor;  // out x in, or a tensor with more rows than these
   std::size_t bias = no_tensor;    // 1 x out
-  std::size_t first = 0;           // of the weight's rows, of which the layer takes `rows`
-  std::size_t rows = 0;            // 0: all
+  std::size_t first = 0;           // first of the weight's rows that the layer takes
+  std::size_t rows = 0;            // number of those rows; 0: all
 
-  /// Features of the output.
+  /// Number of output features.
   [[nodiscard]] std::size_t outputs(ParameterSet const& parameters) const {
     return rows != 0 ? rows : static_cast<std::size_t>(parameters[weight].shape.rows);
   }
 };
 
-/// Where the tensors of a layer stand in a ParameterSet.
+/// Indices of a layer's tensors in a ParameterSet.
 struct LayerTensors {
   NormTensors attention_norm;
   LinearTensors query;              // heads * head_dim x hidden
@@ -63,7 +63,7 @@ struct LayerTensors {
   NormTensors mlp_post_norm;  // none in most families
 };
 
-/// Where the tensors of a decoder stand in a ParameterSet. A tied head is the embedding's index.
+/// Indices of a decoder's tensors in a ParameterSet. A tied head has the embedding's index.
 struct DecoderTensors {
   std::size_t embedding = no_tensor;  // vocabulary x hidden
   std::size_t positions = no_tensor;  // context_length + learned_position_offset x hidden, if they are learned
@@ -72,10 +72,10 @@ struct DecoderTensors {
   std::vector<LayerTensors> layers;
 };
 
-/// The tensors of a decoder, in the order in which DecoderWeights holds them, under their GGUF names.
+/// The tensors of a decoder, in the order in which DecoderWeights holds them, with their GGUF names.
 ///
 /// @param tensors if given, receives their indices in that list
-/// @throws InvalidFile if there is no family of that architecture
+/// @throws InvalidFile if no family has that architecture
 [[nodiscard]] inline std::vector<TensorSpec> tensor_specs(DecoderConfig const& config,
                                                           DecoderTensors* tensors = nullptr) {
   std::vector<TensorSpec> specs;

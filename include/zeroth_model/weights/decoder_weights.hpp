@@ -22,18 +22,18 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// All weights of a decoder in one allocation, page-aligned on the host, each tensor in the row order of the file it
-/// came from.
+/// All weights of a decoder in one allocation, page-aligned on the host; each tensor keeps the row order of the file
+/// that it came from.
 ///
-/// Matrices are of one type, f32, bf16 or f16. Vectors (gains of norms, biases) are f32 in any case: they are few,
-/// tuned densely, and of a size at which 16 bits have no room for a small update; llama.cpp keeps them so too.
+/// Matrices have one type: f32, bf16 or f16. Vectors (norm gains, biases) are always f32: they are few, tuned densely,
+/// and of a size at which 16 bits cannot represent a small update; llama.cpp stores them as f32 too.
 ///
-/// The memory stays where it is when the object is moved, so parameters() stays valid.
+/// The memory stays in place when the object is moved, so parameters() stays valid.
 class DecoderWeights {
  public:
-  /// Zeros. Throws InvalidFile if `config` is not valid (`source` is named in the message), Error if memory is short.
+  /// All zeros. Throws InvalidFile if `config` is not valid (the message names `source`), Error if memory runs out.
   /// @param dtype of the matrices
-  /// @param memory where they are to lie
+  /// @param memory where the weights lie
   explicit DecoderWeights(DecoderConfig config, std::string const& source = "decoder configuration",
                           DataType dtype = DataType::f32, WeightMemory memory = {})
       : config_(std::move(config)), dtype_(dtype), elsewhere_(std::move(memory)) {
@@ -60,19 +60,19 @@ class DecoderWeights {
   /// The type of the matrices.
   [[nodiscard]] DataType dtype() const noexcept { return dtype_; }
 
-  /// The type of a tensor of that role, where matrices are of type `dtype`.
+  /// The type of a tensor with that role, if matrices have type `dtype`.
   [[nodiscard]] static constexpr DataType dtype_of(Role role, DataType dtype) noexcept {
     return role == Role::vector ? DataType::f32 : dtype;
   }
 
-  /// What an optimizer tunes. Its tensors lie in memory().
+  /// The parameters to tune. Their tensors lie in memory().
   [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
 
-  /// Whether they lie in the host's memory, and not in a backend's.
+  /// Whether they lie in host memory, not in a backend's.
   [[nodiscard]] bool on_host() const noexcept { return !elsewhere_; }
 
-  /// The values of a tensor of f32 on the host, row-major.
-  /// @throws InvalidArgument if it is of another type, or lies elsewhere: see read() and write()
+  /// The values of an f32 tensor on the host, row-major.
+  /// @throws InvalidArgument if it has another type or lies elsewhere: see read() and write()
   [[nodiscard]] std::span<float> values(std::size_t parameter) {
     Parameter const& p = of_floats(parameter);
     return {static_cast<float*>(p.data), static_cast<std::size_t>(p.size())};
@@ -91,8 +91,8 @@ class DecoderWeights {
     widen_values(p.dtype, stored.data(), out);
   }
 
-  /// Sets values of a tensor of any type, from its element `first` on, each rounded to the nearest.
-  /// @throws InvalidArgument naming the tensor, if that makes a finite value infinite
+  /// Sets values of a tensor of any type, from its element `first` on, each rounded to nearest.
+  /// @throws InvalidArgument naming the tensor, if rounding makes a finite value infinite
   void write(std::size_t parameter, std::uint64_t first, std::span<float const> values) {
     Parameter const& p = parameters_[parameter];
     if (on_host()) {
@@ -110,14 +110,14 @@ class DecoderWeights {
                             number_text(static_cast<double>(*found)) + "; bf16 and f32 have room for it");
   }
 
-  /// The one allocation that holds every weight and nothing else; on the host, it begins on a page and has its pages
-  /// for itself.
+  /// The one allocation that holds every weight and nothing else; on the host it begins on a page boundary and shares
+  /// no page.
   [[nodiscard]] std::span<std::byte> memory() const noexcept {
     return {on_host() ? pages_.data() : device_memory_.get(), bytes_};
   }
 
  private:
-  /// Bytes from a tensor to the next: whole cache lines, so that no two tensors share one.
+  /// Bytes from one tensor to the next: whole cache lines, so that no two tensors share one.
   static std::size_t slot(TensorSpec const& spec, DataType dtype) noexcept {
     constexpr std::size_t line = 64;
     return (static_cast<std::size_t>(spec.shape.size()) * size_of(dtype_of(spec.role, dtype)) + line - 1) / line * line;

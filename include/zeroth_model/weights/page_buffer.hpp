@@ -13,12 +13,12 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Whole pages of zeros from the system, given back on destruction; a page takes no memory until it is written.
+/// Whole zeroed pages from the system, returned on destruction; a page takes no memory until it is written.
 class PageBuffer {
  public:
   PageBuffer() = default;
 
-  /// @throws Error if the system has no such memory.
+  /// @throws Error if the system is out of memory.
   explicit PageBuffer(std::size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
     void* const data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -13,15 +13,15 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Fills weights that are zeros with ones as before any training: matrices normal with a standard deviation of 0.02,
-/// gains 1, biases 0. For measurements: what a step costs does not depend on what the weights are.
+/// Replaces zero weights with untrained ones: matrices normal with a standard deviation of 0.02, gains 1, biases 0. For
+/// measurements: the cost of a step does not depend on the values of the weights.
 ///
-/// They are made where they lie, by the backend's own pass, and are the same bits on every backend.
+/// The backend's own pass generates them in place, with the same bits on every backend.
 /// @param backend of the memory that they lie in
 template <Backend B>
 void fill_random(DecoderWeights& weights, B const& backend, std::uint64_t seed) {
   constexpr float deviation = 0.02F;
-  // A step that no run comes to, so that no perturbation is a multiple of the weights.
+  // A step that no run reaches, so that no perturbation is a multiple of the weights.
   NoiseField<Gaussian> const noise{{}, seed, std::numeric_limits<std::uint32_t>::max()};
   NoiseTerm const term{noise.step, 0, deviation};
   ParameterSet const& parameters = weights.parameters();

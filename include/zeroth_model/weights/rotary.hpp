@@ -12,13 +12,13 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// How rotary frequencies are slowed for contexts longer than those of the first training.
+/// How rotary frequencies are reduced for contexts longer than the original training context.
 struct RotaryScaling {
   enum class Kind : std::uint8_t {
     none,
     linear,   ///< all divided by `factor`
-    llama3,   ///< LLaMA-3.1's: the slow ones divided by `factor`, the fast ones left, those between blended
-    factors,  ///< that of pair i divided by factors[i]: what a GGUF file has as the tensor rope_freqs.weight
+    llama3,   ///< LLaMA-3.1's: slow ones divided by `factor`, fast ones kept, those between blended
+    factors,  ///< pair i's divided by factors[i], a GGUF file's tensor rope_freqs.weight
   };
 
   Kind kind = Kind::none;
@@ -26,22 +26,22 @@ struct RotaryScaling {
   double low_frequency_factor = 1;     ///< llama3: waves longer than original_context / this are slow
   double high_frequency_factor = 4;    ///< llama3: waves shorter than original_context / this are fast
   std::uint32_t original_context = 0;  ///< llama3: tokens
-  std::vector<float> factors;          ///< factors: one a pair
+  std::vector<float> factors;          ///< factors: one per pair
 
   bool operator==(RotaryScaling const&) const = default;
 
-  /// What is wrong with the fields that `kind` reads, for heads of `pairs` pairs; empty if nothing is.
+  /// Describes what is wrong with the fields that `kind` reads, for heads of `pairs` pairs; empty if nothing is.
   [[nodiscard]] std::string problem(std::size_t pairs) const;
 };
 
-/// What the frequency of pair `i` is divided by.
-/// @param frequency of that pair, in radians a token, without scaling
+/// The divisor of pair `i`'s frequency.
+/// @param frequency of that pair, in radians per token, without scaling
 [[nodiscard]] inline double rotary_divisor(RotaryScaling const& scaling, std::size_t i, double frequency) {
   using Kind = RotaryScaling::Kind;
   if (scaling.kind == Kind::none) return 1;
   if (scaling.kind == Kind::linear) return scaling.factor;
   if (scaling.kind == Kind::factors) return static_cast<double>(scaling.factors[i]);
-  // Turns of this pair over the original context.
+  // Rotations of this pair over the original context.
   double const turns = scaling.original_context * frequency / (2 * std::numbers::pi);
   if (turns > scaling.high_frequency_factor) return 1;
   if (turns < scaling.low_frequency_factor) return scaling.factor;
@@ -50,7 +50,7 @@ struct RotaryScaling {
   return 1 / ((1 - share) / scaling.factor + share);
 }
 
-/// The frequencies of the head_dim / 2 pairs of a head, in radians a token.
+/// The frequencies of the head_dim / 2 pairs of a head, in radians per token.
 [[nodiscard]] inline std::vector<double> rotary_frequencies(std::size_t head_dim, double theta,
                                                             RotaryScaling const& scaling) {
   std::vector<double> frequencies(head_dim / 2);

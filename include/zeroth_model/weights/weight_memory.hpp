@@ -9,12 +9,12 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Where a decoder's weights lie, if not in the host's memory: what BackendWithMemory offers, its type erased.
+/// Where a decoder's weights lie, if not in host memory: a type-erased BackendWithMemory.
 struct WeightMemory {
-  std::function<std::shared_ptr<std::byte>(std::size_t bytes)> allocate;        ///< zeros
-  std::function<void(void* to, void const* from, std::size_t bytes)> transfer;  ///< either way round
+  std::function<std::shared_ptr<std::byte>(std::size_t bytes)> allocate;        ///< zeroed memory
+  std::function<void(void* to, void const* from, std::size_t bytes)> transfer;  ///< in either direction
 
-  /// That of a backend, of which a copy is kept.
+  /// The memory of a backend, of which a copy is kept.
   template <BackendWithMemory Backend>
   [[nodiscard]] static WeightMemory of(Backend const& backend) {
     return {[backend](std::size_t bytes) -> std::shared_ptr<std::byte> { return backend.allocate(bytes); },
