@@ -67,8 +67,9 @@ struct Queries {
 ///    `add_rows(weights, parameter, rows, x)`: row t of x += row rows[t] of the table.
 ///    `scale(x, factor)`: x *= factor.
 /// 4. `rms_norm(weights, norm, in, epsilon, out)`: in / sqrt(mean of its squares + epsilon), times gain + norm.offset,
-///    for each run of as many features as the gain has. `out` may be `in`. `layer_norm`, with the same arguments: (in -
-///    its mean) / sqrt(its variance + epsilon), times the gain, plus the bias.
+///    for each run of as many features as the gain has. `out` may be `in`.
+///    `layer_norm`, with the same arguments: (in - its mean) / sqrt(its variance + epsilon), times the gain, plus the
+///    bias.
 /// 5. `linear(weights, in, projections)`: out = in W^T, plus the bias if there is one, for each projection. W is the
 ///    rows of the weight that the projection takes. Each element of W is expanded once, for all lanes together; no W is
 ///    ever held whole.
@@ -78,10 +79,11 @@ struct Queries {
 /// 8. `attend(shape, segments, queries, q, k, v, out)`: softmax(scores) v over each query's prefix and its segment up
 ///    to the query itself, limited to the last shape.window keys if that is not 0. Scores are shape.scale q k^T, capped
 ///    if shape.soft_cap is not 0; k and v have one row per row of the batch, q and out one per query.
-/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `geglu(gate, up)`: gate = gelu(gate) * up, GELU by tanh. `relu(x)`: x
-///    = max(x, 0), NaN stays. `add(x, y)`: x += y.
-/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i]. `put_rows(in, at, x)`, for one lane: replaces the rows
-///    of x from `at` on with the rows of `in`; earlier rows are kept. Memory grows by a factor, not row by row.
+/// 9. `swiglu(gate, up)`: gate = silu(gate) * up. `geglu(gate, up)`: gate = gelu(gate) * up, GELU by tanh.
+///    `relu(x)`: x = max(x, 0), NaN stays. `add(x, y)`: x += y.
+/// 10. `gather(in, rows, out)`: out's row i is in's row rows[i].
+///    `put_rows(in, at, x)`, for one lane: replaces the rows of x from `at` on with the rows of `in`; earlier rows are
+///    kept. Memory grows by a factor, not row by row.
 /// 11. `logits(weights, head, in, requests, out)`: out[lane * requests.size() + i] is row requests[i].row of `in` times
 ///    row requests[i].token of the head; only the requested rows of the head are expanded.
 /// 12. `log_probabilities(weights, head, in, soft_cap, requests, out)`: the same, capped if soft_cap is not 0, minus

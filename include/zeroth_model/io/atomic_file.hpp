@@ -29,7 +29,7 @@ namespace detail {
   throw InvalidFile(path + ": " + std::string(what) + ": " + std::strerror(error));
 }
 
-/// Writes all of `bytes`, in as many calls as the system needs. `path` is for the message of InvalidFile.
+/// Writes all of `bytes`, in as many calls as the system needs. The message of InvalidFile names `path`.
 inline void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ::ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -39,7 +39,7 @@ inline void write_all(int descriptor, std::span<const std::byte> bytes, const st
   }
 }
 
-/// Asks the system to put a folder's names on disk. Best effort: not every file system can.
+/// Asks the system to write a folder's entries to disk. Best effort: not every file system can.
 inline void synchronize_directory(const std::filesystem::path& directory) noexcept {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -47,11 +47,11 @@ inline void synchronize_directory(const std::filesystem::path& directory) noexce
   ::close(descriptor);
 }
 
-/// What a file or folder that is being written is called until it is complete: PATH.part-PROCESS-NUMBER. Whoever writes
-/// it has it locked, so that one without a lock is what a killed process left.
+/// The name of a file or folder until it is complete: PATH.part-PROCESS-NUMBER. Its writer holds its lock, so a part
+/// without a lock was left by a killed process.
 inline constexpr std::string_view part_infix = ".part-";
 
-/// Whether `name` is what a part of the file or folder called `of` is called.
+/// Whether `name` is the name of a part of the file or folder `of`.
 inline bool is_part(std::string_view name, std::string_view of) noexcept {
   if (!name.starts_with(of) || !name.substr(of.size()).starts_with(part_infix)) return false;
   name.remove_prefix(of.size() + part_infix.size());
@@ -62,13 +62,13 @@ inline bool is_part(std::string_view name, std::string_view of) noexcept {
   return dash != std::string_view::npos && is_number(name.substr(0, dash)) && is_number(name.substr(dash + 1));
 }
 
-/// Locks a part that was just made under `name`. False if another process took it for a dead one meanwhile.
+/// Locks a part just created under `name`. False if another process removed it as abandoned before that.
 inline bool claim_part(int descriptor, const char* name) noexcept {
   return zeroth::detail::try_lock(descriptor) != zeroth::detail::LockResult::busy &&
          zeroth::detail::is_named(descriptor, name);
 }
 
-/// Whether all that the folder holds is regular files; false if it cannot be read.
+/// Whether the folder holds only regular files; false if it cannot be read.
 inline bool holds_regular_files_only(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::directory_iterator entry(folder, error);
@@ -78,7 +78,7 @@ inline bool holds_regular_files_only(const std::filesystem::path& folder) {
   return !error;
 }
 
-/// Removes a part if no process has it any more: if its lock is free.
+/// Removes an abandoned part: one whose lock is free.
 inline void remove_dead_part(const std::filesystem::path& part) {
   int descriptor = ::open(part.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0 && errno == EISDIR) descriptor = ::open(part.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -95,7 +95,7 @@ inline void remove_dead_part(const std::filesystem::path& part) {
   ::close(descriptor);
 }
 
-/// Calls `make(name)` with names beside `path` until one is free; the name that was. `make` returns false with errno.
+/// Calls `make(name)` with names next to `path` until one is free; returns that name. `make` returns false with errno.
 template <class Make>
 std::string make_beside(const std::string& path, Make make) {
   for (int attempt = 0; attempt < 1000; ++attempt) {
@@ -108,8 +108,8 @@ std::string make_beside(const std::string& path, Make make) {
 
 }  // namespace detail
 
-/// Removes what killed processes left of `path` while they were writing it: its temporary files and folders, see
-/// AtomicFile, that no process has locked. On a file system without locks nobody can tell, and all of them stay.
+/// Removes what killed processes left while they wrote `path`: its temporary files and folders, see AtomicFile, that no
+/// process has locked. A file system without locks cannot tell, so they all stay.
 inline void remove_dead_parts(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::error_code error;
@@ -123,12 +123,12 @@ inline void remove_dead_parts(const std::filesystem::path& path) {
 
 /// A file that appears under its name complete or not at all.
 ///
-/// The bytes go to a temporary name in the same folder; commit() puts them on disk and renames. Until then a file
-/// that had the name before is untouched, and without commit() the temporary one is removed. Every failure, a full
-/// disk included, throws InvalidFile with the final name and the system's reason, and leaves nothing behind.
+/// The bytes go to a temporary name in the same folder; commit() writes them to disk and renames the file. Until then
+/// an existing file of that name is untouched, and without commit() the temporary file is removed. Every failure,
+/// including a full disk, throws InvalidFile with the final name and the system's reason, and leaves nothing behind.
 class AtomicFile {
  public:
-  /// Opens a temporary file beside `path`, and removes those that killed processes left. Throws also if `path` exists
+  /// Opens a temporary file next to `path`, and removes those left by killed processes. Also throws if `path` exists
   /// and is not a regular file.
   explicit AtomicFile(std::string path) : path_(std::move(path)) {
     struct ::stat status {};
@@ -178,7 +178,7 @@ class AtomicFile {
   /// Appends the characters of `text`.
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-  /// Puts the file on disk and gives it its name. Nothing can be written afterwards.
+  /// Writes the file to disk and gives it its name. Nothing can be written afterwards.
   void commit() {
     require_open();
     try {
@@ -192,7 +192,7 @@ class AtomicFile {
       throw;
     }
     temporary_path_.clear();
-    // Closed after it has its name, until when the lock keeps others from taking it for a dead one. It is on disk.
+    // Close only after the rename: until then the lock keeps other processes from removing the part. It is on disk.
     ::close(std::exchange(descriptor_, -1));
     const auto folder = std::filesystem::path(path_).parent_path();
     detail::synchronize_directory(folder.empty() ? "." : folder);
@@ -225,12 +225,12 @@ class AtomicFile {
 
 /// A folder of files that appears under its name complete or not at all.
 ///
-/// Files are written into a temporary folder beside it; commit() renames. A folder that had the name before stays
-/// whole until the new one is, and is then removed; it may hold regular files only, so that a slip of the name cannot
+/// Files are written into a temporary folder next to it; commit() renames that. An existing folder of that name stays
+/// complete until the new one is, and is then removed. It may hold only regular files, so that a mistyped name cannot
 /// remove a tree.
 class AtomicDirectory {
  public:
-  /// Makes the temporary folder, and removes those that killed processes left. Throws InvalidFile if it cannot, or if
+  /// Creates the temporary folder, and removes those left by killed processes. Throws InvalidFile if it cannot, or if
   /// `path` exists and is not such a folder.
   explicit AtomicDirectory(const std::filesystem::path& path) {
     std::error_code error;
@@ -254,15 +254,15 @@ class AtomicDirectory {
   /// The final name, absolute.
   const std::string& path() const noexcept { return path_; }
 
-  /// Where to write the file that will be called `name` in the folder.
+  /// The path at which to write the file `name` of the folder.
   std::string file(const std::string& name) const { return temporary_path_ + "/" + name; }
 
-  /// Gives the folder its name, in place of a folder that has it. Its files must be complete (see AtomicFile).
+  /// Gives the folder its name, replacing an existing folder. Its files must be complete (see AtomicFile).
   void commit() {
     if (temporary_path_.empty()) throw InvalidFile(path_ + ": cannot write: already committed");
     require_replaceable();
     detail::synchronize_directory(temporary_path_);
-    // The old folder, if there is one, ends up under the temporary name.
+    // The old folder, if any, ends up under the temporary name.
     if (!exchange()) replace_in_steps();
     detail::synchronize_directory(std::filesystem::path(path_).parent_path());
     remove(std::exchange(temporary_path_, {}));
@@ -270,19 +270,19 @@ class AtomicDirectory {
   }
 
  private:
-  /// Makes the folder and locks it. False with errno.
+  /// Creates the folder and locks it. False with errno.
   bool make_locked(const char* name) noexcept {
     if (::mkdir(name, 0777) != 0) return false;
     descriptor_ = ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor_ >= 0 && detail::claim_part(descriptor_, name)) return true;
-    const int error = descriptor_ >= 0 || errno == ENOENT ? EEXIST : errno;  // taken for a dead one: another name
+    const int error = descriptor_ >= 0 || errno == ENOENT ? EEXIST : errno;  // removed as abandoned: try another name
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
     if (error != EEXIST) ::rmdir(name);
     errno = error;
     return false;
   }
 
-  /// Swaps the two folders' names in one call, so that at no instant the name has no folder. Not every system can.
+  /// Swaps the names of the two folders in one call, so that the name always leads to a folder. Not every system can.
   bool exchange() const noexcept {
 #ifdef RENAME_EXCHANGE
     return ::renameat2(AT_FDCWD, temporary_path_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0;
@@ -294,7 +294,7 @@ class AtomicDirectory {
   void replace_in_steps() {
     std::string old;
     if (std::error_code ignored; std::filesystem::exists(path_, ignored)) {
-      // Not a name of a part: if the process is killed between the two renames, it is the only folder there is.
+      // Not a part's name: if the process is killed between the two renames, this is the only folder left.
       old = detail::make_beside(path_ + ".old", [&](const char* name) {
         return ::mkdir(name, 0777) == 0 && ::rename(path_.c_str(), name) == 0;  // onto the empty folder
       });

@@ -17,8 +17,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-// A scale is a half, with 11 significant bits, and a quant has at most 8: their product is exact in float. So nothing
-// is rounded but the sums in Q4_1 and Q5_1, and a compiler that contracts them into fused multiply-adds changes no bit.
+// A scale is a half, with 11 significant bits, and a quant has at most 8, so their product is exact in float. Only the
+// sums in Q4_1 and Q5_1 round, and a compiler that contracts them into fused multiply-adds changes no bit.
 
 inline void dequantize_q8_0(const std::byte* block, float* values) noexcept {
   const float scale = load_half(block);
@@ -46,7 +46,7 @@ inline void dequantize_q4_1(const std::byte* block, float* values) noexcept {
   }
 }
 
-/// The quants of Q5_0 and Q5_1, their fifth bits in the first 4 bytes: value i's is bit i.
+/// The quants of Q5_0 and Q5_1; the first 4 bytes hold their fifth bits: bit i for value i.
 inline std::array<std::uint8_t, 32> load_q5(const std::byte* source) noexcept {
   std::uint32_t high;
   std::memcpy(&high, source, sizeof high);
@@ -82,11 +82,11 @@ void dequantize_blocks(const TensorTypeTraits& traits, const std::byte* blocks, 
 
 }  // namespace detail
 
-/// Decodes whole blocks into float, with the same bits as the gguf Python package whatever the compiler's
-/// optimisation and contraction settings (the payload of a NaN excepted).
+/// Decodes whole blocks into float, with the same bits as the gguf Python package under any optimisation and
+/// contraction settings of the compiler (except the payload of a NaN).
 ///
-/// `blocks` needs no alignment and must hold exactly values.size() values. Throws InvalidArgument if it does not, or
-/// if the type is not one of `tensor_types`.
+/// `blocks` needs no alignment and must hold exactly values.size() values. Throws InvalidArgument if it does not, or if
+/// the type is not one of `tensor_types`.
 inline void dequantize(TensorType type, std::span<const std::byte> blocks, std::span<float> values) {
   const auto traits = find_tensor_type(static_cast<std::uint32_t>(type));
   if (!traits) {

@@ -8,12 +8,12 @@
 
 #include <zeroth/storage/widen.hpp>
 
-/// The "K" blocks of ggml: 256 values in sub-blocks of 16 or 32, each with a scale (and a minimum) of its own in units
-/// that the block gives as half.
+/// The "K" blocks of ggml: 256 values in sub-blocks of 16 or 32, each with its own scale (and minimum) in units that
+/// the block stores as half.
 ///
-/// Why a compiler that contracts products and sums into fused multiply-adds changes no bit: every product here is exact
-/// in float's 24 significant bits, so that nothing is rounded but one difference, and that in either form once. A half
-/// has 11 significant bits; with the bits of the sub-block's scale and of the quant that makes
+/// A compiler that contracts products and sums into fused multiply-adds changes no bit: every product here is exact in
+/// float's 24 significant bits, so only one difference is rounded, and only once in either form. A half has 11
+/// significant bits; together with the bits of the sub-block's scale and of the quant that makes
 ///   Q2_K  11 + 4 + 2 = 17, minimum 11 + 4 = 15        Q5_K  11 + 6 + 5 = 22, minimum 11 + 6 = 17
 ///   Q3_K  11 + 6 + 3 = 20                              Q6_K  11 + 7 + 5 = 23 (-128 and -32 have one bit)
 ///   Q4_K  11 + 6 + 4 = 21, minimum 11 + 6 = 17
@@ -21,7 +21,8 @@
 /// product is rounded, but it has no sum to be contracted with.
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// A copy of bytes of a block: unlike the block itself it cannot overlap the values, and loops over it are vectorised.
+/// A copy of some of a block's bytes: unlike the block itself it cannot overlap the values, so loops over it are
+/// vectorised.
 template <std::size_t count>
 std::array<std::uint8_t, count> load_bytes(const std::byte* source) noexcept {
   std::array<std::uint8_t, count> bytes;
@@ -43,7 +44,7 @@ inline float load_bfloat16(const std::byte* source) noexcept {
   return bfloat16_to_float(load_u16(source));
 }
 
-/// 16 scales of 4 bits with minima of 4 bits; 2-bit quants; unit of the scales, unit of the minima.
+/// 16 scales of 4 bits with minima of 4 bits; 2-bit quants; the units of the scales and of the minima.
 inline void dequantize_q2_k(const std::byte* block, float* values) noexcept {
   const auto scales = load_bytes<16>(block);
   const auto quants = load_bytes<64>(block + 16);
@@ -52,7 +53,7 @@ inline void dequantize_q2_k(const std::byte* block, float* values) noexcept {
   for (std::size_t s = 0; s < 16; ++s, values += 16) {
     const float scale = scale_unit * static_cast<float>(scales[s] & 0x0f);
     const float minimum = minimum_unit * static_cast<float>(scales[s] >> 4);
-    // Each half of the values lies in 32 bytes, 4 times two sub-blocks on top of each other.
+    // Each half of the values lies in 32 bytes: 4 pairs of sub-blocks on top of each other.
     const std::size_t first = s / 8 * 32 + s % 2 * 16;
     const std::size_t shift = s % 8 / 2 * 2;
     for (std::size_t i = 0; i < 16; ++i) {
@@ -61,7 +62,8 @@ inline void dequantize_q2_k(const std::byte* block, float* values) noexcept {
   }
 }
 
-/// The third bits of the quants; their lower 2 bits as in Q2_K; 16 scales of 6 bits, offset by 32; unit of the scales.
+/// The third bits of the quants; their lower 2 bits as in Q2_K; 16 scales of 6 bits, offset by 32; the unit of the
+/// scales.
 inline void dequantize_q3_k(const std::byte* block, float* values) noexcept {
   const auto high = load_bytes<32>(block);
   const auto low = load_bytes<64>(block + 32);
@@ -95,7 +97,7 @@ inline ScalesAndMinima load_scales_and_minima(const std::byte* block) noexcept {
   for (std::size_t s = 0; s < 4; ++s) {
     result.scales[s] = scale_unit * static_cast<float>(packed[s] & 0x3f);
     result.minima[s] = minimum_unit * static_cast<float>(packed[s + 4] & 0x3f);
-    // Of the last four, the upper 2 bits lie above those of the first four.
+    // The upper 2 bits of the last four are stored above those of the first four.
     result.scales[s + 4] = scale_unit * static_cast<float>((packed[s + 8] & 0x0f) | (packed[s] >> 6 << 4));
     result.minima[s + 4] = minimum_unit * static_cast<float>((packed[s + 8] >> 4) | (packed[s + 4] >> 6 << 4));
   }
@@ -134,7 +136,7 @@ inline void dequantize_q5_k(const std::byte* block, float* values) noexcept {
   }
 }
 
-/// The lower 4 bits of the quants; their upper 2 bits; 16 scales of 8 bits with sign; unit of the scales.
+/// The lower 4 bits of the quants; their upper 2 bits; 16 signed 8-bit scales; the unit of the scales.
 inline void dequantize_q6_k(const std::byte* block, float* values) noexcept {
   const auto low = load_bytes<128>(block);
   const auto high = load_bytes<64>(block + 128);
@@ -142,7 +144,8 @@ inline void dequantize_q6_k(const std::byte* block, float* values) noexcept {
   const float unit = load_half(block + 208);
   for (std::size_t s = 0; s < 16; ++s, values += 16) {
     const float scale = unit * static_cast<float>(static_cast<std::int8_t>(scales[s]));
-    // In each half of the values, 64 bytes hold 4 sub-blocks below and 4 above, 32 bytes 4 times two.
+    // In each half of the values, 64 bytes hold 4 sub-blocks in the lower bits and 4 in the upper; 32 bytes hold 4
+    // pairs.
     const std::size_t first_low = s / 8 * 64 + s % 4 * 16;
     const std::size_t first_high = s / 8 * 32 + s % 2 * 16;
     const std::size_t low_shift = s % 8 / 4 * 4;
@@ -154,7 +157,7 @@ inline void dequantize_q6_k(const std::byte* block, float* values) noexcept {
   }
 }
 
-/// A scale, a float; 256 quants of 8 bits with sign; sums of them that no decoder needs.
+/// A scale, as float; 256 signed 8-bit quants; sums of them that no decoder needs.
 inline void dequantize_q8_k(const std::byte* block, float* values) noexcept {
   float scale;
   std::memcpy(&scale, block, sizeof scale);

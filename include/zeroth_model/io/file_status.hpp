@@ -8,8 +8,8 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What is at `path`, with links followed; of type not_found if there is nothing, or the name is too long for anything.
-/// @throws InvalidFile if that cannot be determined: the folder may not be searched, or links form a loop.
+/// What is at `path`, following links; type not_found if there is nothing, or if the name is too long to exist.
+/// @throws InvalidFile if that cannot be determined: a folder is not searchable, or links form a loop.
 [[nodiscard]] inline std::filesystem::file_status status_of(std::filesystem::path const& path) {
   std::error_code error;
   std::filesystem::file_status const status = std::filesystem::status(path, error);

@@ -23,13 +23,13 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The most that a JSON text may have, so that what is made of it fits the memory and the stack.
+/// Limits on a JSON text, so that its values fit memory and stack.
 struct JsonLimits {
   std::size_t bytes = std::size_t{16} << 20;
-  std::size_t nesting = 64;  ///< arrays and objects that lie in each other
+  std::size_t nesting = 64;  ///< depth of nested arrays and objects
 };
 
-/// A C++ type that a JSON value can be read as. A string_view is one of the file's values.
+/// A C++ type as which a JSON value can be read. A string_view points to one of the file's values.
 template <class T>
 concept JsonScalar = std::same_as<T, bool> || std::same_as<T, std::string> || std::same_as<T, std::string_view> ||
     std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::uint32_t> ||
@@ -37,7 +37,7 @@ concept JsonScalar = std::same_as<T, bool> || std::same_as<T, std::string> || st
 
 namespace detail {
 
-/// What an access to a parsed value found wrong, on one line, without the library's own number of the error.
+/// Describes an exception of the JSON library on one line, without the library's own error number.
 inline std::string json_error_text(std::string_view /*text*/, const nlohmann::json::exception& error) {
   std::string_view what = error.what();
   if (const std::size_t end = what.find("] "); what.starts_with('[') && end != std::string_view::npos)
@@ -46,7 +46,8 @@ inline std::string json_error_text(std::string_view /*text*/, const nlohmann::js
   return printable(what, limit);
 }
 
-/// Where byte `position` of a text, counted from 1, is: "line 3, column 7"; "column 7" in a text of one line.
+/// Describes the position of byte `position` of a text, counted from 1: "line 3, column 7"; "column 7" in a one-line
+/// text.
 inline std::string json_position(std::string_view text, std::size_t position, bool one_line) {
   const std::string_view before = text.substr(0, position == 0 ? 0 : position - 1);
   const std::size_t line_end = before.rfind('\n');
@@ -56,17 +57,17 @@ inline std::string json_position(std::string_view text, std::size_t position, bo
   return "line " + std::to_string(1 + std::count(before.begin(), before.end(), '\n')) + ", " + result;
 }
 
-/// "expected ..., found ..." for what the parser says after "syntax error while parsing ". `rest` is the text from the
-/// last byte that it read.
+/// "expected ..., found ..." for the parser's message after "syntax error while parsing ". `rest` is the text from the
+/// last byte that the parser read.
 inline std::string json_syntax_text(std::string_view what, std::string_view rest) {
   constexpr std::string_view separator = " - ";
   const std::size_t end = std::min(what.find(separator), what.size());
   const std::string_view context = what.substr(0, end);
   const std::string_view reason = what.substr(std::min(end + separator.size(), what.size()));
-  const std::string_view problem = reason.substr(0, reason.find("; last read"));  // what follows is the text's own
+  const std::string_view problem = reason.substr(0, reason.find("; last read"));  // the rest quotes the text
   const auto has = [&](std::string_view part) { return problem.find(part) != std::string_view::npos; };
 
-  // Python writes these for floats that have no JSON form. The parser stops at their first letter.
+  // Python writes these for floats that JSON cannot represent. The parser stops at their first letter.
   for (const std::string_view word : {"NaN", "Infinity"}) {
     if (rest.starts_with(word) && (has("invalid literal") || has("invalid number"))) {
       return "expected JSON, which has finite numbers only, found " + std::string(word);
@@ -112,14 +113,14 @@ inline std::string json_syntax_text(std::string_view what, std::string_view rest
   return "expected JSON, found an " + std::string(problem);
 }
 
-/// Builds the values of a JSON text in the order in which the parser meets them, each once. A key that an object
-/// already has and nesting that is too deep are refused at once.
+/// Builds the values of a JSON text in the parser's order, each once. A repeated key of an object and too deep nesting
+/// are rejected at once.
 class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   JsonBuilder(std::string_view text, std::size_t nesting, bool one_line)
       : text_(text), nesting_(nesting), one_line_(one_line) {}
 
-  /// The outermost value. To be called once.
+  /// The outermost value. Call it only once.
   nlohmann::json take() { return std::move(root_); }
 
   bool null() override { return add(nullptr); }
@@ -127,9 +128,9 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool number_integer(number_integer_t value) override { return add(value); }
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
   bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  // A copy, which has the size that it needs; the parser's own text keeps that of the longest before.
+  // A copy has the capacity that it needs; the parser's own string keeps that of the longest one so far.
   bool string(string_t& value) override { return add(std::as_const(value)); }
-  bool binary(binary_t&) override { return false; }  // no JSON text has any
+  bool binary(binary_t&) override { return false; }  // does not occur in JSON text
 
   bool start_object(std::size_t) override { return open(nlohmann::json::value_t::object); }
   bool start_array(std::size_t) override { return open(nlohmann::json::value_t::array); }
@@ -165,7 +166,7 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
     if (begin != std::string_view::npos)
       reason = json_syntax_text(what.substr(begin + syntax.size()), rest);
     else if (rest.empty())
-      reason = "expected a value, found the end of the text";  // all that newer parsers say
+      reason = "expected a value, found the end of the text";  // newer parsers say no more than that
     constexpr std::size_t limit = 240;
     throw InvalidFile(place + printable(reason, limit));
   }
@@ -208,21 +209,21 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   std::size_t nesting_;
   bool one_line_;
   nlohmann::json root_;
-  std::vector<nlohmann::json*> open_;  // the arrays and objects around the place; none grows while one in it is open
+  std::vector<nlohmann::json*> open_;  // the enclosing arrays and objects; none grows while one inside it is open
   nlohmann::json* member_ = nullptr;   // the value of the last key
 };
 
-/// Parses a JSON text, in which a byte order mark may come first. Throws InvalidFile, with no name of a file, if it is
-/// not JSON in UTF-8, if an object has a key twice (which of them counts is not defined), or if it is nested deeper
-/// than `nesting`. `one_line`: the text is a line of a file, which whoever calls names.
+/// Parses a JSON text, which may begin with a byte order mark. Throws InvalidFile, without a file name, if it is not
+/// JSON in UTF-8, if an object has a key twice (which one counts is undefined), or if it is nested deeper than
+/// `nesting`. `one_line`: the text is one line of a file, which the caller names.
 ///
-/// One pass over the text, and for n keys of an object n log n comparisons. The values take at most 64 bytes for each
+/// One pass over the text, plus n log n comparisons for an object with n keys. The values take at most 64 bytes per
 /// byte of the text.
 inline nlohmann::json parse_json(std::string_view text, std::size_t nesting, bool one_line = false) {
   if (const std::string_view encoding = wide_encoding(text); !encoding.empty()) {
     throw InvalidFile("expected JSON in UTF-8, found " + std::string(encoding));
   }
-  // The parser takes it for the end of the text and would not look at what follows.
+  // The parser would take it for the end of the text and ignore the rest.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
     throw InvalidFile("expected JSON, found a zero byte at offset " + std::to_string(zero));
   }
@@ -232,7 +233,7 @@ inline nlohmann::json parse_json(std::string_view text, std::size_t nesting, boo
   return builder.take();
 }
 
-/// The beginning of a value as JSON writes it: all of it, or at least `limit` bytes, and little more than those.
+/// Writes the beginning of a value as JSON: all of it, or at least `limit` bytes and little more.
 inline void write_json_beginning(const nlohmann::json& value, std::size_t limit, std::string& out) {
   const auto write_string = [&](std::string_view text) {
     out += nlohmann::json(text.substr(0, limit)).dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore);
@@ -256,7 +257,7 @@ inline void write_json_beginning(const nlohmann::json& value, std::size_t limit,
   out += is_object ? '}' : ']';
 }
 
-/// A value for a message, cut if it is long; large arrays and objects by their kind.
+/// Describes a value for a message, shortened if it is long; large arrays and objects only by their kind.
 inline std::string describe_json(const nlohmann::json& value) {
   if (value.is_string()) return '"' + printable(value.get_ref<const std::string&>()) + '"';
   if (value.size() > 8) return (value.is_array() ? "an array of " : "an object of ") + std::to_string(value.size());
@@ -278,7 +279,7 @@ std::string_view expected_json() noexcept {
   return "an integer";
 }
 
-/// The value as T, or nothing if it is of another kind or out of T's range.
+/// The value as T, or nothing if its kind differs or it is out of T's range.
 template <JsonScalar T>
 std::optional<T> decode_json(const nlohmann::json& value) {
   if constexpr (std::same_as<T, bool>) {
@@ -303,19 +304,19 @@ std::optional<T> decode_json(const nlohmann::json& value) {
 
 struct JsonMember;
 
-/// A value of a JSON file that knows its place there, so that what is wrong with it is told as "FILE: key 'a.b[2]':
-/// expected ..., found ...". It keeps the whole file's values alive; copies are cheap, and so are the values of an
-/// array or object, as the text of a place is made only for a message.
+/// A value of a JSON file that knows its place, so that messages can say "FILE: key 'a.b[2]': expected ..., found ...".
+/// It keeps all values of the file alive. Copies are cheap, as are the values of an array or object, because the text
+/// of a place is built only for a message.
 class JsonValue {
  public:
-  /// Reads the file `path`. Throws InvalidFile if it cannot be read, is beyond the limits, is not JSON in UTF-8, or has
-  /// an object with a key twice. NaN and Infinity, which Python writes, are not JSON.
+  /// Reads the file `path`. Throws InvalidFile if it cannot be read, exceeds the limits, is not JSON in UTF-8, or has
+  /// an object with a repeated key. NaN and Infinity, which Python writes, are not JSON.
   static JsonValue load(const std::string& path, JsonLimits limits = {}) {
     const MappedFile file(path);
     return parse({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path, limits);
   }
 
-  /// Reads a text; `name` is the file's in messages. Throws as load() does.
+  /// Reads a text; messages name it `name`. Throws as load() does.
   static JsonValue parse(std::string_view text, std::string name, JsonLimits limits = {}) {
     if (text.size() > limits.bytes) {
       throw InvalidFile(name + ": expected at most " + std::to_string(limits.bytes) + " bytes of JSON, found " +
@@ -335,29 +336,29 @@ class JsonValue {
   /// The value itself. Valid as long as any JsonValue of the file lives.
   const nlohmann::json& json() const noexcept { return *value_; }
 
-  /// The file's name as it was given.
+  /// The file's name as passed in.
   const std::string& file_name() const noexcept { return around_->document->name; }
 
-  /// Where the value stands, for messages: "FILE: key 'a.b[2]'", or "FILE" for the outermost value.
+  /// The value's place, for messages: "FILE: key 'a.b[2]'", or "FILE" for the outermost value.
   std::string place() const { return place_of(path()); }
 
-  /// An error that says what was expected in place of this value: `throw value.mismatch("\"silu\"")`.
+  /// An error that says what was expected instead of this value: `throw value.mismatch("\"silu\"")`.
   InvalidFile mismatch(std::string_view expected) const { return mismatch(expected, detail::describe_json(*value_)); }
 
-  /// The same where it is not the value itself that was found.
+  /// As above, for a finding other than the value itself.
   InvalidFile mismatch(std::string_view expected, std::string_view found) const {
     return InvalidFile(place().append(": expected ").append(expected).append(", found ").append(found));
   }
 
-  /// This value as T. Any integer is read as any integer type whose range holds it, and any number as a floating-point
-  /// type, rounded to it. Throws InvalidFile if the value is of another kind or out of T's range.
+  /// This value as T. Any integer is read as any integer type whose range contains it, and any number as a
+  /// floating-point type, rounded. Throws InvalidFile if the value's kind differs or it is out of T's range.
   template <JsonScalar T>
   T as() const {
     if (auto value = detail::decode_json<T>(*value_)) return *std::move(value);
     throw mismatch(detail::expected_json<T>());
   }
 
-  /// This value as a whole number in that range. Throws InvalidFile if it is none.
+  /// This value as a whole number in that range. Throws InvalidFile if it is not one.
   std::uint64_t whole_number(std::uint64_t least, std::uint64_t most) const {
     const auto value = detail::decode_json<std::uint64_t>(*value_);
     if (value && *value >= least && *value <= most) return *value;
@@ -368,10 +369,10 @@ class JsonValue {
   bool is_array() const noexcept { return value_->is_array(); }
   bool is_object() const noexcept { return value_->is_object(); }
 
-  /// Whether this is that string.
+  /// Whether this value is that string.
   bool is(std::string_view text) const noexcept { return is_string() && value_->get_ref<const std::string&>() == text; }
 
-  /// The values of this array. Throws InvalidFile if it is none.
+  /// The values of this array. Throws InvalidFile if it is not an array.
   std::vector<JsonValue> elements() const {
     if (!is_array()) throw mismatch("an array");
     std::vector<JsonValue> values;
@@ -381,10 +382,10 @@ class JsonValue {
     return values;
   }
 
-  /// The keys and values of this object, in order of the keys' bytes. Throws InvalidFile if it is none.
+  /// The keys and values of this object, in the order of the keys' bytes. Throws InvalidFile if it is not an object.
   std::vector<JsonMember> members() const;
 
-  /// The value of `key` in this object, or nothing where there is none or null. Throws InvalidFile if this is no
+  /// The value of `key` in this object, or nothing if it is missing or null. Throws InvalidFile if this is not an
   /// object.
   std::optional<JsonValue> find(std::string_view key) const {
     if (!is_object()) throw mismatch("an object");
@@ -394,37 +395,37 @@ class JsonValue {
     return JsonValue(around_those_in_here(), found->second, &found->first);
   }
 
-  /// The value of `key` in this object. Throws InvalidFile, saying what was expected, if there is none or null.
+  /// The value of `key` in this object. Throws InvalidFile, saying what was expected, if it is missing or null.
   JsonValue get(std::string_view key, std::string_view expected = "a value") const {
     if (auto value = find(key)) return *std::move(value);
     throw absent(key, expected);
   }
 
-  /// Whether this object has that string under `key`. Throws InvalidFile if this is no object.
+  /// Whether this object has that string under `key`. Throws InvalidFile if this is not an object.
   bool has(std::string_view key, std::string_view text) const {
     const auto value = find(key);
     return value && value->is(text);
   }
 
-  /// Throws InvalidFile, naming the key and those known, if this is no object or has another key than these.
+  /// Throws InvalidFile, naming the key and the known ones, if this is not an object or has any other key.
   void require_keys_among(std::span<const std::string_view> known) const;
 
-  /// The value of `key` as T, or nothing where there is none or null. Throws as find() and as() do.
+  /// The value of `key` as T, or nothing if it is missing or null. Throws as find() and as() do.
   template <JsonScalar T>
   std::optional<T> find(std::string_view key) const {
     if (const auto value = find(key)) return value->as<T>();
     return std::nullopt;
   }
 
-  /// The value of `key` as T. Throws InvalidFile if there is none or null, and as as() does.
+  /// The value of `key` as T. Throws InvalidFile if it is missing or null, and as as() does.
   template <JsonScalar T>
   T get(std::string_view key) const {
     if (const auto value = find(key)) return value->as<T>();
     throw absent(key, detail::expected_json<T>());
   }
 
-  /// The elements of the array `key`, each as T, or nothing where there is none or null. Throws InvalidFile if it is no
-  /// array or an element no T.
+  /// The elements of the array `key`, each as T, or nothing if it is missing or null. Throws InvalidFile if it is not
+  /// an array or an element is not a T.
   template <JsonScalar T>
   std::optional<std::vector<T>> find_array(std::string_view key) const {
     const auto array = find(key);
@@ -440,7 +441,7 @@ class JsonValue {
     return values;
   }
 
-  /// The elements of the array `key`, each as T. Throws InvalidFile if there is none or null, and as find_array() does.
+  /// The elements of the array `key`, each as T. Throws InvalidFile if it is missing or null, and as find_array() does.
   template <JsonScalar T>
   std::vector<T> get_array(std::string_view key) const {
     if (auto values = find_array<T>(key)) return *std::move(values);
@@ -453,8 +454,8 @@ class JsonValue {
     nlohmann::json root;
   };
 
-  /// An array or object, its key if it is a member, and those around it; or, without a value, what is around the
-  /// outermost one.
+  /// An array or object, its key if it is a member, and what encloses it; without a value, the surroundings of the
+  /// outermost value.
   struct Around {
     Around(std::shared_ptr<const Document> file, std::shared_ptr<const Around> outside, const nlohmann::json* inside,
            const std::string* its_key)
@@ -476,7 +477,7 @@ class JsonValue {
 
   /// The keys and indices that lead here, such as "a.b[2]".
   std::string path() const {
-    std::vector<std::string> steps;  // from here outwards
+    std::vector<std::string> steps;  // from the inside out
     const nlohmann::json* value = value_;
     const std::string* key = key_;
     for (const Around* around = around_.get(); around->value != nullptr; around = around->around.get()) {
@@ -499,7 +500,7 @@ class JsonValue {
     path += step;
   }
 
-  /// A path that is long loses its beginning.
+  /// A long path loses its beginning.
   std::string place_of(std::string_view path) const {
     if (path.empty()) return file_name();
     constexpr std::size_t limit = 240;
@@ -524,7 +525,7 @@ class JsonValue {
   const std::string* key_;
 };
 
-/// A key of a JSON object, which is a view of the file's values, and what stands there.
+/// A key of a JSON object, as a view of the file's values, and its value.
 struct JsonMember {
   std::string_view key;
   JsonValue value;

@@ -24,12 +24,12 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// A regular file that is open for reading; links that lead to one are followed.
+/// A regular file open for reading; links to one are followed.
 class OpenFile {
  public:
-  /// Throws InvalidFile if `path` cannot be opened, is not a regular file, or is of more than `most` bytes.
+  /// Throws InvalidFile if `path` cannot be opened, is not a regular file, or has more than `most` bytes.
   OpenFile(const std::string& path, std::uint64_t most) : path_(path) {
-    // O_NONBLOCK: a pipe is refused below, not waited for.
+    // O_NONBLOCK: a pipe is rejected below, not waited for.
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) fail("cannot open", errno);
     try {
@@ -71,7 +71,7 @@ class OpenFile {
 
 }  // namespace detail
 
-/// The bytes of a file. Throws InvalidFile if `path` cannot be read, is not a regular file, or is of more than `most`
+/// The bytes of a file. Throws InvalidFile if `path` cannot be read, is not a regular file, or has more than `most`
 /// bytes.
 inline std::string read_file(const std::string& path, std::uint64_t most) {
   const detail::OpenFile file(path, most);
@@ -81,7 +81,7 @@ inline std::string read_file(const std::string& path, std::uint64_t most) {
     const ::ssize_t count = ::read(file.descriptor(), bytes.data() + read, bytes.size() - read);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) file.fail("cannot read", errno);
-    if (count == 0) break;  // somebody has cut it
+    if (count == 0) break;  // the file was truncated
     read += static_cast<std::size_t>(count);
   }
   bytes.resize(read);
@@ -90,8 +90,7 @@ inline std::string read_file(const std::string& path, std::uint64_t most) {
 
 /// A whole file mapped read-only into memory, unmapped on destruction; or a copy of bytes that stands for one.
 ///
-/// The file must not be truncated by another process while it is mapped: the system answers an access beyond its new
-/// end with SIGBUS.
+/// No other process may truncate the file while it is mapped: an access beyond the new end raises SIGBUS.
 class MappedFile {
  public:
   /// Maps `path`. Throws InvalidFile if it cannot be opened, is not a regular file, or cannot be mapped.
@@ -105,8 +104,8 @@ class MappedFile {
     data_ = static_cast<std::byte*>(data);
   }
 
-  /// A file of these contents that is on no disk; `name` is its path in messages. The bytes lie in a block of exactly
-  /// their size, so that the address sanitizer sees a read beyond the end, which it cannot in a mapping.
+  /// A file with these contents that is not on disk; messages name it `name`. The bytes lie in a block of exactly their
+  /// size, so that the address sanitizer detects a read past the end, which it cannot in a mapping.
   static MappedFile in_memory(std::string name, std::span<const std::byte> contents) {
     MappedFile file;
     file.path_ = std::move(name);
@@ -140,27 +139,28 @@ class MappedFile {
     if (data_ != nullptr && !memory_) ::munmap(data_, size_);
   }
 
-  /// The path as it was given, for messages.
+  /// The path as passed in, for messages.
   const std::string& path() const noexcept { return path_; }
 
   /// The contents. Valid as long as this object, or the one it was moved to, lives.
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
-  /// Gives the memory of the whole pages inside [offset, offset + length) back to the system.
+  /// Returns the memory of the whole pages inside [offset, offset + length) to the system.
   ///
-  /// Only a hint: the bytes stay readable and are fetched from the file again when they are touched.
+  /// Only a hint: the bytes stay readable and are fetched from the file again on the next access.
   void release(std::size_t offset, std::size_t length) const noexcept {
     if (offset >= size_ || memory_) return;
     const std::size_t end = offset + std::min(length, size_ - offset);
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t first = std::max((offset + page - 1) / page * page, kept_);
-    // The last page of the file is padding beyond its end, so a range that reaches the end covers it whole.
+    // The last page of the file is padded past the file's end, so a range that reaches the end covers that page
+    // completely.
     const std::size_t last = end == size_ ? end : end / page * page;
     if (first < last) ::madvise(data_ + first, last - first, MADV_DONTNEED);
   }
 
-  /// Puts a copy of the first `length` bytes where they are mapped, so that they stay what they are now whatever
-  /// becomes of the file. Views of them stay valid. Costs that memory, in whole pages.
+  /// Replaces the mapping of the first `length` bytes with a copy, so that they no longer depend on the file. Views of
+  /// them stay valid. Takes that much memory, in whole pages.
   void keep(std::size_t length) {
     if (memory_) return;
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -175,8 +175,8 @@ class MappedFile {
     kept_ = pages;
   }
 
-  /// Throws InvalidFile if somebody has written into the file since it was mapped. A file that was removed or replaced
-  /// is whole here: the mapping holds it.
+  /// Throws InvalidFile if the file was written to since it was mapped. Removing or replacing the file does no harm:
+  /// the mapping keeps it.
   void require_unchanged() const {
     struct ::stat now {};
     if (memory_ || ::stat(path_.c_str(), &now) != 0) return;
@@ -191,10 +191,10 @@ class MappedFile {
   MappedFile() = default;
 
   std::string path_;
-  std::unique_ptr<std::byte[]> memory_;  // if it is not mapped
+  std::unique_ptr<std::byte[]> memory_;  // used if nothing is mapped
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t kept_ = 0;  // bytes that are a copy
+  std::size_t kept_ = 0;  // number of copied bytes
   struct ::stat identity_ {};
 };
 

@@ -35,7 +35,7 @@ struct StoredTensor {
   std::uint64_t bytes;
 };
 
-/// A folder in the format in which Hugging Face transformers saves a model.
+/// A folder in the format of Hugging Face transformers' saved models.
 struct HuggingFaceFolder {
   /// @throws InvalidFile if config.json or the safetensors cannot be opened.
   explicit HuggingFaceFolder(std::filesystem::path const& folder)
@@ -50,9 +50,9 @@ struct HuggingFaceFolder {
   std::string config_text;  ///< config.json
   JsonValue config;
   SafetensorsCheckpoint checkpoint;
-  std::optional<std::map<std::string, std::string>> files;  ///< what ModelSource::keep_files() read
+  std::optional<std::map<std::string, std::string>> files;  ///< read by ModelSource::keep_files()
 
-  /// The files that a saved model takes over: those kept, or else those that exist now.
+  /// The files that a saved model carries over: the kept ones, otherwise those that exist now.
   [[nodiscard]] std::map<std::string, std::string> carried_files() const {
     return files ? *files : read_carried_files(path);
   }
@@ -60,11 +60,11 @@ struct HuggingFaceFolder {
 
 /// The files of a model: a GGUF file, or a folder with model.gguf or with config.json and safetensors.
 ///
-/// Opening it reads headers and configuration. Each call of load() reads the weights, from the files that were opened:
-/// if they are removed or replaced meanwhile, nothing changes.
+/// Opening it reads headers and configuration. Each call of load() reads the weights from the files opened then:
+/// removing or replacing them in the meantime changes nothing.
 class ModelSource {
  public:
-  /// @throws InvalidFile naming file, key or tensor, if it is not a supported model.
+  /// @throws InvalidFile naming file, key or tensor, if this is not a supported model.
   explicit ModelSource(std::filesystem::path const& path) : files_(open(path)), config_(read_config()) {}
 
   /// The GGUF file or the folder, for messages.
@@ -80,7 +80,7 @@ class ModelSource {
     if (gguf() != nullptr) {
       for (GgufTensor const& tensor : gguf()->tensors())
         list.push_back({std::string(tensor.name),
-                        // Rows first; GGUF stores the sizes the other way round.
+                        // Rows first; GGUF stores the sizes in the opposite order.
                         {tensor.dims.rbegin(), tensor.dims.rend()},
                         std::string(find_tensor_type(static_cast<std::uint32_t>(tensor.type))->name),
                         tensor.bytes});
@@ -91,8 +91,8 @@ class ModelSource {
     return list;
   }
 
-  /// Reads what a saved model takes over into memory, so that the files may be changed or removed: the metadata of
-  /// GGUF, or the tokenizer's and similar files of a folder.
+  /// Reads everything that a saved model carries over into memory, so that the files may be changed or removed: the
+  /// metadata of GGUF, or the tokenizer's and similar files of a folder.
   /// @throws InvalidFile as read_carried_files() does.
   void keep_files() {
     if (auto* const gguf = std::get_if<GgufFile>(&files_)) return gguf->keep_header();
@@ -100,7 +100,7 @@ class ModelSource {
     if (!folder.files) folder.files = read_carried_files(folder.path);
   }
 
-  /// @throws InvalidFile if the files with the weights were written to since they were opened.
+  /// @throws InvalidFile if the weight files were written to since they were opened.
   void require_unchanged() const {
     if (gguf() != nullptr) return gguf()->require_unchanged();
     folder()->checkpoint.require_unchanged();
@@ -123,7 +123,7 @@ class ModelSource {
 
   static Files open(std::filesystem::path const& path) {
     if (!is_folder(path)) return GgufFile(path.string());
-    // If a model was saved in both formats, the GGUF file: its rows are in the order of the GGUF file it came from.
+    // If a model was saved in both formats, use the GGUF file: its rows have the order of the GGUF file it came from.
     if (path_exists(path / "model.gguf")) return GgufFile((path / "model.gguf").string());
     if (path_exists(path / "config.json")) return HuggingFaceFolder(path);
     throw InvalidFile(path.string() + ": expected a GGUF file, or a folder with model.gguf or with config.json and " +

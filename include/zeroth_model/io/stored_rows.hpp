@@ -11,13 +11,13 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// The type of a file in which weights of a type keep their bits.
+/// The file type that stores weights of this type without changing their bits.
 [[nodiscard]] constexpr TensorType tensor_type_of(DataType dtype) noexcept {
   return dtype == DataType::bf16 ? TensorType::bf16 : dtype == DataType::f16 ? TensorType::f16 : TensorType::f32;
 }
 
-/// Calls write(span of floats) with the rows of a tensor one after the other, row r being `stored_row(r)` of the
-/// parameter; of a vector with all elements at once, element r being its element `stored_row(r)` plus `added`.
+/// Calls write(span of floats) with the rows of a tensor one after the other; row r is row `stored_row(r)` of the
+/// parameter. For a vector there is one call with all elements; element r is its element `stored_row(r)` plus `added`.
 template <class StoredRow, class Write>
 void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRow const& stored_row, Write const& write,
                   float added = 0) {
@@ -33,7 +33,7 @@ void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRo
   std::vector<float> values(row.size());
   weights.read(parameter, 0, values);
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = values[stored_row(i)];
-  if (added != 0)  // else a negative zero keeps its sign
+  if (added != 0)  // adding 0 would change a negative zero
     for (float& value : row) value += added;
   write(std::span<float const>(row));
 }

@@ -16,7 +16,7 @@ namespace zeroth::ZEROTH_ISA::model {
 static_assert(std::endian::native == std::endian::little,
               "zeroth::model reads and writes little-endian files in place; this host is big-endian");
 
-/// How the values of a stored tensor are encoded. The numbers are those of ggml, as they stand in a GGUF file.
+/// How the values of a stored tensor are encoded. The numbers are those of ggml, as used in GGUF files.
 enum class TensorType : std::uint32_t {
   f32 = 0,
   f16 = 1,
@@ -34,15 +34,15 @@ enum class TensorType : std::uint32_t {
   bf16 = 30,
 };
 
-/// What is known about a TensorType: its name as ggml spells it and the block that is its unit of storage.
+/// Describes a TensorType: its name as ggml spells it, and the block that is its unit of storage.
 struct TensorTypeTraits {
   TensorType type;
   std::string_view name;
-  std::size_t block_values;  ///< values in a block
-  std::size_t block_bytes;   ///< bytes of a block
+  std::size_t block_values;  ///< values per block
+  std::size_t block_bytes;   ///< bytes per block
 };
 
-/// Every type that can be read.
+/// Every readable type.
 inline constexpr std::array tensor_types = {
     TensorTypeTraits{TensorType::f32, "F32", 1, 4},       TensorTypeTraits{TensorType::f16, "F16", 1, 2},
     TensorTypeTraits{TensorType::bf16, "BF16", 1, 2},     TensorTypeTraits{TensorType::q4_0, "Q4_0", 32, 18},
@@ -61,7 +61,7 @@ constexpr std::optional<TensorTypeTraits> find_tensor_type(std::uint32_t number)
   return std::nullopt;
 }
 
-/// The types that can be read in one line, for messages: "F32, F16, BF16, ...".
+/// The readable types on one line, for messages: "F32, F16, BF16, ...".
 inline std::string tensor_type_names() {
   std::string names;
   for (const TensorTypeTraits& traits : tensor_types) {

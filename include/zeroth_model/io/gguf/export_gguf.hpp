@@ -52,7 +52,7 @@ inline void set_decoder_metadata(GgufWriter& writer, DecoderConfig const& config
   }
 }
 
-/// What the frequency of each pair is divided by, where a GGUF file holds that as a tensor; else nothing.
+/// The divisor of each rotary pair's frequency if a GGUF file stores these as a tensor; otherwise nothing.
 inline std::vector<float> gguf_rotary_factors(DecoderConfig const& config) {
   RotaryScaling const& scaling = config.rope_scaling;
   if (scaling.kind == RotaryScaling::Kind::factors) return scaling.factors;
@@ -100,12 +100,12 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
 /// Writes `weights` to `path` as one GGUF file with the metadata (tokenizer included) of `source`, the file they were
 /// loaded from. `path` may be the source's own.
 ///
-/// @param source_config what read_decoder_config() made of `source` when that was opened: only metadata are read again
-/// @param type of the matrices: f32, f16 or bf16, by default the one that they are held in; vectors (of norms and
-///   biases) are F32 in any case, as llama.cpp wants them. In the type that they are held in, and in F32, weights keep
-///   their bits; in the others each is rounded to nearest even.
-/// @throws InvalidFile if it cannot be written, InvalidArgument if `source` is of another configuration, `type` is
-///   another one, or a weight is out of its range.
+/// @param source_config the result of read_decoder_config() when `source` was opened: only metadata is read again
+/// @param type of the matrices: f32, f16 or bf16, by default their type in memory; vectors (norm gains, biases) are
+///   always F32, as llama.cpp requires. In their type in memory, and in F32, weights keep their bits; otherwise each is
+///   rounded to nearest even.
+/// @throws InvalidFile if it cannot be written; InvalidArgument if `source` has another configuration, `type` is not
+///   one of these, or a weight is out of its range.
 inline void save_gguf(std::string path, GgufFile const& source, DecoderConfig const& source_config,
                       DecoderWeights const& weights, std::optional<TensorType> type = std::nullopt) {
   if (source_config != weights.config())
@@ -117,13 +117,13 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderConfig co
   detail::write_gguf_tensors(writer, weights, matrices);
 }
 
-/// The same with the configuration that `source` has now.
+/// As above, with the current configuration of `source`.
 inline void save_gguf(std::string path, GgufFile const& source, DecoderWeights const& weights,
                       std::optional<TensorType> type = std::nullopt) {
   save_gguf(std::move(path), source, read_decoder_config(source), weights, type);
 }
 
-/// @throws InvalidArgument, naming `path`, if GGUF has no form for decoders of that configuration.
+/// @throws InvalidArgument, naming `path`, if GGUF cannot represent a decoder with that configuration.
 inline void require_gguf_form(DecoderConfig const& config, std::string const& path) {
   Family const& family = config.family();
   auto const refuse = [&](std::string const& what) {
@@ -151,9 +151,9 @@ inline void require_gguf_form(DecoderConfig const& config, std::string const& pa
   if (!family.gguf_own_head && !config.tied_head) refuse("a head of its own in ");
 }
 
-/// Writes `weights`, wherever they came from, to `path` as one GGUF file, in llama.cpp's order of rows.
+/// Writes `weights`, whatever their origin, to `path` as one GGUF file, in llama.cpp's order of rows.
 ///
-/// @param add_metadata adds what the configuration does not say, such as the tokenizer: called once with the writer
+/// @param add_metadata adds what the configuration does not contain, such as the tokenizer: called once with the writer
 /// @throws as above and as require_gguf_form() does.
 inline void save_gguf(std::string path, DecoderWeights const& weights,
                       std::function<void(GgufWriter&)> const& add_metadata,

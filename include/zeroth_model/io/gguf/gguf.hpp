@@ -21,23 +21,23 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A model in GGUF, versions 2 and 3, little-endian, memory-mapped: one file, or all files of a model that llama.cpp's
-/// gguf-split has split.
+/// A model in GGUF, versions 2 and 3, little-endian, memory-mapped: one file, or all files of a model that was split by
+/// llama.cpp's gguf-split.
 ///
 /// The constructor checks every header: afterwards every string lies inside its file and every tensor has all its
 /// bytes. Strings and tensors are views of the mapping and live as long as this object, or the one it was moved to.
 /// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 class GgufFile {
  public:
-  /// Opens and checks `path`, and if it is the first part of a split model, the other parts beside it, which are named
-  /// alike but for their numbers: NAME-00001-of-00003.gguf, NAME-00002-of-00003.gguf, ...
+  /// Opens and checks `path` and, if it is the first part of a split model, the other parts next to it, whose names
+  /// differ only in their numbers: NAME-00001-of-00003.gguf, NAME-00002-of-00003.gguf, ...
   ///
   /// Throws InvalidFile naming the file, the key or tensor, and what is wrong with it: also if `path` is a later part
-  /// (the message says which file is the first), a part is missing or disagrees with the first about the split, or a
-  /// tensor is in two parts.
+  /// (the message names the first), a part is missing or disagrees with the first about the split, or a tensor is in
+  /// two parts.
   explicit GgufFile(std::string path) : GgufFile(MappedFile(std::move(path))) {}
 
-  /// Checks a file that is open already. Throws as the other constructor does.
+  /// Checks an open file. Throws as the other constructor does.
   explicit GgufFile(MappedFile file) : parts_(detail::open_gguf_parts(std::move(file))) {
     for (const detail::GgufPart& part : parts_) {
       for (const GgufTensor& tensor : part.tensors()) {
@@ -52,14 +52,14 @@ class GgufFile {
     }
   }
 
-  /// The path as it was given.
+  /// The path as passed in.
   const std::string& path() const noexcept { return first().path(); }
   std::uint32_t version() const noexcept { return first().version(); }
 
-  /// In how many files the model lies.
+  /// The number of files of the model.
   std::size_t parts() const noexcept { return parts_.size(); }
 
-  /// All metadata in the order of the file. Those of a split model stand in its first part.
+  /// All metadata in the order of the file. A split model's metadata is in its first part.
   std::span<const GgufEntry> metadata() const noexcept { return first().metadata().entries(); }
 
   /// All tensors in the order of the file, part after part.
@@ -67,8 +67,8 @@ class GgufFile {
 
   /// The value of `key`, or nothing if the file has no such key.
   ///
-  /// Any integer type is read as any other that can hold the value, and either floating-point type as the other.
-  /// Throws InvalidFile if the value is of another kind or out of T's range.
+  /// Any integer type is read as any other that can hold the value, and each floating-point type as the other. Throws
+  /// InvalidFile if the value's kind differs or it is out of T's range.
   template <GgufValue T>
   std::optional<T> find(std::string_view key) const {
     return first().metadata().find<T>(key);
@@ -120,13 +120,12 @@ class GgufFile {
   /// Lets the system drop the pages of a tensor of this model. See MappedFile::release().
   void release(const GgufTensor& tensor) const noexcept { parts_[tensor.part].release(tensor); }
 
-  /// Holds metadata and names of tensors in memory, so that they stay what they are whatever becomes of the files.
-  /// Views stay valid.
+  /// Keeps metadata and tensor names in memory, so that they no longer depend on the files. Views stay valid.
   void keep_header() {
     for (detail::GgufPart& part : parts_) part.keep_header();
   }
 
-  /// Throws InvalidFile if somebody has written into one of the files since it was opened.
+  /// Throws InvalidFile if one of the files was written to since it was opened.
   void require_unchanged() const {
     for (const detail::GgufPart& part : parts_) part.require_unchanged();
   }

@@ -17,15 +17,16 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// The metadata of one GGUF file, found by key and read as a C++ type. Entries are views of the file's mapping.
+/// The metadata of one GGUF file: entries looked up by key and read as C++ types. Entries are views of the file's
+/// mapping.
 class GgufMetadata {
  public:
-  /// `path` is the file that messages name.
+  /// Messages name the file `path`.
   explicit GgufMetadata(std::string path) : path_(std::move(path)) {}
 
   const std::string& path() const noexcept { return path_; }
 
-  /// Adds an entry. Throws InvalidFile, without naming file and key, if its key is there already.
+  /// Adds an entry. Throws InvalidFile, without naming file and key, if the key exists already.
   void add(const GgufEntry& entry) {
     if (!index_.emplace(entry.key, entries_.size()).second) throw InvalidFile("expected once, found twice");
     entries_.push_back(entry);
@@ -42,8 +43,8 @@ class GgufMetadata {
 
   /// The value of `key`, or nothing if the file has no such key.
   ///
-  /// Any integer type is read as any other that can hold the value, and either floating-point type as the other.
-  /// Throws InvalidFile if the value is of another kind or out of T's range.
+  /// Any integer type is read as any other that can hold the value, and each floating-point type as the other. Throws
+  /// InvalidFile if the value's kind differs or it is out of T's range.
   template <GgufValue T>
   std::optional<T> find(std::string_view key) const {
     const GgufEntry* const entry = find_entry(key);

@@ -21,20 +21,20 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Where a tensor lies in a GGUF file and how it is encoded.
+/// The place of a tensor in a GGUF file and its encoding.
 struct GgufTensor {
   std::string_view name;
-  std::vector<std::uint64_t> dims;  ///< 1 to 4 sizes, the fastest first: a matrix is {columns, rows}
+  std::vector<std::uint64_t> dims;  ///< 1 to 4 sizes, fastest-varying first: a matrix is {columns, rows}
   TensorType type;
   std::size_t values;  ///< product of `dims`
-  std::size_t offset;  ///< of the first byte, from the start of the file that it lies in
+  std::size_t offset;  ///< of the first byte, from the start of its file
   std::size_t bytes;
-  std::size_t part = 0;  ///< which of a model's files that is
+  std::size_t part = 0;  ///< number of that file within the model
 };
 
 namespace detail {
 
-/// One memory-mapped GGUF file: a model, or a part of one that is split over several files.
+/// One memory-mapped GGUF file: a model, or one part of a split model.
 ///
 /// The constructor checks the whole header: afterwards every string lies inside the file and every tensor has all its
 /// bytes.
@@ -70,7 +70,7 @@ class GgufPart {
   /// Lets the system drop the pages of a tensor of this file. See MappedFile::release().
   void release(const GgufTensor& tensor) const noexcept { file_.release(tensor.offset, tensor.bytes); }
 
-  /// Holds metadata and names in memory. See MappedFile::keep().
+  /// Keeps metadata and names in memory. See MappedFile::keep().
   void keep_header() { file_.keep(header_bytes_); }
 
   /// Throws InvalidFile if the file was written to. See MappedFile::require_unchanged().
@@ -138,7 +138,7 @@ class GgufPart {
       }
     }
 
-    // A file without tensors may end before the padding, so its data section is allowed to start beyond the end.
+    // A file without tensors may end before the padding, so its data section may start past the end.
     const std::size_t start = (cursor.position() + alignment - 1) / alignment * alignment;
     const std::size_t size = file_.bytes().size();
     for (GgufTensor& tensor : tensors_) {
@@ -164,7 +164,7 @@ class GgufPart {
       throw InvalidFile("expected 1 to 4 dimensions, found " + std::to_string(rank));
     }
     GgufTensor tensor{name, std::vector<std::uint64_t>(rank), TensorType::f32, 1, 0, 0, number_};
-    // 2^40 values are beyond any model, and leave every product below far from overflow.
+    // 2^40 values exceed any model and keep every product below far from overflow.
     constexpr std::uint64_t values_limit = std::uint64_t{1} << 40;
     for (std::uint64_t& dim : tensor.dims) {
       dim = cursor.read<std::uint64_t>();

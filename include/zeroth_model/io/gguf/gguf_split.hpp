@@ -16,12 +16,13 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// Keys of a file that is a part of a model: its number from 0, the number of parts, the tensors of all parts together.
+/// Keys of a file that is one part of a model: its number from 0, the number of parts, the number of tensors in all
+/// parts.
 inline constexpr std::string_view split_number_key = "split.no";
 inline constexpr std::string_view split_count_key = "split.count";
 inline constexpr std::string_view split_tensors_key = "split.tensors.count";
 
-/// How the name of part `number` (from 0) of `count` ends: "-00001-of-00003.gguf".
+/// The end of the name of part `number` (from 0) of `count`: "-00001-of-00003.gguf".
 inline std::string split_suffix(std::uint32_t number, std::uint32_t count) {
   const auto five_digits = [](std::uint32_t value) {
     const std::string digits = std::to_string(value);
@@ -38,7 +39,7 @@ inline void check_split_key(const GgufMetadata& metadata, std::string_view key, 
   }
 }
 
-/// Refuses a part that is not the first, and says which file is.
+/// Rejects a part that is not the first, and names the first.
 inline void require_first_part(const GgufMetadata& metadata, std::uint32_t count) {
   const auto number = metadata.get<std::uint32_t>(split_number_key);
   if (number == 0) return;
@@ -51,10 +52,10 @@ inline void require_first_part(const GgufMetadata& metadata, std::uint32_t count
                     ", found part " + std::to_string(std::uint64_t{number} + 1) + " of " + std::to_string(count));
 }
 
-/// Reads a GGUF file, and if it is the first part of a model that is split, the others.
+/// Reads a GGUF file and, if it is the first part of a split model, the other parts.
 ///
-/// As llama.cpp does, it takes metadata from the first part and finds the others by their names. Throws InvalidFile as
-/// GgufFile's constructor says.
+/// Like llama.cpp, it takes the metadata from the first part and finds the others by their names. Throws InvalidFile as
+/// GgufFile's constructor does.
 inline std::vector<GgufPart> open_gguf_parts(MappedFile file) {
   std::vector<GgufPart> parts;
   parts.emplace_back(std::move(file));

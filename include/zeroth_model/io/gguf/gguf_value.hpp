@@ -34,14 +34,14 @@ enum class GgufType : std::uint32_t {
   float64 = 12,
 };
 
-/// One metadata entry as it lies in the file.
+/// One metadata entry as stored in the file.
 struct GgufEntry {
   std::string_view key;
   GgufType type;
   std::span<const std::byte> value;  ///< encoded value; an array begins with its element type and its count
 };
 
-/// A C++ type that a metadata value can be read as.
+/// A C++ type as which a metadata value can be read.
 template <class T>
 concept GgufValue = std::same_as<T, bool> || std::same_as<T, std::string_view> || std::same_as<T, float> ||
     std::same_as<T, double> || std::same_as<T, std::uint32_t> || std::same_as<T, std::int32_t> ||
@@ -61,7 +61,7 @@ constexpr std::size_t size_of(GgufType type) noexcept {
   return sizes[static_cast<std::uint32_t>(type)];
 }
 
-/// Reads on from a place in the file, and never past its end.
+/// Reads from a position in the file onwards, and never past its end.
 class GgufCursor {
  public:
   explicit GgufCursor(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
@@ -141,7 +141,7 @@ std::string_view expected_gguf() noexcept {
   return "an integer";
 }
 
-/// The integer at the cursor as T, if it is in T's range; `found` receives it in decimal if it is not.
+/// The integer at the cursor as T if it is in T's range; otherwise `found` receives it in decimal.
 template <class T, class Stored>
 std::optional<T> narrow_gguf(GgufCursor& cursor, std::string& found) {
   const auto value = cursor.read<Stored>();
@@ -150,7 +150,7 @@ std::optional<T> narrow_gguf(GgufCursor& cursor, std::string& found) {
   return std::nullopt;
 }
 
-/// The value at the cursor as T; if it cannot be one, nothing, and `found` says what it is.
+/// The value at the cursor as T; if that is impossible, nothing, and `found` describes the value.
 template <GgufValue T>
 std::optional<T> decode_gguf(GgufType type, GgufCursor& cursor, std::string& found) {
   found = name_of(type);

@@ -22,8 +22,8 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The value of general.file_type in a file whose matrices are of type f32, f16 or bf16, vectors being F32 in any case.
-/// Throws InvalidArgument if it is another type.
+/// The value of general.file_type for a file whose matrices have type f32, f16 or bf16; its vectors are always F32.
+/// Throws InvalidArgument for other types.
 inline std::uint32_t gguf_file_type(TensorType type) {
   switch (type) {
     case TensorType::f32:
@@ -38,17 +38,17 @@ inline std::uint32_t gguf_file_type(TensorType type) {
   }
 }
 
-/// Writes a GGUF file, version 3, of F32, F16 and BF16 tensors, without holding more than a part of one in memory.
+/// Writes a GGUF file, version 3, of F32, F16 and BF16 tensors, holding at most a part of one tensor in memory.
 ///
-/// In this order: metadata (copy_metadata(), set(), erase()) and add_tensor() for every tensor; then write() the
-/// values of each tensor in the order they were added; then commit(). Nothing appears under the file's name before
+/// Call in this order: metadata (copy_metadata(), set(), erase()) and add_tensor() for every tensor; then write() for
+/// the values of each tensor in the order of add_tensor(); then commit(). Nothing appears under the file's name before
 /// commit(). A failed write throws InvalidFile, a call out of order InvalidArgument.
 class GgufWriter {
  public:
   explicit GgufWriter(std::string path) : file_(std::move(path)) {}
 
-  /// Takes over all metadata of `source` as they are, but for those that say how `source` stores its tensors:
-  /// general.file_type (see gguf_file_type()), general.quantization_version, general.alignment and split.*.
+  /// Copies all metadata of `source` except the keys that describe how `source` stores its tensors: general.file_type
+  /// (see gguf_file_type()), general.quantization_version, general.alignment and split.*.
   void copy_metadata(const GgufFile& source) {
     for (const GgufEntry& entry : source.metadata()) {
       if (entry.key == "general.file_type" || entry.key == "general.quantization_version" ||
@@ -60,7 +60,7 @@ class GgufWriter {
     }
   }
 
-  /// Sets a metadata value, in place of the one that `key` may have.
+  /// Sets a metadata value, replacing the value that `key` may have.
   template <GgufValue T>
   void set(std::string_view key, T value) {
     put(key, type_of<T>(), encode(value));
@@ -83,14 +83,14 @@ class GgufWriter {
     put(key, GgufType::array, encode(static_cast<std::uint32_t>(GgufType::uint8)) + encode(bytes));
   }
 
-  /// Takes a metadata key away if it is there.
+  /// Removes a metadata key if it exists.
   void erase(std::string_view key) {
     require_no_values();
     std::erase_if(entries_, [&](const Entry& entry) { return entry.key == key; });
   }
 
-  /// Announces a tensor of type f32, f16 or bf16. `dims` are in GGUF's order, the fastest first: {columns, rows} for a
-  /// matrix.
+  /// Announces a tensor of type f32, f16 or bf16. `dims` are in GGUF's order, fastest-varying first: {columns, rows}
+  /// for a matrix.
   void add_tensor(std::string_view name, std::span<const std::uint64_t> dims, TensorType type = TensorType::f32) {
     require_no_values();
     const auto fail = [&](const char* what) {
@@ -113,8 +113,8 @@ class GgufWriter {
     tensors_.push_back({std::string(name), {dims.begin(), dims.end()}, values, type});
   }
 
-  /// Writes the next values of tensor `name`: all of it, or parts of it one after the other. They are rounded to the
-  /// tensor's type, to nearest even. Throws InvalidArgument if that makes a finite value infinite.
+  /// Writes the next values of tensor `name`: all of them, or parts one after the other. They are rounded to the
+  /// tensor's type, to nearest even. Throws InvalidArgument if rounding makes a finite value infinite.
   void write(std::string_view name, std::span<const float> values) {
     if (!header_written_) write_header();
     const std::string found = std::to_string(values.size()) + " values of '" + detail::printable(name) + "'";
@@ -143,7 +143,7 @@ class GgufWriter {
     }
   }
 
-  /// Puts the file on disk and gives it its name. Throws InvalidArgument if values are missing.
+  /// Writes the file to disk and gives it its name. Throws InvalidArgument if values are missing.
   void commit() {
     if (!header_written_) write_header();
     if (current_ < tensors_.size()) {
@@ -231,7 +231,7 @@ class GgufWriter {
     pad();
   }
 
-  /// Writes values of the current tensor as 16 bits each; `infinity` is what `narrow` makes of a value out of range.
+  /// Writes values of the current tensor as 16 bits each; `narrow` returns `infinity` for a value out of range.
   template <auto narrow, std::uint16_t infinity>
   void write_narrow(std::span<const float> values) {
     const auto overflows = [](float value) { return std::isfinite(value) && (narrow(value) & 0x7fffu) == infinity; };
@@ -259,7 +259,7 @@ class GgufWriter {
   std::vector<Tensor> tensors_;
   bool header_written_ = false;
   std::size_t current_ = 0;    // tensor whose values come next
-  std::uint64_t written_ = 0;  // values of it that are written
+  std::uint64_t written_ = 0;  // number of its values written so far
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

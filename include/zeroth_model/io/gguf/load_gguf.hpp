@@ -22,7 +22,7 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Keys under "ARCHITECTURE." that are read, or that change nothing. Any other might change what the model computes.
+/// Keys under "ARCHITECTURE." that are read or have no effect. Any other key might change what the model computes.
 inline constexpr std::array<std::string_view, 20> known_decoder_keys{
     "vocab_size",
     "context_length",
@@ -46,7 +46,7 @@ inline constexpr std::array<std::string_view, 20> known_decoder_keys{
     "expert_count",
 };
 
-/// The tensor that slows LLaMA-3.1's rotary frequencies, one value a pair.
+/// The tensor that reduces LLaMA-3.1's rotary frequencies, one value per pair.
 inline constexpr std::string_view rotary_factors_name = "rope_freqs.weight";
 
 inline std::string shape_text(Shape shape) {
@@ -77,7 +77,7 @@ class GgufDecoderKeys {
     throw InvalidFile(file_.path() + ": metadata key '" + prefix_ + std::string(key) + "': " + why);
   }
 
-  /// Refuses what the decoder would silently compute wrongly.
+  /// Rejects features that the decoder would otherwise compute wrongly without notice.
   void refuse_unknown_features(std::uint32_t head_dim, Family const& family) const {
     for (GgufEntry const& entry : file_.metadata()) {
       if (!entry.key.starts_with(prefix_)) continue;
@@ -104,7 +104,7 @@ class GgufDecoderKeys {
       refuse("rope.scaling.type", "expected 'none' or 'linear', found '" + printable(*type) + "'");
     auto const factor = find<double>("rope.scaling.factor");
     scaling.factor = factor ? *factor : find<double>("rope.scale_linear").value_or(1.0);
-    // As llama.cpp has it: without a type, a factor is a linear one.
+    // As in llama.cpp: without a type, a factor is a linear one.
     bool const linear = scaling.factor != 1 && (!type || *type == "linear");
     if (linear)
       scaling.kind = RotaryScaling::Kind::linear;
@@ -132,10 +132,10 @@ class GgufDecoderKeys {
 
 }  // namespace detail
 
-/// The configuration of the decoder in a GGUF file, whose family `general.architecture` says.
+/// The configuration of the decoder in a GGUF file, whose family `general.architecture` names.
 ///
-/// @throws InvalidFile naming file and key, if a key is missing or out of range, the architecture is another, or the
-///   file asks for a feature that the decoder lacks (other rope scaling, experts, partial rotary, ...).
+/// @throws InvalidFile naming file and key, if a key is missing or out of range, the architecture is unknown, or the
+///   file uses a feature that the decoder lacks (other rope scaling, experts, partial rotary, ...).
 [[nodiscard]] inline DecoderConfig read_decoder_config(GgufFile const& file) {
   DecoderConfig config;
   std::string const architecture = detail::printable(file.get<std::string_view>("general.architecture"));
@@ -214,11 +214,11 @@ class GgufDecoderKeys {
   return config;
 }
 
-/// Loads the decoder of a GGUF file, part by part, dequantised to f32 and rounded to nearest if matrices are to be of
-/// another type; the file's pages do not stay in memory.
+/// Loads the decoder of a GGUF file, part by part, dequantised to f32 and, for matrices of another type, rounded to
+/// nearest; the file's pages do not stay in memory.
 ///
 /// @param dtype of the matrices, see DecoderWeights
-/// @param memory where they are to lie
+/// @param memory where the weights lie
 /// @throws InvalidFile as read_decoder_config does, and if a tensor is missing, has another shape ("FILE: tensor
 ///   'blk.3.attn_k.weight': expected 192 x 576, found 576 x 192") or a type that cannot be decoded, or if the file has
 ///   a tensor that the decoder does not know.

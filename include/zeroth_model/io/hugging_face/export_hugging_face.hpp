@@ -28,13 +28,13 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a Hugging Face folder holds beside the weights.
+/// The contents of a Hugging Face folder other than the weights.
 struct HuggingFaceExtras {
-  /// Text of a config.json to take over, with the type of the weights made what it will be; empty: one is made.
+  /// Text of a config.json to carry over, with the type of the weights updated; empty: a new one is written.
   std::string config_json;
-  /// Files to write as they are, by name: tokenizer.json, tokenizer_config.json, ...
+  /// Files to write unchanged, by name: tokenizer.json, tokenizer_config.json, ...
   std::map<std::string, std::string> files;
-  /// Token ids for a config.json and a generation_config.json that are made. Generation ends at each of `eos`.
+  /// Token ids for a new config.json and generation_config.json. Generation ends at each of `eos`.
   std::optional<std::int32_t> bos;
   std::vector<std::int32_t> eos;
   std::optional<std::int32_t> padding;
@@ -42,7 +42,7 @@ struct HuggingFaceExtras {
 
 namespace detail {
 
-/// PyTorch's name of a type that a checkpoint can have.
+/// PyTorch's name for a type that a checkpoint can have.
 inline char const* torch_dtype(TensorType type) noexcept {
   return type == TensorType::f16 ? "float16" : type == TensorType::bf16 ? "bfloat16" : "float32";
 }
@@ -67,7 +67,7 @@ inline nlohmann::ordered_json config_json(DecoderConfig const& config, HuggingFa
   } else {
     json = nlohmann::ordered_json::parse(extras.config_json, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) throw InvalidArgument("config.json to take over: expected a JSON object");
-    // Where config.json ties a head that the weights do not, versions before transformers 5 would lose the head.
+    // If config.json tied a head that the weights do not tie, versions before transformers 5 would lose the head.
     auto const tied = json.find("tie_word_embeddings");
     bool const otherwise = config.family().config.default_tied_head;
     bool const says_tied = tied == json.end() ? otherwise : *tied == true;
@@ -89,17 +89,15 @@ inline nlohmann::ordered_json generation_config_json(HuggingFaceExtras const& ex
 }  // namespace detail
 
 /// Writes a folder that Hugging Face transformers loads: config.json, generation_config.json, model.safetensors (rows
-/// of Q and K in Hugging Face's order), and what `extras` adds. The folder appears complete or not
-/// at all.
+/// of Q and K in Hugging Face's order), and what `extras` adds. The folder appears complete or not at all.
 ///
-/// @param type what all weights are rounded to: F32, F16 or BF16; by default none is: each tensor is written in the
-/// type
-///   that it is held in, those of F32 first, and config.json names that of the matrices
-/// @param part_bytes most bytes of weights in a file; more go to several, see SafetensorsFolderWriter
+/// @param type to which all weights are rounded: F32, F16 or BF16; by default none: each tensor keeps its type in
+///   memory, F32 tensors come first, and config.json names the type of the matrices
+/// @param part_bytes most bytes of weights per file; larger models are split over several, see SafetensorsFolderWriter
 /// @param add_files adds other files to the folder before it gets its name, at the paths that AtomicDirectory::file()
-///   gives
+///   returns
 /// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument as
-///   hugging_face_config() does, and if the type is another.
+///   hugging_face_config() does, and for any other type.
 inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeights const& weights,
                               HuggingFaceExtras const& extras = {}, std::optional<TensorType> type = std::nullopt,
                               std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes,
@@ -120,7 +118,7 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
     return type.value_or(detail::tensor_type_of(weights.parameters()[tensor.parameter].dtype));
   };
   std::vector<HuggingFaceTensor> tensors = hugging_face_tensors(weights.config(), weights.tensors());
-  // A file has no gaps, so what needs the wider alignment comes first.
+  // A file has no gaps, so tensors with the wider alignment come first.
   std::stable_partition(tensors.begin(), tensors.end(),
                         [&](HuggingFaceTensor const& tensor) { return type_of(tensor) == TensorType::f32; });
   SafetensorsFolderWriter writer(directory, part_bytes);

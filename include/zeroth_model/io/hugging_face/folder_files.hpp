@@ -17,23 +17,24 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a Hugging Face folder may hold beside weights and config.json, and what a copy of the model takes along.
+/// Files that a Hugging Face folder may hold besides weights and config.json, and that a copy of the model carries
+/// over.
 inline constexpr std::array<std::string_view, 9> carried_files{
     "tokenizer.json",  "tokenizer_config.json", "special_tokens_map.json",
     "tokenizer.model", "added_tokens.json",     "vocab.json",
     "merges.txt",      "chat_template.jinja",   "generation_config.json",
 };
 
-/// The most bytes that one of them may have.
+/// The most bytes of each of these files.
 inline constexpr std::uint64_t carried_file_limit = std::uint64_t{256} << 20;
 
-/// The texts of those of carried_files that a Hugging Face folder has, by name.
+/// The texts of the carried_files that a Hugging Face folder has, by name.
 ///
-/// They end up in what may be published. So a link counts only if it leads to a regular file in the folder itself or in
-/// the folder that holds what config.json leads to: Hugging Face's cache has all files of a model as links into one
-/// folder of blobs.
+/// They may end up in a published model. So a link is accepted only if it leads to a regular file in the folder itself,
+/// or in the folder of the file to which config.json links: in Hugging Face's cache, all files of a model are links
+/// into one folder of blobs.
 ///
-/// @throws InvalidFile naming the file, if it is a link that leads elsewhere, is not a regular file, is of more than
+/// @throws InvalidFile naming the file, if it is a link that leads elsewhere, is not a regular file, has more than
 ///   carried_file_limit bytes, or cannot be read.
 [[nodiscard]] inline std::map<std::string, std::string> read_carried_files(std::filesystem::path const& folder) {
   namespace fs = std::filesystem;

@@ -26,13 +26,13 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Throws unless `key` is absent or has this value: another would need code that the decoder lacks.
+/// Throws unless `key` is absent or has this value: other values would need code that the decoder lacks.
 template <JsonScalar T>
 void expect_value(JsonValue const& json, std::string_view key, T const& value, std::string_view text) {
   if (auto const found = json.find<T>(key); found && *found != value) throw json.get(key).mismatch(text);
 }
 
-/// The names that transformers has for the activation of an MLP, the one that is written first.
+/// The names that transformers uses for an MLP's activation; the first is the one written.
 inline std::span<std::string_view const> activation_names(Mlp mlp) noexcept {
   static constexpr std::array<std::string_view, 2> silu{"silu", "swish"};
   static constexpr std::array<std::string_view, 1> gelu{"gelu_pytorch_tanh"};
@@ -48,8 +48,8 @@ inline std::span<std::string_view const> activation_names(Mlp mlp) noexcept {
   return {};
 }
 
-/// The object of config.json that holds the rotary parameters, or nothing: as in transformers 5, `rope_scaling`, the
-/// older name, is the one that counts wherever it is there and not empty, and `rope_parameters` is then ignored whole.
+/// The object of config.json that holds the rotary parameters, or nothing. As in transformers 5, `rope_scaling`, the
+/// older name, wins wherever it exists and is not empty; `rope_parameters` is then ignored completely.
 inline std::optional<JsonValue> find_rotary_parameters(JsonValue const& json) {
   for (std::string_view key : {"rope_scaling", "rope_parameters"}) {
     auto const parameters = json.find(key);
@@ -62,7 +62,7 @@ inline std::optional<JsonValue> find_rotary_parameters(JsonValue const& json) {
   return std::nullopt;
 }
 
-/// `key` of the rotary parameters or, where they lack it, of config.json itself.
+/// `key` of the rotary parameters or, if they lack it, of config.json itself.
 inline std::optional<double> find_rotary_number(JsonValue const& json, std::optional<JsonValue> const& parameters,
                                                 std::string_view key) {
   if (parameters)
@@ -70,15 +70,15 @@ inline std::optional<double> find_rotary_number(JsonValue const& json, std::opti
   return json.find<double>(key);
 }
 
-/// What a family's types of scaling are called in messages.
+/// The names of a family's types of scaling, for messages.
 inline std::string_view scaling_names(RotaryScalings scalings) noexcept {
   if (scalings == RotaryScalings::none) return "\"default\"";
   if (scalings == RotaryScalings::linear) return "one of \"default\", \"linear\"";
   return "one of \"default\", \"linear\", \"llama3\"";
 }
 
-/// Theta and scaling of a family whose layers with a window have theirs: as in transformers 5, `rope_parameters` has an
-/// object for either kind, and `rope_scaling`, the older name, overrides that of the layers without one.
+/// Theta and scaling of a family whose layers with a window have their own. As in transformers 5, `rope_parameters` has
+/// an object for each kind of layer, and `rope_scaling`, the older name, overrides that of the layers without a window.
 inline void read_rotary_by_kind(JsonValue const& json, Family const& family, DecoderConfig& config) {
   auto const both = json.find("rope_parameters");
   if (both)
@@ -109,7 +109,7 @@ inline void read_rotary_by_kind(JsonValue const& json, Family const& family, Dec
     return place->find("type");
   };
   if (auto const type = type_of(local); type && !type->is("default")) throw type->mismatch("\"default\"");
-  // Where rope_scaling has only the older "type", transformers 5 does not see it.
+  // transformers 5 ignores a rope_scaling that has only the older "type".
   if (scaling && !scaling->find("rope_type"))
     if (auto const type = scaling->find("type")) throw type->mismatch("\"rope_type\" in place of \"type\"");
   auto const scaling_type = type_of(scaling);
@@ -152,7 +152,7 @@ inline void read_rotary_embedding(JsonValue const& json, Family const& family, D
   scaling.kind = RotaryScaling::Kind::llama3;
   scaling.low_frequency_factor = parameters->get<double>("low_freq_factor");
   scaling.high_frequency_factor = parameters->get<double>("high_freq_factor");
-  // Here, unlike with theta, config.json's own key comes first.
+  // Unlike with theta, config.json's own key wins here.
   constexpr std::string_view original = "original_max_position_embeddings";
   auto context = json.find<std::uint32_t>(original);
   if (!context) context = parameters->find<std::uint32_t>(original);
@@ -173,15 +173,15 @@ inline void expect_layer_types(JsonValue const& json, DecoderConfig const& confi
       throw layer.mismatch('"' + std::string(kind) + "\": layers that differ are not supported");
 }
 
-/// Refuses a window that transformers' class of the family does not know, but its cache does: whether it holds is then
-/// a question of how the model is run.
+/// Rejects a window that transformers' class of the family ignores but its cache does not: whether it applies would
+/// then depend on how the model is run.
 inline void expect_no_window(JsonValue const& json, DecoderConfig const& config, std::string_view key) {
   if (auto const window = json.find<std::uint32_t>(key); window && *window < config.context_length)
     throw json.get(key).mismatch("null or at least max_position_embeddings, " + std::to_string(config.context_length) +
                                  ": model_type \"" + config.architecture + "\" has no window");
 }
 
-/// The layers that `layer_types` gives the window, in a family where they may differ.
+/// The layers to which `layer_types` gives the window, in a family where they may differ.
 inline std::vector<bool> read_windowed_layers(JsonValue const& json, std::uint32_t layers, Family const& family) {
   auto const types = json.find("layer_types");
   if (!types) {
@@ -201,10 +201,10 @@ inline std::vector<bool> read_windowed_layers(JsonValue const& json, std::uint32
   });
 }
 
-/// The window, where the family's rule says that it stands.
+/// The window, read as the family's rule says.
 inline void read_window(JsonValue const& json, Family const& family, DecoderConfig& config) {
   constexpr std::string_view windowed = "at least 1, for the layers of type \"sliding_attention\"";
-  // Where null is none, absent need not be.
+  // null means none, but an absent key need not.
   bool const absent = !json.json().contains("sliding_window");
   switch (family.config.window) {
     case WindowRule::ignored:
@@ -244,7 +244,8 @@ inline void read_window(JsonValue const& json, Family const& family, DecoderConf
   }
 }
 
-/// A cap of scores or logits: null is none, absent the family's. A family without one may have null only.
+/// A cap of scores or logits: null means none, absent means the family's default. A family without caps accepts only
+/// null.
 inline float read_soft_cap(JsonValue const& json, std::string_view key, bool known, float otherwise) {
   auto const value = json.find<float>(key);
   if (!value) return json.json().contains(key) ? 0 : otherwise;
@@ -253,7 +254,7 @@ inline float read_soft_cap(JsonValue const& json, std::string_view key, bool kno
   return *value;
 }
 
-/// Which layers turn queries and keys, in a family where some do not.
+/// The layers that rotate queries and keys, in a family where some do not.
 inline std::vector<bool> read_rotary_layers(JsonValue const& json, std::uint32_t layers, std::uint32_t interval) {
   if (auto const list = json.find("no_rope_layers")) {
     std::vector<JsonValue> const turned = list->elements();
@@ -274,12 +275,12 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
 
 }  // namespace detail
 
-/// The configuration of the decoder of a Hugging Face checkpoint, from its config.json, whose `model_type` is the name
-/// of a family. As in transformers 5, keys that the family does not read are ignored, and null counts as absent where
-/// it has no meaning of its own. Whether a head is tied also depends on the weights: see load_hugging_face().
+/// The configuration of the decoder of a Hugging Face checkpoint, from its config.json, whose `model_type` names a
+/// family. As in transformers 5, keys that the family does not read are ignored, and null counts as absent unless it
+/// has a meaning of its own. Whether the head is tied also depends on the weights: see load_hugging_face().
 ///
-/// @throws InvalidFile naming file and key, if a key is missing or out of range, or asks for what the decoder lacks
-///   (another activation, other rotary scaling, quantised weights, ...).
+/// @throws InvalidFile naming file and key, if a key is missing or out of range, or asks for something that the decoder
+///   lacks (another activation, other rotary scaling, quantised weights, ...).
 [[nodiscard]] inline DecoderConfig read_hugging_face_config(JsonValue const& json) {
   DecoderConfig config;
   std::string const architecture = detail::printable(json.get<std::string>("model_type"));
@@ -351,10 +352,10 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
   return config;
 }
 
-/// The parameters of LLaMA-3's scaling that give these factors, as a GGUF file holds them; nothing if none do.
+/// The parameters of LLaMA-3's scaling that yield these factors, as stored in a GGUF file; nothing if none do.
 ///
-/// A file has the factors alone. All models published so far blend between 1 and 4 turns over an original context that
-/// is a power of two.
+/// A file stores only the factors. All models published so far blend between 1 and 4 rotations over an original context
+/// that is a power of two.
 [[nodiscard]] inline std::optional<RotaryScaling> find_llama3_scaling(std::span<float const> factors,
                                                                       std::size_t head_dim, double theta) {
   if (factors.empty()) return std::nullopt;
@@ -375,7 +376,7 @@ inline bool read_bias(JsonValue const& json, BiasRule const& rule) {
 
 namespace detail {
 
-/// The float's shortest decimal, as a double, so that 1e-5 is written 1e-05 and not 9.999999747378752e-06.
+/// The float's shortest decimal as a double, so that 1e-5 is written as 1e-05, not as 9.999999747378752e-06.
 inline double shortest_decimal(float value) noexcept {
   std::array<char, 32> text{};
   char const* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
@@ -406,13 +407,13 @@ inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
   return json;
 }
 
-/// As an integer where it is one: older versions of transformers take nothing else.
+/// As an integer if possible: older versions of transformers accept nothing else.
 inline nlohmann::ordered_json whole_number(double value) {
   if (value == std::floor(value) && std::abs(value) <= 0x1p53) return static_cast<std::int64_t>(value);
   return value;
 }
 
-/// A factor of which the part of a head that is turned is made again, however products round.
+/// A factor that reproduces the rotated share of a head, however products round.
 inline double rotary_share(DecoderConfig const& config) noexcept {
   double const share = static_cast<double>(config.rotated_dim()) / config.head_dim;
   bool const short_of = static_cast<std::uint32_t>(config.head_dim * share) < config.rotated_dim();
@@ -421,9 +422,9 @@ inline double rotary_share(DecoderConfig const& config) noexcept {
 
 }  // namespace detail
 
-/// config.json for a decoder, without token ids and dtype: what read_hugging_face_config() reads back.
+/// config.json for a decoder, without token ids and dtype, in the form that read_hugging_face_config() reads.
 ///
-/// Rotary parameters stand where transformers 4 looks for them, which transformers 5 reads too.
+/// Rotary parameters are placed where transformers 4 looks for them; transformers 5 reads that too.
 /// @throws InvalidArgument if transformers' form of the family cannot express the configuration.
 [[nodiscard]] inline nlohmann::ordered_json hugging_face_config(DecoderConfig const& config) {
   auto refuse = [&](std::string const& what) {

@@ -16,12 +16,12 @@ namespace zeroth::ZEROTH_ISA::model {
 struct HuggingFaceTensor {
   std::string name;
   std::size_t parameter;
-  /// Rows of Q or K, or elements of their biases and norms, which LLaMA's GGUF files hold in another order.
+  /// Rows of Q or K, or elements of their biases and norms, whose order differs in LLaMA's GGUF files.
   bool rotary = false;
   bool gain = false;  ///< of a norm: see Family::gains_less_one
 };
 
-/// The tensors of a Hugging Face checkpoint of a decoder; a tied head is not among them.
+/// The tensors of a decoder's Hugging Face checkpoint; a tied head is not among them.
 /// @throws InvalidFile if there is no family of that architecture
 [[nodiscard]] inline std::vector<HuggingFaceTensor> hugging_face_tensors(DecoderConfig const& config,
                                                                          DecoderTensors const& tensors) {
@@ -76,7 +76,7 @@ struct HuggingFaceTensor {
   return list;
 }
 
-/// Where a row of Q or K of Hugging Face's layout lies in the layout of `pairing`.
+/// The row of `pairing`'s layout that holds a row of Q or K of Hugging Face's layout.
 [[nodiscard]] inline std::size_t stored_rotary_row(std::size_t row, std::size_t head_dim,
                                                    RotaryPairing pairing) noexcept {
   if (pairing == RotaryPairing::halves) return row;
@@ -86,7 +86,7 @@ struct HuggingFaceTensor {
   return head * head_dim + element % half * 2 + element / half;
 }
 
-/// The other way: which row of Hugging Face's layout is row `row` of the layout with adjacent pairs.
+/// The inverse: the row of Hugging Face's layout that is row `row` of the layout with adjacent pairs.
 [[nodiscard]] inline std::size_t halves_rotary_row(std::size_t row, std::size_t head_dim) noexcept {
   std::size_t const head = row / head_dim;
   std::size_t const element = row % head_dim;

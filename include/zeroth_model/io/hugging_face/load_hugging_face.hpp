@@ -29,7 +29,7 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Tensors of older checkpoints that repeat what the configuration says.
+/// Tensors of older checkpoints that only repeat the configuration.
 inline bool is_derived_tensor(std::string_view name) noexcept {
   return name.ends_with("rotary_emb.inv_freq");
 }
@@ -41,10 +41,10 @@ inline std::string sizes_text(std::span<std::uint64_t const> sizes) {
   return text;
 }
 
-/// The head of a checkpoint, which stands beside the decoder proper.
+/// The head of a checkpoint, which lies outside the decoder proper.
 inline constexpr std::string_view hugging_face_head = "lm_head.weight";
 
-/// The type of a tensor whose values are to be read.
+/// The type of a tensor whose values will be read.
 /// @throws InvalidFile naming the tensor, if it is not one that is read
 inline TensorType weights_type(SafetensorsCheckpoint const& checkpoint, SafetensorsTensor const& tensor) {
   if (tensor.dtype == "F32") return TensorType::f32;
@@ -92,8 +92,8 @@ inline bool same_values(SafetensorsCheckpoint const& checkpoint, SafetensorsTens
   return same;
 }
 
-/// The tensors that a checkpoint of that configuration must have. Of a checkpoint of the bare model, the names lack the
-/// first "model."; of a tied head and its embedding either may be the one that is there.
+/// The tensors that a checkpoint with that configuration must have. In a checkpoint of the bare model, names lack the
+/// first "model."; of a tied head and its embedding, either one may be present.
 inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint const& checkpoint,
                                                          DecoderConfig const& config, DecoderTensors const& tensors) {
   std::vector<HuggingFaceTensor> list = hugging_face_tensors(config, tensors);
@@ -114,11 +114,11 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
 }  // namespace detail
 
 /// The configuration of the decoder of a Hugging Face checkpoint, from its config.json and its weights: as in
-/// transformers 5, a head that differs from the embedding is one of its own, even if config.json has
+/// transformers 5, a head that differs from the embedding is a head of its own, even if config.json has
 /// `tie_word_embeddings`.
 ///
 /// @throws InvalidFile as read_hugging_face_config() of config.json does, and if the checkpoint cannot have that many
-///   layers, or a tied head is of another shape or type.
+///   layers, or a tied head has another shape or type.
 [[nodiscard]] inline DecoderConfig read_hugging_face_config(JsonValue const& json,
                                                             SafetensorsCheckpoint const& checkpoint) {
   DecoderConfig config = read_hugging_face_config(json);
@@ -136,14 +136,14 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
   return config;
 }
 
-/// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, part by part, rounded to nearest where matrices
-/// are to be of another type; the files' pages do not stay in memory. A checkpoint of the bare model, whose names lack
-/// the first "model.", is loaded too.
+/// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, part by part, rounded to nearest for matrices of
+/// another type; the files' pages do not stay in memory. A checkpoint of the bare model, whose names lack the first
+/// "model.", is also loaded.
 ///
-/// @param config what read_hugging_face_config() made of the checkpoint
+/// @param config result of read_hugging_face_config() for the checkpoint
 /// @param source what messages about `config` name: its config.json
 /// @param dtype of the matrices, see DecoderWeights
-/// @param memory where they are to lie
+/// @param memory where the weights lie
 /// @throws InvalidFile if a tensor is missing, has another shape or type, or is not part of the architecture.
 [[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, DecoderConfig config,
                                                       std::string const& source, DataType dtype = DataType::f32,
@@ -173,7 +173,7 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
   return weights;
 }
 
-/// The same with what config.json and weights say of the configuration.
+/// As above, with the configuration read from config.json and the weights.
 /// @param json the checkpoint's config.json
 /// @throws InvalidFile as above and as read_hugging_face_config() does
 [[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, JsonValue const& json,

@@ -21,8 +21,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// The shortest target_modules that pick the adapted modules and no others: "q_proj" if it is adapted in every layer,
-/// else the whole names.
+/// The shortest target_modules that select exactly the adapted modules: "q_proj" if it is adapted in every layer,
+/// otherwise full names.
 inline std::vector<std::string> peft_targets(LoraAdapter const& adapter, DecoderWeights const& weights) {
   std::vector<PeftModule> const modules = peft_modules(weights);
   std::vector<std::string> targets;
@@ -39,13 +39,13 @@ inline std::vector<std::string> peft_targets(LoraAdapter const& adapter, Decoder
 
 }  // namespace detail
 
-/// Writes an adapter of `base` as a folder that Hugging Face PEFT loads on the same model in Hugging Face's form:
+/// Writes an adapter of `base` as a folder that Hugging Face PEFT loads onto the same model in Hugging Face's format:
 /// adapter_config.json and adapter_model.safetensors (F32), rows of B in Hugging Face's order. The folder appears
 /// complete or not at all.
 ///
-/// @param base_model what base_model_name_or_path says; empty: null
+/// @param base_model value of base_model_name_or_path; empty: null
 /// @throws InvalidFile if it cannot be written, or if the folder exists and holds more than files; InvalidArgument if
-///   the adapter is not one of that decoder.
+///   the adapter does not belong to that decoder.
 inline void save_peft(std::filesystem::path const& folder, LoraAdapter const& adapter, DecoderWeights const& base,
                       std::string const& base_model = {}) {
   adapter.check(base);

@@ -22,7 +22,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// An adapter as PEFT saved it.
+/// An adapter in the form in which PEFT saved it.
 struct PeftAdapter {
   PeftConfig config;
   LoraAdapter adapter;
@@ -99,8 +99,8 @@ class PeftTensors {
 
 }  // namespace detail
 
-/// The files of an adapter as Hugging Face PEFT saves it: adapter_config.json and adapter_model.safetensors, the latter
-/// mapped, so that it can be read again if the folder is gone.
+/// The files of an adapter as saved by Hugging Face PEFT: adapter_config.json and adapter_model.safetensors. The latter
+/// is mapped, so it can be read again even if the folder is removed.
 struct PeftFolder {
   JsonValue config;
   SafetensorsFile weights;
@@ -111,19 +111,19 @@ struct PeftFolder {
         weights((folder / "adapter_model.safetensors").string()) {}
 };
 
-/// Loads a LoRA adapter of `base`, F32, F16 or BF16. `base` may have come from GGUF: rows of B are put in the order of
-/// its own.
+/// Loads a LoRA adapter of `base`, F32, F16 or BF16. `base` may come from GGUF: rows of B are put in the order of its
+/// rows.
 ///
 /// @throws InvalidFile as read_peft_config() does, and naming file and tensor or key, if a tensor of a target is
-///   missing or has another shape or type, if a tensor is none of a linear layer of the decoder, or if target_modules
-///   leave out a layer that has tensors.
+///   missing or has another shape or type, if a tensor belongs to no linear layer of the decoder, or if target_modules
+///   omit a layer that has tensors.
 [[nodiscard]] inline PeftAdapter load_peft(PeftFolder const& folder, DecoderWeights const& base) {
   PeftConfig config = read_peft_config(folder.config);
   LoraAdapter adapter = detail::PeftTensors(folder.weights, folder.config, config, base).read();
   return {std::move(config), std::move(adapter)};
 }
 
-/// The same from the folder's path.
+/// As above, from the folder's path.
 /// @throws InvalidFile as above and as PeftFolder does
 [[nodiscard]] inline PeftAdapter load_peft(std::filesystem::path const& folder, DecoderWeights const& base) {
   return load_peft(PeftFolder(folder), base);

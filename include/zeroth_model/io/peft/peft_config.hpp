@@ -17,12 +17,12 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What is read from the adapter_config.json of a LoRA adapter as Hugging Face PEFT saves it.
+/// The fields read from the adapter_config.json of a LoRA adapter as saved by Hugging Face PEFT.
 struct PeftConfig {
   std::uint32_t rank = 0;
   double alpha = 0;
-  /// Names of modules, or ends of names from a dot on. None if the file picks modules in another way (a regular
-  /// expression, layers_to_transform, exclude_modules): the tensors then say which are adapted.
+  /// Names of modules, or ends of names beginning at a dot. None if the file selects modules in another way (a regular
+  /// expression, layers_to_transform, exclude_modules): the tensors then say which modules are adapted.
   std::optional<std::vector<std::string>> targets;
   std::string base_model;  ///< base_model_name_or_path; may be empty
 
@@ -37,7 +37,7 @@ struct PeftConfig {
 
 namespace detail {
 
-/// Keys that are read, or that change nothing of what a saved adapter computes. Any other might.
+/// Keys that are read or do not affect what a saved adapter computes. Any other key might.
 inline constexpr std::array<std::string_view, 23> known_peft_keys{
     "peft_type",
     "r",
@@ -64,12 +64,12 @@ inline constexpr std::array<std::string_view, 23> known_peft_keys{
     "ensure_weight_tying",
 };
 
-/// Whether a setting is PEFT's way to say that a feature is not used.
+/// Whether a value is one of PEFT's ways to say that a feature is unused.
 inline bool is_unset(nlohmann::json const& value) {
   return value.is_null() || value == false || ((value.is_array() || value.is_object()) && value.empty());
 }
 
-/// Whether a key has an own value: neither absent nor null nor empty.
+/// Whether a key has a value of its own: not absent, null or empty.
 inline bool is_set(JsonValue const& json, std::string_view key) {
   auto const value = json.find(key);
   return value && !is_unset(value->json());
@@ -79,9 +79,8 @@ inline bool is_set(JsonValue const& json, std::string_view key) {
 
 /// Reads adapter_config.json.
 ///
-/// @throws InvalidFile naming file and key, if a key is missing or out of range, the adapter is no LoRA, or it uses
-/// what
-///   LoraAdapter lacks (rsLoRA, DoRA, ranks that differ, tuned biases, ...), keys that are not known included.
+/// @throws InvalidFile naming file and key, if a key is missing or out of range, the adapter is not a LoRA, or it uses
+///   what LoraAdapter lacks (rsLoRA, DoRA, ranks that differ, tuned biases, ...), including unknown keys.
 [[nodiscard]] inline PeftConfig read_peft_config(JsonValue const& json) {
   if (json.get<std::string>("peft_type") != "LORA") throw json.get("peft_type").mismatch("\"LORA\"");
   for (JsonMember const& member : json.members())
@@ -94,7 +93,7 @@ inline bool is_set(JsonValue const& json, std::string_view key) {
   if (json.find<std::string>("task_type").value_or("CAUSAL_LM") != "CAUSAL_LM")
     throw json.get("task_type").mismatch("\"CAUSAL_LM\"");
   if (auto const init = json.find("init_lora_weights"); init && !init->json().is_boolean()) {
-    // The others take a part out of the base's weights, so that the adapter does not fit the base as it was published.
+    // The others subtract a part from the base's weights, so the adapter does not fit the base as published.
     auto const kind = init->as<std::string>();
     if (kind != "gaussian" && kind != "eva" && kind != "orthogonal")
       throw init->mismatch("a boolean, \"gaussian\", \"eva\" or \"orthogonal\", which leave the base's weights alone");
@@ -113,7 +112,7 @@ inline bool is_set(JsonValue const& json, std::string_view key) {
   return config;
 }
 
-/// adapter_config.json for a new adapter: what read_peft_config() reads back.
+/// adapter_config.json for a new adapter, in the form that read_peft_config() reads.
 /// @param config with targets
 [[nodiscard]] inline nlohmann::ordered_json peft_config_json(PeftConfig const& config) {
   using Json = nlohmann::ordered_json;

@@ -18,7 +18,7 @@ struct PeftModule {
   std::size_t weight;  ///< its matrix, in the decoder's parameters
   bool rotary;         ///< see HuggingFaceTensor
 
-  /// The end of the name that is the same in every layer: "q_proj".
+  /// The last part of the name, which is the same in every layer: "q_proj".
   [[nodiscard]] std::string_view kind() const noexcept { return std::string_view(name).substr(name.rfind('.') + 1); }
 
   /// Name of A and B in adapter_model.safetensors.
@@ -36,7 +36,7 @@ struct PeftModule {
   return modules;
 }
 
-/// Where row `row` of a module's output, in Hugging Face's order, lies in the decoder's.
+/// The decoder's index of row `row` of a module's output in Hugging Face's order.
 [[nodiscard]] inline std::size_t stored_row(PeftModule const& module, std::size_t row,
                                             DecoderConfig const& config) noexcept {
   return module.rotary ? stored_rotary_row(row, config.head_dim, config.pairing) : row;

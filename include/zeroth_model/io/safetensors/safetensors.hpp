@@ -21,11 +21,11 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Where a tensor lies in a safetensors file, or in one of a checkpoint's, and how it is encoded.
+/// The place of a tensor in a safetensors file, or in one file of a checkpoint, and its encoding.
 struct SafetensorsTensor {
   std::string name;
   std::string dtype;                 ///< as the format spells it: "F32", "BF16", "I64", ...
-  std::vector<std::uint64_t> shape;  ///< the slowest size first: a matrix is {rows, columns}; a scalar has none
+  std::vector<std::uint64_t> shape;  ///< slowest-varying size first: a matrix is {rows, columns}; a scalar has none
   std::size_t values;                ///< product of `shape`
   std::size_t offset;                ///< of the first byte, from the start of the file
   std::size_t bytes;
@@ -40,7 +40,7 @@ class SafetensorsFile {
   /// Opens and checks `path`. Throws InvalidFile naming the file, the tensor, and what is wrong with it.
   explicit SafetensorsFile(std::string path) : SafetensorsFile(MappedFile(std::move(path))) {}
 
-  /// Checks a file that is open already. Throws as the other constructor does.
+  /// Checks an open file. Throws as the other constructor does.
   explicit SafetensorsFile(MappedFile file) : file_(std::move(file)) {
     std::string place = "header";
     try {
@@ -104,7 +104,7 @@ class SafetensorsFile {
     if (file.size() < sizeof length)
       throw InvalidFile("expected at least 8 bytes, found " + std::to_string(file.size()));
     std::memcpy(&length, file.data(), sizeof length);
-    constexpr std::uint64_t length_limit = 100'000'000;  // the format's own
+    constexpr std::uint64_t length_limit = 100'000'000;  // set by the format
     if (length > length_limit || length > file.size() - sizeof length) {
       throw InvalidFile("its length, " + std::to_string(length) + " bytes, does not fit the file's " +
                         std::to_string(file.size()) + " bytes");
@@ -143,7 +143,7 @@ class SafetensorsFile {
   }
 
   static void check_metadata(const nlohmann::json& metadata) {
-    if (metadata.is_null()) return;  // as good as none, in the format's own reader too
+    if (metadata.is_null()) return;  // the format's own reader also accepts null as none
     if (!metadata.is_object()) throw InvalidFile("expected an object, found " + detail::describe_json(metadata));
     for (const auto& [key, value] : metadata.items()) {
       if (value.is_string()) continue;
@@ -193,7 +193,7 @@ class SafetensorsFile {
     return value.get<std::uint64_t>();
   }
 
-  /// Bits of a value. Every type of the format has some, also those that are not read.
+  /// Bits per value. Every type of the format has an entry, including unreadable ones.
   static std::size_t bits_of(std::string_view dtype) {
     constexpr std::pair<std::string_view, std::size_t> sizes[] = {
         {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"BOOL", 8},        {"U8", 8},   {"I8", 8},

@@ -21,19 +21,18 @@
 namespace zeroth::ZEROTH_ISA::model {
 
 /// The weights of a Hugging Face folder: the file `model.safetensors`, or the parts that `model.safetensors.index.json`
-/// names, memory-mapped and read as if they were one file.
+/// names, memory-mapped and read as one file.
 ///
-/// Where both are there, `model.safetensors` counts, as in Hugging Face transformers. The constructor checks the
-/// headers of all parts and holds the index to them. Of the index only `weight_map` is read: `metadata.total_size` is
-/// for people, and wrong in folders that transformers loads. Tensors live as long as this object, or the one it was
-/// moved to.
+/// If both exist, `model.safetensors` is used, as in Hugging Face transformers. The constructor checks the headers of
+/// all parts, and the index against them. Only `weight_map` of the index is read: `metadata.total_size` is informative,
+/// and wrong in folders that transformers loads. Tensors live as long as this object, or the one it was moved to.
 class SafetensorsCheckpoint {
  public:
   /// Opens and checks `folder`.
   ///
-  /// Throws InvalidFile, naming the file, tensor or key and what is wrong with it: also where a part is not named by a
-  /// plain file name, lacks a tensor that the index sees in it, or holds one that another part holds too; and where the
-  /// folder has PyTorch's own format alone. A tensor that the index does not name is left out.
+  /// Throws InvalidFile, naming the file, tensor or key and what is wrong with it: also if a part's name is not a plain
+  /// file name, a part lacks a tensor that the index assigns to it or holds one that another part also holds, or the
+  /// folder has only PyTorch's own format. Tensors that the index does not name are ignored.
   explicit SafetensorsCheckpoint(const std::filesystem::path& folder) : path_(folder.string()) {
     namespace fs = std::filesystem;
     std::error_code ignored;
@@ -53,7 +52,7 @@ class SafetensorsCheckpoint {
     for (std::size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
   }
 
-  /// The folder as it was given, for messages.
+  /// The folder as passed in, for messages.
   const std::string& path() const noexcept { return path_; }
 
   /// The files, in order of their names.
@@ -89,7 +88,7 @@ class SafetensorsCheckpoint {
   /// Lets the system drop the pages of a tensor of this checkpoint. See MappedFile::release().
   void release(const SafetensorsTensor& tensor) const noexcept { parts_[tensor.part].release(tensor); }
 
-  /// Throws InvalidFile if somebody has written into one of the files since it was opened.
+  /// Throws InvalidFile if one of the files was written to since it was opened.
   void require_unchanged() const {
     for (const SafetensorsFile& part : parts_) part.require_unchanged();
   }
@@ -119,7 +118,7 @@ class SafetensorsCheckpoint {
       if (part.find_tensor(entry.key) == nullptr)
         throw entry.value.mismatch("the name of the part that has the tensor");
     }
-    std::unordered_map<std::string_view, std::size_t> part_of;  // of each tensor in any part
+    std::unordered_map<std::string_view, std::size_t> part_of;  // number of the part of each tensor
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       for (const SafetensorsTensor& tensor : parts_[p].tensors()) {
         const auto [other, first] = part_of.emplace(tensor.name, p);
@@ -134,7 +133,7 @@ class SafetensorsCheckpoint {
     }
   }
 
-  /// Whether `name` can only be a file of the folder itself, and can be printed in a message.
+  /// Whether `name` can only be a file of the folder itself and is printable in a message.
   static bool is_plain_file_name(std::string_view name) {
     auto const has_no_place = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
     return !name.empty() && name != "." && name != ".." && std::ranges::none_of(name, has_no_place);

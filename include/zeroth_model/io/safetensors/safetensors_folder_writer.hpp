@@ -20,21 +20,21 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Writes the tensors of a checkpoint into a folder, in as many safetensors files as their size asks for.
+/// Writes the tensors of a checkpoint into a folder, in as many safetensors files as their size requires.
 ///
-/// One file is called `model.safetensors`; several are `model-00001-of-0000N.safetensors` and so on, with
-/// `model.safetensors.index.json` beside them that tells which tensor is where. Names, index and which tensor goes to
-/// which file are those of Hugging Face transformers: a new file is begun where a tensor would take the present one
-/// beyond the limit, a tensor is never cut, and one that is larger than the limit has a file of its own.
+/// One file is called `model.safetensors`; several are `model-00001-of-0000N.safetensors` and so on, with a
+/// `model.safetensors.index.json` that says which file holds which tensor. Names, index and the assignment of tensors
+/// to files are those of Hugging Face transformers: a new file begins where a tensor would take the current one past
+/// the limit, a tensor is never split, and a tensor larger than the limit has a file of its own.
 ///
-/// In this order: add_tensor() for every tensor; then write() the values of each in the order they were added; then
-/// commit(). A failed write throws InvalidFile, a call out of order InvalidArgument.
+/// Call in this order: add_tensor() for every tensor; then write() for the values of each in the order of add_tensor();
+/// then commit(). A failed write throws InvalidFile, a call out of order InvalidArgument.
 class SafetensorsFolderWriter {
  public:
   /// 5 GB.
   static constexpr std::uint64_t default_part_bytes = 5'000'000'000;
 
-  /// `directory` must live as long as this object; nothing can be seen before its commit(). A file holds at most
+  /// `directory` must live as long as this object; nothing is visible before its commit(). A file holds at most
   /// `part_bytes` bytes of tensors.
   explicit SafetensorsFolderWriter(const AtomicDirectory& directory, std::uint64_t part_bytes = default_part_bytes)
       : directory_(directory), part_bytes_(part_bytes) {}
@@ -66,7 +66,7 @@ class SafetensorsFolderWriter {
     written_ = 0;
   }
 
-  /// Completes the files. Throws InvalidArgument if values are missing. The directory's own commit() is the caller's.
+  /// Completes the files. Throws InvalidArgument if values are missing. The caller must commit the directory.
   void commit() {
     if (parts_.empty()) plan();
     if (current_ < tensors_.size()) {
@@ -89,15 +89,15 @@ class SafetensorsFolderWriter {
   struct Part {
     std::vector<std::size_t> tensors;
     std::string name;
-    std::unique_ptr<SafetensorsWriter> writer;  // while its tensors are being written
+    std::unique_ptr<SafetensorsWriter> writer;  // present while its tensors are written
   };
 
   [[noreturn]] void fail(std::string_view name, const std::string& what) const {
     throw InvalidArgument(directory_.path() + ": tensor '" + detail::printable(name) + "': " + what);
   }
 
-  /// Decides which tensor goes to which part. A large tensor's part comes before the one that is open at that time, as
-  /// transformers has it; so at most two files are open at once.
+  /// Assigns tensors to parts. A large tensor's part precedes the part that is open at that time, as in transformers;
+  /// so at most two files are open at once.
   void plan() {
     std::vector<std::size_t> open_part;
     std::uint64_t open_bytes = 0;
@@ -167,9 +167,9 @@ class SafetensorsFolderWriter {
   std::uint64_t part_bytes_;
   std::vector<Tensor> tensors_;
   std::unordered_set<std::string> names_;
-  std::vector<Part> parts_;    // none before the first values
+  std::vector<Part> parts_;    // empty before the first values
   std::size_t current_ = 0;    // tensor whose values come next
-  std::uint64_t written_ = 0;  // values of it that are written
+  std::uint64_t written_ = 0;  // number of its values written so far
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

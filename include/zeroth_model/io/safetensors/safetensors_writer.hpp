@@ -23,7 +23,7 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// The format's name of a type that can be written: F32, F16 or BF16. Throws InvalidArgument for others.
+/// The format's name for a writable type: F32, F16 or BF16. Throws InvalidArgument for others.
 inline std::string_view safetensors_dtype(TensorType type) {
   if (type == TensorType::f32) return "F32";
   if (type == TensorType::f16) return "F16";
@@ -33,17 +33,17 @@ inline std::string_view safetensors_dtype(TensorType type) {
                         std::string(traits ? traits->name : "another"));
 }
 
-/// Bytes of a value of such a type.
+/// Bytes per value of such a type.
 constexpr std::size_t safetensors_value_bytes(TensorType type) noexcept {
   return type == TensorType::f32 ? 4 : 2;
 }
 
 }  // namespace detail
 
-/// A tensor to be written as safetensors. The constructor checks it.
+/// A tensor to write as safetensors. The constructor checks it.
 struct SafetensorsEntry {
-  /// `shape` has the slowest size first: {rows, columns} for a matrix. Throws InvalidArgument if the name is the
-  /// format's own, a size is 0, the product is above 2^40, or the type is not F32, F16 or BF16.
+  /// `shape` has the slowest-varying size first: {rows, columns} for a matrix. Throws InvalidArgument if the name is
+  /// reserved by the format, a size is 0, the product is above 2^40, or the type is not F32, F16 or BF16.
   SafetensorsEntry(std::string_view tensor_name, std::span<const std::uint64_t> tensor_shape, TensorType tensor_type)
       : name(tensor_name),
         shape(tensor_shape.begin(), tensor_shape.end()),
@@ -68,20 +68,19 @@ struct SafetensorsEntry {
   std::uint64_t bytes = 0;
 };
 
-/// Writes a safetensors file as Hugging Face transformers reads it, without holding more than a part of a tensor in
-/// memory.
+/// Writes a safetensors file that Hugging Face transformers reads, holding at most a part of one tensor in memory.
 ///
-/// In this order: add_tensor() for every tensor; then write() the values of each in the order they were added; then
-/// commit(). Nothing appears under the file's name before commit(). A failed write throws InvalidFile, a call out of
-/// order InvalidArgument. Format: https://huggingface.co/docs/safetensors
+/// Call in this order: add_tensor() for every tensor; then write() for the values of each in the order of add_tensor();
+/// then commit(). Nothing appears under the file's name before commit(). A failed write throws InvalidFile, a call out
+/// of order InvalidArgument. Format: https://huggingface.co/docs/safetensors
 class SafetensorsWriter {
  public:
   explicit SafetensorsWriter(std::string path) : file_(std::move(path)) {}
 
-  /// Announces a tensor of F32, F16 or BF16. `shape` has the slowest size first: {rows, columns} for a matrix.
+  /// Announces a tensor of F32, F16 or BF16. `shape` has the slowest-varying size first: {rows, columns} for a matrix.
   ///
-  /// A file has no gaps, so F32 tensors must not follow an odd number of 16-bit values, where they would not be aligned
-  /// to their size and readers that map them would fail: add the tensors of F32 first.
+  /// A file has no gaps, so F32 tensors must not follow an odd number of 16-bit values: they would be misaligned, and
+  /// readers that map them would fail. Add the F32 tensors first.
   void add_tensor(std::string_view name, std::span<const std::uint64_t> shape, TensorType type = TensorType::f32) {
     if (header_written_) fail(name, "expected all tensors before the first values");
     try {
@@ -97,8 +96,8 @@ class SafetensorsWriter {
     }
   }
 
-  /// Writes the next values of tensor `name`: all of it, or parts of it one after the other. They are rounded to the
-  /// nearest value of the tensor's type, which beyond the largest is infinity.
+  /// Writes the next values of tensor `name`: all of them, or parts one after the other. They are rounded to the
+  /// nearest value of the tensor's type, which is infinity beyond the largest one.
   void write(std::string_view name, std::span<const float> values) {
     if (!header_written_) write_header();
     if (current_ == tensors_.size()) fail(name, "expected no more values");
@@ -122,7 +121,7 @@ class SafetensorsWriter {
     }
   }
 
-  /// Puts the file on disk and gives it its name. Throws InvalidArgument if values are missing.
+  /// Writes the file to disk and gives it its name. Throws InvalidArgument if values are missing.
   void commit() {
     if (!header_written_) write_header();
     if (current_ < tensors_.size()) {
@@ -176,7 +175,7 @@ class SafetensorsWriter {
   std::uint64_t bytes_ = 0;  // of all tensors
   bool header_written_ = false;
   std::size_t current_ = 0;    // tensor whose values come next
-  std::uint64_t written_ = 0;  // values of it that are written
+  std::uint64_t written_ = 0;  // number of its values written so far
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model
