@@ -23,40 +23,40 @@ inline bool is_word_character(char32_t code_point) {
   return (next - std::begin(word_runs)) % 2 == 1;
 }
 
-/// Finds tokens that are taken from a text whole, before it is cut into words, as Hugging Face `tokenizers` finds its
-/// added tokens: the leftmost first, then the longest. Memory: the texts, and what TokenFinder takes.
+/// Finds tokens that are taken out of a text whole, before it is split into words, as Hugging Face `tokenizers` finds
+/// its added tokens: the leftmost first, then the longest. Memory: the texts, and what TokenFinder needs.
 class AddedTokens {
  public:
-  /// A token to be found.
+  /// A token to find.
   struct Token {
     std::string text;
     std::int32_t id = 0;
-    /// Found, but left in the text: a control token, whose text is ordinary text. What overlaps it is not found.
+    /// Found, but left in the text: a control token, whose text is ordinary text. Tokens that overlap it are not found.
     bool skip = false;
-    bool strip_left = false;   ///< takes the white space before it as well
-    bool strip_right = false;  ///< takes the white space after it as well
-    bool single_word = false;  ///< left in the text where a word character stands before or after it
+    bool strip_left = false;   ///< also takes the white space before it
+    bool strip_right = false;  ///< also takes the white space after it
+    bool single_word = false;  ///< left in the text if a word character precedes or follows it
   };
 
   AddedTokens() = default;
 
-  /// Of two tokens of one text the later counts; empty texts do not.
+  /// Of two tokens with the same text the later wins; empty texts are ignored.
   explicit AddedTokens(std::vector<Token> tokens) : tokens_(std::move(tokens)) {
     std::vector<std::string_view> texts;
     for (const Token& token : tokens_) {
       texts.emplace_back(token.text);
       any_found_ = any_found_ || (!token.skip && !token.text.empty());
     }
-    // Where none is taken out of a text, none is looked for.
+    // If no token is ever taken out of a text, do not search.
     if (any_found_) finder_ = TokenFinder(texts);
   }
 
-  /// Calls `use_text(std::string_view)` with each stretch of `text` that holds no token, none of them empty, and
+  /// Calls `use_text(std::string_view)` with each nonempty stretch of `text` without a token, and
   /// `use_token(std::int32_t)` with each token between them, in order. O(text), with 16 bytes of memory for each place
   /// at which a token begins.
   ///
-  /// A token is looked for after the token before it, not after the white space that it takes, so that a token that
-  /// begins with white space may be found there; what such a token leaves of that white space is text.
+  /// The search continues after the last token, not after the white space that this token takes, so a token that begins
+  /// with white space may be found there; whatever of that white space such a token leaves is text.
   template <class UseText, class UseToken>
   void split(std::string_view text, UseText&& use_text, UseToken&& use_token) const {
     struct Place {
@@ -69,9 +69,9 @@ class AddedTokens {
         places.push_back({position, index});
       });
     }
-    std::size_t begin = 0;        // of what is not used yet
-    std::size_t after = 0;        // the last token found
-    std::size_t space_begin = 0;  // of the white space that a token took last, so that none is read twice
+    std::size_t begin = 0;        // of the text not used yet
+    std::size_t after = 0;        // end of the last token found
+    std::size_t space_begin = 0;  // of the last white space that a token took, so that none is read twice
     std::size_t space_end = 0;
     for (auto place = places.rbegin(); place != places.rend(); ++place) {
       if (place->position < after) continue;
@@ -88,7 +88,7 @@ class AddedTokens {
         end = space_end;
       }
       if (begin < start) use_text(text.substr(begin, start - begin));
-      // All of it may have been taken as the white space after another token.
+      // The whole token may have been taken as white space after another one.
       if (start < end) use_token(token.id);
       begin = end;
     }
@@ -96,7 +96,7 @@ class AddedTokens {
   }
 
  private:
-  /// Where the character begins that ends before `end`, not before `begin`.
+  /// The beginning of the character that ends before `end`, at `begin` or later.
   static std::size_t last_character(std::string_view text, std::size_t begin, std::size_t end) {
     std::size_t last = end - 1;
     while (last > begin && (static_cast<unsigned char>(text[last]) & 0xC0u) == 0x80) --last;
@@ -112,7 +112,7 @@ class AddedTokens {
     return character_class(character.code_point) == CharacterClass::whitespace;
   }
 
-  /// Where the white space that ends before `end` begins, not before `begin`.
+  /// The beginning of the white space that ends before `end`, at `begin` or later.
   static std::size_t begin_of_space(std::string_view text, std::size_t begin, std::size_t end) {
     while (end > begin) {
       const std::size_t last = last_character(text, begin, end);

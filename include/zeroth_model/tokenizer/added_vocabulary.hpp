@@ -19,7 +19,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A token that is added to a model's vocabulary, as a file of a tokenizer has it.
+/// A token added to a model's vocabulary, as a tokenizer file describes it.
 struct AddedToken {
   std::string text;
   bool special = false;  ///< a control token
@@ -27,8 +27,8 @@ struct AddedToken {
   bool strip_left = false;
   bool strip_right = false;
   bool single_word = false;
-  std::optional<std::int32_t> id;  ///< if the file says it
-  std::string place;               ///< where it stands, for messages: "FILE: key 'added_tokens[3]'"
+  std::optional<std::int32_t> id;  ///< if the file has it
+  std::string place;               ///< its place, for messages: "FILE: key 'added_tokens[3]'"
 
   /// Whether text and flags are the same.
   [[nodiscard]] bool is_same(const AddedToken& other) const {
@@ -37,26 +37,26 @@ struct AddedToken {
   }
 };
 
-/// The tokens that the files beside a vocabulary add to it, in the order in which Hugging Face `transformers` does it.
+/// The tokens that other files add to a vocabulary, in the order in which Hugging Face `transformers` adds them.
 struct AddedTokenFiles {
-  std::vector<AddedToken> tokens;  ///< of added_tokens_decoder or added_tokens.json, in order of id
+  std::vector<AddedToken> tokens;  ///< from added_tokens_decoder or added_tokens.json, in order of id
   std::vector<AddedToken> named;   ///< bos_token, eos_token and the like
   std::vector<AddedToken> extra;   ///< additional_special_tokens
-  /// Whether they are as older versions wrote them, without added_tokens_decoder, which would say all of every token.
+  /// Whether older versions wrote the files, without added_tokens_decoder, which would describe every token completely.
   bool is_older = false;
 };
 
-/// A model's vocabulary and the tokens added to it, with the ids that Hugging Face `tokenizers` gives them: a token
-/// that the model has keeps its id, another takes the next after the vocabulary's size and the ids added so far. The id
-/// that a file says does not count there; here it must be that one.
+/// A model's vocabulary and the tokens added to it, with the ids that Hugging Face `tokenizers` gives them: a token of
+/// the model keeps its id; another one gets the next id after the vocabulary's size and the ids added so far.
+/// `tokenizers` ignores the id in the file; here the two must agree.
 class AddedVocabulary {
  public:
   /// The model's tokens; the views must stay valid.
   AddedVocabulary(std::unordered_map<std::string_view, std::int32_t> model, std::size_t size)
       : model_(std::move(model)), size_(size) {}
 
-  /// Adds the tokens of a file, or gives those that are there the flags that stand here. Throws InvalidFile, naming the
-  /// token's place, where the file gives it another id than it takes.
+  /// Adds the tokens of a file; known tokens get the flags given here. Throws InvalidFile, naming the token's place, if
+  /// the file gives it an id other than the one it gets.
   void add(std::span<const AddedToken> tokens) {
     auto next = static_cast<std::int64_t>(size_);
     if (!by_id_.empty() && by_id_.rbegin()->first >= next) next = std::int64_t{by_id_.rbegin()->first} + 1;
@@ -76,14 +76,14 @@ class AddedVocabulary {
     }
   }
 
-  /// Adds what other files add, as the class `PreTrainedTokenizerFast` of `transformers` does, and returns whether that
-  /// is anything. Throws as add() does.
+  /// Adds the tokens of other files, as the class `PreTrainedTokenizerFast` of `transformers` does, and returns whether
+  /// there were any. Throws as add() does.
   bool add(const AddedTokenFiles& files) {
     std::set<std::string_view> named;
     for (const AddedToken& token : files.named) named.insert(token.text);
     std::vector<AddedToken> listed;
     for (const AddedToken& token : files.tokens) {
-      // What tokenizer.json says of an id comes before what an older file says of it.
+      // What tokenizer.json says about an id overrides what an older file says.
       if (!files.is_older || !token.id || !by_id_.contains(*token.id)) listed.push_back(token);
     }
     if (files.is_older) {
@@ -96,7 +96,7 @@ class AddedVocabulary {
       token.special = token.special || named.contains(token.text);
       const auto known = ids_.find(token.text);
       const bool is_there = known != ids_.end() && by_id_.at(known->second).is_same(token);
-      // An id that differs is told of in any case.
+      // A different id is always reported.
       if (!is_there || (token.id && *token.id != known->second)) tokens.push_back(token);
     }
     for (const auto* const list : {&files.named, &files.extra}) {
@@ -120,7 +120,7 @@ class AddedVocabulary {
   /// Whether the model itself has the token.
   [[nodiscard]] bool is_of_model(std::string_view text) const { return model_.contains(text); }
 
-  /// Whether the token was ever added as a special one; that it is not any more does not count for `tokenizers`.
+  /// Whether the token was ever added as a special one; `tokenizers` ignores that it no longer is.
   [[nodiscard]] bool is_special(const std::string& text) const { return special_.contains(text); }
 
   /// The added tokens by id.

@@ -26,14 +26,13 @@ struct TokenizerFile {
   std::string text;
 };
 
-/// A tokenizer whose kind was found out at run time. Immutable and safe to use from several threads; copies share it.
+/// A tokenizer whose kind is determined at run time. Immutable and safe to use from several threads; copies share it.
 class AnyTokenizer {
  public:
-  /// @param tokenizer a BytePairTokenizer, or what has the same functions and overloads of
-  /// hugging_face_tokenizer_json()
-  ///   and set_tokenizer_metadata()
-  /// @param files the files it was read from, to be carried over as they are; none: they can be written anew
-  /// @param json_is_whole whether tokenizer.json, if it is among them, describes it without the others
+  /// @param tokenizer a BytePairTokenizer, or a class with the same functions and overloads of
+  ///   hugging_face_tokenizer_json() and set_tokenizer_metadata()
+  /// @param files the files it was read from, to be carried over unchanged; none: they can be rewritten
+  /// @param json_is_whole whether tokenizer.json, if among them, describes the tokenizer without the others
   template <class Tokenizer>
   requires(!std::is_same_v<Tokenizer, AnyTokenizer>)
       AnyTokenizer(Tokenizer tokenizer, std::vector<TokenizerFile> files = {}, bool json_is_whole = true)
@@ -41,18 +40,18 @@ class AnyTokenizer {
         files_(std::make_shared<std::vector<TokenizerFile>>(std::move(files))),
         json_is_whole_(json_is_whole) {}
 
-  /// The ids of `text`, with no special token added; what looks like a control token is text.
+  /// The ids of `text`, without added special tokens; text that looks like a control token is ordinary text.
   std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_->encode(text); }
 
-  /// The bytes that `ids` stand for: not UTF-8 where they begin or end inside a character. Without the space, if any,
-  /// that encode() puts before a text. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of `ids`: not UTF-8 if they begin or end inside a character. Without the space, if any, that encode()
+  /// puts before a text. Throws InvalidArgument for an id outside the vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const { return tokenizer_->decode(ids); }
 
-  /// The bytes that one token stands for, so that a text can be written out token by token. Throws InvalidArgument for
-  /// an id outside the vocabulary.
+  /// The bytes of one token, so that a text can be written token by token. Throws InvalidArgument for an id outside the
+  /// vocabulary.
   std::string token_bytes(std::int32_t id) const { return tokenizer_->token_bytes(id); }
 
-  /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
+  /// The text of a token as in the vocabulary. Throws InvalidArgument for an id outside the vocabulary.
   std::string_view token_text(std::int32_t id) const { return tokenizer_->token_text(id); }
 
   /// Throws InvalidArgument for an id outside the vocabulary.
@@ -65,21 +64,21 @@ class AnyTokenizer {
   std::optional<std::int32_t> unknown() const { return tokenizer_->unknown(); }
   std::optional<std::int32_t> padding() const { return tokenizer_->padding(); }
 
-  /// Whether the model wants bos() before each text.
+  /// Whether the model expects bos() before each text.
   bool add_bos() const { return tokenizer_->add_bos(); }
 
-  /// Whether the model wants eos() after each text.
+  /// Whether the model expects eos() after each text.
   bool add_eos() const { return tokenizer_->add_eos(); }
 
-  /// The tokenizer if it is a `Tokenizer`, else null.
+  /// The tokenizer if it is a `Tokenizer`, otherwise null.
   template <class Tokenizer>
   const Tokenizer* get_if() const noexcept {
     const auto* const holder = dynamic_cast<const Holder<Tokenizer>*>(tokenizer_.get());
     return holder == nullptr ? nullptr : &holder->tokenizer;
   }
 
-  /// What a Hugging Face folder holds for this tokenizer: the files it was read from, verbatim, or tokenizer.json and
-  /// tokenizer_config.json written anew, these with `model_max_length` (in tokens, none if 0) and `chat_template`.
+  /// The files of a Hugging Face folder for this tokenizer: those it was read from, verbatim, or a new tokenizer.json
+  /// and tokenizer_config.json with `model_max_length` (in tokens, omitted if 0) and `chat_template`.
   std::vector<TokenizerFile> hugging_face_files(std::uint64_t model_max_length,
                                                 std::optional<std::string_view> chat_template = std::nullopt) const {
     if (!files_->empty()) return *files_;
@@ -87,11 +86,11 @@ class AnyTokenizer {
             {"tokenizer_config.json", tokenizer_->tokenizer_config_json(model_max_length, chat_template)}};
   }
 
-  /// Sets the keys of a GGUF file from which load_tokenizer() makes this tokenizer, to the id, and llama.cpp one that
-  /// gives the same ids on plain text. Where GGUF has no key for something, the text of tokenizer.json goes along
-  /// whole, as `tokenizer.huggingface.json`: load_tokenizer() reads that first, llama.cpp does not.
+  /// Sets the keys of a GGUF file from which load_tokenizer() rebuilds this tokenizer, to the id, and from which
+  /// llama.cpp builds one with the same ids on plain text. If GGUF lacks a key for something, the whole text of
+  /// tokenizer.json is stored as `tokenizer.huggingface.json`: load_tokenizer() prefers that, llama.cpp ignores it.
   ///
-  /// @param vocabulary tokens that the model has a row for
+  /// @param vocabulary tokens for which the model has a row
   /// @throws InvalidArgument, naming the field, for a tokenizer that llama.cpp could not follow
   void set_gguf_metadata(GgufWriter& writer, std::size_t vocabulary,
                          std::optional<std::string_view> chat_template = std::nullopt) const {

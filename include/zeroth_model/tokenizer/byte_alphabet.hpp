@@ -12,8 +12,8 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// GPT-2's alphabet for byte-level BPE: the code point that stands for each of the 256 bytes. Bytes that are printable
-/// in Latin-1 stand for themselves; the others take U+0100, U+0101, ... in ascending order.
+/// GPT-2's alphabet for byte-level BPE: the code point that represents each of the 256 bytes. Bytes that are printable
+/// in Latin-1 represent themselves; the others get U+0100, U+0101, ... in ascending order.
 inline constexpr std::array<char16_t, 256> byte_alphabet = [] {
   std::array<char16_t, 256> alphabet{};
   char16_t next = 256;
@@ -24,14 +24,14 @@ inline constexpr std::array<char16_t, 256> byte_alphabet = [] {
   return alphabet;
 }();
 
-/// UTF-8 of the character that stands for `byte`.
+/// UTF-8 of the character that represents `byte`.
 inline std::string byte_alphabet_text(unsigned char byte) {
   const char16_t code_point = byte_alphabet[byte];
   if (code_point < 0x80) return {static_cast<char>(code_point)};
   return {static_cast<char>(0xC0 | (code_point >> 6)), static_cast<char>(0x80 | (code_point & 0x3F))};
 }
 
-/// The bytes that a token written in byte_alphabet stands for; nothing when a character is outside the alphabet.
+/// The bytes of a token written in byte_alphabet; nothing if a character is outside the alphabet.
 inline std::optional<std::string> bytes_of_token(std::string_view token) {
   static constexpr std::array<std::int16_t, 324> bytes = [] {
     std::array<std::int16_t, 324> inverse{};

@@ -22,25 +22,25 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a ByteFallbackTokenizer is made from, beside its tokens. The views are read by the constructor only.
+/// The data of a ByteFallbackTokenizer besides its tokens. Only the constructor reads the views.
 struct ByteFallbackData : TokenTableData {
-  std::vector<MergeTexts> merges;  ///< in order of rank, the first to be applied first
+  std::vector<MergeTexts> merges;  ///< in order of rank; the first is applied first
   std::vector<MergeTable::Merge>
-      merges_by_id;  ///< the same, for a caller that has their ids; used if `merges` is empty
+      merges_by_id;  ///< the same by id, for callers that have ids; used if `merges` is empty
   SpacePrefix space_prefix = SpacePrefix::none;
-  bool split_at_spaces = false;  ///< whether each space begins a new word; else a part is one word
-  bool byte_fallback = true;     ///< whether a character without a token is written in tokens "<0x00>" to "<0xFF>"
-  bool fuse_unknown = true;      ///< whether neighbouring characters that have neither are one unknown token
+  bool split_at_spaces = false;  ///< whether each space begins a new word; otherwise a part is one word
+  bool byte_fallback = true;     ///< whether a character without a token becomes tokens "<0x00>" to "<0xFF>"
+  bool fuse_unknown = true;      ///< whether neighbours without either become one unknown token
 };
 
-/// A byte-pair tokenizer over characters, spaces written as U+2581 and characters without a token as bytes, with the
-/// ids of Hugging Face `tokenizers`: what tokenizer.json holds for LLaMA-2, Mistral and Gemma.
+/// A byte-pair tokenizer over characters, with spaces written as U+2581 and characters without a token as bytes, with
+/// the ids of Hugging Face `tokenizers`: the tokenizer.json of LLaMA-2, Mistral and Gemma.
 ///
 /// Immutable after construction and safe to use from several threads.
 class ByteFallbackTokenizer : public MergingTokenizer {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if a token is not UTF-8, a merge
-  /// is not two tokens that make a third, a byte has no token though there is byte fallback, or an id is outside the
+  /// is not two tokens that form a third, a byte has no token despite byte fallback, or an id is outside the
   /// vocabulary.
   explicit ByteFallbackTokenizer(const ByteFallbackData& data)
       : MergingTokenizer(data, data.merges, data.merges_by_id),
@@ -59,12 +59,11 @@ class ByteFallbackTokenizer : public MergingTokenizer {
     }
   }
 
-  /// The ids of `text`, with no special token added.
+  /// The ids of `text`, without added special tokens.
   ///
   /// Text that looks like a control token ("</s>") is encoded as ordinary text; user-defined tokens are recognised
-  /// wherever they stand. Bytes that are not UTF-8 count as U+FFFD. A character that has neither a token nor bytes is
-  /// unknown(), or left out if there is none. O(n log n) in the length of the text; throws InvalidArgument beyond 2^29
-  /// bytes.
+  /// anywhere. Bytes that are not UTF-8 count as U+FFFD. A character without a token or bytes becomes unknown(), or is
+  /// left out if there is none. O(n log n) in the length of the text; throws InvalidArgument beyond 2^29 bytes.
   std::vector<std::int32_t> encode(std::string_view text) const {
     std::string repaired;
     if (!is_utf8(text)) {
@@ -112,9 +111,9 @@ class ByteFallbackTokenizer : public MergingTokenizer {
     return ids;
   }
 
-  /// The bytes that `ids` stand for, without the space that encode() put before the text: not UTF-8 where they begin or
-  /// end inside a character. Control and user-defined tokens give their text. Throws InvalidArgument for an id outside
-  /// the vocabulary.
+  /// The bytes of `ids`, without the space that encode() puts before the text: not UTF-8 if they begin or end inside a
+  /// character. Control and user-defined tokens yield their text. Throws InvalidArgument for an id outside the
+  /// vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
@@ -122,7 +121,7 @@ class ByteFallbackTokenizer : public MergingTokenizer {
     return result;
   }
 
-  /// The bytes that one token stands for, its space included. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of one token, including its space. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const std::string_view text = token_text(id);
     if (table_.is_literal(id)) return std::string(text);
@@ -141,7 +140,7 @@ class ByteFallbackTokenizer : public MergingTokenizer {
     return (space_prefix_ == SpacePrefix::each_part ? std::string(written_space) : "") + with_written_spaces(part);
   }
 
-  /// Appends a symbol for each character, or one for each of its bytes, or an unknown token.
+  /// Appends one symbol per character, or one per byte of it, or an unknown token.
   void append_symbols(std::string_view word, std::vector<std::int32_t>& symbols) const {
     bool after_unknown = false;
     for (std::size_t i = 0; i < word.size();) {
@@ -164,8 +163,8 @@ class ByteFallbackTokenizer : public MergingTokenizer {
   bool split_at_spaces_;
   bool byte_fallback_;
   bool fuse_unknown_;
-  AddedTokens raw_added_;         ///< looked for in the text as it is
-  AddedTokens normalized_added_;  ///< looked for in the normalised text
+  AddedTokens raw_added_;         ///< searched for in the original text
+  AddedTokens normalized_added_;  ///< searched for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};
 };
 

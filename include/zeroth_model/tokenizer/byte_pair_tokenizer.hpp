@@ -25,28 +25,28 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a BytePairTokenizer is made from, beside its tokens: normal ones in GPT-2's byte alphabet, control and
-/// user-defined ones as they are written. The views are read by the constructor only.
+/// The data of a BytePairTokenizer besides its tokens: normal tokens in GPT-2's byte alphabet, control and user-defined
+/// ones as plain text. Only the constructor reads the views.
 struct TokenizerData : TokenTableData {
-  /// "left right", in order of rank, the first to be applied first.
+  /// "left right", in order of rank; the first is applied first.
   std::vector<std::string_view> merges;
   std::string_view pre_tokenizer;  ///< see parse_pre_tokenizer()
   Normalization normalization = Normalization::none;
-  /// Whether a word that is a token of the model's own vocabulary as a whole is that token, whatever the merges would
-  /// make of it (LLaMA-3).
+  /// Whether a word that is itself a token of the model's own vocabulary becomes that token, whatever the merges would
+  /// produce (LLaMA-3).
   bool ignore_merges = false;
-  /// Whether each part of a text between added tokens that does not begin with a space gets one. Only for "gpt-2".
+  /// Whether each part of a text between added tokens gets a leading space if it has none. Only for "gpt-2".
   bool add_prefix_space = false;
 };
 
-/// A byte-level byte-pair tokenizer as GPT-2 introduced it, with the ids of Hugging Face `tokenizers`.
+/// A byte-level byte-pair tokenizer as introduced by GPT-2, with the ids of Hugging Face `tokenizers`.
 ///
 /// Immutable after construction and safe to use from several threads. Memory for SmolLM2's 49152 tokens and 48900
 /// merges: about 2.3 MB.
 class BytePairTokenizer : public MergingTokenizer {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if the pre-tokenizer is unknown, a
-  /// token is not UTF-8, a merge is not two tokens that make a third, or an id is outside the vocabulary.
+  /// token is not UTF-8, a merge is not two tokens that form a third, or an id is outside the vocabulary.
   explicit BytePairTokenizer(const TokenizerData& data)
       : MergingTokenizer(data, detail::split_merges(data.merges)),
         pre_tokenizer_(parse_pre_tokenizer(data.pre_tokenizer)),
@@ -64,14 +64,13 @@ class BytePairTokenizer : public MergingTokenizer {
     }
   }
 
-  /// The ids of `text`, with no special token added.
+  /// The ids of `text`, without added special tokens.
   ///
   /// Text that looks like a control token ("<|im_end|>") is encoded as ordinary text. User-defined tokens are not
-  /// special and are recognised wherever they stand, the leftmost first, then the longest; the rest is normalised.
-  /// Bytes that are not UTF-8 count as U+FFFD, as after Python's `errors="replace"`. A byte that has no token of its
-  /// own is left out, and its neighbours may merge, as Hugging Face does without an unknown token; SmolLM2 lacks 21
-  /// bytes, most of which never occur in UTF-8. O(n log n) in the length of the text; throws InvalidArgument beyond
-  /// 2^31 bytes.
+  /// special and are recognised anywhere, the leftmost first, then the longest; the rest is normalised. Bytes that are
+  /// not UTF-8 count as U+FFFD, as with Python's `errors="replace"`. A byte without a token of its own is left out, and
+  /// its neighbours may merge, as in Hugging Face without an unknown token; SmolLM2 lacks 21 bytes, most of which never
+  /// occur in UTF-8. O(n log n) in the length of the text; throws InvalidArgument beyond 2^31 bytes.
   std::vector<std::int32_t> encode(std::string_view text) const {
     std::string repaired;
     if (!is_utf8(text)) {
@@ -116,9 +115,9 @@ class BytePairTokenizer : public MergingTokenizer {
     return ids;
   }
 
-  /// The bytes that `ids` stand for, without the space that encode() put before the text: not UTF-8 where they begin or
-  /// end inside a character. Control and user-defined tokens give their text. Throws InvalidArgument for an id outside
-  /// the vocabulary.
+  /// The bytes of `ids`, without the space that encode() puts before the text: not UTF-8 if they begin or end inside a
+  /// character. Control and user-defined tokens yield their text. Throws InvalidArgument for an id outside the
+  /// vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
@@ -126,7 +125,7 @@ class BytePairTokenizer : public MergingTokenizer {
     return result;
   }
 
-  /// The bytes that one token stands for. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of one token. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const std::string_view text = token_text(id);
     auto bytes = table_.is_literal(id) ? std::nullopt : bytes_of_token(text);
@@ -143,7 +142,7 @@ class BytePairTokenizer : public MergingTokenizer {
     return normalization_ == Normalization::nfc ? nfc(text) : std::string(text);
   }
 
-  /// The token of the model's own vocabulary that `word` is, or Vocabulary::absent.
+  /// The token of the model's own vocabulary that equals `word`, or Vocabulary::absent.
   std::int32_t whole_word(std::string_view word) const {
     std::string token;
     for (const char c : word) token += byte_alphabet_text(static_cast<unsigned char>(c));
@@ -154,8 +153,8 @@ class BytePairTokenizer : public MergingTokenizer {
   Normalization normalization_;
   bool ignore_merges_;
   bool add_prefix_space_;
-  AddedTokens raw_added_;         ///< looked for in the text as it is
-  AddedTokens normalized_added_;  ///< looked for in the normalised text
+  AddedTokens raw_added_;         ///< searched for in the original text
+  AddedTokens normalized_added_;  ///< searched for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};
 };
 

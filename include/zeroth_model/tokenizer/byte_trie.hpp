@@ -16,8 +16,8 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// A set of texts by their bytes, read forwards or backwards. Building it takes O(B log T) for T texts of B bytes in
-/// all, following one byte O(1). Memory: 9 bytes for each byte of the texts. Immutable after construction.
+/// A set of texts, indexed by their bytes forwards or backwards. Building takes O(B log T) for T texts of B bytes in
+/// total; following one byte takes O(1). Memory: 9 bytes per byte of the texts. Immutable after construction.
 class ByteTrie {
  public:
   using Node = std::uint32_t;
@@ -27,7 +27,7 @@ class ByteTrie {
   static constexpr Node root = 0;
   static constexpr std::int32_t none = -1;
 
-  /// Reads `texts`, fewer than 2^31 bytes in all, and keeps no view of them. Of two that are equal the later counts.
+  /// Reads `texts`, fewer than 2^31 bytes in total, and keeps no view of them. Of two equal ones the later wins.
   explicit ByteTrie(std::span<const std::string_view> texts, Direction direction = Direction::forwards) {
     const auto byte_of = [&](std::uint32_t text, std::size_t depth) {
       const std::string_view bytes = texts[text];
@@ -43,7 +43,8 @@ class ByteTrie {
                  : std::lexicographical_compare(x.rbegin(), x.rend(), y.rbegin(), y.rend(), is_less);
     });
 
-    // Nodes in order of depth, children of a node in order of their bytes; a node is the texts that begin alike.
+    // Nodes in order of depth, a node's children in order of their bytes; a node is a set of texts with a common
+    // beginning.
     struct Range {
       std::uint32_t begin;
       std::uint32_t end;
@@ -55,7 +56,7 @@ class ByteTrie {
       for (const Range& range : level) {
         first_children_.push_back(static_cast<Node>(bytes_.size()));
         std::uint32_t at = range.begin;
-        // Those that end here sort before the longer ones.
+        // Texts that end here sort before longer ones.
         while (at < range.end && texts[order[at]].size() == depth) ++at;
         texts_.push_back(at == range.begin ? none : static_cast<std::int32_t>(order[at - 1]));
         while (at < range.end) {
@@ -74,7 +75,7 @@ class ByteTrie {
       root_children_[static_cast<unsigned char>(bytes_[child])] = child;
   }
 
-  /// The number of nodes; they are numbered by their depth, so that a parent comes before its children.
+  /// The number of nodes; they are numbered by depth, so a parent comes before its children.
   [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
 
   /// The node that follows `node` by that byte, or `root` if there is none.
@@ -85,12 +86,12 @@ class ByteTrie {
     return found == end || *found != byte ? root : static_cast<Node>(found - bytes_.begin());
   }
 
-  /// The children of `node`: those from the first number up to the second.
+  /// The children of `node`: from the first number up to, but not including, the second.
   [[nodiscard]] std::pair<Node, Node> children(Node node) const {
     return {first_children_[node], first_children_[node + 1]};
   }
 
-  /// The byte by which a node other than the root is reached.
+  /// The byte that leads to a node other than the root.
   [[nodiscard]] char byte(Node node) const { return bytes_[node]; }
 
   /// The index of the text that ends at `node`, or `none`.
@@ -99,9 +100,9 @@ class ByteTrie {
  private:
   static bool is_less(char a, char b) { return static_cast<unsigned char>(a) < static_cast<unsigned char>(b); }
 
-  std::vector<Node> first_children_;  ///< of each node, and where the last one's end
-  std::vector<char> bytes_;           ///< by which a node is reached
-  std::vector<std::int32_t> texts_;   ///< that end at a node
+  std::vector<Node> first_children_;  ///< of each node; then the end of the last one's
+  std::vector<char> bytes_;           ///< the byte that leads to each node
+  std::vector<std::int32_t> texts_;   ///< the text that ends at each node
   std::array<Node, 256> root_children_{};
 };
 

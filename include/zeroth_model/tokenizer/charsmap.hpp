@@ -13,12 +13,13 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// Throws InvalidArgument unless SentencePiece can follow these compiled normalisation rules without leaving them.
+/// Throws InvalidArgument unless SentencePiece can follow these compiled normalisation rules without reading out of
+/// bounds.
 ///
-/// They are a size in four bytes, that many bytes of a double-array trie (of darts-clone: units of four bytes), and
-/// strings that end in zeros. A lookup reads, from where it stands, the unit at any byte's distance, so the trie is
-/// walked through whole; empty rules are none. The library keeps all rules that begin a text in an array of 32, and
-/// follows a way for as long as the text does: a way that led back would take it through the whole text.
+/// They consist of a size in four bytes, that many bytes of a double-array trie (of darts-clone: units of four bytes),
+/// and strings that end in zeros. At each step, a lookup reads the unit at the distance of an arbitrary byte, so the
+/// whole trie is walked here; empty rules are no rules. The library stores all rules that begin a text in an array of
+/// 32, and follows a path as long as the text does: a path that led back would take it through the whole text.
 inline void check_charsmap(std::string_view charsmap) {
   if (charsmap.empty()) return;
   const auto fail = [](const std::string& what) {
@@ -45,15 +46,15 @@ inline void check_charsmap(std::string_view charsmap) {
   const std::size_t size = trie_bytes / 4;
   const auto unit = [&](std::size_t i) { return word(4 + 4 * i); };
   const auto offset = [](std::uint32_t u) { return std::size_t{u >> 10} << ((u & 0x200u) >> 6); };
-  // The library has room for that many rules that begin a text.
+  // The library has room for this many rules that begin a text.
   constexpr std::uint8_t most = 32;
   constexpr std::uint8_t open = 254;
   constexpr std::uint8_t unseen = 255;
-  // Of each place, the most rules that end on a way from it; builders let ways that are alike share places.
+  // For each place, the most rules on a path from it; builders let equal paths share places.
   std::vector<std::uint8_t> rules(size, unseen);
   struct Step {
     std::size_t base;
-    std::size_t byte = 0;  ///< the next to try
+    std::size_t byte = 0;  ///< next byte to try
     std::uint8_t rules = 0;
   };
   std::vector<Step> way;

@@ -10,11 +10,11 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Token ids of a config.json or generation_config.json: a number, or a list of numbers. Null and negative numbers are
+/// Token ids of a config.json or generation_config.json: a number, or a list of numbers. Null and negative numbers mean
 /// none, as in transformers; LLaMA's first configurations have `"pad_token_id": -1`.
 ///
-/// @param value of `bos_token_id`, `eos_token_id` or `pad_token_id`, if it is there
-/// @throws InvalidFile naming file and key, if it is something else.
+/// @param value of `bos_token_id`, `eos_token_id` or `pad_token_id`, if present
+/// @throws InvalidFile naming file and key, if it is anything else.
 [[nodiscard]] inline std::vector<std::int32_t> configured_tokens(std::optional<JsonValue> const& value) {
   std::vector<std::int32_t> ids;
   if (!value) return ids;

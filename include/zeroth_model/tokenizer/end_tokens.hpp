@@ -21,15 +21,15 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Adds an id that the vocabulary has and that is not among the others yet.
+/// Adds an id if the vocabulary has it and it is not yet in the list.
 inline void add_end_token(std::vector<std::int32_t>& ids, std::optional<std::int32_t> id,
                           AnyTokenizer const& tokenizer) {
   if (!id || *id < 0 || static_cast<std::size_t>(*id) >= tokenizer.vocabulary_size()) return;
   if (std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
 }
 
-/// The ids with the tokenizer's own end of a text first, if it is among them: where a form has room for one, it is
-/// that.
+/// The ids with the tokenizer's own end of text first, if it is among them: a format with room for only one id takes
+/// the first.
 inline std::vector<std::int32_t> with_eos_first(std::vector<std::int32_t> ids, AnyTokenizer const& tokenizer) {
   auto const is_eos = [&](std::int32_t id) { return id == tokenizer.eos(); };
   std::stable_partition(ids.begin(), ids.end(), is_eos);
@@ -38,7 +38,7 @@ inline std::vector<std::int32_t> with_eos_first(std::vector<std::int32_t> ids, A
 
 }  // namespace detail
 
-/// Whether a GGUF file's generation ends at a token with that text even if no key of the file names it.
+/// Whether generation with a GGUF file ends at a token with that text even if no key of the file names it.
 [[nodiscard]] inline bool is_end_token_text(std::string_view text) noexcept {
   constexpr std::array<std::string_view, 10> texts{"<|eot_id|>", "<|eom_id|>",    "<|end_of_text|>", "<|im_end|>",
                                                    "<|end|>",    "<|endoftext|>", "<end_of_turn>",   "<EOT>",
@@ -46,10 +46,10 @@ inline std::vector<std::int32_t> with_eos_first(std::vector<std::int32_t> ids, A
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
-/// The tokens at which a generation with a Hugging Face model ends: as in transformers, all ids of `eos_token_id` in
-/// generation_config.json or, where that file is missing, in config.json. If these have none, the tokenizer's eos.
+/// The tokens that end a generation with a Hugging Face model: as in transformers, all ids of `eos_token_id` in
+/// generation_config.json or, if that file is missing, in config.json. If these have none, the tokenizer's eos.
 ///
-/// @return the tokenizer's eos first, if it is among them; ids outside the vocabulary, which never come, are left out
+/// @return the tokenizer's eos first, if it is among them; ids outside the vocabulary, which never occur, are left out
 /// @throws InvalidFile as configured_tokens() does.
 [[nodiscard]] inline std::vector<std::int32_t> end_tokens(JsonValue const& config,
                                                           std::optional<JsonValue> const& generation_config,
@@ -61,11 +61,11 @@ inline std::vector<std::int32_t> with_eos_first(std::vector<std::int32_t> ids, A
   return detail::with_eos_first(std::move(ids), tokenizer);
 }
 
-/// The tokens at which a generation with a GGUF model ends: as in llama.cpp, those of `tokenizer.ggml.eos_token_id`,
-/// `eot_token_id` and `eom_token_id`, and control tokens that end a text or a turn by their names.
+/// The tokens that end a generation with a GGUF model: as in llama.cpp, those of `tokenizer.ggml.eos_token_id`,
+/// `eot_token_id` and `eom_token_id`, and control tokens whose names mark the end of a text or turn.
 ///
 /// @return the tokenizer's eos first, if there is one
-/// @throws InvalidFile naming file and key, if one of the keys is no id.
+/// @throws InvalidFile naming file and key, if one of the keys is not an id.
 [[nodiscard]] inline std::vector<std::int32_t> end_tokens(GgufFile const& file, AnyTokenizer const& tokenizer) {
   std::vector<std::int32_t> ids;
   detail::add_end_token(ids, tokenizer.eos(), tokenizer);
@@ -80,8 +80,8 @@ inline std::vector<std::int32_t> with_eos_first(std::vector<std::int32_t> ids, A
 }
 
 /// Sets the keys of a GGUF file for end tokens that its reader would not find otherwise: `eot_token_id` and
-/// `eom_token_id`, of those that are neither the tokenizer's eos nor end tokens by their names the first and the
-/// second. The format has no key for more.
+/// `eom_token_id` get the first and the second of those that are neither the tokenizer's eos nor end tokens by name.
+/// The format has no key for more.
 inline void set_end_tokens(GgufWriter& writer, std::vector<std::int32_t> const& ids, AnyTokenizer const& tokenizer) {
   std::vector<std::int32_t> others;
   for (std::int32_t id : ids) {

@@ -18,8 +18,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// The control and user-defined tokens at the end of a vocabulary, in order of id. In LLaMA-3's tokenizer.json all of
-/// them are there, and are not in the model's own vocabulary, of which GGUF says nothing.
+/// The control and user-defined tokens at the end of a vocabulary, in order of id. LLaMA-3's tokenizer.json has all of
+/// them there, and outside the model's own vocabulary, which GGUF does not describe.
 inline std::vector<std::int32_t> last_literals(std::span<const std::int32_t> types) {
   const auto is_literal = [](std::int32_t type) {
     return type == static_cast<std::int32_t>(TokenType::control) ||
@@ -35,13 +35,12 @@ inline std::vector<std::int32_t> last_literals(std::span<const std::int32_t> typ
 }  // namespace detail
 
 /// The tokenizer of a GGUF file, from its keys `tokenizer.ggml.model` (must be "gpt2"), `.pre`, `.tokens`,
-/// `.token_type`,
-/// `.merges`, `.bos_token_id`, `.eos_token_id`, `.unknown_token_id`, `.padding_token_id`,
+/// `.token_type`, `.merges`, `.bos_token_id`, `.eos_token_id`, `.unknown_token_id`, `.padding_token_id`,
 /// `.add_bos_token` and `.add_eos_token`.
 ///
-/// What the format has no key for follows from the pre-tokenizer, as in the published tokenizers: of LLaMA-3 a word
-/// that is a token needs no merges, and bos goes before a text unless the file says otherwise; Qwen2 takes a text's
-/// NFC.
+/// Properties for which the format has no key follow from the pre-tokenizer, as in the published tokenizers: in LLaMA-3
+/// a word that is a token needs no merges, and bos goes before a text unless the file says otherwise; Qwen2 normalises
+/// texts to NFC.
 ///
 /// Throws InvalidFile, naming the file, the key, what was expected and what was found.
 inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
@@ -79,8 +78,8 @@ inline BytePairTokenizer tokenizer_from_gguf(const GgufFile& file) {
   }
 }
 
-/// The Jinja template of a chat, if the file has one: what hugging_face_tokenizer_config_json() takes. A view of the
-/// file's mapping. Throws InvalidFile if it is not UTF-8, which JSON cannot hold.
+/// The Jinja template of a chat, if the file has one, for hugging_face_tokenizer_config_json(). A view of the file's
+/// mapping. Throws InvalidFile if it is not UTF-8, which JSON cannot hold.
 inline std::optional<std::string_view> chat_template_from_gguf(const GgufFile& file) {
   const auto text = file.find<std::string_view>("tokenizer.chat_template");
   if (text && !is_utf8(*text)) {

@@ -23,16 +23,16 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What a tokenizer.json describes.
+/// The tokenizers that a tokenizer.json can describe.
 using HuggingFaceTokenizer =
     std::variant<BytePairTokenizer, ByteFallbackTokenizer, UnigramTokenizer, SentencePieceModel>;
 
 namespace detail {
 
-/// Puts the tokens of an object with an id for each text into `collector`.
+/// Adds the tokens of an object that maps texts to ids to `collector`.
 inline void collect_vocabulary(const JsonValue& vocabulary, JsonTokenCollector& collector) {
   if (!vocabulary.is_object()) throw vocabulary.mismatch("an object");
-  // As with merges, none gets a JsonValue of its own unless it is wrong.
+  // As with merges, no token gets a JsonValue of its own unless it is wrong.
   for (const auto& token : vocabulary.json().get_ref<const nlohmann::json::object_t&>()) {
     const auto where = [&] { return vocabulary.get(token.first, "an id"); };
     const auto id = decode_token_id(token.second);
@@ -40,7 +40,7 @@ inline void collect_vocabulary(const JsonValue& vocabulary, JsonTokenCollector& 
   }
 }
 
-/// The tokens, without the special ones among them.
+/// The tokens, except the special ones.
 inline TokenTableData token_table_data(const JsonTokens& tokens) {
   TokenTableData data;
   data.tokens = tokens.texts;
@@ -50,7 +50,7 @@ inline TokenTableData token_table_data(const JsonTokens& tokens) {
   return data;
 }
 
-/// Fills in the ids of special tokens, from the template and the files beside.
+/// Fills in the ids of special tokens, from the template and the other files.
 inline void set_special_tokens(const JsonValue& root, const SpecialTokens& special, TokenTableData& data,
                                const JsonTokens& tokens) {
   const auto find = [&](const char* name, const std::optional<std::string>& text, std::optional<std::int32_t> id) {
@@ -80,7 +80,7 @@ inline void set_special_tokens(const JsonValue& root, const SpecialTokens& speci
   add("eos", added.after, data.eos, data.add_eos);
 }
 
-/// `byte_level` is that step of the pre-tokenizer.
+/// `byte_level` is the pre-tokenizer's step of that type.
 inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view pre_tokenizer,
                                          const JsonValue& byte_level, const JsonTokens& tokens, TokenTableData common) {
   const JsonValue model = root.get("model");
@@ -103,7 +103,7 @@ inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view
   data.pre_tokenizer = pre_tokenizer;
   data.ignore_merges = model.find<bool>("ignore_merges").value_or(false);
   data.add_prefix_space = byte_level.find<bool>("add_prefix_space").value_or(true);
-  // The byte alphabet has no space.
+  // The byte alphabet has no space, so joining with one is unambiguous.
   std::vector<std::string> joined;
   for (const MergeTexts& merge : read_json_merges(model)) {
     joined.push_back(std::string(merge.left) + " " + std::string(merge.right));
@@ -112,7 +112,7 @@ inline BytePairTokenizer read_byte_level(const JsonValue& root, std::string_view
   return BytePairTokenizer(data);
 }
 
-/// The prefix that the normalizer and the pre-tokenizer give to a text, and whether spaces begin words.
+/// The prefix that normalizer and pre-tokenizer give to a text, and whether spaces begin words.
 inline void read_written_spaces(const JsonValue& root, const std::vector<JsonValue>& pre_tokenizer,
                                 ByteFallbackData& data) {
   const std::vector<JsonValue> normalizer = unrolled_steps(root, "normalizer", "normalizers");
@@ -138,7 +138,7 @@ inline void read_written_spaces(const JsonValue& root, const std::vector<JsonVal
   };
   if (pre_tokenizer.size() > 1) throw unknown_step();
   const JsonValue& step = pre_tokenizer[0];
-  // Without effect: it cuts at spaces, of which the normalizer has left none (Gemma).
+  // Has no effect: it splits at spaces, of which the normalizer has left none (Gemma).
   if (step.has("type", "Split") && has_pattern(step, "String", " ") && !normalizer.empty()) return;
   if (!step.has("type", "Metaspace")) throw unknown_step();
   data.split_at_spaces = step.find<bool>("split").value_or(true);
@@ -176,16 +176,14 @@ inline ByteFallbackTokenizer read_byte_fallback(const JsonValue& root, const std
 /// The tokenizer that the text of a tokenizer.json describes, with the ids of Hugging Face `tokenizers`:
 ///
 /// - a byte-level BPE: pre-tokenizer `ByteLevel` (GPT-2), `Digits` and `ByteLevel` (SmolLM), or `Split` by the pattern
-/// of
-///   LLaMA-3 or Qwen2 and `ByteLevel`; normalizer null or `NFC`;
-/// - a BPE of characters, mostly with byte fallback: spaces written by the normalizer (LLaMA-2, Gemma) or by
-/// `Metaspace`
-///   (Mistral);
-/// - a Unigram; with compiled rules of normalisation it is returned as the SentencePiece model that it came from.
+///   of LLaMA-3 or Qwen2 and `ByteLevel`; normalizer null or `NFC`;
+/// - a BPE over characters, usually with byte fallback: spaces written by the normalizer (LLaMA-2, Gemma) or by
+///   `Metaspace` (Mistral);
+/// - a Unigram; with compiled normalisation rules it is returned as the SentencePiece model that it came from.
 ///
-/// Whether bos or eos is added its post_processor decides. `special` may add tokens; `is_whole`, if there, says whether
-/// it adds none. Throws InvalidFile, naming `path`, the field, what was
-/// expected and what was found, for anything else.
+/// The post_processor decides whether bos or eos is added. `special` may add tokens; `is_whole`, if given, receives
+/// whether it adds none. Throws InvalidFile, naming `path`, the field, what was expected and what was found, for
+/// anything else.
 inline HuggingFaceTokenizer parse_tokenizer_json(std::string_view text, const std::string& path,
                                                  const SpecialTokens& special = {}, bool* is_whole = nullptr) {
   const JsonValue root = JsonValue::parse(text, path, detail::tokenizer_json_limits);

@@ -42,8 +42,8 @@ inline void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-/// Whether a later added token has the text of the added token `id`, and so is found in its place. Throws
-/// InvalidArgument for a later token that is not found there: tokenizers would give the text that token's id.
+/// Whether a later added token has the same text as the added token `id`, and so is found instead of it. Throws
+/// InvalidArgument if the later one is not found there: tokenizers would give the text that token's id.
 template <class Tokenizer>
 bool is_found_as_later(const Tokenizer& tokenizer, std::int32_t id) {
   if constexpr (requires(std::string_view text) { tokenizer.find_token(text); }) {
@@ -59,7 +59,7 @@ bool is_found_as_later(const Tokenizer& tokenizer, std::int32_t id) {
     }
     return true;
   } else {
-    return false;  // its texts differ
+    return false;  // its tokens have distinct texts
   }
 }
 
@@ -108,7 +108,7 @@ inline void append_pre_tokenizer(std::string& out, PreTokenizer pre_tokenizer, b
   out += "]}";
 }
 
-/// A template that puts bos before each text, or eos after it, or null.
+/// A template that puts bos before each text, eos after it, or both, or null.
 template <class Tokenizer>
 void append_post_processor(std::string& out, const Tokenizer& tokenizer) {
   if (!tokenizer.add_bos() && !tokenizer.add_eos()) {
@@ -163,15 +163,15 @@ std::string tokenizer_json_begin(const Tokenizer& tokenizer) {
   return out;
 }
 
-/// Whether the token is one of the model's vocabulary in a tokenizer.json.
+/// Whether a tokenizer.json lists the token in the model's vocabulary.
 template <class Tokenizer>
 bool is_written(const Tokenizer& tokenizer, std::int32_t id) {
-  // Not ids that no token has, nor texts that a later token has too.
+  // Excludes ids without a token, and texts that a later token also has.
   return !tokenizer.token_text(id).empty() && tokenizer.find_token(tokenizer.token_text(id)) == id;
 }
 
-/// Throws InvalidArgument unless the tokens that the model's own vocabulary lacks get their ids where a tokenizer.json
-/// has the others in its vocabulary: those after it.
+/// Throws InvalidArgument unless the tokens missing from the model's own vocabulary have the ids directly after it:
+/// those that a tokenizer.json gives them.
 template <class Tokenizer>
 void check_only_added(const Tokenizer& tokenizer) {
   std::vector<std::int32_t> added;
@@ -215,7 +215,7 @@ void append_byte_pair_model(std::string& out, const Tokenizer& tokenizer, std::s
     separator = ",\n";
   }
   out += "\n    },\n    \"merges\": [";
-  // "left right" is what every version of `tokenizers` reads; of tokens with a space in them it would be ambiguous.
+  // Every version of `tokenizers` reads "left right", but it is ambiguous for tokens that contain a space.
   const auto has_space = [&](std::int32_t id) { return tokenizer.token_text(id).find(' ') != std::string_view::npos; };
   const auto merges = tokenizer.merges();
   const bool as_pairs = std::any_of(merges.begin(), merges.end(), [&](const MergeTable::Merge& merge) {
@@ -244,11 +244,11 @@ void append_byte_pair_model(std::string& out, const Tokenizer& tokenizer, std::s
 
 }  // namespace detail
 
-/// Text of the `tokenizer.json` from which Hugging Face `tokenizers` and `transformers` make this tokenizer.
+/// Text of a `tokenizer.json` from which Hugging Face `tokenizers` and `transformers` build this tokenizer.
 ///
 /// Control and user-defined tokens are its added tokens, the former special; bos goes before each text if add_bos().
-/// Ids are those of BytePairTokenizer::encode() where the text has no control token's text in it, or the reader is told
-/// to leave it alone (`split_special_tokens=True`). About 2 MB for 49152 tokens.
+/// The ids are those of BytePairTokenizer::encode() if the text does not contain a control token's text, or if the
+/// reader is told to leave such text alone (`split_special_tokens=True`). About 2 MB for 49152 tokens.
 inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenizer) {
   std::string out = detail::tokenizer_json_begin(tokenizer);
   out += tokenizer.normalization() == Normalization::nfc ? R"({"type": "NFC"})" : "null";
@@ -265,8 +265,8 @@ inline std::string hugging_face_tokenizer_json(const BytePairTokenizer& tokenize
   return out + "\n}\n";
 }
 
-/// The same of a tokenizer with byte fallback. Throws InvalidArgument if the unknown token has no text or a later token
-/// has the same: the file names it by its text alone.
+/// The same for a tokenizer with byte fallback. Throws InvalidArgument if the unknown token has no text or a later
+/// token has the same: the file names it only by its text.
 inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& tokenizer) {
   if (const auto unknown = tokenizer.unknown()) {
     const std::string_view text = tokenizer.token_text(*unknown);
@@ -331,8 +331,8 @@ inline std::string hugging_face_tokenizer_json(const ByteFallbackTokenizer& toke
   return out + "\n}\n";
 }
 
-/// The same of a unigram tokenizer. Throws InvalidArgument if a token of its vocabulary has no text, which the file's
-/// vocabulary cannot leave out.
+/// The same for a unigram tokenizer. Throws InvalidArgument if a token of its vocabulary has no text, since the file's
+/// vocabulary cannot skip it.
 inline std::string hugging_face_tokenizer_json(const UnigramTokenizer& tokenizer) {
   const std::string space(written_space);
   std::string out = detail::tokenizer_json_begin(tokenizer);
@@ -388,10 +388,10 @@ inline std::string hugging_face_tokenizer_json(const UnigramTokenizer& tokenizer
   return out + "\n    ]\n  }\n}\n";
 }
 
-/// Text of the `tokenizer_config.json` that belongs beside hugging_face_tokenizer_json(), so that
+/// Text of a `tokenizer_config.json` to go with hugging_face_tokenizer_json(), so that
 /// `transformers.AutoTokenizer.from_pretrained(folder)` finds the class and the names of the special tokens.
 ///
-/// @param model_max_length longest text in tokens; none is written if 0
+/// @param model_max_length longest text in tokens; omitted if 0
 template <class Tokenizer>
 std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::uint64_t model_max_length,
                                                std::optional<std::string_view> chat_template = std::nullopt) {
@@ -403,8 +403,8 @@ std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::
   };
   append_token("bos_token", tokenizer.bos());
   append_token("eos_token", tokenizer.eos());
-  // A token of the vocabulary that is named becomes a control token, which hides what overlaps it, and the model names
-  // its unknown one itself.
+  // Naming a token of the vocabulary makes it a control token, which hides tokens that overlap it; the model names its
+  // unknown token itself.
   const auto has_user_defined = [&] {
     for (std::size_t i = 0; i < tokenizer.vocabulary_size(); ++i) {
       if (tokenizer.token_type(static_cast<std::int32_t>(i)) == TokenType::user_defined) return true;
@@ -415,7 +415,7 @@ std::string hugging_face_tokenizer_config_json(const Tokenizer& tokenizer, std::
   if (is_literal(unknown) || (unknown == TokenType::unknown && !has_user_defined()))
     append_token("unk_token", tokenizer.unknown());
   append_token("pad_token", tokenizer.padding());
-  // Without it `transformers` makes each of these a control token.
+  // Without this key, `transformers` makes each of these a control token.
   const auto names = {tokenizer.bos(), tokenizer.eos(), tokenizer.unknown(), tokenizer.padding()};
   if (std::any_of(names.begin(), names.end(), [&](std::optional<std::int32_t> id) {
         return id && tokenizer.token_type(*id) == TokenType::user_defined;

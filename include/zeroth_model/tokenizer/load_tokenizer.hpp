@@ -29,9 +29,9 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Makes a tokenizer of a SentencePiece model, and keeps `files` for AnyTokenizer; throws InvalidArgument if the model
-/// contradicts itself. sentencepiece_tokenizer() of the component zeroth::sentencepiece is one. An empty one is none:
-/// models that need it are then refused.
+/// Makes a tokenizer from a SentencePiece model, and passes `files` on to AnyTokenizer; throws InvalidArgument if the
+/// model contradicts itself. sentencepiece_tokenizer() of the component zeroth::sentencepiece is one. If it is empty,
+/// models that need it are rejected.
 using SentencePieceMaker = std::function<AnyTokenizer(SentencePieceModel, std::vector<TokenizerFile>)>;
 
 namespace detail {
@@ -55,8 +55,8 @@ inline AnyTokenizer make_sentencepiece_tokenizer(SentencePieceModel model, std::
                     " of SentencePiece, which this build lacks; install libsentencepiece-dev and build again");
 }
 
-/// A tokenizer from what a tokenizer.json describes, with the files beside it if not `is_whole`; throws InvalidFile,
-/// naming `path`.
+/// Makes a tokenizer from the description in a tokenizer.json, with the other files unless `is_whole`; throws
+/// InvalidFile, naming `path`.
 inline AnyTokenizer make_hugging_face_tokenizer(HuggingFaceTokenizer tokenizer, std::vector<TokenizerFile> files,
                                                 const SentencePieceMaker& maker, const std::string& path,
                                                 bool is_whole = true) {
@@ -73,10 +73,11 @@ inline AnyTokenizer make_hugging_face_tokenizer(HuggingFaceTokenizer tokenizer, 
                                       path);
 }
 
-/// Gives the model's pieces the tokens that the files beside a tokenizer.model add, and the ids of its special ones.
-/// They are found in the text as it is, since the spaces that SentencePiece writes are not in theirs; in the class
-/// `LlamaTokenizer`, those to be normalised after the others. That class adds the model's own control and user-defined
-/// pieces after the tokens of the files, and where a file has `additional_special_tokens`, instead of these.
+/// Adds the tokens of the files next to a tokenizer.model, and the ids of its special tokens, to the model. Added
+/// tokens are found in the original text, since they do not contain the spaces that SentencePiece writes; in the class
+/// `LlamaTokenizer`, tokens to be normalised are found after the others. That class adds the model's own control and
+/// user-defined pieces after the tokens of the files; if a file has `additional_special_tokens`, it adds none of these
+/// pieces.
 inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, const std::string& path) {
   std::unordered_map<std::string_view, std::int32_t> ids;
   std::vector<AddedToken> own;
@@ -109,7 +110,7 @@ inline void add_tokens(SentencePieceModel& model, const SpecialTokens& special, 
   model.bos = id_of(special.bos, model.bos);
   model.eos = id_of(special.eos, model.eos);
   model.padding = id_of(special.padding, model.padding);
-  // The texts of the vocabulary are views of the pieces.
+  // The vocabulary's texts are views of the pieces, so change a copy.
   std::vector<SentencePiece> pieces = model.pieces;
   for (const auto& [id, token] : added.tokens()) {
     const auto at = static_cast<std::size_t>(id);
@@ -169,7 +170,7 @@ inline SentencePieceModel sentencepiece_model_from_gguf(const GgufFile& file, Se
   model.remove_extra_whitespaces = file.find<bool>("tokenizer.ggml.remove_extra_whitespaces").value_or(false);
   for (const std::int32_t byte :
        file.find_array<std::int32_t>("tokenizer.ggml.precompiled_charsmap").value_or(std::vector<std::int32_t>{})) {
-    // Written as signed or as unsigned bytes.
+    // The file may store signed or unsigned bytes.
     if (byte < -128 || byte > 255) fail("precompiled_charsmap': expected bytes, found " + std::to_string(byte));
     model.charsmap += static_cast<char>(byte);
   }
@@ -181,7 +182,7 @@ inline SentencePieceModel sentencepiece_model_from_gguf(const GgufFile& file, Se
   return model;
 }
 
-/// The tokenizer of a GGUF file that has the text of tokenizer.json.
+/// The tokenizer of a GGUF file that contains the text of a tokenizer.json.
 inline AnyTokenizer tokenizer_from_gguf_json(const GgufFile& file, std::string_view json,
                                              const SentencePieceMaker& maker) {
   const std::string path = file.path() + ": metadata key 'tokenizer.huggingface.json'";
@@ -207,7 +208,7 @@ inline AnyTokenizer tokenizer_from_gguf_json(const GgufFile& file, std::string_v
 
 }  // namespace detail
 
-/// The tokenizer of a GGUF file: by its key `tokenizer.huggingface.json` if it has that, else by
+/// The tokenizer of a GGUF file: from its key `tokenizer.huggingface.json` if present, otherwise by
 /// `tokenizer.ggml.model`: "gpt2" (see tokenizer_from_gguf()), "llama", a byte-pair encoding of SentencePiece, or "t5",
 /// its unigram model.
 ///
@@ -252,7 +253,7 @@ inline std::vector<MergeTexts> parse_merges_txt(std::string_view text, const std
   return merges;
 }
 
-/// The tokenizer of a folder that has vocab.json and merges.txt and no tokenizer.json, as GPT-2 and OPT are published.
+/// The tokenizer of a folder with vocab.json and merges.txt but no tokenizer.json, as published for GPT-2 and OPT.
 inline AnyTokenizer load_gpt2_tokenizer(const std::filesystem::path& folder, std::vector<TokenizerFile> files) {
   const std::string vocabulary_path = (folder / "vocab.json").string();
   const std::string merges_path = (folder / "merges.txt").string();
@@ -300,8 +301,8 @@ inline AnyTokenizer load_gpt2_tokenizer(const std::filesystem::path& folder, std
   }
 }
 
-/// How a tokenizer.model's byte-pair encoding gets its spaces in the class `LlamaTokenizer` of `transformers`; nothing
-/// for another class: as SentencePiece has it.
+/// How the class `LlamaTokenizer` of `transformers` adds spaces in a tokenizer.model's byte-pair encoding; nothing for
+/// other classes: as in SentencePiece.
 inline std::optional<SpacePrefix> llama_space_prefix(const SpecialTokens& special) {
   if (special.tokenizer_class != "LlamaTokenizer" && special.tokenizer_class != "LlamaTokenizerFast")
     return std::nullopt;
@@ -311,11 +312,11 @@ inline std::optional<SpacePrefix> llama_space_prefix(const SpecialTokens& specia
 
 }  // namespace detail
 
-/// The tokenizer of a Hugging Face folder: its tokenizer.json or, where that is missing, its tokenizer.model or its
-/// vocab.json and merges.txt (GPT-2, OPT), with the special and added tokens of tokenizer_config.json or, without
-/// `added_tokens_decoder` in that, of special_tokens_map.json and added_tokens.json too, as the classes of
-/// `transformers` add them; ids of a token that none of these names come from generation_config.json and config.json.
-/// See parse_tokenizer_json() for what is known. `path` is the folder, tokenizer.json or tokenizer.model.
+/// The tokenizer of a Hugging Face folder: its tokenizer.json or, if that is missing, its tokenizer.model or its
+/// vocab.json and merges.txt (GPT-2, OPT). Special and added tokens come from tokenizer_config.json and, if that lacks
+/// `added_tokens_decoder`, also from special_tokens_map.json and added_tokens.json, as the classes of `transformers`
+/// add them; the ids of a token that none of these name come from generation_config.json and config.json.
+/// parse_tokenizer_json() lists what is supported. `path` is the folder, tokenizer.json or tokenizer.model.
 ///
 /// Throws InvalidFile, naming the file, the field, what was expected and what was found.
 inline AnyTokenizer load_tokenizer(const std::filesystem::path& path, const SentencePieceMaker& maker = {}) {
@@ -344,7 +345,7 @@ inline AnyTokenizer load_tokenizer(const std::filesystem::path& path, const Sent
     SentencePieceModel model = parse_sentencepiece_model(text, file.string());
     const bool byte_pair = model.kind == SentencePieceModel::Kind::byte_pair;
     if (byte_pair) model.llama_prefix = detail::llama_space_prefix(special);
-    // The defaults of that class.
+    // That class's defaults.
     if (model.llama_prefix)
       special = detail::read_special_tokens(folder, {.bos = "<s>", .eos = "</s>", .unknown = "<unk>"});
     detail::add_tokens(model, special, file.string());

@@ -14,8 +14,8 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The merges of a byte-pair encoding, found by pair in constant time: 12 bytes a merge plus a hash table of 4 bytes a
-/// slot, at least 2 slots a merge.
+/// The merges of a byte-pair encoding, looked up by pair in constant time: 12 bytes per merge plus a hash table of 4
+/// bytes per slot, with at least 2 slots per merge.
 class MergeTable {
  public:
   /// Tokens `left` and `right`, in this order, become `result`.
@@ -25,13 +25,13 @@ class MergeTable {
     std::int32_t result;
   };
 
-  /// Rank of a pair that does not merge: after all others.
+  /// Rank of a pair that does not merge: after all ranks.
   static constexpr std::uint32_t no_rank = std::numeric_limits<std::uint32_t>::max();
 
   MergeTable() : MergeTable(std::vector<Merge>{}) {}
 
-  /// `merges` in order of rank, the first to be applied first. Of a pair that is there twice, the later rank counts, as
-  /// in Hugging Face `tokenizers`.
+  /// `merges` in order of rank; the first is applied first. Of a repeated pair the later rank wins, as in Hugging Face
+  /// `tokenizers`.
   explicit MergeTable(std::vector<Merge> merges)
       : merges_(std::move(merges)), slots_(std::bit_ceil(2 * merges_.size() + 1), no_rank) {
     for (std::size_t i = 0; i < merges_.size(); ++i) {
@@ -46,7 +46,7 @@ class MergeTable {
   std::span<const Merge> merges() const { return merges_; }
 
  private:
-  /// The slot that holds the pair, or the empty one where it belongs.
+  /// The slot that holds the pair, or the empty slot where it belongs.
   std::size_t slot_of(std::int32_t left, std::int32_t right) const {
     const std::uint64_t key =
         (std::uint64_t{static_cast<std::uint32_t>(left)} << 32) | static_cast<std::uint32_t>(right);
@@ -64,11 +64,11 @@ class MergeTable {
   std::vector<std::uint32_t> slots_;
 };
 
-/// Applies a MergeTable to one word after another; keeps its scratch memory between words.
+/// Applies a MergeTable to words, one after another; keeps its scratch memory between words.
 class WordMerger {
  public:
-  /// Merges the symbols of `word` until no pair merges, each time the pair of lowest rank, the leftmost of equals, and
-  /// appends what is left to `ids`. O(n log n) in the length of the word.
+  /// Merges the symbols of `word` until no pair merges, each time the pair with the lowest rank, the leftmost on a tie,
+  /// and appends the remaining symbols to `ids`. O(n log n) in the length of the word.
   void append_merged(const MergeTable& table, std::span<const std::int32_t> word, std::vector<std::int32_t>& ids) {
     symbols_.clear();
     queue_.clear();
@@ -120,7 +120,7 @@ class WordMerger {
   void apply(const MergeTable& table, const Candidate& candidate) {
     Symbol& left = symbols_[candidate.left];
     const MergeTable::Merge& merge = table[candidate.rank];
-    // Candidates are not withdrawn when an earlier merge takes one of their symbols; they are recognised here.
+    // Candidates are not withdrawn when an earlier merge consumes one of their symbols; they are recognised here.
     if (left.id != merge.left || left.next == none || symbols_[left.next].id != merge.right) return;
     Symbol& right = symbols_[left.next];
     left.id = merge.result;

@@ -11,14 +11,15 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The tokens and merges of a byte-pair tokenizer, whatever its tokens stand for and its words are.
+/// The tokens and merges of a byte-pair tokenizer, independent of what its tokens represent and how words are split.
 class MergingTokenizer : public TableTokenizer {
  public:
   /// The merges in order of rank.
   [[nodiscard]] std::span<MergeTable::Merge const> merges() const { return merges_.merges(); }
 
  protected:
-  /// With merges by text or, if there are none, by id. Throws InvalidArgument for what no token of the model is.
+  /// With merges by text or, if there are none, by id. Throws InvalidArgument for texts or ids that are not tokens of
+  /// the model.
   MergingTokenizer(TokenTableData const& data, std::span<MergeTexts const> merges,
                    std::vector<MergeTable::Merge> by_id = {})
       : TableTokenizer(data),

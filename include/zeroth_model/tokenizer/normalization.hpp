@@ -15,7 +15,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What is done to a text before it is cut into words.
+/// How a text is normalised before it is split into words.
 enum class Normalization {
   none,
   nfc,  ///< see nfc()
@@ -49,7 +49,7 @@ inline void append_decomposed(std::u32string& out, char32_t code_point) {
     }
     return;
   }
-  // Only the first of a pair decomposes again, at most four times.
+  // Only the first of a pair decomposes further, at most four times.
   std::array<char32_t, 8> seconds{};
   std::size_t count = 0;
   while (true) {
@@ -98,7 +98,7 @@ inline void order_marks(std::u32string& text) {
   }
 }
 
-/// Composes, in place, each starter with what follows it and is not blocked from it.
+/// Composes, in place, each starter with the code points after it that are not blocked from it.
 inline void compose(std::u32string& text) {
   constexpr std::size_t none = static_cast<std::size_t>(-1);
   std::size_t size = 0;
@@ -121,7 +121,7 @@ inline void compose(std::u32string& text) {
 
 }  // namespace detail
 
-/// Appends the UTF-8 of a code point that is no surrogate.
+/// Appends the UTF-8 of a code point that is not a surrogate.
 inline void append_utf8(std::string& out, char32_t code_point) {
   const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80 | ((code_point >> shift) & 0x3F)); };
   if (code_point < 0x80) {
@@ -141,13 +141,13 @@ inline void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
-/// Whether nfc() leaves `text` as it is because it has nothing above U+02FF, as most text in Latin letters has.
+/// Whether nfc() leaves `text` unchanged because it has nothing above U+02FF, like most text in Latin letters.
 inline bool is_plainly_nfc(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xCC; });
 }
 
-/// Normalization Form C of `text`, which must be UTF-8, in the version of Unicode that Hugging Face `tokenizers` has.
-/// Takes about five bytes a byte of text while it works.
+/// Normalization Form C of `text`, which must be UTF-8, in the Unicode version of Hugging Face `tokenizers`.
+/// Temporarily needs about five bytes per byte of text.
 inline std::string nfc(std::string_view text) {
   if (is_plainly_nfc(text)) return std::string(text);
   std::u32string code_points;

@@ -12,14 +12,13 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// How text is cut into the words that byte-pair merges never cross. The names are GGUF's (`tokenizer.ggml.pre`).
+/// How text is split into the words that byte-pair merges never cross. The names are GGUF's (`tokenizer.ggml.pre`).
 enum class PreTokenizer {
   /// "gpt-2": GPT-2's pattern,
   /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
   gpt2,
-  /// "smollm": each numeric character is a word of its own; GPT-2's pattern runs over each stretch between them as if
-  /// it
-  /// were a whole text, so that white space before a number is not left for the number's word. That is
+  /// "smollm": each numeric character is a word of its own; GPT-2's pattern runs over each stretch between them as over
+  /// a whole text, so white space before a number is not left for the number's word. That is
   /// `Sequence[Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]` of the published
   /// tokenizer.json of SmolLM and SmolLM2.
   smollm,
@@ -39,16 +38,17 @@ inline constexpr std::string_view qwen2_pattern =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-/// A name of `tokenizer.ggml.pre`, and what follows from it that the format has no key for, as in llama.cpp.
+/// A name of `tokenizer.ggml.pre`, and the properties that it implies and for which the format has no key, as in
+/// llama.cpp.
 struct GgufPreTokenizer {
   std::string_view name;
   PreTokenizer words;
   bool ignore_merges = false;  ///< a word that is a token needs no merges
   bool adds_bos = false;       ///< unless the file says otherwise
-  bool nfc = false;            ///< a text's NFC is taken, as its tokenizer.json says; llama.cpp takes none
+  bool nfc = false;            ///< texts are normalised to NFC, as its tokenizer.json says; not in llama.cpp
 };
 
-/// The pre-tokenizers of GGUF files. Of those alike, the first is the one that is written.
+/// The pre-tokenizers of GGUF files. Of equal ones, the first is written.
 inline constexpr std::array gguf_pre_tokenizers{
     GgufPreTokenizer{"gpt-2", PreTokenizer::gpt2},
     GgufPreTokenizer{"smollm", PreTokenizer::smollm},
@@ -59,7 +59,7 @@ inline constexpr std::array gguf_pre_tokenizers{
     GgufPreTokenizer{.name = "qwen2", .words = PreTokenizer::qwen2, .nfc = true},
 };
 
-/// The row of that name. Throws InvalidArgument, with the list of known names, if there is none.
+/// The row with that name. Throws InvalidArgument, listing the known names, if there is none.
 inline const GgufPreTokenizer& find_gguf_pre_tokenizer(std::string_view name) {
   std::string list;
   for (const GgufPreTokenizer& row : gguf_pre_tokenizers) {
@@ -70,14 +70,14 @@ inline const GgufPreTokenizer& find_gguf_pre_tokenizer(std::string_view name) {
                         "\"; no other is guessed, since a wrong one gives wrong token ids");
 }
 
-/// The pre-tokenizer of that name. Throws InvalidArgument, with the list of known names, for any other.
+/// The pre-tokenizer with that name. Throws InvalidArgument, listing the known names, for any other.
 inline PreTokenizer parse_pre_tokenizer(std::string_view name) {
   return find_gguf_pre_tokenizer(name).words;
 }
 
 namespace detail {
 
-/// Length of the contraction that `text` begins with ('s 't 're 've 'm 'll 'd, lower case only); 0 without one.
+/// Length of the contraction that begins `text` ('s 't 're 've 'm 'll 'd, lower case only); 0 without one.
 inline std::size_t contraction_length(std::string_view text) {
   for (const std::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
     if (text.substr(0, contraction.size()) == contraction) return contraction.size();
@@ -85,8 +85,8 @@ inline std::size_t contraction_length(std::string_view text) {
   return 0;
 }
 
-/// Length of the contraction that `text` begins with, in either case; 0 without one. The regex engine folds case as
-/// Unicode does: U+017F, the long s, is an s.
+/// Length of the contraction that begins `text`, in either case; 0 without one. The regex engine folds case as Unicode
+/// does: U+017F, the long s, is an s.
 inline std::size_t folded_contraction_length(std::string_view text) {
   if (text.size() < 2 || text[0] != '\'') return 0;
   const auto lower = [&](std::size_t i) { return i < text.size() ? static_cast<char>(text[i] | 0x20) : '\0'; };
@@ -100,7 +100,7 @@ inline std::size_t folded_contraction_length(std::string_view text) {
   return pair ? 3 : 0;
 }
 
-/// The class that these patterns give to a code point.
+/// The class of a code point in these patterns.
 inline CharacterClass pattern_class(char32_t code_point) {
   const CharacterClass kind = character_class(code_point);
   return kind == CharacterClass::digit_only ? CharacterClass::other : kind;

@@ -35,8 +35,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Throws InvalidArgument, naming the field, for a model that the library must not see: it was made for files that its
-/// own trainer wrote.
+/// Throws InvalidArgument, naming the field, for a model that must not reach the library, which was written for its own
+/// trainer's files.
 inline void check_sentencepiece_model(const SentencePieceModel& model) {
   const auto fail = [](const std::string& what) { throw InvalidArgument("sentencepiece " + what); };
   std::set<std::string_view> texts;
@@ -50,7 +50,7 @@ inline void check_sentencepiece_model(const SentencePieceModel& model) {
       fail_piece(": expected UTF-8 of 1 to 4096 bytes without a zero, found " + quoted_token(piece.text));
     }
     if (!texts.insert(piece.text).second) fail_piece(": expected a piece only once, found " + quoted_token(piece.text));
-    // The library would find it in a text, and then miss that part of the text.
+    // The library would find it in a text, and then drop that part of the text.
     if (model.kind == SentencePieceModel::Kind::byte_pair && piece.type == TokenType::control &&
         next_character(piece.text, 0).length == piece.text.size()) {
       fail_piece(": expected a control piece of several characters, found " + quoted_token(piece.text));
@@ -79,8 +79,8 @@ inline void check_sentencepiece_model(const SentencePieceModel& model) {
   check_charsmap(model.charsmap);
 }
 
-/// Throws InvalidArgument where more user-defined pieces begin each other than the library has room for: it keeps all
-/// of them that begin a text in an array of 64, and reads past its end.
+/// Throws InvalidArgument if more user-defined pieces are prefixes of each other than the library has room for: it
+/// stores all of them that begin a text in an array of 64, and reads past its end.
 inline void check_user_defined_pieces(const SentencePieceModel& model) {
   constexpr std::size_t most = 64;
   std::vector<std::string_view> texts;
@@ -101,7 +101,7 @@ inline void check_user_defined_pieces(const SentencePieceModel& model) {
 
 }  // namespace detail
 
-/// A tokenizer on the library SentencePiece, for what it alone does: the unigram model, and compiled normalisation.
+/// A tokenizer on the library SentencePiece, for what only it supports: the unigram model, and compiled normalisation.
 ///
 /// Needs the component zeroth::sentencepiece. Immutable after construction and safe to use from several threads; copies
 /// share the library's object.
@@ -129,10 +129,10 @@ class SentencePieceTokenizer {
     model_ = std::make_shared<SentencePieceModel>(std::move(model));
   }
 
-  /// The ids of `text`, with no special token added; see SentencePieceProcessor::Encode(). Tokens that other files add
-  /// are taken out first, and what lies between them is a text of its own. Bytes that are not UTF-8
-  /// count as U+FFFD. Throws Error if the library fails. A unigram model takes O(n L) for n bytes of text and L of the
-  /// longest piece or rule, and 20 to 240 bytes of memory per byte of the text, by its number of pieces.
+  /// The ids of `text`, without added special tokens; see SentencePieceProcessor::Encode(). Tokens that other files add
+  /// are taken out first, and each stretch between them is a text of its own. Bytes that are not UTF-8 count as U+FFFD.
+  /// Throws Error if the library fails. A unigram model takes O(n L) for n bytes of text and a longest piece or rule of
+  /// L bytes, and 20 to 240 bytes of memory per byte of text, depending on its number of pieces.
   std::vector<std::int32_t> encode(std::string_view text) const {
     const std::string repaired = is_utf8(text) ? std::string(text) : replace_invalid_utf8(text);
     std::vector<std::int32_t> ids;
@@ -148,8 +148,8 @@ class SentencePieceTokenizer {
     return ids;
   }
 
-  /// The bytes that `ids` stand for, without the space that encode() put before the text. Text that was normalised
-  /// comes back as it became. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of `ids`, without the space that encode() puts before the text. Normalised text is returned as
+  /// normalised. Throws InvalidArgument for an id outside the vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
@@ -157,13 +157,13 @@ class SentencePieceTokenizer {
     return result;
   }
 
-  /// The bytes that one token stands for, its space included. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of one token, including its space. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const SentencePiece& piece = piece_at(id);
     return sentencepiece_bytes(piece.text, token_type(id));
   }
 
-  /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
+  /// The text of a token as in the vocabulary. Throws InvalidArgument for an id outside the vocabulary.
   std::string_view token_text(std::int32_t id) const { return piece_at(id).text; }
 
   /// Throws InvalidArgument for an id outside the vocabulary.
@@ -180,7 +180,7 @@ class SentencePieceTokenizer {
     return {.id = id};
   }
 
-  /// Whether the model's own vocabulary lacks the token, so that it is found whole in a text or never.
+  /// Whether the model's own vocabulary lacks the token, so that it is found in a text only as a whole, if at all.
   bool is_only_added(std::int32_t id) const {
     return std::find(model_->only_added.begin(), model_->only_added.end(), id) != model_->only_added.end();
   }
@@ -191,10 +191,10 @@ class SentencePieceTokenizer {
   std::optional<std::int32_t> unknown() const { return unknown_; }
   std::optional<std::int32_t> padding() const { return model_->padding; }
 
-  /// Whether the model wants bos() before each text.
+  /// Whether the model expects bos() before each text.
   bool add_bos() const { return model_->add_bos; }
 
-  /// Whether the model wants eos() after each text.
+  /// Whether the model expects eos() after each text.
   bool add_eos() const { return model_->add_eos; }
 
   const SentencePieceModel& model() const { return *model_; }
@@ -222,8 +222,8 @@ class SentencePieceTokenizer {
     return result;
   }
 
-  /// The tokens that are taken out of a text before the library sees it; where there are any, control tokens too hide
-  /// what overlaps them.
+  /// The tokens that are taken out of a text before the library sees it; if there are any, control tokens also hide
+  /// tokens that overlap them.
   static std::vector<AddedTokens::Token> found_first(const SentencePieceModel& model) {
     const std::vector<bool> is_first = is_found_first(model);
     std::map<std::int32_t, AddedTokenRule> rules;
@@ -247,7 +247,7 @@ class SentencePieceTokenizer {
     return tokens;
   }
 
-  /// What the library gets: without the tokens that it must not find.
+  /// The model for the library: without the tokens that it must not find.
   static SentencePieceModel library_model(SentencePieceModel model) {
     const std::vector<bool> is_first = is_found_first(model);
     for (std::size_t i = 0; i < model.pieces.size(); ++i) {
@@ -264,14 +264,14 @@ class SentencePieceTokenizer {
 
 namespace detail {
 
-/// The steps of the normalizer that Hugging Face makes of a SentencePiece model, each with a comma after it.
+/// The steps of the normalizer that Hugging Face derives from a SentencePiece model, each with a comma after it.
 inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& model) {
   std::string out;
   if (!model.charsmap.empty()) {
     out += R"({"type": "Precompiled", "precompiled_charsmap": ")" + to_base64(model.charsmap) + "\"}, ";
   }
   if (model.remove_extra_whitespaces) {
-    // Without rules, other white space stays. SentencePiece strips the end once spaces are written.
+    // Without rules, other white space stays. SentencePiece strips the end after writing spaces.
     out += model.charsmap.empty() ? R"({"type": "Replace", "pattern": {"Regex": "\\A +|[ )" +
                                         std::string(written_space) + R"(]+\\z"}, "content": ""}, )"
                                   : R"({"type": "Strip", "strip_left": true, "strip_right": true}, )";
@@ -280,9 +280,9 @@ inline std::string sentencepiece_normalizer_steps(const SentencePieceModel& mode
   return out;
 }
 
-/// The pieces that a tokenizer.json of a unigram model has: all but unused ones at the end, such as the names of rows
-/// that pad a model. Throws InvalidArgument for another unused piece, which Hugging Face would find in a text, and if
-/// no piece is left that a text can have.
+/// The pieces of a unigram model that go into a tokenizer.json: all but unused ones at the end, such as the names of
+/// rows that pad a model. Throws InvalidArgument for any other unused piece, which Hugging Face would find in a text,
+/// and if no piece remains that can occur in a text.
 inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& model) {
   std::size_t count = model.pieces.size();
   const auto is_special = [&](std::size_t i) {
@@ -305,7 +305,7 @@ inline std::span<const SentencePiece> used_pieces(const SentencePieceModel& mode
   return used;
 }
 
-/// The least score of a piece that a text can have.
+/// The lowest score of a normal piece.
 inline float least_normal_score(std::span<const SentencePiece> pieces) {
   float least = std::numeric_limits<float>::max();
   for (const SentencePiece& piece : pieces) {
@@ -316,11 +316,11 @@ inline float least_normal_score(std::span<const SentencePiece> pieces) {
 
 }  // namespace detail
 
-/// Text of the `tokenizer.json` from which Hugging Face makes a like tokenizer. Its normalisation works on grapheme
-/// clusters, the library's on code points; it adds scores as doubles, the library as floats, so that of two
-/// segmentations whose scores differ by a rounding it may take the other. Texts in which that matters are rare. Throws
-/// InvalidArgument for what it cannot express: whitespace_as_suffix, and an unused piece of a unigram model with others
-/// after it or none beside it.
+/// Text of a `tokenizer.json` from which Hugging Face builds a similar tokenizer. Its normalisation works on grapheme
+/// clusters, the library's on code points; it adds scores as doubles, the library as floats, so of two segmentations
+/// whose scores differ by a rounding error it may take the other. Texts where that matters are rare. Throws
+/// InvalidArgument for what it cannot express: whitespace_as_suffix, and an unused piece of a unigram model that is
+/// followed by other pieces or is the only one.
 inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tokenizer) {
   const SentencePieceModel& model = tokenizer.model();
   if (model.whitespace_as_suffix) {
@@ -355,7 +355,7 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   std::string out = detail::tokenizer_json_begin(tokenizer);
   out += R"({"type": "Sequence", "normalizers": [)" + steps + replace;
   if (model.charsmap.empty() && model.add_dummy_prefix) {
-    // Unlike SentencePiece, a Metaspace adds no space where there is one.
+    // Unlike SentencePiece, a Metaspace adds no space if there is one already.
     out += R"(, {"type": "Replace", "pattern": {"Regex": "\\A)" + std::string(written_space) + R"("}, "content": ")" +
            std::string(written_space) + std::string(written_space) + "\"}";
   }
@@ -373,11 +373,11 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   const char* separator = "\n";
   const auto used = detail::used_pieces(model);
   const float least = detail::least_normal_score(used);
-  // Those that other files add come last.
+  // Pieces that other files add come last.
   for (const SentencePiece& piece : used.first(used.size() - std::min(used.size(), model.only_added.size()))) {
     char score[32];
-    // A character without a piece counts as 10 less than the least score: to SentencePiece of normal pieces, to
-    // tokenizers of all.
+    // A character without a piece scores 10 less than the lowest score: among normal pieces in SentencePiece, among all
+    // pieces in tokenizers.
     const double written = std::max(piece.score, least);
     const auto end = std::to_chars(std::begin(score), std::end(score), written).ptr;
     out.append(separator).append("[");
@@ -388,9 +388,9 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   return out + "\n    ]\n  }\n}\n";
 }
 
-/// Sets the keys of a GGUF file from which load_tokenizer(), and llama.cpp, make this tokenizer: of the model "t5". As
-/// the others of this name in to_gguf.hpp; they say all. Throws InvalidArgument for what llama.cpp lacks: byte fallback
-/// in a unigram model, spaces that end words, and normalisation in a byte-pair model.
+/// Sets the keys of a GGUF file from which load_tokenizer() and llama.cpp rebuild this tokenizer, as model "t5". Like
+/// the functions of this name in to_gguf.hpp; the keys describe everything. Throws InvalidArgument for what llama.cpp
+/// lacks: byte fallback in a unigram model, spaces that end words, and normalisation in a byte-pair model.
 inline bool set_tokenizer_metadata(GgufWriter& writer, const SentencePieceTokenizer& tokenizer,
                                    std::size_t vocabulary) {
   const SentencePieceModel& model = tokenizer.model();
@@ -405,7 +405,7 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const SentencePieceTokeni
   return is_whole;
 }
 
-/// A tokenizer of any SentencePiece model: what load_tokenizer() takes as its SentencePieceMaker.
+/// A tokenizer for any SentencePiece model: the SentencePieceMaker for load_tokenizer().
 inline AnyTokenizer sentencepiece_tokenizer(SentencePieceModel model, std::vector<TokenizerFile> files) {
   return AnyTokenizer(SentencePieceTokenizer(std::move(model)), std::move(files));
 }

@@ -27,7 +27,7 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
-/// Two pieces and the normal piece that they make, by id.
+/// Two pieces and the normal piece that they form, by id.
 struct ScoredMerge {
   MergeTable::Merge merge;
   float score;  ///< of the whole
@@ -39,16 +39,16 @@ struct ScoredMerge {
   }
 };
 
-/// Each way to make a normal piece of two pieces, the best pieces first. O(B log B) for pieces of B bytes in all.
+/// Every way to form a normal piece from two pieces, the best pieces first. O(B log B) for pieces of B bytes in total.
 inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pieces) {
   std::vector<std::string_view> texts;
   for (const SentencePiece& piece : pieces) texts.emplace_back(piece.text);
   const ByteTrie forwards(texts);
   const ByteTrie backwards(texts, ByteTrie::Direction::backwards);
   std::vector<ScoredMerge> merges;
-  std::vector<std::int32_t> lefts;  // the pieces that begin the text, by their size
+  std::vector<std::int32_t> lefts;  // the pieces that begin the text, indexed by their size
   for (std::size_t id = 0; id < pieces.size(); ++id) {
-    // The text of the others is found whole or never.
+    // Pieces of other types are found whole or not at all.
     if (pieces[id].type != TokenType::normal) continue;
     const std::string_view text = texts[id];
     lefts.assign(text.size(), ByteTrie::none);
@@ -57,12 +57,12 @@ inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pie
       node = forwards.child(node, text[i]);
       lefts[i + 1] = forwards.text(node);
     }
-    // Of two pieces with one text the later has it.
+    // Of two pieces with the same text, the later has it.
     if (text.empty() || forwards.text(forwards.child(node, text.back())) != static_cast<std::int32_t>(id)) continue;
     node = ByteTrie::root;
     for (std::size_t i = text.size(); i-- > 1;) {
       node = backwards.child(node, text[i]);
-      // A piece is UTF-8, or is refused later.
+      // A piece is UTF-8, or is rejected later.
       if (lefts[i] == ByteTrie::none || backwards.text(node) == ByteTrie::none) continue;
       merges.push_back({{lefts[i], backwards.text(node), static_cast<std::int32_t>(id)}, pieces[id].score});
     }
@@ -73,16 +73,16 @@ inline std::vector<ScoredMerge> scored_merges(std::span<const SentencePiece> pie
 
 }  // namespace detail
 
-/// Whether byte_fallback_tokenizer() can follow the model: a byte-pair encoding of the text as it is.
+/// Whether byte_fallback_tokenizer() supports the model: a byte-pair encoding of the unnormalised text.
 inline bool is_plain_byte_pair(const SentencePieceModel& model) {
   return model.kind == SentencePieceModel::Kind::byte_pair && model.charsmap.empty() &&
          !model.remove_extra_whitespaces && !model.whitespace_as_suffix;
 }
 
-/// The tokenizer that Hugging Face makes of such a SentencePiece model (LLaMA-2, Mistral): where SentencePiece joins
-/// the two neighbours whose whole has the best score, it merges any two pieces that make a third, the best of these
-/// first. The ids are SentencePiece's, but that a space goes before each part between user-defined tokens, not only the
-/// first.
+/// The tokenizer that Hugging Face derives from such a SentencePiece model (LLaMA-2, Mistral): while SentencePiece
+/// joins the two neighbours whose union has the best score, this one merges any two pieces that form a third, the best
+/// of these first. The ids are SentencePiece's, except that a space goes before each part between user-defined tokens,
+/// not only before the first.
 ///
 /// Throws InvalidArgument if the model contradicts itself, or if !is_plain_byte_pair(model).
 inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& model) {
@@ -103,7 +103,7 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
     data.tokens.emplace_back(piece.text);
     data.token_types.push_back(static_cast<std::int32_t>(type));
   }
-  // Those that other files add come last, and are found whole or never.
+  // Pieces that other files add come last, and are found whole or not at all.
   std::vector<SentencePiece> pieces(model.pieces.begin(),
                                     model.pieces.end() - static_cast<std::ptrdiff_t>(model.only_added.size()));
   for (const std::int32_t id : model.merged_too) pieces[static_cast<std::size_t>(id)].type = TokenType::normal;
@@ -136,7 +136,7 @@ inline ByteFallbackTokenizer byte_fallback_tokenizer(const SentencePieceModel& m
 
 namespace detail {
 
-/// Whether the unknown token is looked for in a text, so that it is found or hides a token that overlaps it.
+/// Whether the unknown token is searched for in a text, so that it is found or hides a token that overlaps it.
 inline bool is_unknown_added(const ByteFallbackTokenizer& tokenizer) {
   const auto unknown = tokenizer.unknown();
   const TokenType type = unknown ? tokenizer.token_type(*unknown) : TokenType::normal;
@@ -149,7 +149,7 @@ inline bool is_unknown_added(const ByteFallbackTokenizer& tokenizer) {
 
 }  // namespace detail
 
-/// A SentencePiece model for a tokenizer that may say more than one can.
+/// A SentencePiece model for a tokenizer that may do more than such a model can express.
 struct SentencePieceForm {
   SentencePieceModel model;
   bool exact = true;  ///< whether byte_fallback_tokenizer(model) gives the tokenizer's ids for every text
@@ -157,19 +157,19 @@ struct SentencePieceForm {
 
 /// The SentencePiece model of a tokenizer with byte fallback: its pieces, scored by the rank of their merges.
 ///
-/// It is not exact where the model has no words for what the tokenizer does: a space before each part of a text alone
-/// that does not begin with one, or before the first part alone; rules of added tokens; which of two merges that make
-/// the same token comes first.
+/// It is not exact if the model cannot express what the tokenizer does: a space only before parts of a text that do not
+/// begin with one, or only before the first part; rules of added tokens; which of two merges that form the same token
+/// comes first.
 ///
-/// Throws InvalidArgument, naming the field, for a tokenizer that gives other ids than any such model on plain text:
-/// its merges are not all those that make a token of two, words begin at spaces that its tokens would reach across, or
-/// it has no byte fallback.
+/// Throws InvalidArgument, naming the field, for a tokenizer whose ids on plain text differ from those of every such
+/// model: its merges are not all pairs that form a token, words begin at spaces that its tokens would cross, or it has
+/// no byte fallback.
 inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokenizer) {
   if (!tokenizer.byte_fallback()) {
     throw InvalidArgument("tokenizer byte_fallback: expected true, as SentencePiece's models have it, found false");
   }
   SentencePieceForm form;
-  // Without added tokens that strip spaces, no_part is none.
+  // Without added tokens that strip spaces, no_part is equivalent to none.
   const bool plain_prefix = is_normalizer(tokenizer.space_prefix()) || tokenizer.space_prefix() == SpacePrefix::no_part;
   SentencePieceModel& model = form.model;
   model.kind = SentencePieceModel::Kind::byte_pair;
@@ -202,7 +202,7 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   for (const MergeTable::Merge& merge : tokenizer.merges()) {
     const auto result = static_cast<std::size_t>(merge.result);
     SentencePiece& piece = model.pieces[result];
-    // The text of the others is found whole or never.
+    // Pieces of other types are found whole or not at all.
     if (piece.type != TokenType::normal) continue;
     if (!is_made[result]) {
       piece.score = score--;
@@ -217,7 +217,7 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     if (model.pieces[i].type == TokenType::normal && !is_made[i]) model.pieces[i].score = score;
   }
-  // The merges of the model's own vocabulary, and those that a reader of the pieces would see.
+  // The merges of the model's own vocabulary, and those that a reader would derive from the pieces.
   std::vector<SentencePiece> own = model.pieces;
   bool own_only = true;
   for (std::size_t i = 0; i < own.size(); ++i) {

@@ -24,17 +24,18 @@ struct SentencePiece {
   TokenType type = TokenType::normal;
 };
 
-/// What a SentencePiece model says, wherever it was read from: a tokenizer.model, a GGUF file or a tokenizer.json.
+/// The contents of a SentencePiece model, wherever they were read from: a tokenizer.model, a GGUF file or a
+/// tokenizer.json.
 struct SentencePieceModel {
   /// Numbered as in tokenizer.model.
   enum class Kind : std::uint8_t { unigram = 1, byte_pair = 2 };
 
   Kind kind = Kind::unigram;
   std::vector<SentencePiece> pieces;  ///< in order of id
-  /// The rules of its normalisation, compiled by SentencePiece; empty: none.
+  /// Its normalisation rules, compiled by SentencePiece; empty: none.
   std::string charsmap;
   bool add_dummy_prefix = true;          ///< a space before each text
-  bool remove_extra_whitespaces = true;  ///< none at the ends, one at a time between words
+  bool remove_extra_whitespaces = true;  ///< none at the ends, single ones between words
   bool whitespace_as_suffix = false;     ///< spaces end words instead of beginning them
   bool byte_fallback = false;
   std::optional<std::int32_t> bos;
@@ -42,18 +43,18 @@ struct SentencePieceModel {
   std::optional<std::int32_t> padding;
   bool add_bos = false;
   bool add_eos = false;
-  /// Tokens that other files add, which are found in a text before it is normalised. They come last.
+  /// Tokens that other files add; they are found in a text before normalisation. They come last.
   std::vector<std::int32_t> only_added;
   std::vector<AddedTokenRule> added_token_rules;
-  /// User-defined tokens that are looked for in the text before it is normalised.
+  /// User-defined tokens that are searched for in the text before normalisation.
   std::vector<std::int32_t> found_first;
-  /// What other files make of the unknown piece, which they add as well: a control or a user-defined token.
+  /// How other files add the unknown piece, if they do: as a control or a user-defined token.
   std::optional<TokenType> added_unknown;
-  /// Normal pieces that other files make control or user-defined tokens: merges make them as well.
+  /// Normal pieces that other files make control or user-defined tokens: merges form them as well.
   std::vector<std::int32_t> merged_too;
-  /// For a byte-pair encoding that is not normalised, read as the class `LlamaTokenizer` of `transformers` reads it:
-  /// where it puts spaces, one of the last three. Its merges come in order of id, of two that make the same token the
-  /// one with the shorter left side first, and make control tokens too.
+  /// For a byte-pair encoding without normalisation, read like the class `LlamaTokenizer` of `transformers`: where that
+  /// puts spaces, one of the last three. Its merges come in order of id, and of two that form the same token the one
+  /// with the shorter left side first; they also form control tokens.
   std::optional<SpacePrefix> llama_prefix;
 };
 
@@ -65,10 +66,10 @@ class ProtoReader {
   explicit ProtoReader(std::string_view bytes) : bytes_(bytes) {}
 
   std::uint32_t field = 0;   ///< number of the field that next() found
-  std::uint64_t number = 0;  ///< its value, unless it is text
+  std::uint64_t number = 0;  ///< its value, if it is a number
   std::string_view text;
 
-  /// False at the end. Throws InvalidFile with the reason alone if the bytes are no message.
+  /// False at the end. Throws InvalidFile with only the reason if the bytes are not a message.
   bool next() {
     if (at_ == bytes_.size()) return false;
     const std::uint64_t key = varint();
@@ -167,7 +168,7 @@ inline SentencePiece parse_sentencepiece(std::string_view message) {
   return piece;
 }
 
-/// Reads a TrainerSpec: what it says about the model's use.
+/// Reads a TrainerSpec: the parts that concern the model's use.
 inline void parse_sentencepiece_trainer(std::string_view message, SentencePieceModel& model, std::string& bos,
                                         std::string& eos, std::string& padding) {
   ProtoReader reader(message);
@@ -226,8 +227,8 @@ inline void parse_sentencepiece_normalizer(std::string_view message, SentencePie
 
 }  // namespace detail
 
-/// Reads the bytes of a tokenizer.model. The special tokens are the pieces that it names; whether bos or eos is added
-/// it does not say. Throws InvalidFile, naming `path`, the field, what was expected and what was found.
+/// Reads the bytes of a tokenizer.model. The special tokens are the pieces that it names; it does not say whether bos
+/// or eos is added. Throws InvalidFile, naming `path`, the field, what was expected and what was found.
 inline SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& path) {
   SentencePieceModel model;
   std::string bos = "<s>";
@@ -250,7 +251,7 @@ inline SentencePieceModel parse_sentencepiece_model(std::string_view bytes, cons
     throw InvalidFile(path + ": " + error.what());
   }
   if (model.pieces.empty()) throw InvalidFile(path + ": expected a SentencePiece model, found no pieces");
-  // As the library refuses it.
+  // The library rejects repeated texts too.
   std::unordered_map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     const auto [first, is_new] = known.try_emplace(model.pieces[i].text, i);
@@ -269,7 +270,7 @@ inline SentencePieceModel parse_sentencepiece_model(std::string_view bytes, cons
   return model;
 }
 
-/// The bytes of a tokenizer.model that says what `model` says, but for bos, eos and padding.
+/// The bytes of a tokenizer.model with the contents of `model`, except bos, eos and padding.
 inline std::string serialize_sentencepiece_model(const SentencePieceModel& model) {
   std::string out;
   std::string message;
@@ -295,8 +296,8 @@ inline std::string serialize_sentencepiece_model(const SentencePieceModel& model
   return out;
 }
 
-/// The bytes that a piece stands for: U+2581 is a space, "<0x41>" of the type byte one byte, and control and
-/// user-defined pieces are their text.
+/// The bytes of a piece: U+2581 is a space, "<0x41>" of the type byte is one byte, and control and user-defined pieces
+/// are their text.
 inline std::string sentencepiece_bytes(std::string_view text, TokenType type) {
   if (type == TokenType::control || type == TokenType::user_defined) return std::string(text);
   if (type == TokenType::byte) {

@@ -7,9 +7,9 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Where a text gets a space that it does not have, so that its first word is written as in the middle of a sentence.
-/// A part is what lies between two user-defined tokens. The first two are a normalizer's; with the others normalised
-/// added tokens are looked for in a text whose spaces are not written yet, so that one with strip_left takes those.
+/// Where a text gets an extra space, so that its first word is written as in the middle of a sentence. A part lies
+/// between two user-defined tokens. The first two are a normalizer's; with the others, normalised added tokens are
+/// searched for in a text whose spaces are not yet written, so a token with strip_left takes those spaces.
 enum class SpacePrefix {
   none,               ///< nowhere; the normalizer `Replace` of Gemma's tokenizer.json
   each_part,          ///< before each part; the normalizer `Prepend` of LLaMA-2's tokenizer.json
@@ -18,7 +18,7 @@ enum class SpacePrefix {
   first_part,         ///< before a part that begins the text and not with a space; `Metaspace(prepend_scheme="first")`
 };
 
-/// Whether a text may get a space that it does not have.
+/// Whether a text may get an extra space.
 [[nodiscard]] constexpr bool adds_space(SpacePrefix prefix) noexcept {
   return prefix != SpacePrefix::none && prefix != SpacePrefix::no_part;
 }

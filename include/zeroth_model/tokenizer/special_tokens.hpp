@@ -23,17 +23,17 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What the files beside a tokenizer.json, a tokenizer.model or a vocab.json say of its tokens.
+/// What the files next to a tokenizer.json, a tokenizer.model or a vocab.json say about its tokens.
 struct SpecialTokens {
   std::optional<std::string> bos = {};
   std::optional<std::string> eos = {};
   std::optional<std::string> unknown = {};
   std::optional<std::string> padding = {};
-  // Where none of the files names the token itself:
+  // If no file names the token itself:
   std::optional<std::int32_t> bos_id = {};
   std::optional<std::int32_t> eos_id = {};
   std::optional<std::int32_t> padding_id = {};
-  // For files that do not say it themselves:
+  // If the tokenizer's own file does not say:
   std::optional<bool> add_bos = {};
   std::optional<bool> add_eos = {};
   AddedTokenFiles added = {};
@@ -45,20 +45,20 @@ struct SpecialTokens {
 
 namespace detail {
 
-/// The texts of special tokens of which no file speaks, not even as null; an empty one is none.
+/// The texts of special tokens that no file mentions, not even as null; empty: no such token.
 struct DefaultTokens {
   std::string_view bos = {};
   std::string_view eos = {};
   std::string_view unknown = {};
 };
 
-/// The special token that a string is or an object with "content" describes.
+/// The special token described by a string or by an object with "content".
 inline AddedToken json_special_token(const JsonValue& value) {
   if (value.is_object()) return json_added_token(value, true);
   return {.text = value.as<std::string>(), .special = true, .normalized = false, .id = {}, .place = value.place()};
 }
 
-/// The id of a model's configuration: of a list the first.
+/// The id in a model's configuration; the first of a list.
 inline std::optional<std::int32_t> configured_id(const std::optional<JsonValue>& value) {
   const std::vector<std::int32_t> ids = configured_tokens(value);
   return ids.empty() ? std::nullopt : std::optional(ids[0]);
@@ -114,7 +114,7 @@ class SpecialTokenReader {
     if (std::filesystem::exists(path)) use(JsonValue::load(path.string(), tokenizer_json_limits));
   }
 
-  /// @param told whether added_tokens.json counts as special a token that an object describes, as one that is a string
+  /// @param told whether added_tokens.json treats a token described by an object as special, like one given as a string
   void read_names(const JsonValue& root, bool told) {
     for (const JsonMember& member : root.members()) {
       const bool known = std::find(names.begin(), names.end(), member.key) != names.end();
@@ -125,7 +125,7 @@ class SpecialTokenReader {
         token = json_special_token(member.value);
         if (told || member.value.is_string()) told_.insert(token->text);
       } else if (member.key.ends_with("_token") && member.value.is_string()) {
-        // Of models with tokens of their own, such as "image_token".
+        // Models with their own tokens have these, such as "image_token".
         others_.insert_or_assign(std::string(member.key), json_special_token(member.value));
       }
     }
@@ -189,7 +189,7 @@ class SpecialTokenReader {
     std::map<std::string_view, const AddedToken*> by_text;
     for (const AddedToken& token : special_.added.tokens) by_text.insert_or_assign(token.text, &token);
     const auto add = [&](AddedToken token) {
-      // The flags of the token itself count, not those of its mention.
+      // The token's own flags count, not those where it is named.
       if (const auto found = by_text.find(token.text); found != by_text.end()) token = *found->second;
       token.id.reset();
       special_.added.named.push_back(std::move(token));
@@ -219,9 +219,9 @@ class SpecialTokenReader {
   std::map<std::int32_t, AddedToken> by_id_;
 };
 
-/// What the files of a folder say of special and added tokens. special_tokens_map.json, which comes before
-/// tokenizer_config.json, and added_tokens.json count only where the latter has no `added_tokens_decoder`; ids of
-/// generation_config.json and config.json, in this order, only for a token that none of these names.
+/// What the files of a folder say about special and added tokens. special_tokens_map.json, which overrides
+/// tokenizer_config.json, and added_tokens.json count only if tokenizer_config.json has no `added_tokens_decoder`; ids
+/// from generation_config.json and config.json, in this order, only for a token that none of these name.
 inline SpecialTokens read_special_tokens(const std::filesystem::path& folder, const DefaultTokens& otherwise = {}) {
   return SpecialTokenReader(folder, otherwise).read();
 }

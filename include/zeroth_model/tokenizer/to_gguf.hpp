@@ -22,7 +22,7 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// What GGUF files have for a pre-tokenizer: the row that also says the same of merges, if there is one.
+/// GGUF's row for a pre-tokenizer: the one that also matches `ignore_merges`, if there is one.
 [[nodiscard]] constexpr const GgufPreTokenizer& gguf_pre_tokenizer(PreTokenizer words, bool ignore_merges) noexcept {
   const GgufPreTokenizer* found = nullptr;
   for (const GgufPreTokenizer& row : gguf_pre_tokenizers) {
@@ -44,7 +44,7 @@ inline void set_gguf_tokens(GgufWriter& writer, std::vector<SentencePiece> piece
   std::vector<float> scores;
   std::vector<std::int32_t> types;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    // llama.cpp wants a name for every row.
+    // llama.cpp requires a name for every row.
     if (pieces[i].text.empty()) pieces[i].text = (i < known ? "[UNUSED" : "[PAD") + std::to_string(i) + "]";
     texts.emplace_back(pieces[i].text);
     scores.push_back(pieces[i].score);
@@ -68,8 +68,8 @@ void set_gguf_special_tokens(GgufWriter& writer, const Tokenizer& tokenizer) {
   writer.set("tokenizer.ggml.add_eos_token", tokenizer.add_eos());
 }
 
-/// Whether a GGUF file of the tokenizer says which tokens the model's own vocabulary has, as far as a text's ids depend
-/// on it.
+/// Whether a GGUF file of the tokenizer says which tokens the model's own vocabulary has, as far as this affects the
+/// ids of a text.
 inline bool gguf_has_own_vocabulary(const BytePairTokenizer& tokenizer) {
   std::vector<std::int32_t> types;
   std::vector<std::int32_t> only_added;
@@ -107,14 +107,14 @@ inline void set_gguf_unigram(GgufWriter& writer, const SentencePieceModel& model
 
 }  // namespace detail
 
-/// Sets the keys from which load_tokenizer(), and llama.cpp, make this tokenizer: of the model "gpt2".
+/// Sets the keys from which load_tokenizer() and llama.cpp rebuild this tokenizer, as model "gpt2".
 ///
-/// @param vocabulary tokens that the model has a row for, at least the tokenizer's; those beyond get names of their own
-///   and the type `unused`, since llama.cpp wants a name for every row
-/// @return whether the keys say all, so that what is read from them gives the same ids for every text. GGUF has none
-///   for the rules of added tokens, and none for a normalisation; Qwen2's is understood.
-/// @throws InvalidArgument if llama.cpp would make other tokens of plain text: with `ignore_merges` on another
-///   pre-tokenizer than LLaMA-3's
+/// @param vocabulary tokens for which the model has a row, at least the tokenizer's; those beyond get names of their
+///   own and the type `unused`, since llama.cpp requires a name for every row
+/// @return whether the keys describe everything, so that a tokenizer read from them gives the same ids for every text.
+///   GGUF has no keys for the rules of added tokens and none for normalisation; Qwen2's is implied.
+/// @throws InvalidArgument if llama.cpp would tokenize plain text differently: `ignore_merges` with a pre-tokenizer
+///   other than LLaMA-3's
 inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& tokenizer, std::size_t vocabulary) {
   const GgufPreTokenizer& row = gguf_pre_tokenizer(tokenizer.pre_tokenizer(), tokenizer.ignore_merges());
   const std::string_view name = row.name;
@@ -149,9 +149,9 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& 
          detail::gguf_has_own_vocabulary(tokenizer);
 }
 
-/// The same of a unigram tokenizer: of the model "t5". They never say all: which spaces a text gets, and the scores in
-/// double precision. Throws InvalidArgument where llama.cpp would make other tokens of plain text: with byte fallback,
-/// or where words begin at spaces that a token reaches across.
+/// The same for a unigram tokenizer, as model "t5". The keys never describe everything: which spaces a text gets and
+/// the double precision of scores are missing. Throws InvalidArgument if llama.cpp would tokenize plain text
+/// differently: with byte fallback, or if words begin at spaces that a token crosses.
 inline bool set_tokenizer_metadata(GgufWriter& writer, const UnigramTokenizer& tokenizer, std::size_t vocabulary) {
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::unigram;
@@ -178,8 +178,8 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const UnigramTokenizer& t
   return false;
 }
 
-/// The same of a tokenizer with byte fallback: of the model "llama". What its keys cannot say, and which tokenizers are
-/// refused, sentencepiece_form() tells.
+/// The same for a tokenizer with byte fallback, as model "llama". sentencepiece_form() says what its keys cannot
+/// express and which tokenizers are rejected.
 inline bool set_tokenizer_metadata(GgufWriter& writer, const ByteFallbackTokenizer& tokenizer, std::size_t vocabulary) {
   SentencePieceForm form = sentencepiece_form(tokenizer);
   writer.set("tokenizer.ggml.model", std::string_view("llama"));

@@ -11,17 +11,17 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Finds at each place of a text the longest of a set of texts that begins there: the automaton of Aho and Corasick
-/// ("Efficient string matching", 1975) for the texts read backwards, which a text is put through from its end.
+/// Finds, at each place of a text, the longest of a set of texts that begins there: the automaton of Aho and Corasick
+/// ("Efficient string matching", 1975) for the reversed texts, run over a text from its end.
 ///
-/// Building it takes O(B log T) for T texts of B bytes in all, a search at most two transitions per byte of the text
-/// searched, whatever the texts are. Memory: 17 bytes for each byte of the texts. Immutable after construction.
+/// Building takes O(B log T) for T texts of B bytes in total; a search takes at most two transitions per byte searched,
+/// whatever the texts are. Memory: 17 bytes per byte of the texts. Immutable after construction.
 class TokenFinder {
  public:
   TokenFinder() : TokenFinder(std::span<const std::string_view>{}) {}
 
-  /// Reads `texts`, fewer than 2^31 bytes in all, and keeps no view of them. Empty ones are never found; of two that
-  /// are equal the later one is.
+  /// Reads `texts`, fewer than 2^31 bytes in total, and keeps no view of them. Empty ones are never found; of two equal
+  /// ones, the later is found.
   explicit TokenFinder(std::span<const std::string_view> texts)
       : trie_(texts, ByteTrie::Direction::backwards), failures_(trie_.size()), longest_(trie_.size(), ByteTrie::none) {
     for (ByteTrie::Node node = 0; node < trie_.size(); ++node) {
@@ -35,8 +35,8 @@ class TokenFinder {
     }
   }
 
-  /// Calls `use(position, index)` for each place of `text` at which one of the texts begins, from its end to its
-  /// begin, with the index of the longest. Returns the transitions tried, at most 2 for each byte.
+  /// Calls `use(position, index)` for each place of `text` at which one of the texts begins, from end to beginning,
+  /// with the index of the longest. Returns the transitions tried, at most 2 per byte.
   template <class Use>
   std::size_t search_backwards(std::string_view text, Use&& use) const {
     ByteTrie::Node node = ByteTrie::root;
@@ -49,7 +49,7 @@ class TokenFinder {
   }
 
  private:
-  /// The node of the longest end of what was read that a text, read backwards, begins with.
+  /// The node of the longest suffix read so far that is a prefix of a reversed text.
   ByteTrie::Node step(ByteTrie::Node node, char byte, std::size_t& tried) const {
     while (true) {
       ++tried;
@@ -65,8 +65,8 @@ class TokenFinder {
   }
 
   ByteTrie trie_;
-  std::vector<ByteTrie::Node> failures_;  ///< where to continue where no child has the byte
-  std::vector<std::int32_t> longest_;     ///< the index of the longest text that is found at the node, or none
+  std::vector<ByteTrie::Node> failures_;  ///< where to continue if no child has the byte
+  std::vector<std::int32_t> longest_;     ///< the index of the longest text found at the node, or none
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

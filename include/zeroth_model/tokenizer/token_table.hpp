@@ -23,38 +23,38 @@ namespace zeroth::ZEROTH_ISA::model {
 /// What a token is for, numbered as in GGUF's `tokenizer.ggml.token_type`.
 enum class TokenType : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
-/// Whether the text of such a token stands for itself: control and user-defined ones.
+/// Whether the text of such a token is literal: that of control and user-defined tokens.
 inline bool is_literal(TokenType type) {
   return type == TokenType::control || type == TokenType::user_defined;
 }
 
-/// How a control or user-defined token is found in a text, where that is not simply by its text.
+/// How a control or user-defined token is found in a text, beyond matching its text.
 struct AddedTokenRule {
   std::int32_t id = 0;
-  bool strip_left = false;   ///< the white space before it belongs to it
-  bool strip_right = false;  ///< the white space after it belongs to it
-  bool normalized = false;   ///< looked for in the normalised text, after those that are not
-  bool single_word = false;  ///< found only where no word character stands before or after it
+  bool strip_left = false;   ///< takes the white space before it
+  bool strip_right = false;  ///< takes the white space after it
+  bool normalized = false;   ///< searched for in the normalised text, after the others
+  bool single_word = false;  ///< found only if no word character precedes or follows it
 };
 
-/// What every tokenizer has, whatever cuts its words. The views are read by the constructor only.
+/// The data of every tokenizer, however it splits words. Only the constructor reads the views.
 struct TokenTableData {
   /// The vocabulary in order of id, UTF-8.
   std::vector<std::string_view> tokens;
-  /// A TokenType for each token; empty means that all are normal.
+  /// A TokenType for each token; empty: all are normal.
   std::vector<std::int32_t> token_types;
   std::vector<AddedTokenRule> added_token_rules;
-  /// Control and user-defined tokens that the model's own vocabulary does not have: no symbol of a text is one.
+  /// Control and user-defined tokens missing from the model's own vocabulary: no symbol of a text is one of them.
   std::vector<std::int32_t> only_added;
   std::optional<std::int32_t> bos;
   std::optional<std::int32_t> eos;
   std::optional<std::int32_t> unknown;
   std::optional<std::int32_t> padding;
-  bool add_bos = false;  ///< whether the model wants bos before each text; encode() leaves that to the caller
-  bool add_eos = false;  ///< whether it wants eos after each text; encode() leaves that to the caller
+  bool add_bos = false;  ///< whether the model expects bos before each text; encode() leaves it to the caller
+  bool add_eos = false;  ///< whether it expects eos after each text; encode() leaves it to the caller
 };
 
-/// The tokens of a tokenizer, what each is for, and the ids of the special ones.
+/// The tokens of a tokenizer, their types, and the ids of the special ones.
 class TokenTable {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if a token is not UTF-8, a type is
@@ -82,7 +82,7 @@ class TokenTable {
 
   std::size_t size() const { return vocabulary_.size(); }
 
-  /// The text of a token as the vocabulary has it. Throws InvalidArgument for an id outside the vocabulary.
+  /// The text of a token as in the vocabulary. Throws InvalidArgument for an id outside the vocabulary.
   std::string_view text(std::int32_t id) const {
     check_id("id", id);
     return vocabulary_[id];
@@ -94,7 +94,7 @@ class TokenTable {
     return types_[static_cast<std::size_t>(id)];
   }
 
-  /// Whether the token's text stands for itself: control and user-defined tokens.
+  /// Whether the token's text is literal: control and user-defined tokens.
   bool is_literal(std::int32_t id) const { return model::is_literal(type(id)); }
 
   /// The id of the token with exactly this text, or Vocabulary::absent.
@@ -119,8 +119,8 @@ class TokenTable {
   }
 
   /// The control and user-defined tokens whose rule has that `normalized`, each text changed by `change`. Throws
-  /// InvalidArgument where two of them are changed to one text, so that it is not said which of them is found, or where
-  /// nothing is left of one that is to be found.
+  /// InvalidArgument if two texts become equal, because it is undefined which one is found, or if nothing remains of
+  /// one that should be found.
   template <class Change>
   AddedTokens added_tokens(bool normalized, const Change& change) const {
     std::vector<AddedTokens::Token> tokens;
@@ -210,9 +210,9 @@ class TokenTable {
   bool add_eos_;
 };
 
-/// Whether anything but their text says where the added tokens of `tokenizer` are found: a rule of a user-defined
-/// token, or one that puts the search for a control token after normalisation, which tells where user-defined ones
-/// overlap it.
+/// Whether anything besides their text determines where the added tokens of `tokenizer` are found: a rule of a
+/// user-defined token, or one that searches for a control token after normalisation, which matters where user-defined
+/// tokens overlap it.
 template <class Tokenizer>
 bool has_added_token_rules(const Tokenizer& tokenizer) {
   bool any_found = false;
@@ -232,7 +232,7 @@ bool has_added_token_rules(const Tokenizer& tokenizer) {
   return any_found && any_normalized_control;
 }
 
-/// The texts of two tokens that merge.
+/// The texts of two tokens to merge.
 struct MergeTexts {
   std::string_view left;
   std::string_view right;
@@ -240,7 +240,7 @@ struct MergeTexts {
 
 namespace detail {
 
-/// A text for an error message, of one line and not too long.
+/// A text for an error message, on one line and not too long.
 inline std::string quoted_token(std::string_view text) {
   std::string result = "\"";
   for (const char c : text.substr(0, 80)) result += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
@@ -266,7 +266,7 @@ inline std::vector<MergeTexts> split_merges(std::span<const std::string_view> me
   return result;
 }
 
-/// Throws InvalidArgument if a merge is not two tokens that make a third.
+/// Throws InvalidArgument if a merge is not two tokens that form a third.
 inline std::vector<MergeTable::Merge> resolve_merges(const TokenTable& table, std::span<const MergeTexts> merges) {
   std::vector<MergeTable::Merge> resolved;
   resolved.reserve(merges.size());

@@ -23,10 +23,10 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// What tokenizer.json may have: large vocabularies take some tens of megabytes.
+/// Limits of tokenizer.json: large vocabularies take tens of megabytes.
 inline constexpr JsonLimits tokenizer_json_limits{.bytes = std::size_t{256} << 20};
 
-/// A token's id, or nothing if it is none.
+/// A token's id, or nothing if the value is not one.
 inline std::optional<std::int32_t> decode_token_id(const nlohmann::json& value) {
   const auto id = decode_json<std::int32_t>(value);
   return id && *id >= 0 ? id : std::nullopt;
@@ -38,7 +38,7 @@ inline std::int32_t json_token_id(const JsonValue& value) {
   throw value.mismatch("an id from 0 to 2^31 - 1");
 }
 
-/// The values of the array `key`; none where there is none or null.
+/// The values of the array `key`; none if it is missing or null.
 inline std::vector<JsonValue> find_elements(const JsonValue& object, std::string_view key) {
   const auto array = object.find(key);
   return array ? array->elements() : std::vector<JsonValue>{};
@@ -49,8 +49,8 @@ inline void unroll_steps(const JsonValue& step, std::string_view list, std::vect
   for (const JsonValue& element : step.get(list, "an array").elements()) unroll_steps(element, list, steps);
 }
 
-/// The steps under `key`: those in the `list` of a "Sequence", sequences in it unrolled, or a single one; none for
-/// null.
+/// The steps under `key`: those in the `list` of a "Sequence", with nested sequences flattened, or a single step; none
+/// for null.
 inline std::vector<JsonValue> unrolled_steps(const JsonValue& root, std::string_view key, std::string_view list) {
   std::vector<JsonValue> steps;
   if (const auto step = root.find(key)) unroll_steps(*step, list, steps);
@@ -62,9 +62,9 @@ struct JsonTokens {
   std::vector<std::string_view> texts;
   std::vector<std::int32_t> types;
   std::vector<AddedTokenRule> rules;
-  std::vector<std::int32_t> only_added;  ///< those that the model's own vocabulary does not have
+  std::vector<std::int32_t> only_added;  ///< tokens missing from the model's own vocabulary
   AddedVocabulary added;
-  bool is_whole = true;  ///< whether no file but the vocabulary's own adds a token
+  bool is_whole = true;  ///< whether only the vocabulary's own file adds tokens
 
   [[nodiscard]] std::optional<std::int32_t> find(std::string_view text) const { return added.find(std::string(text)); }
 
@@ -74,10 +74,10 @@ struct JsonTokens {
   }
 };
 
-/// Puts the tokens of a model's vocabulary at their ids.
+/// Collects the tokens of a model's vocabulary by id.
 class JsonTokenCollector {
  public:
-  /// `where()` is the value to blame if another token has the id.
+  /// `where()` is the value to report if another token has the id.
   template <class Where>
   void add(const Where& where, std::int32_t id, std::string_view text) {
     const auto [entry, is_new] = texts_.try_emplace(id, text);
@@ -85,9 +85,9 @@ class JsonTokenCollector {
     ids_.insert_or_assign(text, id);
   }
 
-  /// The tokens of the model, of which `where` is the value to blame, and the added ones, first `own`, then those of
-  /// `files`; an id below the highest that none has is an unused token without text. Fails if the highest is far beyond
-  /// the number of tokens, or if an added token takes the id of another.
+  /// The tokens of the model, for which messages name `where`, and the added ones: first `own`, then those of `files`.
+  /// Missing ids below the highest become unused tokens without text. Fails if the highest id is far beyond the number
+  /// of tokens, or if an added token takes the id of another.
   [[nodiscard]] JsonTokens tokens(const JsonValue& where, std::span<const AddedToken> own,
                                   const AddedTokenFiles& files) const {
     JsonTokens result{.texts = {}, .types = {}, .rules = {}, .only_added = {}, .added = {ids_, texts_.size()}};
@@ -165,7 +165,7 @@ struct JsonTemplate {
 inline JsonTemplate read_json_template(const JsonValue& root) {
   JsonTemplate result;
   for (const JsonValue& step : unrolled_steps(root, "post_processor", "processors")) {
-    // It trims the places of tokens in the text, not the tokens.
+    // Affects the positions of tokens in the text, not the tokens.
     if (step.has("type", "ByteLevel")) continue;
     if (!step.has("type", "TemplateProcessing")) throw step.mismatch("\"TemplateProcessing\" or \"ByteLevel\"");
     const JsonValue single = step.get("single", "an array");
@@ -195,7 +195,7 @@ inline std::vector<MergeTexts> read_json_merges(const JsonValue& model) {
   if (!merges.is_array()) throw merges.mismatch("an array");
   std::vector<MergeTexts> result;
   result.reserve(merges.json().size());
-  // There are hundreds of thousands: none gets a JsonValue of its own unless it is wrong.
+  // There are hundreds of thousands of merges: none gets a JsonValue of its own unless it is wrong.
   const auto fail = [&](std::string_view expected) { throw merges.elements()[result.size()].mismatch(expected); };
   for (const nlohmann::json& merge : merges.json()) {
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
@@ -213,11 +213,11 @@ inline std::vector<MergeTexts> read_json_merges(const JsonValue& model) {
   return result;
 }
 
-/// The name of a known byte-level pre-tokenizer; nothing if the steps are another.
+/// The name of a known byte-level pre-tokenizer; nothing if the steps do not match one.
 inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vector<JsonValue>& steps) {
   if (steps.empty() || steps.size() > 2 || !steps.back().has("type", "ByteLevel")) return std::nullopt;
   const JsonValue& byte_level = steps.back();
-  // Where a key is missing, it is true.
+  // A missing key means true.
   if (steps.size() > 1 && byte_level.find<bool>("add_prefix_space").value_or(true)) {
     constexpr std::string_view expected = "false with another step before it";
     throw byte_level.get("add_prefix_space", expected).mismatch(expected);
@@ -241,7 +241,7 @@ inline std::optional<std::string_view> byte_level_pre_tokenizer(const std::vecto
   throw pattern.mismatch("the pattern of LLaMA-3 or of Qwen2");
 }
 
-/// Whether a step's pattern is that text: of the kind "String" or "Regex".
+/// Whether a step's pattern, of kind "String" or "Regex", is that text.
 inline bool has_pattern(const JsonValue& step, std::string_view kind, std::string_view text) {
   const auto pattern = step.find("pattern");
   return pattern && pattern->is_object() && pattern->has(kind, text);
@@ -260,7 +260,7 @@ inline SpacePrefix read_metaspace_prefix(const JsonValue& step) {
   throw step.get("prepend_scheme").mismatch("\"first\", \"always\" or \"never\"");
 }
 
-/// Whether a normalizer step replaces each space by U+2581.
+/// Whether a normalizer step replaces each space with U+2581.
 inline bool writes_spaces(const JsonValue& step) {
   return step.has("type", "Replace") && has_pattern(step, "String", " ") && step.has("content", written_space);
 }

@@ -20,14 +20,14 @@
 
 namespace zeroth::ZEROTH_ISA::model::detail {
 
-/// The regular expressions by which a tokenizer.json says what SentencePiece does with spaces.
+/// The regular expressions with which a tokenizer.json expresses SentencePiece's treatment of spaces.
 inline constexpr std::string_view outer_spaces = "\\A +| +\\z";
 inline constexpr std::string_view outer_and_last_written_spaces = "\\A +|[ \xE2\x96\x81]+\\z";
 inline constexpr std::string_view first_written_space = "\\A\xE2\x96\x81";
 
 inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bytes that `text` encodes in base 64; nothing if it is not that.
+/// Decodes base 64; nothing if `text` is not that.
 inline std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   while (text.ends_with('=')) text.remove_suffix(1);
@@ -68,7 +68,7 @@ inline bool has_charsmap(const JsonValue& root) {
   });
 }
 
-/// Reads the steps of the normalizer, with `use_charsmap(step)` for the compiled rules.
+/// Reads the steps of the normalizer; `use_charsmap(step)` receives the compiled rules.
 template <class UseCharsmap>
 std::vector<SpaceStep> read_space_steps(const JsonValue& root, const UseCharsmap& use_charsmap) {
   std::vector<SpaceStep> steps;
@@ -78,7 +78,7 @@ std::vector<SpaceStep> read_space_steps(const JsonValue& root, const UseCharsmap
       use_charsmap(step);
     } else if (step.has("type", "Replace") && has_pattern(step, "Regex", " {2,}") && to_space) {
       steps.push_back(SpaceStep::collapse);
-      // As a step of its own: a single space stays.
+      // Kept as a step of its own: a single space stays.
       if (step.has("content", written_space)) steps.back() = SpaceStep::collapse_to_written;
     } else if (step.has("type", "Strip")) {
       if (step.find<bool>("strip_left").value_or(false)) steps.push_back(SpaceStep::strip_left);
@@ -100,7 +100,7 @@ std::vector<SpaceStep> read_space_steps(const JsonValue& root, const UseCharsmap
   return steps;
 }
 
-/// What a Metaspace and a WhitespaceSplit before it say.
+/// The settings of a Metaspace and of a WhitespaceSplit before it.
 struct UnigramSpaces {
   bool split_at_white_space = false;
   SpacePrefix prefix = SpacePrefix::no_part;
@@ -129,7 +129,7 @@ inline UnigramSpaces read_unigram_spaces(const JsonValue& root) {
   return spaces;
 }
 
-/// The tokens of the file, with the unknown one, which may be an added token as well, and those of bytes.
+/// The tokens of the file, including the unknown one, which may also be an added token, and those of bytes.
 inline TokenTableData read_unigram_tokens(const JsonValue& root, TokenTableData common) {
   const JsonValue fields = root.get("model");
   const bool byte_fallback = fields.find<bool>("byte_fallback").value_or(false);
@@ -141,7 +141,7 @@ inline TokenTableData read_unigram_tokens(const JsonValue& root, TokenTableData 
   common.unknown = json_token_id(unknown);
   if (static_cast<std::size_t>(*common.unknown) >= fields.get("vocab").json().size())
     throw unknown.mismatch("an id of the vocabulary");
-  // As an added token it is found, or hides what overlaps it, as any other.
+  // As an added token it is found, or hides tokens that overlap it, like any other.
   auto& type = common.token_types[static_cast<std::size_t>(*common.unknown)];
   if (!is_literal(static_cast<TokenType>(type))) type = static_cast<std::int32_t>(TokenType::unknown);
   return common;

@@ -25,37 +25,37 @@ namespace zeroth::ZEROTH_ISA::model {
 
 /// A step that changes the spaces of a text.
 enum class SpaceStep : std::uint8_t {
-  strip_left,           ///< no white space at the begin; a normalizer `Strip`
+  strip_left,           ///< no white space at the beginning; a normalizer `Strip`
   strip_right,          ///< none at the end
   collapse,             ///< one space for several; a normalizer `Replace` of " {2,}"
   collapse_to_written,  ///< U+2581 for several spaces
   write,                ///< U+2581 for a space; a normalizer `Replace` of " "
   strip_spaces,         ///< no spaces at either end; a `Replace` of "\\A +| +\\z"
-  /// No spaces at the begin, and neither spaces nor U+2581 at the end, as in SentencePiece; a `Replace` of
+  /// No spaces at the beginning, and neither spaces nor U+2581 at the end, as in SentencePiece; a `Replace` of
   /// "\\A +|[ U+2581]+\\z".
   strip_spaces_and_written,
-  double_first,  ///< two U+2581 for one at the begin, so that a Metaspace adds one to it as well; of "\\A" and U+2581
+  double_first,  ///< two U+2581 for one at the beginning, so that a Metaspace still adds one; of "\\A" and U+2581
 };
 
-/// What a UnigramTokenizer is made from, beside its tokens. The views are read by the constructor only.
+/// The data of a UnigramTokenizer besides its tokens. Only the constructor reads the views.
 struct UnigramData : TokenTableData {
-  /// Of each token of the model's own vocabulary, which comes first.
+  /// The score of each token of the model's own vocabulary, which comes first.
   std::vector<double> scores;
   std::vector<SpaceStep> normalizer;  ///< in order
-  bool split_at_white_space = false;  ///< whether white space ends words and is left out; `WhitespaceSplit`
+  bool split_at_white_space = false;  ///< whether white space ends words and is dropped; `WhitespaceSplit`
   SpacePrefix space_prefix = SpacePrefix::each_part_without;  ///< `Metaspace`: one of the last three
   bool split_at_spaces = true;                                ///< whether each space begins a new word
-  bool byte_fallback = false;  ///< whether a text without tokens is written in tokens "<0x00>" to "<0xFF>"
+  bool byte_fallback = false;  ///< whether text without tokens becomes tokens "<0x00>" to "<0xFF>"
 };
 
-/// A unigram tokenizer with the ids of Hugging Face `tokenizers`: what a tokenizer.json holds where it has no compiled
-/// rules of normalisation. Control tokens, the unknown one and those of bytes are no pieces of a text.
+/// A unigram tokenizer with the ids of Hugging Face `tokenizers`: a tokenizer.json without compiled normalisation
+/// rules. Control tokens, the unknown token and byte tokens are not pieces of a text.
 ///
 /// Immutable after construction and safe to use from several threads.
 class UnigramTokenizer : public TableTokenizer {
  public:
   /// Throws InvalidArgument, naming the field, what was expected and what was found, if a token is not UTF-8, there is
-  /// no unknown token, a score is no finite number, or a byte has no token though there is byte fallback.
+  /// no unknown token, a score is not finite, or a byte has no token despite byte fallback.
   explicit UnigramTokenizer(const UnigramData& data)
       : TableTokenizer(data),
         scores_(data.scores),
@@ -82,12 +82,12 @@ class UnigramTokenizer : public TableTokenizer {
     }
   }
 
-  /// The ids of `text`, with no special token added.
+  /// The ids of `text`, without added special tokens.
   ///
   /// Text that looks like a control token ("</s>") is encoded as ordinary text; user-defined tokens are recognised
-  /// wherever they stand. Bytes that are not UTF-8 count as U+FFFD. Of two segmentations with the same score the one
-  /// found first is taken, as in `tokenizers`. O(n L) in the length n of the text and L of the longest piece that
-  /// begins in it, with 20 bytes of memory per byte of the text; throws InvalidArgument beyond 2^29 bytes.
+  /// anywhere. Bytes that are not UTF-8 count as U+FFFD. Of two segmentations with the same score, the first found
+  /// wins, as in `tokenizers`. O(n L) in the length n of the text and L of the longest piece that begins in it, with 20
+  /// bytes of memory per byte of the text; throws InvalidArgument beyond 2^29 bytes.
   std::vector<std::int32_t> encode(std::string_view text) const {
     std::string repaired;
     if (!is_utf8(text)) {
@@ -117,9 +117,9 @@ class UnigramTokenizer : public TableTokenizer {
     return ids;
   }
 
-  /// The bytes that `ids` stand for, without the space that encode() put before the text: not UTF-8 where they begin or
-  /// end inside a character. Control and user-defined tokens give their text. Throws InvalidArgument for an id outside
-  /// the vocabulary.
+  /// The bytes of `ids`, without the space that encode() puts before the text: not UTF-8 if they begin or end inside a
+  /// character. Control and user-defined tokens yield their text. Throws InvalidArgument for an id outside the
+  /// vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const {
     std::string result;
     for (const std::int32_t id : ids) result += token_bytes(id);
@@ -127,7 +127,7 @@ class UnigramTokenizer : public TableTokenizer {
     return result;
   }
 
-  /// The bytes that one token stands for, its space included. Throws InvalidArgument for an id outside the vocabulary.
+  /// The bytes of one token, including its space. Throws InvalidArgument for an id outside the vocabulary.
   std::string token_bytes(std::int32_t id) const {
     const std::string_view text = token_text(id);
     if (table_.is_literal(id)) return std::string(text);
@@ -145,11 +145,11 @@ class UnigramTokenizer : public TableTokenizer {
   bool byte_fallback() const { return byte_fallback_; }
 
  private:
-  /// The best segmentation up to a place of a word.
+  /// The best segmentation up to a position in a word.
   struct Best {
     double score = 0;
-    std::uint32_t begin = 0;  ///< of its last piece
-    std::int32_t id = -1;     ///< of that piece, or none where no segmentation ends
+    std::uint32_t begin = 0;  ///< beginning of its last piece
+    std::int32_t id = -1;     ///< id of that piece, or none if no segmentation ends here
   };
 
   ByteTrie make_trie() const {
@@ -255,7 +255,7 @@ class UnigramTokenizer : public TableTokenizer {
     }
   }
 
-  /// Viterbi's search over the pieces of `word`.
+  /// Viterbi search over the pieces of `word`.
   void encode_word(std::string_view word, std::vector<Best>& best, std::vector<std::int32_t>& ids) const {
     best.assign(word.size() + 1, Best{});
     for (std::size_t begin = 0; begin < word.size();) {
@@ -282,7 +282,8 @@ class UnigramTokenizer : public TableTokenizer {
     append_best(word, best, ids);
   }
 
-  /// Appends the pieces of the best segmentation; unknown neighbours are one token, or the tokens of their bytes.
+  /// Appends the pieces of the best segmentation; adjacent unknown characters become one token, or the tokens of their
+  /// bytes.
   void append_best(std::string_view word, const std::vector<Best>& best, std::vector<std::int32_t>& ids) const {
     const std::size_t first = ids.size();
     bool after_unknown = false;
@@ -305,9 +306,9 @@ class UnigramTokenizer : public TableTokenizer {
   bool split_at_spaces_;
   bool byte_fallback_;
   ByteTrie trie_;
-  double unknown_score_ = 0;      ///< of a character that is no piece
-  AddedTokens raw_added_;         ///< looked for in the text as it is
-  AddedTokens normalized_added_;  ///< looked for in the normalised text
+  double unknown_score_ = 0;      ///< score of a character without a piece
+  AddedTokens raw_added_;         ///< searched for in the original text
+  AddedTokens normalized_added_;  ///< searched for in the normalised text
   std::array<std::int32_t, 256> byte_ids_{};
 };
 

@@ -16,13 +16,13 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Texts of tokens by id, and ids by text. Memory: the texts, 4 bytes a token, and a hash table of 4 bytes a slot, at
-/// least 2 slots a token.
+/// Token texts by id, and ids by text. Memory: the texts, 4 bytes per token, and a hash table of 4 bytes per slot, with
+/// at least 2 slots per token.
 class Vocabulary {
  public:
   static constexpr std::int32_t absent = -1;
 
-  /// Copies `tokens`, in order of id. Of two tokens of the same text find() gives the later, as Hugging Face
+  /// Copies `tokens`, in order of id. Of two tokens with the same text, find() returns the later, as Hugging Face
   /// `tokenizers` does. Throws InvalidArgument if none has any text, or there are too many for 32-bit ids and offsets.
   explicit Vocabulary(std::span<const std::string_view> tokens) {
     std::size_t bytes = 0;
@@ -56,7 +56,7 @@ class Vocabulary {
   std::int32_t find(std::string_view text) const { return slots_[slot_of(text)]; }
 
  private:
-  /// The slot that holds the token, or the empty one where it belongs.
+  /// The slot that holds the token, or the empty slot where it belongs.
   std::size_t slot_of(std::string_view text) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t slot = std::hash<std::string_view>{}(text)&mask;

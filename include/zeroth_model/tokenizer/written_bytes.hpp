@@ -39,13 +39,13 @@ inline std::string with_read_spaces(std::string_view text) {
   return result;
 }
 
-/// "<0x00>" to "<0xFF>": the token of one byte of a character that has no token.
+/// "<0x00>" to "<0xFF>": the token for one byte of a character without a token.
 inline std::string byte_token_text(unsigned char byte) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   return {'<', '0', 'x', digits[byte >> 4], digits[byte & 15u], '>'};
 }
 
-/// The byte that a token of that form stands for; nothing for another text.
+/// The byte that a token of that form represents; nothing for other texts.
 inline std::optional<unsigned char> byte_of_token(std::string_view text) {
   if (text.size() != 6 || !text.starts_with("<0x") || !text.ends_with('>')) return std::nullopt;
   const auto digit = [](char c) {
