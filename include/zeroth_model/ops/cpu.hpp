@@ -21,24 +21,24 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// DecoderOps on the CPU without any library: products in registers over blocks of 16 tokens. All is f32 but the
-/// factors of products with weights, which may be bf16; see cpu::Products.
+/// DecoderOps on the CPU without a library: products in registers over blocks of 16 tokens. Everything is f32 except
+/// the factors of products with weights, which may be bf16; see cpu::Products.
 ///
-/// Results have the same bits under every executor, and in f32 under AVX2 and AVX-512; the portable code may round
-/// differently where the target has no fused multiply-add.
+/// Results have the same bits with every executor and, in f32, with AVX2 and AVX-512; the portable code may round
+/// differently if the target has no fused multiply-add.
 class CpuOps {
  public:
   using Matrix = Activations;
 
-  /// Cosines and sines: for each block of 16 rows and each pair, 16 cosines and then 16 sines.
+  /// Cosines and sines: for each block of 16 rows and each pair, 16 cosines, then 16 sines.
   struct Rotary {
     AlignedFloats table;
     std::size_t rows = 0;
     std::size_t pairs = 0;
   };
 
-  /// @param compute what products with weights take, f32 or bf16; their sums are f32
-  /// @throws InvalidArgument if this processor cannot run `set`, or if `compute` is f16.
+  /// @param compute factor type of products with weights, f32 or bf16; sums are f32
+  /// @throws InvalidArgument if this processor does not support `set`, or if `compute` is f16.
   explicit CpuOps(AnyExecutor executor = {}, InstructionSet set = best_instruction_set(),
                   DataType compute = DataType::f32)
       : executor_(executor),

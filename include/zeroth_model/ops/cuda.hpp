@@ -9,16 +9,16 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// How CudaOps computes, and the workspaces that it takes.
+/// How CudaOps computes, and the sizes of its workspaces.
 struct CudaOpsOptions : cuda::OpsOptions {
   cuda::Tf32 tf32 = cuda::Tf32::no;  ///< for products of f32
 };
 
-/// DecoderOps on a GPU: products by cuBLAS, the rest by kernels of zeroth's own.
+/// DecoderOps on a GPU: products by cuBLAS, everything else by zeroth's own kernels.
 ///
-/// Weights lie in the GPU's memory. A probe is one of an optimizer over the same backend, or a copy of it. The same
-/// inputs give the same bits on the same GPU with the same cuBLAS; unlike with the other sets, a lane of a probe agrees
-/// with plain inference on its weights to rounding alone, since cuBLAS may cut larger products otherwise.
+/// Weights lie in GPU memory. A probe must come from an optimizer on the same backend or a copy of it. The same inputs
+/// give the same bits on the same GPU with the same cuBLAS; unlike with the other sets, a lane of a probe agrees with
+/// plain inference on its weights only up to rounding, since cuBLAS may split larger products differently.
 class CudaOps : public cuda::BasicOps<zeroth::cuda::CudaStream, cuda::CublasProducts> {
  public:
   /// @throws CudaError
@@ -26,8 +26,8 @@ class CudaOps : public cuda::BasicOps<zeroth::cuda::CudaStream, cuda::CublasProd
       : BasicOps(backend.device(), cuda::CublasProducts(backend.device(), options.tf32), options) {}
 };
 
-/// CudaOps over CudaGraphBackend. A pass is run as a graph if one of the same sizes came before: as many tokens, tiles
-/// of queries and scores.
+/// CudaOps on a CudaGraphBackend. A pass runs as a graph if one of the same sizes came before: the same numbers of
+/// tokens, tiles of queries and scores.
 class CudaGraphOps : public cuda::BasicOps<zeroth::cuda::GraphStream<zeroth::cuda::CudaStream>,
                                            cuda::GraphProducts<zeroth::cuda::CudaStream, cuda::CublasProducts>> {
  public:

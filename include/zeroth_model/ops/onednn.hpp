@@ -7,9 +7,9 @@
 namespace zeroth::ZEROTH_ISA::model {
 
 /// DecoderOps whose products with weights are oneDNN's, in f32 or bf16, each on one thread within the executor's own
-/// division of work; all else is EigenOps', in f32.
+/// division of work; everything else is EigenOps', in f32.
 ///
-/// Results have the same bits under every executor. Which they are is up to oneDNN's version and the processor.
+/// Results have the same bits with every executor. These bits depend on oneDNN's version and the processor.
 class OneDnnOps : public RowMajorOps<OneDnnGemm> {
  public:
   /// @param compute f32, or bf16: factors are rounded to bf16, sums are f32

@@ -8,32 +8,32 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Queries that a block takes together, and the segment that they lie in.
+/// Queries that a block processes together, and their segment.
 struct AttentionTile {
-  std::uint64_t first;  ///< of the query matrix's rows
+  std::uint64_t first;  ///< first of the query matrix's rows
   std::uint64_t count;
   std::uint64_t begin;  ///< rows of keys and values: see Segment
   std::uint64_t prefix_begin;
   std::uint64_t prefix_length;
 };
 
-/// Attention by a running softmax over tiles of keys: no matrix of queries x keys is ever in
-/// memory. Each round takes a tile of keys. Tiles of keys begin at multiples of their size whatever the queries are, so
-/// a row's result does not depend on what it shares a tile with. Grid: a block for each tile of queries, head and lane.
-/// @tparam most_dim the longest head that it takes
+/// Attention by a running softmax over tiles of keys: no matrix of queries x keys is ever in memory. Each round
+/// processes a tile of keys. Tiles of keys begin at multiples of their size whatever the queries are, so a row's result
+/// does not depend on the rows that share its tile. Grid: one block per tile of queries, head and lane.
+/// @tparam most_dim the longest supported head
 template <unsigned most_dim>
 struct AttentionKernel {
-  static constexpr unsigned queries = 2048 / most_dim;  ///< of a tile
-  static constexpr unsigned keys = 4096 / most_dim;     ///< of a tile
+  static constexpr unsigned queries = 2048 / most_dim;  ///< per tile
+  static constexpr unsigned keys = 4096 / most_dim;     ///< per tile
   static constexpr unsigned phases = 6;
 
   struct Shared {
     float q[queries][most_dim];
     float out[queries][most_dim];      // not yet divided by `sum`
-    float values[keys][most_dim + 1];  // of the keys, then of the values; a row more than a bank's round
+    float values[keys][most_dim + 1];  // keys, then values; one more per row, against bank conflicts
     float scores[queries][keys];
     float top[queries];
-    float scale[queries];  // what a new maximum makes of earlier sums
+    float scale[queries];  // rescales earlier sums to a new maximum
     float sum[queries];
   };
 
@@ -43,11 +43,11 @@ struct AttentionKernel {
   LaneRows out;
   AttentionTile const* tiles;
   std::uint64_t tile_count;
-  std::uint64_t const* rows;  ///< of the batch, of each query
+  std::uint64_t const* rows;  ///< row in the batch of each query
   std::uint64_t heads;
   std::uint64_t kv_heads;
-  unsigned dim;          ///< of a head
-  std::uint64_t window;  ///< see HeadShape, as for what follows
+  unsigned dim;          ///< elements per head
+  std::uint64_t window;  ///< see HeadShape, also for the next members
   float score_scale;
   float soft_cap = 0;
 
@@ -83,14 +83,14 @@ struct AttentionKernel {
   }
 
  private:
-  /// What a score that is held is multiplied by: one that is capped is scaled already.
+  /// The factor of a stored score: a capped score is already scaled.
   [[nodiscard]] ZEROTH_HOST_DEVICE float scale() const noexcept { return soft_cap == 0 ? score_scale : soft_cap; }
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float capped(float score) const noexcept {
     return soft_cap == 0 ? score : std::tanh(score * score_scale / soft_cap);
   }
 
-  /// Keys up to that of a query itself.
+  /// Keys up to the one of the query itself.
   [[nodiscard]] ZEROTH_HOST_DEVICE std::uint64_t visible(AttentionTile const& tile,
                                                          std::uint64_t query) const noexcept {
     return tile.prefix_length + (rows[tile.first + query] - tile.begin) + 1;
@@ -122,7 +122,7 @@ struct AttentionKernel {
     return (lane * x.rows + tile.first + query) * x.features;
   }
 
-  /// Keys or values of a tile, 0 behind the last.
+  /// Loads the keys or values of a tile; 0 after the last.
   ZEROTH_HOST_DEVICE void load_tile(unsigned thread, Shared& shared, LaneRows const& from, AttentionTile const& tile,
                                     std::uint64_t lane, std::uint64_t head, std::uint64_t first) const noexcept {
     std::uint64_t const column = head / (heads / kv_heads) * dim;
@@ -136,7 +136,7 @@ struct AttentionKernel {
     }
   }
 
-  /// Each thread has a key, which it reads once for several queries.
+  /// Each thread reads one key once, for several queries.
   ZEROTH_HOST_DEVICE void score(unsigned thread, Shared& shared, AttentionTile const& tile,
                                 std::uint64_t first) const noexcept {
     constexpr unsigned groups = block_threads / keys < queries ? block_threads / keys : queries;
@@ -158,12 +158,12 @@ struct AttentionKernel {
   ZEROTH_HOST_DEVICE void raise_top(unsigned query, Shared& shared) const noexcept {
     float top = shared.top[query];
     for (float s : shared.scores[query]) top = s > top ? s : top;
-    // Before the first key that is seen there is nothing to scale.
+    // Before the first visible key there is nothing to scale.
     shared.scale[query] = top == minus_infinity() ? 1.0F : std::exp((shared.top[query] - top) * scale());
     shared.top[query] = top;
   }
 
-  /// Each thread has an element of the values, which it reads once for several queries.
+  /// Each thread reads one element of the values once, for several queries.
   ZEROTH_HOST_DEVICE void accumulate(unsigned thread, Shared& shared, AttentionTile const& tile) const noexcept {
     constexpr unsigned each = queries / (block_threads / most_dim);
     unsigned const d = thread % most_dim;

@@ -27,21 +27,21 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// How the operations on a device compute, and the workspaces that they take.
+/// How the operations on a device compute, and the sizes of their workspaces.
 struct OpsOptions {
   DataType dtype = DataType::f32;  ///< of activations and of both sides of products; sums are f32
-  /// Of a panel of expanded weights, all lanes, of which two are held if they overlap. 0: a third of the device's
-  /// cache, so that both stay in it, with a third for the activations that a product reads and writes.
+  /// Bytes of a panel of expanded weights, all lanes together; two are held if they overlap. 0: a third of the device's
+  /// cache, so that both fit, with a third for the activations that a product reads and writes.
   std::size_t panel_bytes = 0;
-  bool overlap = true;                               ///< a panel is written while products of the last one run
-  std::size_t logits_bytes = std::size_t{32} << 20;  ///< of logits that are held at once
+  bool overlap = true;                               ///< write a panel while products of the previous one run
+  std::size_t logits_bytes = std::size_t{32} << 20;  ///< bytes of logits held at once
 };
 
-/// DecoderOps over a device's memory. All but the stream and the products is the same on a GPU and in the tests.
+/// DecoderOps on device memory. Everything but the stream and the products is the same on a GPU and in the tests.
 ///
-/// Weights that the operations read lie in the device's memory, and so do the panels that a probe writes: its backend
-/// has to be one over the same stream. Kernels are queued; what gives scores waits for them. All that a pass writes
-/// lies in one block, which `begin` makes as large as the pass takes, before it queues anything, and keeps.
+/// The weights that the operations read lie in device memory, as do the panels that a probe writes: its backend must
+/// use the same stream. Kernels are queued; operations that return scores wait for them. Everything that a pass writes
+/// lies in one block, which `begin` enlarges to what the pass needs, before it queues anything, and keeps.
 template <zeroth::cuda::Stream Device, Products P>
 class BasicOps {
  public:
@@ -60,7 +60,7 @@ class BasicOps {
         panels_(*memory_, options.dtype, panel_bytes(options), options.overlap),
         head_(*memory_, options.logits_bytes) {}
 
-  /// Makes room for passes of that size; no pass may be in hand.
+  /// Allocates for passes of that size; no pass may be in progress.
   void reserve(PassSizes const& sizes) {
     PassSizes other = sizes;
     other.by_floats = false;
@@ -75,7 +75,7 @@ class BasicOps {
     panels_.begin(sizes);
   }
 
-  /// Bytes of the device's that the workspace takes as it is.
+  /// Current bytes of device memory of the workspace.
   [[nodiscard]] std::size_t bytes() const noexcept { return memory_->bytes(); }
 
   void prepare_rotary(std::span<std::size_t const> positions, std::span<double const> frequencies, Rotary& rotary) {
@@ -101,7 +101,7 @@ class BasicOps {
 
   void rms_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
     resize_like(in, out);
-    // Each run of features as a row of its own.
+    // Treats each run of features as a row of its own.
     std::uint64_t const width = weights.parameters[norm.gain].shape.columns;
     LaneRows const x = in.view().with_features(width);
     device_.launch(
@@ -209,13 +209,13 @@ class BasicOps {
 
   [[nodiscard]] UploadedLists& lists() noexcept { return panels_.lists(); }
 
-  /// Of the workspace that a pass takes.
+  /// Bytes of the workspace that a pass needs.
   [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
     std::size_t result = panels_.bytes(sizes) + head_.bytes(sizes);
     auto add = [&](std::size_t piece) { result += Workspace<Device>::piece_bytes(piece); };
     for (std::size_t width : sizes.widths) add(sizes.lanes * sizes.rows * width * size_of(dtype()));
     for (std::size_t t = 0; t < sizes.rotary_tables; ++t) add(2 * sizes.rows * sizes.pairs * sizeof(float));
-    // Lists: of all rows and of the scored ones their positions, rows and tiles; tokens, frequencies, rows of the head.
+    // Lists: positions, rows and tiles of all rows and of the scored ones; tokens, frequencies, rows of the head.
     constexpr std::size_t least_queries = AttentionKernel<256>::queries;
     auto add_lists = [&](std::size_t rows) {
       result += rows * 3 * sizeof(std::uint64_t) + (rows / least_queries + sizes.spans) * sizeof(AttentionTile);
@@ -223,7 +223,7 @@ class BasicOps {
     add_lists(sizes.rows);
     add_lists(sizes.scored);
     result += (sizes.rows + sizes.rotary_tables * sizes.pairs + sizes.requests) * sizeof(std::uint64_t);
-    // A dozen lists, and those of the head's rows, each from where any may begin.
+    // A dozen lists, and those of the head's rows, each at an aligned start.
     return result + (16 + std::min(sizes.requests, UploadedLists::kept_lists)) * Workspace<Device>::piece_bytes(1);
   }
 
@@ -248,7 +248,7 @@ class BasicOps {
   }
   void copy_rows(CopyRowsKernel const& kernel, std::string const& what) { launch(kernel, kernel.to.size(), what); }
 
-  /// out = alpha in W^T + beta out, a panel of W at a time.
+  /// out = alpha in W^T + beta out, one panel of W at a time.
   void multiply(WeightView const& weights, LinearTensors const& tensors, LaneRows const& in, LaneRows const& out,
                 float alpha, float beta) {
     std::size_t const parameter = tensors.weight;
@@ -257,7 +257,7 @@ class BasicOps {
     for (std::uint64_t first = 0; first < out.features; first += height) {
       std::uint64_t const rows = std::min(height, out.features - first);
       LaneWeights const panel = panels_.rows(weights, parameter, tensors.first + first, rows);
-      // Lanes that see the same weights are one product.
+      // Lanes with the same weights form one product.
       bool const same = panel.lane_stride == 0;
       products_.run({.batch = same ? 1 : in.lanes,
                      .rows = same ? in.lanes * in.rows : in.rows,
@@ -307,7 +307,7 @@ class BasicOps {
 
   Device device_;
   P products_;
-  std::shared_ptr<Workspace<Device>> memory_;  // copies of the operations share it, a pass at a time
+  std::shared_ptr<Workspace<Device>> memory_;  // shared by copies of the operations, one pass at a time
   WeightPanels<Device> panels_;
   DeviceHead<Device, P> head_;
   std::vector<std::uint64_t> index_;

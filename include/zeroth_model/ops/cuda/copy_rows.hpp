@@ -7,20 +7,20 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Rows of a table to rows of a matrix, from any type to any: row r of a lane is row rows[r] of that lane's table, or
-/// row first + r. Grid: a thread for each element of the target.
+/// Copies rows of a table to rows of a matrix, from any type to any: row r of a lane is row rows[r] of that lane's
+/// table, or row first + r. Grid: one thread per element of the target.
 struct CopyRowsKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
 
   LaneWeights from;
-  std::uint64_t row_stride;   ///< elements from a row of the table to the next; 0: one row for all
+  std::uint64_t row_stride;   ///< elements from one row of the table to the next; 0: one row for all
   std::uint64_t const* rows;  ///< null: from `first` on
   std::uint64_t first;
   LaneRows to;
   std::uint64_t to_lane_stride;  ///< elements
   std::uint64_t to_row_stride;
-  bool adds;  ///< to what is there
+  bool adds;  ///< to the target instead of replacing it
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {

@@ -22,10 +22,10 @@ inline void check(cublasStatus_t status, char const* call, std::string const& wh
                   cublasGetStatusName(status) + ", " + std::to_string(static_cast<int>(status)) + ")");
 }
 
-/// Whether products of f32 may round what they multiply to TF32's 10 bits of fraction.
+/// Whether f32 products may round their factors to TF32's 10 bits of fraction.
 enum class Tf32 : bool { no, yes };
 
-/// Products by cuBLAS on a stream, sums in f32. It works in memory of its own, made once.
+/// Products by cuBLAS on a stream, with sums in f32. cuBLAS uses a workspace of this object, allocated once.
 class CublasProducts {
  public:
   /// @throws CudaError
@@ -37,7 +37,7 @@ class CublasProducts {
     handle_ = std::shared_ptr<cublasContext>(handle, [](cublasHandle_t h) { cublasDestroy(h); });
     check(cublasSetStream(handle, stream.stream()), "cublasSetStream", "stream");
     check(cublasSetWorkspace(handle, workspace_.get(), workspace_bytes), "cublasSetWorkspace", "workspace");
-    // Else parts of a sum may be added in 16 bits.
+    // Otherwise parts of a sum may be added in 16 bits.
     check(cublasSetMathMode(handle, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "cublasSetMathMode",
           "math mode");
   }
@@ -46,7 +46,7 @@ class CublasProducts {
   void run(Product const& p, std::string const& what) const {
     zeroth::cuda::DeviceScope const scope(stream_.device());
     bool const fast = tf32_ == Tf32::yes && p.dtype == DataType::f32;
-    // cuBLAS's matrices are column-major: out^T = W in^T, with W as the transpose of what lies there.
+    // cuBLAS's matrices are column-major: out^T = W in^T, with W as the transpose of what is stored.
     check(cublasGemmStridedBatchedEx(handle_.get(), CUBLAS_OP_T, CUBLAS_OP_N, size(p.outputs, what), size(p.rows, what),
                                      size(p.columns, what), &p.alpha, p.weights, type(p.dtype), size(p.columns, what),
                                      stride(p.weights_stride), p.in, type(p.dtype), size(p.columns, what),
@@ -56,11 +56,11 @@ class CublasProducts {
           "cublasGemmStridedBatchedEx", what);
   }
 
-  /// Bytes of the device's that it takes itself.
+  /// Device memory of its own workspace, in bytes.
   [[nodiscard]] static constexpr std::size_t bytes() noexcept { return workspace_bytes; }
 
  private:
-  static constexpr std::size_t workspace_bytes = std::size_t{32} << 20;  // what cuBLAS recommends for Hopper
+  static constexpr std::size_t workspace_bytes = std::size_t{32} << 20;  // cuBLAS's recommendation for Hopper
 
   static int size(std::uint64_t value, std::string const& what) {
     if (value > static_cast<std::uint64_t>(std::numeric_limits<int>::max()))

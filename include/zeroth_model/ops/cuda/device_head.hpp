@@ -20,16 +20,16 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// The head of a decoder on a device: scores of the tokens that are asked for. Logits are of f32, and no more of them
-/// are held at once than a workspace takes.
+/// The head of a decoder on a device: scores of the requested tokens. Logits are f32, and held only in such numbers as
+/// fit a workspace.
 template <zeroth::cuda::Stream Device, Products P>
 class DeviceHead {
  public:
-  /// @param memory what the operations share
-  /// @param bytes of logits that are held at once; those of a single row may take more
+  /// @param memory workspace shared by the operations
+  /// @param bytes of logits held at once; those of a single row may take more
   DeviceHead(Workspace<Device>& memory, std::size_t bytes) : memory_(&memory), logits_bytes_(bytes) {}
 
-  /// Bytes of the workspace that a pass takes for the head.
+  /// Bytes of the workspace that a pass needs for the head.
   [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
     std::size_t const slots = sizes.lanes * sizes.scored;
     std::size_t const tokens =
@@ -42,7 +42,7 @@ class DeviceHead {
     return result;
   }
 
-  /// Logits of the requests, out[lane * requests + i]; of the head, only the rows that are asked for are read.
+  /// Logits of the requests, out[lane * requests + i]; only the requested rows of the head are read.
   void logits(P const& products, WeightPanels<Device>& panels, WeightView const& weights, std::size_t parameter,
               LaneRows const& in, std::span<ScoreRequest const> requests, std::span<double> out) {
     tokens_.clear();
@@ -66,7 +66,7 @@ class DeviceHead {
     for (std::uint64_t first = 0; first < tokens_.size(); first += height) {
       auto const part = std::span<std::uint64_t const>(tokens_).subspan(
           first, std::min<std::uint64_t>(height, tokens_.size() - first));
-      // Tokens that follow each other are read as they lie.
+      // Consecutive tokens are read in place.
       bool const run = part.back() - part.front() + 1 == part.size();
       multiply(
           work,
@@ -102,10 +102,10 @@ class DeviceHead {
   }
 
  private:
-  /// Tokens whose logits are made at once, at most: enough for a product to be as fast as it gets.
+  /// The most tokens whose logits are computed at once: enough for full speed of a product.
   static constexpr std::uint64_t most_tokens = 16384;
 
-  /// What the parts of a call have in common.
+  /// Common to the parts of a call.
   struct Work {
     Device const& device;
     P const& products;
@@ -129,19 +129,20 @@ class DeviceHead {
         picked_.reserve(*memory_, static_cast<std::size_t>(in.lanes) * requests * sizeof(double), "scores"));
   }
 
-  /// Of as many rows as may be held at once, one at least.
+  /// Bytes of the logits of as many rows as may be held at once, at least one.
   [[nodiscard]] std::size_t logits_bytes(std::uint64_t lanes, std::uint64_t rows, std::uint64_t tokens) const noexcept {
     std::uint64_t const row = lanes * tokens * sizeof(float);
     return static_cast<std::size_t>(std::max<std::uint64_t>(row, std::min<std::uint64_t>(logits_bytes_, rows * row)));
   }
-  /// @param tokens the most that a part has
+  /// @param tokens the most tokens of a part
   void reserve_logits(LaneRows const& in, std::uint64_t tokens) {
     logits_.reserve(*memory_, logits_bytes(in.lanes, in.rows, tokens), "logits");
   }
   [[nodiscard]] double* sums() const noexcept { return reinterpret_cast<double*>(sums_.data()); }
   [[nodiscard]] float* tops() const noexcept { return reinterpret_cast<float*>(tops_.data()); }
 
-  /// Logits of all rows by some tokens, as many rows at once as the workspace takes, and what is wanted of them.
+  /// Computes the logits of all rows by some tokens, as many rows at once as fit the workspace, and the results needed
+  /// from them.
   void multiply(Work const& work, LaneWeights const& weights, std::uint64_t first, std::uint64_t tokens, bool with_sums,
                 float soft_cap = 0) {
     LaneRows const& in = work.in;
@@ -179,12 +180,12 @@ class DeviceHead {
   Workspace<Device>* memory_;
   std::size_t logits_bytes_;
   Piece logits_;
-  Piece sums_;  // of each lane and row
+  Piece sums_;  // per lane and row
   Piece tops_;
   Piece picked_;
   std::vector<std::uint64_t> tokens_;
   std::vector<HeadRequest> requests_;
-  UploadedLists request_lists_;  // of its own, lest the parts' lists take its place
+  UploadedLists request_lists_;  // separate, so that the parts' lists cannot evict it
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model::cuda

@@ -16,8 +16,8 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Activations of all lanes on a device: lanes x rows x features, row-major. What it holds is lost when a pass begins,
-/// but for what `extend` keeps.
+/// Activations of all lanes on a device: lanes x rows x features, row-major. The beginning of a pass discards the
+/// contents, except those that `extend` keeps.
 class DeviceMatrix {
  public:
   /// Sets type and sizes; the contents are undefined afterwards.
@@ -28,14 +28,14 @@ class DeviceMatrix {
     view_.data = piece_.reserve(workspace, bytes(), "activations");
   }
 
-  /// One lane of `rows` rows, of which the first `kept` keep what they hold, in memory of its own that grows by half.
+  /// One lane of `rows` rows, in its own memory, which grows by half; keeps the contents of the first `kept` rows.
   template <zeroth::cuda::Stream Device>
   void extend(Device const& device, DataType dtype, std::uint64_t rows, std::uint64_t kept, std::uint64_t features) {
     view_ = {kept_.get(), dtype, 1, rows, features};
     if (bytes() > kept_bytes_) {
       std::size_t const size = std::max(bytes(), kept_bytes_ + kept_bytes_ / 2);
       std::shared_ptr<std::byte> larger = device.allocate(size, "keys and values");
-      // By a kernel: a transfer would end what a stream collects.
+      // By a kernel: a transfer would end what a stream is collecting.
       LaneRows const to{larger.get(), dtype, 1, kept, features};
       if (to.size() != 0)
         device.launch(CopyRowsKernel{{kept_.get(), dtype, 0}, features, nullptr, 0, to, 0, features, /*adds=*/false},
@@ -46,7 +46,7 @@ class DeviceMatrix {
     view_.data = kept_.get();
   }
 
-  /// What kernels receive.
+  /// The view that kernels receive.
   [[nodiscard]] LaneRows const& view() const noexcept { return view_; }
 
  private:
@@ -60,13 +60,13 @@ class DeviceMatrix {
   LaneRows view_;
 };
 
-/// Lists of the host's on a device: rows, positions, requests. One that a pass has sent already is not sent again, so
-/// that the layers of a model share theirs.
+/// Host lists on a device: rows, positions, requests. A list already sent in this pass is not sent again, so the layers
+/// of a model share lists.
 class UploadedLists {
  public:
   static constexpr std::size_t kept_lists = 64;
 
-  /// The list on the device, until the next pass, or `kept_lists` others have been asked for.
+  /// The list on the device, valid until the next pass or until `kept_lists` others have been requested.
   template <class T, zeroth::cuda::Stream Device>
   T const* get(Workspace<Device>& workspace, std::span<T const> list) {
     if (pass_ != workspace.pass()) {
@@ -89,7 +89,7 @@ class UploadedLists {
     bool sent = false;
   };
 
-  /// The list of these bytes, or one that becomes it.
+  /// The list with these bytes, or one to replace with them.
   List& find(std::span<std::byte const> bytes) {
     auto const end = lists_.begin() + static_cast<std::ptrdiff_t>(count_);
     auto found = std::find_if(lists_.begin(), end, [&](List const& l) {

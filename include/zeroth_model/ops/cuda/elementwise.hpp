@@ -55,15 +55,15 @@ struct Add {
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(float x, float y) const noexcept { return x + y; }
 };
 
-/// x = operation(x, y) element by element. Grid: a thread for four elements, which it reads and writes at once.
+/// x = operation(x, y) element by element. Grid: one thread per four elements, which it reads and writes at once.
 template <class Operation>
 struct ElementwiseKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
-  static constexpr std::uint64_t size = 4;  ///< elements of a thread
+  static constexpr std::uint64_t size = 4;  ///< elements per thread
 
   LaneRows x;
-  void const* y;  ///< of x's type and size; unused if the operation reads one
+  void const* y;  ///< of x's type and size; unused if the operation reads only x
   Operation operation{};
 
   template <unsigned phase>

@@ -10,7 +10,7 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Products of P's as part of what a GraphStream collects; P's are on the stream beneath it.
+/// Products of P as part of what a GraphStream collects; P uses the stream below it.
 template <zeroth::cuda::StreamWithGraphs Device, Products P>
 class GraphProducts {
  public:

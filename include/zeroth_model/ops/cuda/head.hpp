@@ -18,14 +18,14 @@ struct LogitsPart {
   std::uint64_t tokens;
 };
 
-/// A score that is asked for. `token` counts as LogitsPart's tokens do.
+/// A requested score. `token` counts as LogitsPart's tokens do.
 struct HeadRequest {
   std::uint64_t row;
   std::uint64_t token;
 };
 
-/// Takes logits into the running maximum of each row and sum of exponentials above it. Grid: a block for each row of
-/// the part, of all lanes.
+/// Adds logits to each row's running maximum and sum of exponentials above it. Grid: one block per row of the part, of
+/// all lanes.
 struct LogSumKernel {
   struct Shared {
     float parts[block_threads];
@@ -75,7 +75,7 @@ struct LogSumKernel {
   }
 };
 
-/// Takes the logits that are asked for. Grid: a thread for each request and lane.
+/// Picks the requested logits. Grid: one thread per request and lane.
 struct PickKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -90,14 +90,14 @@ struct PickKernel {
     std::uint64_t const i = at.global();
     if (i >= part.lanes * count) return;
     HeadRequest const request = requests[i % count];
-    std::uint64_t const row = request.row - part.first_row;  // wraps around before the first
+    std::uint64_t const row = request.row - part.first_row;  // wraps around before the first row
     std::uint64_t const token = request.token - part.first_token;
     if (row >= part.rows || token >= part.tokens) return;
     out[i] = static_cast<double>(part.data[(i / count * part.rows + row) * part.tokens + token]);
   }
 };
 
-/// Makes log-probabilities of logits. Grid: a thread for each request and lane.
+/// Turns logits into log-probabilities. Grid: one thread per request and lane.
 struct NormaliseKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -106,7 +106,7 @@ struct NormaliseKernel {
   std::uint64_t count;
   std::uint64_t lanes;
   std::uint64_t all_rows;
-  float const* tops;  ///< of LogSumKernel
+  float const* tops;  ///< from LogSumKernel
   double const* sums;
   double* out;  ///< lanes x requests
 

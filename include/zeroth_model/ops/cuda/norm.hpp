@@ -8,7 +8,7 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// x / sqrt(mean of its squares + epsilon), times the gain, of each row. Grid: a block a row, of all lanes.
+/// x / sqrt(mean of its squares + epsilon), times the gain, for each row. Grid: one block per row, of all lanes.
 struct RmsNormKernel {
   struct Shared {
     BlockSum squares;
@@ -42,7 +42,7 @@ struct RmsNormKernel {
   }
 };
 
-/// (x - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias. Grid: a block a row, of all lanes.
+/// (x - its mean) / sqrt(its variance + epsilon), times the gain, plus the bias. Grid: one block per row, of all lanes.
 struct LayerNormKernel {
   struct Shared {
     BlockSum values;

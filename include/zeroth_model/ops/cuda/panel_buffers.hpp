@@ -9,8 +9,8 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Two buffers for panels of weights, taken in turn: while what reads one of them runs, the other is written on the
-/// stream's side queue, if it has one. Without, one buffer, and all in one order.
+/// Two alternating buffers for panels of weights: while readers of one run, the other is written on the stream's side
+/// queue. Without a side queue there is one buffer, and all work is in one order.
 template <zeroth::cuda::Stream Device>
 class PanelBuffers {
  public:
@@ -24,22 +24,22 @@ class PanelBuffers {
     }
   }
 
-  /// A pass begins: panels are written after what has been queued by now, such as an update of the weights.
+  /// Begins a pass: panels are written after everything queued so far, such as an update of the weights.
   /// @param bytes of each buffer
-  /// @param overlaps whether the side queue is used; else all is in one order
+  /// @param overlaps whether to use the side queue; otherwise all work is in one order
   void begin(std::size_t bytes, bool overlaps) {
     bytes_ = bytes;
     overlaps_ = overlaps;
     for (Buffer& buffer : buffers_) buffer.was_read = false;
     holds_panel_ = false;
-    // Before the fork: zeros are queued where memory is made.
+    // Before the fork: allocation queues zeroing.
     buffers_[0].memory.reserve(*memory_, bytes, "panels of weights");
     if (overlaps) buffers_[1].memory.reserve(*memory_, bytes, "panels of weights");
     fork();
   }
 
-  /// Queues what `write(panel)` does to the next buffer, once what was queued before the last call of this has read it.
-  /// Work that is queued afterwards comes after.
+  /// Queues `write(panel)` for the next buffer, after the work queued before the previous call of fill() has read that
+  /// buffer. Work queued later comes after the write.
   template <class Write>
   void* fill(std::size_t bytes, Write const& write) {
     Buffer& buffer = turn(bytes);
@@ -54,7 +54,7 @@ class PanelBuffers {
     return panel;
   }
 
-  /// The next buffer, for work that is queued after all that was asked for: nothing runs beside it.
+  /// The next buffer, for writes queued in order after all earlier work: nothing runs at the same time.
   [[nodiscard]] void* take(std::size_t bytes) { return turn(bytes).memory.data(); }
 
  private:
@@ -71,7 +71,7 @@ class PanelBuffers {
   struct Buffer {
     Piece memory;
     Event written;
-    Event read;  ///< by all that was queued for it
+    Event read;  ///< after all readers queued so far
     bool was_read = false;
   };
 
@@ -86,7 +86,7 @@ class PanelBuffers {
     }
   }
 
-  /// The buffer whose turn it is; what was queued so far is all that reads the last one.
+  /// Switches to the next buffer; everything queued so far counts as reading the last one.
   Buffer& turn(std::size_t bytes) {
     if constexpr (zeroth::cuda::StreamWithSide<Device>) {
       if (overlaps_ && holds_panel_) {
@@ -104,7 +104,7 @@ class PanelBuffers {
 
   template <class Write>
   void on_side(Buffer& buffer, Write const& write) {
-    // Whatever was queued there has to end before work that comes after, such as an update, changes what it reads.
+    // Everything queued there must end before later work, such as an update, changes what it reads.
     auto const join = [&] {
       {
         auto const side = device().side();
@@ -126,7 +126,7 @@ class PanelBuffers {
   Workspace<Device>* memory_;
   std::array<Buffer, 2> buffers_;
   Event begun_;
-  std::size_t last_ = 0;  // of the buffers
+  std::size_t last_ = 0;  // index of the current buffer
   bool holds_panel_ = false;
   std::size_t bytes_ = 0;
   bool overlaps_ = false;

@@ -8,10 +8,10 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// out = alpha in W^T + beta out, for each of a batch: in is rows x columns, W is outputs x columns, out rows x
-/// outputs.
+/// out = alpha in W^T + beta out, for each product of a batch: in is rows x columns, W is outputs x columns, out is
+/// rows x outputs.
 ///
-/// Row-major; elements are counted in their own type. Sums are of f32, whatever the types.
+/// Row-major; elements are counted in their own type. Sums are f32, whatever the types.
 struct Product {
   std::uint64_t batch;
   std::uint64_t rows;
@@ -19,13 +19,13 @@ struct Product {
   std::uint64_t columns;
   DataType dtype;  ///< of `in` and `weights`
   DataType out_dtype;
-  void const* in;           ///< rows follow each other
-  std::uint64_t in_stride;  ///< from one of the batch to the next
-  void const* weights;      ///< rows follow each other
+  void const* in;           ///< contiguous rows
+  std::uint64_t in_stride;  ///< from one product of the batch to the next
+  void const* weights;      ///< contiguous rows
   std::uint64_t weights_stride;
   void* out;
   std::uint64_t out_stride;
-  std::uint64_t out_row;  ///< from a row of `out` to the next
+  std::uint64_t out_row;  ///< from one row of `out` to the next
   float alpha = 1;
   float beta = 0;
 
@@ -34,8 +34,7 @@ struct Product {
 
 /// Matrix products on a stream: cuBLAS's on a GPU (CublasProducts), a plain loop in the tests.
 ///
-/// `run(product, what)` queues a product after what was asked before; it allocates nothing. Errors name `what` it is
-/// for.
+/// `run(product, what)` queues a product after all earlier work and allocates nothing. Errors name `what` it is for.
 template <class T>
 concept Products = requires(T const& products, Product const& product, std::string const& what) {
   products.run(product, what);

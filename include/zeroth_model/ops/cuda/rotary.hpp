@@ -9,7 +9,7 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Cosine and sine of each row and pair. Grid: a thread for each of them.
+/// Cosine and sine for each row and pair. Grid: one thread per row and pair.
 struct RotaryTableKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -30,8 +30,7 @@ struct RotaryTableKernel {
   }
 };
 
-/// Turns the pairs of every head, its first elements, in place. Grid: a thread for each pair of each head, row and
-/// lane.
+/// Rotates the pairs of every head, its first elements, in place. Grid: one thread per pair of each head, row and lane.
 struct RotateKernel {
   using Shared = NothingShared;
   static constexpr unsigned phases = 1;
@@ -40,12 +39,12 @@ struct RotateKernel {
   std::uint64_t pairs;
   RotaryPairing pairing;
   LaneRows x;
-  std::uint64_t dim = 2 * pairs;  ///< elements of a head
+  std::uint64_t dim = 2 * pairs;  ///< elements per head
 
   template <unsigned phase>
   ZEROTH_HOST_DEVICE void run(Place at, Shared& /*shared*/) const {
     if (at.global() >= x.size() / dim * pairs) return;
-    // A division of 32 bits costs a fraction of one of 64.
+    // A 32-bit division costs a fraction of a 64-bit one.
     if (x.size() <= 0xffffffffU)
       turn(static_cast<std::uint32_t>(at.global()), static_cast<std::uint32_t>(pairs), static_cast<std::uint32_t>(dim),
            static_cast<std::uint32_t>(x.rows), static_cast<std::uint32_t>(x.features));
@@ -54,7 +53,7 @@ struct RotateKernel {
   }
 
  private:
-  /// Pair i of all.
+  /// Rotates pair i of all pairs.
   template <class Index>
   ZEROTH_HOST_DEVICE void turn(Index i, Index of_head, Index elements, Index rows, Index features) const noexcept {
     Index const pair = i % of_head;

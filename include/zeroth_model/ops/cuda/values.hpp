@@ -13,8 +13,8 @@
 #include <zeroth/storage/narrow.hpp>
 #include <zeroth/storage/widen.hpp>
 
-// What the kernels of the transformer on CUDA have in common. They are host and device code, as backend/cuda/kernel.hpp
-// says, and compute in f32 whatever the type of what they read and write.
+// Shared by the transformer's CUDA kernels, which are host and device code, as backend/cuda/kernel.hpp explains, and
+// compute in f32 whatever types they read and write.
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
@@ -22,13 +22,13 @@ using zeroth::cuda::block_threads;
 using zeroth::cuda::NothingShared;
 using zeroth::cuda::Place;
 
-/// Element i of memory that holds that type.
+/// Element i of memory of that type.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline float load(DataType dtype, void const* memory, std::uint64_t i) noexcept {
   return dtype == DataType::f32 ? static_cast<float const*>(memory)[i]
                                 : widen(dtype, static_cast<std::uint16_t const*>(memory)[i]);
 }
 
-/// Stores to element i, rounded to the nearest.
+/// Rounds to nearest and stores to element i.
 ZEROTH_HOST_DEVICE inline void store(DataType dtype, void* memory, std::uint64_t i, float value) noexcept {
   if (dtype == DataType::f32)
     static_cast<float*>(memory)[i] = value;
@@ -36,23 +36,23 @@ ZEROTH_HOST_DEVICE inline void store(DataType dtype, void* memory, std::uint64_t
     static_cast<std::uint16_t*>(memory)[i] = narrow(dtype, value);
 }
 
-/// As std::numeric_limits has it, which device code cannot call.
+/// std::numeric_limits's value, which device code cannot call.
 [[nodiscard]] ZEROTH_HOST_DEVICE inline float minus_infinity() noexcept {
   return float_of(0xff800000U);
 }
 
-/// Memory that holds a type, from its element i on.
+/// Address of element i in memory of that type.
 template <class Memory>
 [[nodiscard]] Memory* advanced(DataType dtype, Memory* memory, std::uint64_t i) noexcept {
   using Byte = std::conditional_t<std::is_const_v<Memory>, std::byte const, std::byte>;
   return static_cast<Byte*>(memory) + i * size_of(dtype);
 }
 
-/// A weight vector, or a matrix, as all lanes see it.
+/// A weight vector or matrix as all lanes see it.
 struct LaneWeights {
   void const* data = nullptr;
   DataType dtype = DataType::f32;
-  std::uint64_t lane_stride = 0;  ///< elements from a lane's to the next one's; 0: they all see the same
+  std::uint64_t lane_stride = 0;  ///< elements from one lane's to the next; 0: all lanes share it
 
   [[nodiscard]] ZEROTH_HOST_DEVICE float operator()(std::uint64_t lane, std::uint64_t i) const noexcept {
     return load(dtype, data, lane * lane_stride + i);
@@ -77,8 +77,8 @@ struct LaneRows {
   ZEROTH_HOST_DEVICE void set(std::uint64_t i, float value) const noexcept { store(dtype, data, i, value); }
 };
 
-/// A sum over the threads of a block, in an order of its own: each thread gives a part, `fold` runs a phase later, and
-/// `total` one after that.
+/// A sum over the threads of a block, in a fixed order: each thread contributes a part, `fold` runs one phase later,
+/// and `total` one after that.
 struct BlockSum {
   static constexpr unsigned folds = 16;
   float parts[block_threads];

@@ -21,50 +21,50 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// Weights on a device as all lanes see them, in the type of the products.
+/// Weights on a device as all lanes see them, in the products' type.
 ///
-/// Theta that has that type already is read where it lies. Else, and for the lanes of a probe, rows are written to one
-/// of two buffers: a panel at a time, which is read by the product while the second-level cache still holds it, and
-/// while the next panel is written.
+/// Theta is read in place if it already has that type. Otherwise, and for the lanes of a probe, rows are written to one
+/// of two buffers, one panel at a time: the product reads a panel while the second-level cache still holds it, and
+/// while the next one is written.
 template <zeroth::cuda::Stream Device>
 class WeightPanels {
  public:
-  /// @param memory what the operations share
+  /// @param memory workspace shared by the operations
   /// @param dtype of the panels
-  /// @param bytes of a panel of all lanes together; a single row may take more
-  /// @param overlaps whether a panel is written while products of the last one run, in a buffer of its own
+  /// @param bytes of a panel, all lanes together; a single row may take more
+  /// @param overlaps whether to write a panel, in its own buffer, while products of the previous one run
   WeightPanels(Workspace<Device>& memory, DataType dtype, std::size_t bytes, bool overlaps)
       : memory_(&memory), dtype_(dtype), panel_bytes_(bytes), overlaps_(overlaps), buffers_(memory) {}
 
-  /// Bytes of the workspace that a pass takes for panels, vectors and rows of tables.
+  /// Bytes of the workspace that a pass needs for panels, vectors and rows of tables.
   [[nodiscard]] std::size_t bytes(PassSizes const& sizes) const noexcept {
     Room const room = room_for(sizes);
     std::size_t result = 0;
-    // Not a list in braces: nvcc 13.0 gives the host's compiler one that it does not take.
+    // Not a braced list: nvcc 13.0 turns that into code that the host compiler rejects.
     std::array<std::size_t, 6> const pieces{
         room.panels, overlaps(sizes) ? room.panels : 0, room.floats, room.vector, room.vector, room.added};
     for (std::size_t piece : pieces) result += Workspace<Device>::piece_bytes(piece);
     return result;
   }
 
-  /// A pass of that size begins.
+  /// Begins a pass of that size.
   void begin(PassSizes const& sizes) {
     room_ = room_for(sizes);
     buffers_.begin(room_.panels, overlaps(sizes));
   }
 
-  /// Rows of a matrix that are taken at once.
+  /// Rows of a matrix per panel.
   [[nodiscard]] std::uint64_t height(WeightView const& weights, std::size_t parameter) const noexcept {
     Parameter const& p = weights.parameters[parameter];
     return in_place(weights, p) ? p.shape.rows : copied_height(weights, parameter);
   }
 
-  /// The same of rows that are copied in any case.
+  /// The same for rows that are always copied.
   [[nodiscard]] std::uint64_t copied_height(WeightView const& weights, std::size_t parameter) const noexcept {
     Parameter const& p = weights.parameters[parameter];
     std::uint64_t const copies = weights.probe == nullptr ? 1 : weights.lanes();
     std::uint64_t const fitting = panel_bytes_ / (copies * p.shape.columns * size_of(dtype_));
-    // A multiple of what products like, in parts that are as good as equal.
+    // A multiple of what suits products, in nearly equal parts.
     constexpr std::uint64_t unit = 128;
     std::uint64_t const most = std::max<std::uint64_t>(fitting / unit * unit, std::min<std::uint64_t>(fitting, unit));
     if (most == 0) return 1;
@@ -73,7 +73,7 @@ class WeightPanels {
     return std::min<std::uint64_t>(most, (even + unit - 1) / unit * unit);
   }
 
-  /// Rows [first, first + rows) of a matrix. Valid until the next rows() is asked for, and for the work queued before.
+  /// Rows [first, first + rows) of a matrix. Valid until the next call of rows(), and for the work queued before that.
   [[nodiscard]] LaneWeights rows(WeightView const& weights, std::size_t parameter, std::uint64_t first,
                                  std::uint64_t rows) {
     Parameter const& p = weights.parameters[parameter];
@@ -91,7 +91,7 @@ class WeightPanels {
     return {panels, dtype_, same ? 0 : size};
   }
 
-  /// Rows of a matrix that need not follow each other, one after the other; valid as above.
+  /// Rows of a matrix that need not be consecutive, one after the other; valid as above.
   [[nodiscard]] LaneWeights gathered(WeightView const& weights, std::size_t parameter,
                                      std::span<std::uint64_t const> rows) {
     Parameter const& p = weights.parameters[parameter];
@@ -103,7 +103,7 @@ class WeightPanels {
     return {to.data, dtype_, same ? 0 : size};
   }
 
-  /// Rows of a table to the rows of activations, or added to them.
+  /// Writes rows of a table to the rows of activations, or adds them.
   void gather(WeightView const& weights, std::size_t parameter, std::span<std::uint64_t const> rows, LaneRows const& to,
               bool adds) {
     Parameter const& p = weights.parameters[parameter];
@@ -135,7 +135,7 @@ class WeightPanels {
   [[nodiscard]] DataType dtype() const noexcept { return dtype_; }
 
  private:
-  /// Bytes that a pass takes of each piece, so that none grows during it.
+  /// Bytes that a pass needs for each piece, so that none grows during it.
   struct Room {
     std::size_t panels = 0;
     std::size_t floats = 0;
@@ -149,7 +149,7 @@ class WeightPanels {
     std::size_t const panels = std::max(panel_bytes_, row);
     std::size_t const activations = sizes.lanes * sizes.rows * sizes.columns;
     Room room;
-    // Without copies, rows of the head that do not follow each other are left.
+    // Without copies, only nonconsecutive rows of the head remain.
     bool const copied = sizes.probe || sizes.weight_dtype != dtype_;
     room.panels = copied ? panels : std::min(panels, std::min(sizes.requests, sizes.vocabulary) * row);
     if (!sizes.probe) return room;
@@ -160,7 +160,7 @@ class WeightPanels {
     return room;
   }
 
-  /// Where the host takes part in an expansion, it has to come in one order with all else.
+  /// If the host takes part in an expansion, everything must run in one order.
   [[nodiscard]] bool overlaps(PassSizes const& sizes) const noexcept {
     return overlaps_ && zeroth::cuda::StreamWithSide<Device> && !sizes.by_floats &&
            (sizes.probe || sizes.weight_dtype != dtype_);
@@ -178,7 +178,7 @@ class WeightPanels {
     memory_->device().launch(kernel, (kernel.to.size() + block_threads - 1) / block_threads, what);
   }
 
-  /// Theta's rows, for all lanes of `to`.
+  /// Copies rows of theta for all lanes of `to`.
   void copy(Parameter const& p, std::uint64_t const* rows, std::uint64_t first, LaneRows const& to,
             std::uint64_t lane_stride, bool adds) {
     launch({{p.data, p.dtype, 0}, p.shape.columns, rows, first, to, lane_stride, to.features, adds}, what("rows", p));
@@ -189,8 +189,8 @@ class WeightPanels {
     launch({{from.data, from.dtype, lane}, from.features, nullptr, 0, to, lane, to.features, true}, what("rows", p));
   }
 
-  /// Pieces of `count` elements for all lanes of a probe, one after the other to each lane of `to`.
-  /// @param pieces on the device, and on the host; null: one, at `first`
+  /// Expands pieces of `count` elements for all lanes of a probe, one after the other in each lane of `to`.
+  /// @param pieces on the device, and on the host; null: one piece, at `first`
   void expand(WeightView const& weights, std::size_t parameter, std::uint64_t first, std::uint64_t count,
               std::uint64_t const* pieces, std::span<std::uint64_t const> host_pieces, LaneRows const& to) {
     std::uint64_t const lane_size = to.rows * to.features;
@@ -199,7 +199,7 @@ class WeightPanels {
     for (std::uint64_t lane = 0; lane < to.lanes; ++lane)
       targets_.push_back(advanced(to.dtype, to.data, lane * lane_size));
     if (weights.probe->has_panels()) return weights.probe->expand_to(parameter, request, targets_);
-    // By way of f32, a piece at a time.
+    // Via f32, one piece at a time.
     std::size_t const bytes = static_cast<std::size_t>(to.size()) * sizeof(float);
     auto* const floats =
         to.dtype == DataType::f32

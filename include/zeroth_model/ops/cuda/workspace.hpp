@@ -10,18 +10,18 @@
 
 namespace zeroth::ZEROTH_ISA::model::cuda {
 
-/// One block of a device's memory for all that a forward pass writes. A pass takes pieces of it in the order in which
-/// it needs them, so that passes of the same sizes find theirs at the same addresses; the next pass begins anew.
+/// One block of device memory for everything that a forward pass writes. A pass takes pieces in the order in which it
+/// needs them, so passes of equal sizes find theirs at the same addresses; the next pass starts over.
 template <zeroth::cuda::Stream Device>
 class Workspace {
  public:
   explicit Workspace(Device device) : device_(std::move(device)) {}
 
-  /// Makes room for passes of that size. What earlier ones left is lost if the block grows.
-  /// @throws what Device::allocate does when memory is short
+  /// Allocates for passes of that size. Enlarging the block discards its contents.
+  /// @throws as Device::allocate does if memory runs out
   void reserve(std::size_t bytes) {
     if (bytes <= bytes_) return;
-    // The old block goes first: both would not fit where one just does.
+    // Free the old block first: both might not fit even if one does.
     begin_pass();
     bytes_ = 0;
     block_.reset();
@@ -29,7 +29,7 @@ class Workspace {
     bytes_ = bytes;
   }
 
-  /// Takes all pieces back.
+  /// Takes back all pieces.
   void begin_pass() noexcept {
     used_ = 0;
     ++pass_;
@@ -44,7 +44,7 @@ class Workspace {
     return piece;
   }
 
-  /// What a piece takes: it begins where any type and any vector of a kernel's may.
+  /// Size of a piece, padded so that every type and every vector of a kernel may begin there.
   [[nodiscard]] static constexpr std::size_t piece_bytes(std::size_t bytes) noexcept {
     return (bytes + alignment - 1) / alignment * alignment;
   }
@@ -63,8 +63,8 @@ class Workspace {
   std::uint64_t pass_ = 1;
 };
 
-/// Memory that a pass sizes as it goes: a piece of the workspace, or, where that was not made ready for it, memory of
-/// its own that grows and never shrinks. What it held is lost when it grows and when the next pass begins.
+/// Memory that a pass sizes as it goes: a piece of the workspace or, if the workspace has no room, memory of its own
+/// that grows and never shrinks. Growing and the beginning of a pass discard the contents.
 class Piece {
  public:
   template <class Device>

@@ -12,7 +12,7 @@ namespace zeroth::ZEROTH_ISA::model {
 
 /// Attention for the queries of one segment and the heads that share a key-value head.
 ///
-/// Queries go in groups of up to 64, so that scores take 64 x keys floats however long the sequence is.
+/// Queries are processed in groups of up to 64, so scores take 64 x keys floats however long the sequence is.
 class EigenAttention {
  public:
   EigenAttention(HeadShape const& shape, Segment const& segment, Queries const& queries, QuerySpan const& span) noexcept
@@ -55,12 +55,12 @@ class EigenAttention {
  private:
   static constexpr std::size_t group = 64;
 
-  /// Keys up to that of a row of the batch itself.
+  /// Keys up to the one of that batch row itself.
   [[nodiscard]] std::size_t visible(std::size_t row) const noexcept {
     return segment_.prefix_length + (row - segment_.begin) + 1;
   }
 
-  /// Softmax of the scores before `visible` that the query sees, scaled and capped; the others become 0.
+  /// Softmax of the scores before `visible` that the query sees, scaled and capped; the other scores become 0.
   template <class Row>
   void softmax(Row&& scores, std::size_t visible) const {
     auto const first = static_cast<Eigen::Index>(shape_.first_seen(visible));

@@ -9,19 +9,20 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The products of RowMajorOps with weights on Eigen, in f32. What RowMajorOps asks of a Gemm:
+/// RowMajorOps' products with weights on Eigen, in f32. RowMajorOps requires of a Gemm:
 ///
-/// 1. `panel_rows(rows, columns)`: how many rows of a weight matrix one task takes, from shapes alone.
-/// 2. `begin(executor, in)`: until the next begin(), `in` is the left operand of every product; the place to bring it
-///    into another form, once for all panels.
+/// 1. `panel_rows(rows, columns)`: how many rows of a weight matrix one task takes, as a function of shapes only.
+/// 2. `begin(executor, in)`: until the next begin(), `in` is the left operand of every product; a chance to convert it
+///    once for all panels.
 /// 3. `panel(weights, parameter, first, rows, scratch)`: those rows of a matrix for all lanes, valid while the scratch
-///    is. Values of the scratch stay the caller's.
+///    is. It leaves the scratch's values to the caller.
 /// 4. `multiply(in, lane, first, count, panel, scratch, out)`: out [count x panel's rows] = rows [first, first + count)
 ///    of in times the panel's transpose.
 /// 5. `add(in, lane, factor, panel, scratch, out)`: out [in's rows x panel's rows] += factor * in times the panel's
 ///    transpose. It may write to the scratch's values.
 /// 6. `dot(in, lane, row, panel)`: that row of in times the first row of the panel.
-/// 7. All but begin() run on several threads at once, each on its own one alone, and give the same bits every time.
+/// 7. All except begin() run on several threads at once, each call on a single thread, and give the same bits every
+///    time.
 class EigenGemm {
  public:
   [[nodiscard]] static std::size_t panel_rows(std::size_t rows, std::size_t columns) noexcept {

@@ -79,7 +79,8 @@ class EigenHead {
   }
 
  private:
-  /// Tasks into which the vocabulary is cut: constant, so that sums are added in the same order whatever the threads.
+  /// Tasks into which the vocabulary is divided: constant, so sums are added in the same order with any number of
+  /// threads.
   static constexpr std::size_t most_stripes = 64;
   static constexpr std::size_t rows_at_once = 128;
 
@@ -91,7 +92,7 @@ class EigenHead {
     });
   }
 
-  /// Takes logits [rows x tokens] into the running maximum and sum of exponentials of the rows from slot `first` on.
+  /// Adds logits [rows x tokens] to the running maximum and sum of exponentials of the rows from slot `first` on.
   void accumulate(MatrixMap const& logits, std::size_t first) {
     for (Eigen::Index r = 0; r < logits.rows(); ++r) {
       float& top = tops_[first + static_cast<std::size_t>(r)];

@@ -24,7 +24,7 @@ class LaneMatrix {
     values_.reserve(lanes * rows * features);
   }
 
-  /// One lane of `rows` rows, of which the first `kept` keep what they hold.
+  /// One lane of `rows` rows; keeps the contents of the first `kept`.
   void extend(std::size_t rows, std::size_t kept, std::size_t features) {
     lanes_ = 1;
     rows_ = rows;
@@ -62,7 +62,7 @@ class LaneMatrix {
   std::size_t features_ = 0;
 };
 
-/// The sum of `count` values, in an order that does not depend on where they lie: Eigen's own sum of values in memory
+/// The sum of `count` values, in an order that does not depend on their address: Eigen's own sum of values in memory
 /// begins its vectors at an aligned address, so rows of odd length would round differently from lane to lane.
 [[nodiscard]] inline float ordered_sum(float const* values, std::size_t count) noexcept {
   constexpr std::size_t width = 16;

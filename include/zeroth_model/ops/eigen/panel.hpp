@@ -14,8 +14,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 /// Rows [first, first + rows) of a weight matrix as every lane sees them, each [rows x columns].
 ///
-/// Without a probe that is theta itself, read where it lies if it is f32 and widened into scratch if it is not; with
-/// one, the rows are expanded into scratch, once for all lanes. Valid while the scratch is.
+/// Without a probe that is theta itself, read in place if it is f32 and otherwise widened into scratch; with a probe,
+/// the rows are expanded into scratch, once for all lanes. Valid while the scratch is.
 class WeightPanel {
  public:
   WeightPanel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
@@ -58,7 +58,7 @@ class WeightPanel {
     lanes_ = scratch.pointers;
   }
 
-  static constexpr std::size_t line = 16;  // floats of a cache line
+  static constexpr std::size_t line = 16;  // floats per cache line
 
   std::span<float* const> lanes_;
   std::size_t rows_;
@@ -66,10 +66,10 @@ class WeightPanel {
 };
 
 /// Rows that one task expands and multiplies. More rows share the packing of the activations; fewer let all lanes of
-/// the panel stay in the second-level cache and divide better among threads. It depends on shapes alone, and so do
+/// the panel stay in the second-level cache and divide better among threads. It depends only on shapes, and so do
 /// results.
 [[nodiscard]] constexpr std::size_t eigen_panel_rows(std::size_t rows, std::size_t columns) noexcept {
-  constexpr std::size_t panel_floats = 64 * 1024;  // 256 KiB a lane, half of a common 1 MiB for two of them
+  constexpr std::size_t panel_floats = 64 * 1024;  // 256 KiB per lane; two lanes fill half of a common 1 MiB
   std::size_t const fitting = std::max<std::size_t>(panel_floats / columns / 16 * 16, 16);
   std::size_t const panels = (rows + fitting - 1) / fitting;
   std::size_t const even = (panels + 1) / 2 * 2;  // pairs of equal panels

@@ -21,19 +21,19 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// DecoderOps over row-major activations, written with Eigen, whose products with weights are those of a Gemm: see
-/// EigenGemm. EigenOps and OneDnnOps are the two that there are.
+/// DecoderOps on row-major activations, written with Eigen; products with weights are those of a Gemm: see EigenGemm.
+/// EigenOps and OneDnnOps are its two instances.
 ///
-/// Work is cut by shapes alone and each piece is one single-threaded product, so results have the same bits under every
-/// executor. They may differ between builds for different instruction sets, as Eigen's products do. Programs that
-/// compile with OpenMP should define EIGEN_DONT_PARALLELIZE, lest Eigen starts threads of its own under an executor
-/// that uses none.
+/// Work is divided as a function of shapes only and each piece is one single-threaded product, so results have the same
+/// bits with every executor. They may differ between builds for different instruction sets, as Eigen's products do.
+/// Programs compiled with OpenMP should define EIGEN_DONT_PARALLELIZE; otherwise Eigen starts threads of its own under
+/// an executor that uses none.
 template <class Gemm>
 class RowMajorOps {
  public:
   using Matrix = LaneMatrix;
 
-  /// Cosine and sine of each row and pair: [rows x pairs] each.
+  /// Cosine and sine for each row and pair: [rows x pairs] each.
   struct Rotary {
     std::vector<float> cosines;
     std::vector<float> sines;
@@ -253,7 +253,7 @@ class RowMajorOps {
   }
 
  private:
-  /// Rows that one task of an elementwise operation takes.
+  /// Rows per task of an elementwise operation.
   static constexpr std::size_t group = 32;
 
   /// Calls body(first, count) for groups of rows.

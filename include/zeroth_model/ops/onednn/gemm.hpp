@@ -15,15 +15,15 @@
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The products of RowMajorOps with weights by oneDNN; see EigenGemm for what each function does.
+/// RowMajorOps' products with weights by oneDNN; see EigenGemm for what each function does.
 ///
-/// In bf16, activations and weights, perturbed in f32, are rounded to the nearest bf16 numbers before each product; its
-/// sums are f32. Calls into oneDNN may allocate.
+/// In bf16, activations and weights, which are perturbed in f32, are rounded to the nearest bf16 numbers before each
+/// product; sums are f32. Calls into oneDNN may allocate.
 class OneDnnGemm {
  public:
   /// Rows of a weight matrix for all lanes, f32 or bf16.
   struct Panel {
-    std::span<float* const> lanes;  ///< bf16 numbers lie where these point, too
+    std::span<float* const> lanes;  ///< these also point to bf16 numbers
     std::size_t rows;
     std::size_t columns;
   };
@@ -57,9 +57,9 @@ class OneDnnGemm {
       return {scratch.pointers, rows, columns};
     }
     std::size_t const distinct = weights.probe == nullptr ? 1 : weights.lanes();
-    std::size_t const size = (rows * columns / 2 + line) / line * line;  // floats that hold a lane's
+    std::size_t const size = (rows * columns / 2 + line) / line * line;  // floats that hold one lane's bf16 numbers
     float* const base = scratch.narrowed.reserve(distinct * size);
-    // Few rows at a time, so that the f32 numbers never leave the nearest cache.
+    // Few rows at a time, so that the f32 numbers stay in the first-level cache.
     std::size_t const step = std::max<std::size_t>(panel_floats / (columns * distinct), 1);
     for (std::size_t row = 0; row < rows; row += step) {
       std::size_t const count = std::min(step, rows - row);
@@ -101,15 +101,15 @@ class OneDnnGemm {
   }
 
  private:
-  static constexpr std::size_t group = 32;           // rows that a task of begin() takes
-  static constexpr std::size_t line = 16;            // floats of a cache line
-  static constexpr std::size_t panel_floats = 8192;  // of all lanes together: a first-level cache
-  static constexpr std::size_t rows_at_once = 128;   // whose products add() holds
+  static constexpr std::size_t group = 32;           // rows per task of begin()
+  static constexpr std::size_t line = 16;            // floats per cache line
+  static constexpr std::size_t panel_floats = 8192;  // all lanes together: a first-level cache
+  static constexpr std::size_t rows_at_once = 128;   // rows whose products add() holds at once
 
   [[nodiscard]] static float number(float value) noexcept { return value; }
   [[nodiscard]] static float number(std::uint16_t bits) noexcept { return bfloat16_to_float(bits); }
 
-  /// In an order that depends on the count alone.
+  /// In an order that depends only on the count.
   template <class T>
   [[nodiscard]] static float dot(T const* x, T const* w, std::size_t count) noexcept {
     float partial[line] = {};
@@ -119,7 +119,7 @@ class OneDnnGemm {
     return sum;
   }
 
-  /// Row r of what begin() was given, as products read it.
+  /// Row r of begin()'s argument, as products read it.
   [[nodiscard]] void const* row(LaneMatrix const& in, std::size_t lane, std::size_t r) const noexcept {
     if (compute_ == DataType::f32) return in.row(lane, r);
     return reinterpret_cast<std::byte const*>(narrowed_.data()) +

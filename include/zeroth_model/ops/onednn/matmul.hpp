@@ -23,7 +23,7 @@
 
 namespace zeroth::ZEROTH_ISA::model::onednn {
 
-/// While it lives, oneDNN uses this thread alone, so that how it cuts a product depends on nothing but shapes.
+/// While it lives, oneDNN uses only this thread, so how it divides a product depends only on shapes.
 class OneThread {
  public:
 #if DNNL_CPU_RUNTIME == DNNL_RUNTIME_OMP
@@ -54,7 +54,7 @@ struct MatmulShape {
   bool operator==(MatmulShape const&) const = default;
 };
 
-/// oneDNN's products with f32 results, made once a shape. X and W are f32 or bf16; sums are f32.
+/// oneDNN's products with f32 results, built once per shape. X and W are f32 or bf16; sums are f32.
 class Matmuls {
  public:
   /// @throws InvalidArgument if oneDNN has no such product on this processor.
@@ -63,8 +63,8 @@ class Matmuls {
     static_cast<void>(find({16, 16, 16, 16}));
   }
 
-  /// Computes one product, on this thread alone; any number of threads may do so at once.
-  /// @param reserve gives memory on a 64-byte boundary for so many floats
+  /// Computes one product, using only this thread; any number of threads may do so at once.
+  /// @param reserve returns memory for that many floats on a 64-byte boundary
   template <class Reserve>
   void run(MatmulShape const& shape, void const* x, void const* w, float* y, Reserve const& reserve) {
     OneThread const one;
