@@ -15,7 +15,7 @@ struct NoConcurrency {
   void parallel_for(std::size_t, zeroth::IndexedTask) const {}
 };
 
-/// How often each index was run.
+/// How often each index ran.
 std::vector<int> runs(AnyExecutor executor, std::size_t count) {
   std::vector<int> counts(count, 0);
   executor.parallel_for(count, [&](std::size_t i) { ++counts[i]; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a step leaves when something fails: memory, the objective, a mask, a sampler or an executor.
+// The state after a failed step: if memory, the objective, a mask, a sampler or an executor fails.
 #include <zeroth/optimizer.hpp>
 
 #include <array>
@@ -30,13 +30,13 @@
 
 namespace {
 
-/// Which of the allocations to come throws, from 1; 0: none.
+/// Which of the coming allocations throws, from 1; 0: none.
 std::size_t failing_allocation = 0;
 
 }  // namespace
 
-// Not to be inlined: g++ 12 warns of a mismatch wherever it sees both malloc and delete. The forms that do not throw
-// are replaced too: AddressSanitizer brings its own otherwise, whose memory these deletes must not take.
+// Must not be inlined: g++ 12 warns of a mismatch wherever it sees both malloc and delete. The forms that do not throw
+// are replaced too: otherwise AddressSanitizer supplies its own, whose memory these deletes must not receive.
 [[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   if (failing_allocation != 0 && --failing_allocation == 0) return nullptr;
   return std::malloc(size == 0 ? 1 : size);
@@ -73,7 +73,7 @@ using zeroth::StepReport;
 using zeroth::ZerothOrderOptimizer;
 using zeroth_test::contains_text;
 
-/// Two matrices of that type and a vector of f32.
+/// Two matrices of that type and an f32 vector.
 struct Fixture {
   std::vector<std::byte> first;
   std::vector<std::byte> second;
@@ -95,7 +95,7 @@ struct Fixture {
     return bytes;
   }
 
-  /// All weights, as f32 and as they are stored: no weight has two codes of one value but 0.
+  /// All weights, as f32 and as stored: only a weight of 0 has two codes.
   [[nodiscard]] std::vector<float> values() const {
     std::vector<float> all;
     for (zeroth::Parameter const& p : parameters) {
@@ -130,7 +130,7 @@ struct Setup {
   }
 };
 
-/// For every allocation of the first and of the second step: it fails, and the step is as if it had not been tried.
+/// Lets every allocation of the first and second step fail in turn: the step must be as if it had not been tried.
 template <class M, class U>
 void check_each_allocation(Setup<M, U> const& setup) {
   INFO(std::string(setup.update.name()) << ", " << std::string(to_string(setup.dtype)) << ", "
@@ -211,7 +211,7 @@ TEST_CASE("memory that runs out anywhere in a step in place leaves the weights, 
       Setup<Dense, zeroth::WindowMomentum>{{}, {.window = 3}, Form::in_place, DataType::f32, options});
 }
 
-/// Serial, but one task throws: the `*left`-th from now, from 1.
+/// Serial, but one task throws: the `*left`-th from now, counted from 1.
 struct FailingExecutor {
   std::size_t* left;
   [[nodiscard]] unsigned concurrency() const { return 1; }
@@ -223,13 +223,13 @@ struct FailingExecutor {
   }
 };
 
-/// How many of a step's tasks, if they fail, leave the weights as they were, and how many leave them undefined.
+/// How many of a step's tasks leave the weights unchanged if they fail, and how many leave them undefined.
 struct Outcomes {
   std::size_t put_back = 0;
   std::size_t undefined = 0;
 };
 
-/// One tensor of three tasks; each task of the second step fails in turn.
+/// One tensor with three tasks; each task of the second step fails in turn.
 Outcomes outcomes_of_failing_tasks(Form form, Restore restore) {
   Options const options{.learning_rate = 1e-3, .seed = 5, .restore = restore};
   auto take = [&](auto& optimizer, ParameterSet const& parameters) {
@@ -269,7 +269,7 @@ Outcomes outcomes_of_failing_tasks(Form form, Restore restore) {
             "step: the weights are undefined since step 1 failed while they were written: make a new optimizer over "
             "the base weights and replay the journal of the run");
       CHECK_THROWS_WITH(optimizer.replay({.step = 1}), contains_text("replay: the weights are undefined"));
-      // What it says is what helps.
+      // The message names the remedy.
       zeroth_test::Tensors fresh;
       fresh.add("w", zeroth_test::normal_weights(70'000, 1));
       REQUIRE(zeroth_test::bits(fresh.all()) == base);
@@ -392,7 +392,7 @@ TEST_CASE("a candidate's loss that is left unwritten skips the step") {
     StepReport const report = optimizer.step([&](auto const& probe, std::span<double> losses) {
       for (std::size_t k = 0; k < losses.size(); ++k) {
         if (!probe.points()[k].is_candidate) losses[k] = 1 + static_cast<double>(k);
-        // The first micro-batch has both; the second must not be taken for it.
+        // The first micro-batch has both candidates; the second must not be mistaken for it.
         if (probe.points()[k].is_candidate && (k != candidate || probe.micro_batch() == 0)) losses[k] = -1;
       }
     });
@@ -439,7 +439,7 @@ TEST_CASE("an objective may throw a hundred times at a step that arithmetic puts
   std::vector<std::uint32_t> const before = fixture.bits();
   CHECK_THROWS_WITH(optimizer.step(failing), contains_text("step 0: its objective has thrown 100 times"));
   CHECK(fixture.bits() == before);
-  // The fused form perturbs nothing.
+  // The fused form perturbs no weights.
   StepReport const report = optimizer.step(zeroth_test::fused(fixture.parameters, zeroth_test::loss));
   CHECK(report.abandoned == zeroth::max_abandoned);
 
@@ -459,11 +459,11 @@ TEST_CASE("a record that says nothing of attempts that were given up does not fi
   CHECK_THROWS_WITH(optimizer.replay(record), contains_text("expected abandoned at least 1, found 0"));
   record.abandoned = 1;
   std::vector<std::uint32_t> const before = fixture.bits();
-  optimizer.replay(record);  // the attempt is in the weights already
+  optimizer.replay(record);  // the weights already include the attempt
   CHECK(fixture.bits() == before);
 }
 
-/// A policy whose preparation or steps throw.
+/// A policy whose preparation or step throws.
 struct FailingMask {
   bool fails_to_prepare = false;
   int* failures = nullptr;
@@ -509,7 +509,7 @@ TEST_CASE("a mask that throws leaves the weights, and the step is taken again") 
   }
 }
 
-/// Throws where it is asked for the `left`-th block from now.
+/// Throws at the `left`-th block from now.
 struct FailingSampler {
   std::size_t* left = nullptr;
   std::array<float, 1> operator()(zeroth::RandomBlock const& block) const {

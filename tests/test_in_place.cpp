@@ -46,7 +46,7 @@ struct Fixture {
   [[nodiscard]] ParameterSet const& parameters() const { return tensors.parameters; }
 };
 
-/// A policy that tunes one tensor a step, so that what is active changes from step to step.
+/// A policy that tunes one tensor per step, so the active weights change from step to step.
 struct Rotating {
   struct Rule {
     bool operator()(float theta, std::uint64_t) const { return theta < 0.01F; }
@@ -121,8 +121,8 @@ TEST_CASE("with exact restore and a base point, or vector code, the bits are the
   CHECK(after_100_steps(false, small, zeroth::CpuBackend{}) == after_100_steps(true, small, ReferenceBackend{}));
 }
 
-/// A mutant of SmallestMagnitude: it claims not to look at the weights, so the in-place form does not store its mask
-/// and works it out again from perturbed weights. That is the mistake which re-implementations make.
+/// A mutant of SmallestMagnitude: it claims to ignore the weights, so the in-place form does not store its mask and
+/// recomputes it from perturbed weights. Re-implementations make this mistake.
 struct RecomputesMask {
   SmallestMagnitude policy{};
 
@@ -151,8 +151,8 @@ std::vector<bool> moved(std::vector<float> const& before, std::vector<float> con
   return result;
 }
 
-/// Of 100 steps with arithmetic restore, how many move other weights at +eps, at -eps or in the end than the fused form
-/// does, started from the same weights.
+/// Of 100 steps with arithmetic restore, how many move other weights at +eps, at -eps or at the end than the fused form
+/// does from the same weights.
 template <class M, class FusedMask>
 int steps_with_another_active_set(M mask, FusedMask fused_mask) {
   // Rademacher directions move every active weight by all of epsilon, so that the moved ones are the active ones.
@@ -204,8 +204,8 @@ TEST_CASE("in place each step has the active set of the fused form") {
 }
 
 TEST_CASE("a mask that is worked out on perturbed weights would be noticed") {
-  // Only in the first steps: a weight that leaves the mask while it is perturbed is not put back, so that soon no
-  // weight is left near the threshold.
+  // Only in the first steps: a weight that leaves the mask while it is perturbed is not restored, so soon no weight
+  // remains near the threshold.
   CHECK(steps_with_another_active_set(RecomputesMask{SmallestMagnitude{0.5}}, SmallestMagnitude{0.5}) > 0);
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("arithmetic restore leaves a weight within ulps of the perturbed one, 
   }
 }
 
-/// What a step at rate 0 does to weights of that size: the largest change, over the size.
+/// The largest change that a step at rate 0 makes to weights of that size, relative to the size.
 double drift(float size, Restore restore) {
   zeroth_test::Tensors tensors;
   tensors.add("w", std::vector<float>(4096, size));
@@ -263,7 +263,7 @@ TEST_CASE("in place a loss that is not finite skips the step and puts the weight
   }
 }
 
-/// Weights after a step whose evaluation `bad` (from 0) throws or, instead, returns NaN.
+/// Weights after a step whose evaluation `bad` (from 0) throws or, otherwise, returns NaN.
 std::vector<std::uint32_t> after_failure(Restore restore, int bad, bool throws) {
   Fixture fixture;
   ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},

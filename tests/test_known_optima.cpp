@@ -43,7 +43,7 @@ TEST_CASE("a sparse mask finds the minimum over the weights that it tunes") {
     double const sum = double{t[0]} + double{t[1]} + double{t[2]} + double{t[3]};
     return sum * sum + (double{t[0]} - 1) * (double{t[0]} - 1);
   };
-  // The weights tuned may grow past the threshold, so the mask is a constant one.
+  // The tuned weights may grow past the threshold, so the mask is constant.
   ZerothOrderOptimizer optimizer(tensors.parameters, Gaussian{}, zeroth::StoredMask{{{"theta", {0b0101}}}},
                                  CpuBackend{}, Options{.epsilon = 1e-3, .learning_rate = 0.05});
   for (int i = 0; i < 2000; ++i) optimizer.step(zeroth_test::fused(tensors.parameters, loss));
@@ -90,7 +90,7 @@ TEST_CASE("FZOO brings a badly scaled quadratic to its minimum, whatever the siz
         tensors.parameters, zeroth::Rademacher{}, zeroth::Dense{}, CpuBackend{}, zeroth::Sgd{}, zeroth::Fzoo{},
         Options{.epsilon = epsilon, .learning_rate = 0.1 * epsilon, .schedule = Schedule::linear(1000), .samples = 8});
     for (int i = 0; i < 1000; ++i) optimizer.step(zeroth_test::fused(tensors.parameters, loss));
-    // One-sided differences see a minimum that is off by about epsilon / 2 along each direction.
+    // One-sided differences see a minimum shifted by about epsilon / 2 along each direction.
     for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(double{theta[i]} - static_cast<double>(i)) < 0.01);
   }
 }

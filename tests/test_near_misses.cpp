@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Types that lack exactly one requirement of a concept, each derived from a type that has them all. What a user is told
-// who passes one to an optimizer stands in tests/must_not_compile.
+// Types that lack exactly one requirement of a concept, each derived from a type that meets them all.
+// tests/must_not_compile checks what a user is told who passes one to an optimizer.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -171,7 +171,7 @@ TEST_CASE("an update over a window that lacks one requirement is none") {
 template <class Rule>
 struct MaskOf {
   struct State {
-    // Not defined, so that a rule that cannot be made is met in the concept first.
+    // Not defined: a rule that cannot be made must be found in the concept first.
     zeroth::TensorMask<Rule> tensor(std::size_t, std::uint32_t) const;
   };
   State prepare(zeroth::ParameterSet const&, zeroth::WeightReader const&) const { return {}; }
@@ -190,7 +190,7 @@ TEST_CASE("a mask whose state gives no rule is none") {
   STATIC_REQUIRE_FALSE(MaskPolicy<MaskOf<NoDefault>>);
 }
 
-// A name that hides all overloads of the base.
+// A member that hides all overloads of the base.
 struct NoExpand : ReferenceBackend {
   void expand() const {}
 };

@@ -56,7 +56,7 @@ TEST_CASE("a parameter that cannot be tuned is refused by name") {
   CHECK(set.empty());
 }
 
-/// A parameter of f32 over memory that nobody looks at.
+/// An f32 parameter over memory that is never accessed.
 Parameter of_shape(zeroth::Shape shape, std::uint64_t offset = 0) {
   return {"a", Role::matrix, shape, DataType::f32, memory.data(), 7, offset};
 }
@@ -87,7 +87,7 @@ TEST_CASE("a shape whose elements fit no 64 bits, no stream of noise or no addre
 }
 
 TEST_CASE("noise does not repeat below the limit of a tensor's elements") {
-  // Past 2^48 blocks the counter's other fields would change: the noise of another sample.
+  // Past 2^48 blocks the counter's other fields would change and give the noise of another sample.
   zeroth::RandomSource const source{1, 2, 3, 0, zeroth::Purpose::perturbation};
   zeroth::RandomSource const next_sample{1, 2, 3, 1, zeroth::Purpose::perturbation};
   CHECK(source.counter(zeroth::max_blocks) == next_sample.counter(0));

@@ -60,9 +60,9 @@ enum class Form { fused, in_place };
 
 constexpr int steps = 40;
 constexpr int skipped_step = 7;     // the loss is infinite
-constexpr int abandoned_step = 11;  // the objective throws, twice, and is asked again
+constexpr int abandoned_step = 11;  // the objective throws, twice, then is called again
 
-/// A run of 40 steps of which one is skipped and one is given up twice: its records, and the weights after each step.
+/// A run of 40 steps, one skipped and one abandoned twice: its records, and the weights after each step.
 struct Run {
   std::vector<StepRecord> records;
   std::vector<std::vector<std::uint32_t>> weights;
@@ -99,7 +99,7 @@ void check_replay(Optimizer& optimizer, Fixture const& fixture, Run const& expec
   CHECK(optimizer.steps() == expected.records.size());
 }
 
-/// Runs and replays with those policies in the form; gives the run.
+/// Runs and replays with those policies in the given form; returns the run.
 template <class S, class M, class U, class E>
 Run check_policies(Form form, Restore restore, S sampler, M mask, U update, E estimator, std::uint32_t samples = 2,
                    double learning_rate = 1e-3, zeroth::Acceptance acceptance = zeroth::Acceptance::always) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The optimizer on weights of 16 bits.
+// The optimizer on 16-bit weights.
 #include <zeroth/optimizer.hpp>
 
 #include <cmath>
@@ -34,7 +34,7 @@ using zeroth::ZerothOrderOptimizer;
 constexpr Rounding every_rounding[] = {Rounding::nearest, Rounding::stochastic, Rounding::compensated,
                                        Rounding::extra_byte};
 
-/// A tensor of 16 bits beside one of f32, as a model's matrix stands beside its norm.
+/// A 16-bit tensor next to an f32 one, like a model's matrix next to its norm.
 struct Fixture {
   std::vector<std::uint16_t> matrix;
   std::vector<float> vector = zeroth_test::normal_weights(9, 2, 1.0F);
@@ -111,8 +111,8 @@ TEST_CASE("what a rounding keeps beside the weights counts, for those of 16 bits
     CHECK(optimizer.bytes() == 0);
     optimizer.step(zeroth_test::fused(fixture.parameters, loss));
     std::size_t const each = remainder_bytes(rounding);
-    // 201 of 401 weights have a place, and one more is there; 4 tiles with 16 bytes of bits and 2 of the first place,
-    // in one group.
+    // 201 of 401 weights have a place, and there is one extra place; 4 tiles with 16 bytes of bits and 2 of the first
+    // place, in one group.
     CHECK(optimizer.bytes() == (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
 
     Fixture other(DataType::f16);
@@ -124,7 +124,7 @@ TEST_CASE("what a rounding keeps beside the weights counts, for those of 16 bits
   }
 }
 
-/// The weights after 40 steps with that mask; `bytes` is what was held beside them.
+/// The weights after 40 steps with that mask; `bytes` is the memory in addition to them.
 template <class M, class B>
 std::vector<float> after_40_steps(M const& mask, B const& backend, Rounding rounding, std::uint64_t& bytes) {
   Fixture fixture(DataType::bf16);
@@ -136,7 +136,7 @@ std::vector<float> after_40_steps(M const& mask, B const& backend, Rounding roun
 }
 
 TEST_CASE("places for the active weights alone change no bit") {
-  // The same masks, but one says that it is fixed and the other does not: its first refresh never comes.
+  // The same masks, but only one says that it is fixed: the other's first refresh never comes.
   SmallestMagnitude const fixed{.sparsity = 0.75};
   SmallestMagnitude const refreshing{.sparsity = 0.75, .refresh_every = 1000};
   for (Rounding rounding : {Rounding::compensated, Rounding::extra_byte}) {
@@ -165,7 +165,7 @@ TEST_CASE("in place, weights of 16 bits are refused without exact restore, by na
   }
 }
 
-/// An objective that takes its weights from the probe, rounded to what 16 bits hold: what the in-place form evaluates.
+/// An objective that takes its weights from the probe, rounded to 16 bits: those that the in-place form evaluates.
 auto fused_at_rounded_points(Fixture const& fixture, DataType dtype) {
   return [&fixture, dtype](auto const& probe, std::span<double> losses) {
     std::vector<std::vector<float>> lanes = zeroth_test::lanes_of(probe, fixture.parameters);
@@ -192,7 +192,7 @@ TEST_CASE("in place with exact restore, points are rounded to nearest and update
       }
       CHECK(in_place.values() == fused.values());
       CHECK(in_place.values() != Fixture(dtype).values());
-      // The copy takes 2 bytes a weight, 4 for the vector.
+      // The copy takes 2 bytes per weight, 4 for the vector.
       std::size_t const each = remainder_bytes(rounding);
       CHECK(one.bytes() == 401 * 2 + 9 * 4 + (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
     }
@@ -244,8 +244,8 @@ TEST_CASE("a run on weights of 16 bits replays from its records, fused or in pla
   }
 }
 
-/// Sum of the weights after steps that each move every weight by +- `update`, which no 16-bit weight of this size
-/// can hold by itself.
+/// Sum of the weights after steps that each move every weight by +- `update`, which no 16-bit weight of this size can
+/// represent by itself.
 double moved_by_small_updates(DataType dtype, Rounding rounding, double update, int steps) {
   std::vector<std::uint16_t> weights(4096, narrow(dtype, 0.02F));
   ParameterSet parameters;
@@ -277,7 +277,7 @@ TEST_CASE("updates below half a step are lost to nearest rounding, and to no oth
     double const expected = 400 * update * 51;
     CHECK(moved_by_small_updates(dtype, Rounding::compensated, update, 400) == Approx(expected).epsilon(0.2));
     CHECK(moved_by_small_updates(dtype, Rounding::extra_byte, update, 400) == Approx(expected).epsilon(0.2));
-    // Its own walk adds sqrt(4096 x 400 update step) = 0.024 in bf16, 0.009 in f16, beside 0.061.
+    // Its own walk adds sqrt(4096 x 400 update step) = 0.024 in bf16, 0.009 in f16, compared with 0.061.
     CHECK(moved_by_small_updates(dtype, Rounding::stochastic, update, 400) == Approx(expected).margin(0.045));
   }
 }

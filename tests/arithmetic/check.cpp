@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Says what check_arithmetic finds in a program that run.cmake compiles in several ways.
+// Prints what check_arithmetic finds in a program that run.cmake compiles in several ways.
 #include <cstdio>
 #include <exception>
 

@@ -24,7 +24,7 @@
 #include "on_device.hpp"
 #include "tensors.hpp"
 
-// tests/cuda compiles the same tests for a GPU: fewer kinds of masks and samplers, because nvcc takes long over each.
+// tests/cuda compiles the same tests for a GPU, with fewer kinds of masks and samplers, because nvcc is slow on each.
 #if defined(__CUDACC__)
 #include <zeroth/backend/cuda.hpp>
 #else
@@ -43,8 +43,8 @@ void for_each_backend(Body&& body) {
   body(OnDevice(zeroth::CudaBackend{}), std::string("cuda"));
 }
 #else
-/// Calls body(backend, description) for each instruction set that this machine runs, each kind of executor, the Eigen
-/// backend, and the CUDA backend's kernels run on the host. All must do what ReferenceBackend does.
+/// Calls body(backend, description) for each supported instruction set, each kind of executor, the Eigen backend, and
+/// the CUDA backend's kernels run on the host. All must agree with ReferenceBackend.
 template <class Body>
 void for_each_backend(Body&& body) {
   ShuffledExecutor shuffled;
@@ -59,7 +59,7 @@ void for_each_backend(Body&& body) {
 }
 #endif
 
-/// A user's sampler of one value a block, and one of four.
+/// A user's samplers: one value per block, and four.
 struct Coin {
   ZEROTH_HOST_DEVICE zeroth::Array<float, 1> operator()(zeroth::RandomBlock const& b) const {
     return {(b[0] & 1U) != 0 ? 1.0F : -1.0F};
@@ -78,7 +78,7 @@ struct ThreePoints {
   bool operator==(ThreePoints const&) const = default;
 };
 
-/// A user's rule that looks at both of its arguments.
+/// A user's rule that uses both of its arguments.
 struct ThirdsBelow {
   float limit = 0.03F;
   ZEROTH_HOST_DEVICE bool operator()(float theta, std::uint64_t element) const {
@@ -88,8 +88,8 @@ struct ThirdsBelow {
   bool operator==(ThirdsBelow const&) const = default;
 };
 
-/// Which values that have bits of their own a Slice has. The sign and payload of a NaN are the one thing of which a GPU
-/// has other bits than a CPU: what it is given makes none.
+/// Which special values a Slice contains. The sign and payload of a NaN are the only bits in which a GPU differs from a
+/// CPU, so a GPU gets inputs that produce no NaN.
 enum class Specials { all, without_nans };
 
 #if defined(__CUDACC__)
@@ -98,7 +98,7 @@ constexpr Specials of_backends = Specials::without_nans;
 constexpr Specials of_backends = Specials::all;
 #endif
 
-/// The largest number of a type.
+/// The largest finite number of a type.
 inline float largest(zeroth::DataType dtype) {
   switch (dtype) {
     case zeroth::DataType::bf16:
@@ -111,7 +111,7 @@ inline float largest(zeroth::DataType dtype) {
   return std::numeric_limits<float>::max();
 }
 
-/// Whether memory that holds that type has a NaN in it.
+/// Whether memory of that type contains a NaN.
 inline bool has_nan(std::vector<std::byte> const& memory, zeroth::DataType dtype) {
   for (std::size_t at = 0; at + zeroth::size_of(dtype) <= memory.size(); at += zeroth::size_of(dtype)) {
     float value = 0;
@@ -127,7 +127,7 @@ inline bool has_nan(std::vector<std::byte> const& memory, zeroth::DataType dtype
   return false;
 }
 
-/// A slice of a larger tensor, with other memory before and behind it that must not be touched.
+/// A slice of a larger tensor, surrounded by memory that must not be touched.
 class Slice {
  public:
   Slice(std::uint64_t size, std::uint64_t offset, zeroth::DataType dtype = zeroth::DataType::f32,
@@ -136,7 +136,7 @@ class Slice {
         parameter{"slice", zeroth::Role::matrix, {1, size}, dtype, nullptr, zeroth::stream_of("w"), offset} {
     parameter.data = begin();
     std::vector<float> values = normal_weights(static_cast<std::size_t>(size) + 2 * margin, seed + size);
-    // What has bits of its own, spread over the tensor.
+    // Special values, spread over the tensor.
     std::vector<float> special{-0.0F, 0.0F, std::numeric_limits<float>::denorm_min(), largest(dtype), -largest(dtype)};
     if (specials == Specials::all) {
       constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -153,10 +153,10 @@ class Slice {
   Slice(Slice const& other) : memory_(other.memory_), parameter(other.parameter) { parameter.data = begin(); }
   Slice& operator=(Slice const&) = delete;
 
-  /// The weights of a slice of f32.
+  /// The weights of an f32 slice.
   [[nodiscard]] float* data() { return static_cast<float*>(parameter.data); }
 
-  /// The slice and what is around it.
+  /// The slice and its surroundings.
   [[nodiscard]] std::vector<std::byte> const& memory() const { return memory_; }
 
  private:
@@ -184,7 +184,7 @@ inline std::vector<Extent> extents() {
 /// More than one chunk of work for the executor.
 constexpr Extent several_chunks{100'003, 77};
 
-/// The masks that a policy gives a tensor, as the reference backend prepares them.
+/// The masks of a policy for a tensor, as the reference backend prepares them.
 template <class Policy>
 auto mask_of(Policy const& policy, zeroth::Parameter const& tensor) {
   zeroth::ParameterSet parameters;
@@ -217,7 +217,7 @@ void for_each_mask(zeroth::Parameter const& tensor, Body&& body) {
   body(mask_of(zeroth::StoredMask{}, tensor), "coverage none");
 }
 
-/// The words that give a place beside the weights to four elements of five of a tensor.
+/// The words that give a remainder's place to four of every five elements of a tensor.
 inline std::vector<std::uint64_t> words_of_places(zeroth::Parameter const& tensor) {
   zeroth::Bitmap bitmap(tensor);
   for (std::uint64_t element = tensor.offset; element < tensor.offset + tensor.size(); ++element)

@@ -26,7 +26,7 @@ std::vector<ElementwisePass> passes() {
 constexpr zeroth::Rounding every_rounding[] = {zeroth::Rounding::nearest, zeroth::Rounding::stochastic,
                                                zeroth::Rounding::compensated, zeroth::Rounding::extra_byte};
 
-/// What a pass leaves: the tensor's memory, its remainders, and the number of active weights.
+/// The result of a pass: the tensor's memory, its remainders, and the number of active weights.
 struct Applied {
   std::vector<std::byte> memory;
   std::vector<std::byte> remainders;
@@ -34,11 +34,11 @@ struct Applied {
   bool operator==(Applied const&) const = default;
 };
 
-/// `source` stands in for the weights if it is not null.
+/// `source`, if not null, replaces the weights.
 template <class B, class State, class S>
 Applied applied(B const& backend, Slice slice, void const* source, State const& state,
                 zeroth::NoiseField<S> const& noise, ElementwisePass pass) {
-  // What an earlier pass might have left: small errors, any bytes.
+  // Possible results of an earlier pass: small errors, any bytes.
   std::vector<std::byte> remainders(slice.parameter.size() * zeroth::remainder_bytes(pass.rounding));
   for (std::size_t i = 0; i < remainders.size(); ++i)
     remainders[i] = static_cast<std::byte>(i % 2 == 0 ? i * 37 : 0xb7 + i % 4);
@@ -77,7 +77,7 @@ TEST_CASE("apply gives the reference's bits where only some weights have a place
   }
 }
 
-/// Weights of f32 are not rounded: for them one way of rounding stands for all.
+/// f32 weights are not rounded: one way of rounding stands for all.
 bool is_tried(zeroth::DataType dtype, zeroth::Rounding rounding) {
   return dtype != zeroth::DataType::f32 || rounding == zeroth::Rounding::nearest;
 }
@@ -163,7 +163,7 @@ TEST_CASE("the weights that a GPU is tested on make no NaN, whatever the pass") 
       }
     });
   }
-  // As the test would notice.
+  // Shows that the test would notice.
   Slice const with_nans(517, 333, zeroth::DataType::bf16, 17, zeroth_test::Specials::all);
   CHECK(zeroth_test::has_nan(with_nans.memory(), zeroth::DataType::bf16));
 }

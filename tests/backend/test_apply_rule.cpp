@@ -27,7 +27,7 @@ std::vector<ElementwisePass> passes() {
   return {{.terms = one}, {.restore = restore, .decay = 0.01F, .terms = two}};
 }
 
-/// A user's rule of four values.
+/// A user's rule with four values per weight.
 struct Four {
   float scale = 0;
   ZEROTH_HOST_DEVICE float operator()(float theta, float direction, zeroth::Array<float, 4>& state) const {
@@ -37,7 +37,7 @@ struct Four {
   }
 };
 
-/// What two updates in a row leave: the tensor's memory, the state, the remainders, the active weights.
+/// The results of two successive updates: the tensor's memory, the state, the remainders, the active weights.
 struct Updated {
   std::vector<std::byte> memory;
   std::vector<std::uint32_t> state;
@@ -68,7 +68,7 @@ template <class State, class S, class R>
 void check_rule(Slice const& slice, State const& masks, S const& sampler, R const& rule) {
   bool const is_f32 = slice.parameter.dtype == zeroth::DataType::f32;
   for (Rounding rounding : {Rounding::nearest, Rounding::stochastic, Rounding::compensated, Rounding::extra_byte}) {
-    if (is_f32 && rounding != Rounding::nearest) continue;  // weights of f32 are not rounded
+    if (is_f32 && rounding != Rounding::nearest) continue;  // f32 weights are not rounded
     for (ElementwisePass pass : passes()) {
       pass.rounding = rounding;
       Updated const expected = updated(zeroth::ReferenceBackend{}, slice, masks, sampler, pass, rule);

@@ -20,7 +20,7 @@ void check_is_compared(InstructionSet set) {
   CHECK(compared);
 }
 
-// One test a set, so that a machine without it shows a skipped test.
+// One test per instruction set, so that a machine without it reports a skipped test.
 TEST_CASE("the portable code is compared with the reference") {
   check_is_compared(InstructionSet::portable);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every kernel of CUDA's, of the backend and of the transformer, does the same whatever the order of its threads and
-// blocks: a device has none.
+// Every CUDA kernel, of the backend and of the transformer, gives the same results whatever the order of its threads
+// and blocks: a device promises no order.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -28,7 +28,7 @@ void check_same(std::vector<KernelOutput> const& found, std::vector<KernelOutput
   }
 }
 
-/// A phase too few: what a thread reads is written by another one in the same phase.
+/// Lacks a phase: one thread reads what another writes in the same phase.
 struct RacingKernel {
   struct Shared {
     unsigned values[zeroth::cuda::block_threads];
@@ -52,7 +52,7 @@ TEST_CASE("every kernel has the same bits in each order of a phase's threads and
 }
 
 TEST_CASE("a kernel that lacks a phase has other bits in another order") {
-  // Else the test above could not fail.
+  // Otherwise the test above could not fail.
   auto run = [](Sequence sequence) {
     std::vector<unsigned> out(zeroth::cuda::block_threads);
     HostStream(sequence).launch(RacingKernel{out.data()}, 1, "race");

@@ -16,7 +16,7 @@ std::vector<Point> const lanes = {{0, 0}, {0, +1}, {0, -1}, {2, -1}, {4095, +1},
 constexpr float epsilon = 1e-3F;
 constexpr float untouched = 12345.0F;
 
-/// The bits of each lane's panel; the place behind a panel must stay untouched.
+/// The bits of each lane's panel; the memory after a panel must stay untouched.
 template <class B, class State, class S>
 std::vector<std::uint32_t> expanded(B const& backend, Slice& slice, State const& state,
                                     zeroth::NoiseField<S> const& noise, std::uint64_t first, std::uint64_t count) {

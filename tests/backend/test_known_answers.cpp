@@ -12,7 +12,7 @@ using zeroth::NoiseTerm;
 using zeroth::Point;
 using zeroth_test::KnownAnswer;
 
-/// Calls body(sampler) with the sampler of that name.
+/// Calls body(sampler) with the sampler of this name.
 template <class Body>
 void with_sampler(std::string const& name, Body&& body) {
   if (name == "gaussian") return body(zeroth::Gaussian{});
@@ -21,7 +21,7 @@ void with_sampler(std::string const& name, Body&& body) {
   FAIL("no sampler is named " << name);
 }
 
-/// Weights before and after, and everything that both files say of a case.
+/// Weights before and after, and the parameters of a case in both files.
 struct Case {
   std::string sampler;
   std::uint64_t seed;
@@ -53,7 +53,7 @@ struct Case {
   }
 };
 
-/// The reference backend too: here it is what is tested.
+/// Includes the reference backend: here it is under test.
 template <class Body>
 void for_each_backend_and_reference(Body const& body) {
   body(zeroth::ReferenceBackend{}, "reference");

@@ -31,7 +31,7 @@ struct Course {
   std::vector<NoiseTerm> terms;
   std::vector<float> start;
   std::vector<std::uint32_t> weights[updates];             ///< after each update
-  std::vector<std::vector<std::uint32_t>> state[updates];  ///< the same, a list for each of a weight's values
+  std::vector<std::vector<std::uint32_t>> state[updates];  ///< the same; one list per value of a weight
 };
 
 template <class S, class Update>

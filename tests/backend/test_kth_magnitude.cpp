@@ -16,7 +16,7 @@ std::uint32_t kth_bits(auto const& backend, zeroth::ParameterSet const& paramete
   return zeroth::bits_of(backend.kth_magnitude(tensors, k));
 }
 
-/// Every backend against the whole order, sorted.
+/// Compares every backend with the fully sorted order.
 void check_every_k(zeroth::ParameterSet const& parameters, std::vector<float> const& weights, std::uint64_t stride) {
   std::vector<std::uint32_t> sorted;
   for (float weight : weights) sorted.push_back(zeroth::magnitude_bits(weight));
@@ -54,7 +54,7 @@ TEST_CASE("kth_magnitude finds any rank among many weights, of one magnitude or 
   equal.add("w", std::vector<float>(5000, -0.5F));
   check_every_k(equal.parameters, equal.all(), 1999);
 
-  std::vector<float> close(5000);  // neighbours in the last bits alone
+  std::vector<float> close(5000);  // differ only in the last bits
   for (std::uint32_t i = 0; i < close.size(); ++i) close[i] = zeroth::float_of(0x3c00fff0U + i * 7919 % 5000);
   Tensors neighbours;
   neighbours.add("w", close);

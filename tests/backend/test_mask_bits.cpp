@@ -13,7 +13,7 @@ using zeroth_test::Slice;
 template <class B, class State>
 std::vector<std::uint64_t> mask_words(B const& backend, zeroth::Parameter const& tensor, State const& state) {
   zeroth::Bitmap bitmap(tensor);
-  // Bits from an earlier step must go.
+  // Bits from an earlier step must disappear.
   for (std::uint64_t& word : bitmap.words()) word = 0xaaaa'aaaa'aaaa'aaaaU;
   backend.mask_bits(tensor, state.tensor(0, 0), bitmap.words());
   return bitmap.words();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The optimizer over weights that the host does not reach: a run leaves the same bits, of the weights and of its
-// journal, as over the host's memory, and each replays the other's.
+// The optimizer on weights that the host cannot access: a run leaves the same bits, of the weights and of its journal,
+// as in host memory, and each replays the other's journal.
 #include <zeroth/optimizer.hpp>
 
 #include <unistd.h>
@@ -66,9 +66,9 @@ enum class Form { fused, in_place };
 
 constexpr std::uint64_t steps = 12;
 constexpr std::uint64_t skipped_step = 3;    // the loss is infinite
-constexpr std::uint64_t abandoned_step = 5;  // the objective throws, and is asked again
+constexpr std::uint64_t abandoned_step = 5;  // the objective throws, then is called again
 
-/// What a run leaves.
+/// The results of a run.
 struct Result {
   std::vector<std::byte> weights;
   std::vector<std::byte> journal;
@@ -114,7 +114,7 @@ struct Setup {
     return {model.bytes(), journal.bytes(), tuned.bytes()};
   }
 
-  /// The weights that the journal of a run makes.
+  /// The weights that replaying a run's journal gives.
   template <class B>
   [[nodiscard]] std::vector<std::byte> replay(B const& backend, std::vector<std::byte> const& journal) const {
     BackendModel<B> const model(backend, dtype);
@@ -136,7 +136,7 @@ void check_setup(Setup<S, M, U, E> const& setup) {
   Result const expected = setup.run(reference);
   REQUIRE((expected.weights != BackendModel(reference, setup.dtype).bytes()));
   Result const found = setup.run(own);
-  // In parentheses, or Catch2 prints all bytes.
+  // In parentheses, otherwise Catch2 prints all bytes.
   CHECK((found.journal == expected.journal));
   CHECK((found.weights == expected.weights));
   CHECK(found.remainder_bytes == expected.remainder_bytes);
@@ -204,7 +204,7 @@ TEST_CASE("steps that take the lowest of three over a backend's own memory have 
   check_all(Gaussian{}, SmallestMagnitude{0.75}, zeroth::Sgd{}, Acceptance::lowest_of_three);
 }
 
-#if !defined(__CUDACC__)  // nvcc takes long over each
+#if !defined(__CUDACC__)  // nvcc is slow on each
 
 TEST_CASE("each mask over a backend's own memory has the reference's bits") {
   zeroth::StoredMask const stored{{{"blk.0.w", std::vector<std::uint64_t>(5, 0x9249'2492'4924'9249U)},

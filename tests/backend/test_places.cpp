@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where what is beside 16-bit weights lies when only some weights have a place, for tensors of any size.
+// Where the remainders of 16-bit weights lie if only some weights have a place, for tensors of any size.
 #include <zeroth/storage/remainder.hpp>
 
 #include <sys/mman.h>
@@ -22,7 +22,7 @@ using zeroth::tile_size;
 
 constexpr std::uint64_t two_to_the_32 = std::uint64_t{1} << 32;
 
-/// Words of that many tiles, some of them full and some empty.
+/// Words for that many tiles, some of them full and some empty.
 std::vector<std::uint64_t> words_of(std::size_t tiles) {
   std::vector<std::uint64_t> words(tiles * 2);
   for (std::size_t w = 0; w < words.size(); ++w)
@@ -63,7 +63,7 @@ TEST_CASE("what says where places begin takes 2 bytes per tile and 8 per group o
   CHECK(PlaceIndex(words_of(tiles)).bytes() == tiles * 2 + 3 * 8);
 }
 
-/// Memory of which only the pages that are touched exist.
+/// Memory in which only the pages that are touched exist.
 class SparseMemory {
  public:
   explicit SparseMemory(std::size_t bytes)
@@ -92,7 +92,7 @@ TEST_CASE("every backend finds the remainders of weights past 2^32 places") {
     zeroth::NoiseField<zeroth::Gaussian> const noise{{}, 99, 7};
     auto const state = zeroth_test::mask_of(zeroth::SmallestMagnitude{0.25}, slice.parameter);
 
-    // The weights, what preview gives and the remainders after two passes, the places counted from `first`.
+    // The weights, preview's results and the remainders after two passes, with places counted from `first`.
     auto run = [&](auto const& backend, std::uint64_t first, std::byte* memory) {
       zeroth_test::Slice copy = slice;
       std::uint64_t const weights = copy.parameter.size();
@@ -130,7 +130,7 @@ TEST_CASE("no block of the histogram counts more than 32 bits hold") {
   using Kernel = zeroth::cuda::HistogramKernel;
   for (std::uint64_t size :
        {std::uint64_t{1}, two_to_the_32 - 1, two_to_the_32, two_to_the_32 * 100, two_to_the_32 << 12}) {
-    std::uint64_t const packets = size / 8 + 1;  // of 16-bit weights, the most to a packet
+    std::uint64_t const packets = size / 8 + 1;  // for 16-bit weights, which have the most per packet
     std::uint64_t const threads = Kernel::least_blocks(size) * zeroth::cuda::block_threads;
     std::uint64_t const of_a_block =
         (packets / threads + 1) * zeroth::cuda::block_threads * 8 + zeroth::cuda::block_threads;

@@ -21,7 +21,7 @@ std::vector<ElementwisePass> passes() {
   return {{}, {.terms = one}, {.decay = 0.01F, .terms = two}};
 }
 
-/// What the reference backend's `apply` leaves in the slice, in f32.
+/// The slice after the reference backend's `apply`, in f32.
 template <class State, class S>
 std::vector<std::uint32_t> applied(Slice slice, State const& state, zeroth::NoiseField<S> const& noise,
                                    ElementwisePass pass, std::vector<std::byte> remainders) {
@@ -32,7 +32,7 @@ std::vector<std::uint32_t> applied(Slice slice, State const& state, zeroth::Nois
   return bits(result);
 }
 
-/// What `preview` gives, asked for in panels of that many elements.
+/// The results of `preview`, requested in panels of that many elements.
 template <class B, class State, class S>
 std::vector<std::uint32_t> previewed(B const& backend, Slice const& slice, State const& state,
                                      zeroth::NoiseField<S> const& noise, ElementwisePass const& pass,
@@ -51,7 +51,7 @@ void check_preview(Slice const& slice, State const& state, S const& sampler) {
   std::vector<std::byte> const before = slice.memory();
   bool const is_f32 = slice.parameter.dtype == zeroth::DataType::f32;
   for (Rounding rounding : {Rounding::nearest, Rounding::stochastic, Rounding::compensated, Rounding::extra_byte}) {
-    if (is_f32 && rounding != Rounding::nearest) continue;  // weights of f32 are not rounded
+    if (is_f32 && rounding != Rounding::nearest) continue;  // f32 weights are not rounded
     for (ElementwisePass pass : passes()) {
       pass.rounding = rounding;
       std::vector<std::byte> remainders(slice.parameter.size() * zeroth::remainder_bytes(rounding));

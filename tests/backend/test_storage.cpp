@@ -23,7 +23,7 @@ using zeroth::tile_size;
 
 constexpr DataType types[] = {DataType::bf16, DataType::f16};
 
-/// Calls body(set) for each instruction set that this machine runs.
+/// Calls body(set) for each supported instruction set.
 template <class Body>
 void for_each_set(Body const& body) {
   for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
@@ -33,8 +33,8 @@ void for_each_set(Body const& body) {
   }
 }
 
-/// Whole tiles of floats: every number of the type, floats next to it, next to the middle between it and the next one,
-/// and next to the last number of the extended grid below that middle; of both signs.
+/// Whole tiles of floats: every number of the type, the floats next to it, those next to the midpoint between it and
+/// the next number, and those next to the last number of the extended grid below that midpoint; with both signs.
 std::vector<float> hard_values(DataType dtype) {
   std::vector<float> values;
   for (std::uint32_t code = 0; code < 0x8000; ++code) {
@@ -97,7 +97,7 @@ TEST_CASE("values that fill no tile, of any type, are converted and no others ar
   });
 }
 
-/// What rounding.hpp says of a tile: the 16-bit weights and what is beside them, where the mask is set.
+/// A tile according to rounding.hpp: the 16-bit weights and their remainders, where the mask is set.
 struct RoundedTile {
   std::uint16_t weights[tile_size];
   std::uint16_t errors[tile_size];
@@ -154,7 +154,7 @@ TEST_CASE("every instruction set rounds a tile as each weight's definition says"
 }
 
 TEST_CASE("every instruction set adds what is beside a tile as each weight's definition says") {
-  // All pairs of a weight, in steps, and a byte; and of a weight and an error.
+  // All pairs of a weight, sampled, and a byte; and of a weight and an error.
   for (DataType dtype : types) {
     for_each_set([&](InstructionSet set) {
       zeroth::cpu_kernels::with_kernels(set, [&](auto kernels) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Uploads through a ring of memory: what arrives is what the caller's memory held, however late the copies are made,
-// and no memory is used again before its copy was.
+// Uploads through a ring of memory: the contents of the caller's memory arrive, however late the copies are made, and
+// no memory is reused before its copy was made.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -16,7 +16,7 @@
 
 namespace {
 
-/// A device whose copies are made when a mark behind them is waited for, and no sooner.
+/// A device that makes copies only when a later mark is waited for.
 struct Device {
   std::deque<std::function<void()>> queue;
   std::size_t done = 0;
@@ -34,7 +34,7 @@ struct Device {
 };
 
 struct Port {
-  using Mark = std::shared_ptr<std::size_t>;  ///< copies that were asked for when it was set
+  using Mark = std::shared_ptr<std::size_t>;  ///< number of copies requested when it was set
   Device* device;
 
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes) const {
@@ -59,7 +59,7 @@ void upload(Ring& ring, Device& device, std::byte* to, std::vector<std::byte>& f
     device.queue.push_back([=] { std::memcpy(target, piece, bytes); });
     return 0;
   });
-  std::fill(from.begin(), from.end(), std::byte{0xee});  // it is the caller's again
+  std::fill(from.begin(), from.end(), std::byte{0xee});  // the caller may reuse it
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ TEST_CASE("uploads through a ring arrive as they were, however late their copies
     device.run_until(device.asked());
     CHECK((found == expected));
     CHECK(device.allocations == 1);
-    CHECK(device.marks <= ring_bytes + 1);  // they are used again
+    CHECK(device.marks <= ring_bytes + 1);  // marks are reused
   }
 }
 

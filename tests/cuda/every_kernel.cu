@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every kernel once, on a few blocks: short enough for compute-sanitizer, whose checks take it by the tag.
+// Every kernel once, on a few blocks: short enough for compute-sanitizer, which selects it by the tag.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -21,7 +21,7 @@ TEST_CASE("every kernel on a GPU gives the host's bits where they are promised",
 }
 
 TEST_CASE("uploads on a GPU have the values that the host's memory had", "[sanitizer]") {
-  // More than the ring of page-locked memory holds, on both queues, with memory that changes at once.
+  // More than the ring of page-locked memory holds, on both queues, from memory that changes at once.
   zeroth::cuda::CudaStream const stream(0);
   constexpr std::size_t count = 40;
   constexpr std::size_t size = 300'007;

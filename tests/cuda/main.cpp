@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The main() of the tests on a GPU: without one it says so and returns 77, which ctest shows as skipped.
+// The main() of the GPU tests: without a GPU it says so and returns 77, which ctest reports as skipped.
 
 #if __has_include(<catch2/catch_session.hpp>)
 #include <catch2/catch_session.hpp>
@@ -17,7 +17,7 @@
 #include "catch.hpp"
 #include "paths.hpp"
 
-/// On the machine with a GPU the files lie elsewhere than where the program was built.
+/// On the machine with the GPU, the files are not where the program was built.
 std::filesystem::path zeroth_test::tests_directory() {
   char const* const there = std::getenv("ZEROTH_TESTS_DIRECTORY");
   return there != nullptr ? there : ZEROTH_TESTS_DIRECTORY;

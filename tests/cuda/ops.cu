@@ -33,7 +33,7 @@ using zeroth_test::score;
 
 constexpr char const* families[] = {"llama3", "llama_bias_linear", "mistral", "qwen2", "opt"};
 
-/// A family's model on the GPU and on the CPU, and a batch whose log-probabilities transformers has given.
+/// A family's model on the GPU and on the CPU, and a batch with log-probabilities from transformers.
 struct Model {
   DecoderWeights on_gpu;
   DecoderWeights on_cpu;
@@ -72,7 +72,7 @@ double margin_of(DataType dtype) {
   return dtype == DataType::f32 ? 1e-4 : dtype == DataType::f16 ? 0.03 : 0.3;
 }
 
-/// Weights in memory of their own, as each lane of the probe sees them.
+/// Copies of the weights in memory, as each lane of the probe sees them.
 std::vector<DecoderWeights> moved_weights(CudaBackend const& backend, DecoderWeights const& weights,
                                           zeroth::AnyProbe const& probe) {
   std::vector<DecoderWeights> moved;
@@ -115,7 +115,7 @@ TEST_CASE("a step on a GPU evaluates its lanes as plain inference does, and leav
       zeroth::ZerothOrderOptimizer expected(model.on_cpu.parameters(), zeroth::Gaussian{},
                                             zeroth::SmallestMagnitude{0.75}, zeroth::ReferenceBackend{}, zeroth::Sgd{},
                                             zeroth::CentralDifference{}, options);
-      // The same losses for both, so that they stay at the same weights.
+      // The same losses for both, so that their weights stay equal.
       auto count_lanes = [](std::span<double> losses) {
         for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k);
       };
@@ -144,7 +144,7 @@ TEST_CASE("a step on a GPU evaluates its lanes as plain inference does, and leav
   }
 }
 
-/// Scores of a few steps, and the weights that they leave.
+/// Scores over a few steps, and the weights after them.
 template <class Ops, class Backend>
 std::vector<double> scores_of_steps(Backend const& backend, std::string const& family, DataType dtype, bool overlap,
                                     std::vector<std::byte>& weights_after) {

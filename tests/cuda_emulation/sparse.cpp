@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// CUDA's kernels on tensors of more than 2^32 elements: places, rows and sizes are of 64 bits wherever a device
-// computes them. The memory is mapped and not there until it is touched, and of each grid the blocks run that reach the
-// elements which are looked at: around the 2^32th, and the last. Where so much cannot be mapped, the program
-// returns 77.
+// CUDA kernels on tensors with more than 2^32 elements: places, rows and sizes are 64-bit wherever a device computes
+// them. The memory is mapped but does not exist until it is touched. Of each grid, only the blocks run that reach the
+// inspected elements: around element 2^32, and the last ones. If that much memory cannot be mapped, the program returns
+// 77.
 //
-// Each case runs twice, as a part of what is large and by itself, and both must leave the same bits.
+// Each case runs twice, as a part of the large tensor and by itself; both runs must leave the same bits.
 
 #include <sys/mman.h>
 
@@ -52,7 +52,7 @@ void check(bool holds, std::string const& what) {
   std::printf("%s: %s\n", what.c_str(), holds ? "the same" : "DIFFERENT");
 }
 
-/// Memory that is there where it is touched.
+/// Memory that exists only where it is touched.
 template <class T>
 class Sparse {
  public:
@@ -80,7 +80,7 @@ class Sparse {
   T* data_;
 };
 
-/// Runs those blocks of a grid only.
+/// Runs only those blocks of a grid.
 template <class Kernel>
 void launch(Kernel const& kernel, std::uint64_t blocks, std::set<std::uint64_t> const& chosen) {
   zeroth::cuda::check_launch<Kernel>(blocks, "sparse");
@@ -92,7 +92,7 @@ std::uint64_t blocks_of(std::uint64_t threads) {
   return (threads + zeroth::cuda::block_threads - 1) / zeroth::cuda::block_threads;
 }
 
-/// The blocks of threads [first, first + count).
+/// The blocks that contain threads [first, first + count).
 std::set<std::uint64_t> blocks_with(std::uint64_t first, std::uint64_t count) {
   std::set<std::uint64_t> blocks;
   for (std::uint64_t thread = first; thread < first + count; ++thread)
@@ -100,7 +100,7 @@ std::set<std::uint64_t> blocks_with(std::uint64_t first, std::uint64_t count) {
   return blocks;
 }
 
-/// A part of a tensor that is looked at.
+/// An inspected part of a tensor.
 struct Part {
   std::uint64_t first;
   std::uint64_t count;
@@ -121,12 +121,12 @@ constexpr zeroth::NoiseField<zeroth::Gaussian> noise{{}, 7, 3};
 constexpr std::uint64_t tensor_offset = 333;
 constexpr std::uint32_t stream_id = 77;
 
-/// The tensor of a part by itself.
+/// The tensor for a part by itself.
 zeroth::Parameter slice(Part const& part, void* data) {
   return {"slice", zeroth::Role::matrix, {1, part.count}, DataType::bf16, data, stream_id, tensor_offset + part.first};
 }
 
-/// The threads of a TileShare grid that have a part's elements.
+/// The blocks of a TileShare grid that contain a part's elements.
 std::set<std::uint64_t> tile_blocks(Part const& part) {
   using Share = zeroth::cuda::TileShare<zeroth::Gaussian>;
   std::uint64_t const first_tile = tensor_offset / zeroth::tile_size;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Every kernel of CUDA's with the threads that a device has: compiled with a sanitizer, which ends the program at what
-// is wrong. No Catch2, whose macros are not for several threads.
+// Every CUDA kernel with as many threads as on a device, compiled with a sanitizer, which ends the program at the first
+// error. Without Catch2, whose macros are not thread safe.
 //
 //     emulated_kernels_thread            the 256 threads of a block at once, two blocks at once
-//     emulated_kernels_thread --race     the same of a kernel that lacks a phase, which the sanitizer must report
+//     emulated_kernels_thread --race     the same for a kernel that lacks a phase, which the sanitizer must report
 
 #include <algorithm>
 #include <cstddef>
@@ -34,14 +34,14 @@ struct RacingKernel {
 
 int race() {
   std::vector<unsigned> out(zeroth::cuda::block_threads);
-  // Once, the threads may happen to run one after the other, which the sanitizer does not see through.
+  // In a single launch the threads may happen to run one after the other, and the sanitizer then sees no race.
   constexpr int launches = 50;
   for (int i = 0; i < launches; ++i) zeroth_test::ThreadedStream{}.launch(RacingKernel{out.data()}, 1, "race");
   return 0;
 }
 
 int compare() {
-  // One type: what threads share does not depend on it.
+  // One type is enough: what threads share does not depend on it.
   auto run = [](auto const& stream) { return zeroth_test::run_every_kernel(stream, {zeroth::DataType::bf16}); };
   std::vector<zeroth_test::KernelOutput> const expected = run(zeroth_test::HostStream{});
   std::vector<zeroth_test::KernelOutput> const found = run(zeroth_test::ThreadedStream{});

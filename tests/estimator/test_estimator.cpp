@@ -36,7 +36,7 @@ TEST_CASE("the concept Estimator accepts what it documents and nothing less") {
   STATIC_REQUIRE_FALSE(zeroth::Estimator<NoSigns>);
 }
 
-/// A user's estimator that is chosen at run time, so that neither its points nor its base are known to the compiler.
+/// A user's estimator chosen at run time, so that the compiler knows neither its points nor its base.
 struct Chosen {
   std::vector<std::int32_t> signs = {+1};
   bool uses_base = true;
@@ -90,7 +90,7 @@ double loss(std::span<float const> theta) {
   return sum;
 }
 
-/// The mean of g z over 4096 samples at theta = 0: what one step of learning rate 1 subtracts.
+/// The mean of g z over 4096 samples at theta = 0: what one step with learning rate 1 subtracts.
 template <class S, class E>
 std::vector<double> mean_estimate(std::uint64_t seed) {
   zeroth_test::Tensors tensors;
@@ -119,7 +119,7 @@ TEMPLATE_TEST_CASE("the mean of g z is the gradient, within its confidence inter
       // errors off: at most 0.34, for a |b| of 3.8.
       double const standard_error = std::sqrt((norm_2 + b[i] * b[i]) / zeroth::max_samples);
       INFO("seed " << seed << ", weight " << i << ": " << mean[i] << ", want " << b[i]);
-      // One-sided differences add the curvature's share, about epsilon tr(H) |z|.
+      // One-sided differences add the contribution of the curvature, about epsilon tr(H) |z|.
       CHECK(std::abs(mean[i] - b[i]) < 4.5 * standard_error + (E::uses_base ? 5e-3 : 0));
     }
   }

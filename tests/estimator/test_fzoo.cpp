@@ -27,7 +27,7 @@ using zeroth_test::bits;
 
 using zeroth_test::loss;
 
-/// What a step of FZOO with Rademacher directions reports, and the weights after it.
+/// The report of an FZOO step with Rademacher directions, and the weights after it.
 template <class B>
 std::pair<StepReport, std::vector<std::uint32_t>> one_step(B backend, double factor, std::uint32_t at_once = 1) {
   zeroth_test::Tensors tensors;
@@ -76,7 +76,7 @@ TEST_CASE("FZOO divides each one-sided difference by the standard deviation of t
 
 TEST_CASE("the size of the loss changes nothing in a step of FZOO") {
   auto const plain = one_step(zeroth::ReferenceBackend{}, 1);
-  CHECK(one_step(zeroth::ReferenceBackend{}, 1024).second == plain.second);  // a power of 2 rounds nothing
+  CHECK(one_step(zeroth::ReferenceBackend{}, 1024).second == plain.second);  // scaling by a power of 2 is exact
   CHECK(one_step(zeroth::ReferenceBackend{}, 0x1p-20).second == plain.second);
   CHECK(one_step(zeroth::ReferenceBackend{}, -1).second != plain.second);
 }

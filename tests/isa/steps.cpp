@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a program's files may have of the library: compiled for different processors by run.cmake.
+// Part of a program that run.cmake compiles for different processors.
 #include <cstddef>
 #include <span>
 #include <vector>

@@ -42,7 +42,7 @@ void write(fs::path const& path, std::string const& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// Runs on to the end from wherever the journal in the file has come to. Gives the weights and the step it began at.
+/// Runs to the end from wherever the journal in the file stopped. Returns the weights and the step at which it began.
 std::pair<std::vector<std::uint32_t>, std::uint64_t> run(std::string const& path, bool in_place = false,
                                                          std::uint64_t until = steps) {
   SmallRun small;
@@ -100,7 +100,7 @@ TEST_CASE("a damaged journal is cut at its first bad record, and the rest is kep
   std::string const good = whole.substr(0, header + 3 * record);
   std::string const last = whole.substr(header + 5 * record);
   int cuts = 0;
-  // A page that did not get to the disk while later ones did, a record that is missing, one that is there twice.
+  // A page that did not reach the disk while later ones did; a missing record; a repeated record.
   for (std::string const& rest :
        {std::string(2 * record, '\0') + last, last, good.substr(good.size() - record) + last}) {
     write(path, good + rest);
@@ -133,7 +133,7 @@ TEST_CASE("a damaged journal is cut at its first bad record, and the rest is kep
     CHECK(weights == expected);
     CHECK(bytes_of(path) == whole);
   }
-  // The beginning of a record holds no step: it is cut without a file.
+  // The beginning of a record holds no step, so it is cut without being saved to a file.
   write(path, good + last.substr(0, record - 1));
   CHECK_FALSE(zeroth::recover_journal(path).is_damaged());
   auto const torn = zeroth::repair_journal(path);
@@ -185,7 +185,7 @@ TEST_CASE("only a regular file is a journal: a pipe does not hang, and what neve
   CHECK_THROWS_WITH(run(path), contains_text("pipe: expected a regular file, found a pipe"));
   CHECK_THROWS_WITH(zeroth::read_journal("/dev/zero"), contains_text("expected a regular file, found a device"));
   CHECK_THROWS_WITH(zeroth::read_journal(directory.path().string()), contains_text("found a directory"));
-  // Larger than any memory: its beginning says that it is none.
+  // Larger than any memory: its beginning shows that it is not a journal.
   std::string const large = directory / "large";
   write(large, "");
   fs::resize_file(large, std::uintmax_t{1} << 42);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A journal holds what its readers and a replay take, and nothing else.
+// A journal holds only what its readers and a replay accept.
 #include <zeroth/journal.hpp>
 
 #include <cstddef>
@@ -19,7 +19,7 @@ using zeroth::JournalHeader;
 using zeroth::StepRecord;
 using zeroth_test::contains_text;
 
-/// The bytes of a journal of one skipped step, whose record is as it says but for a number of 32 bits.
+/// The bytes of a journal with one skipped step, whose record is valid except for one 32-bit number.
 std::vector<std::byte> journal_with(std::size_t at, std::uint32_t value) {
   Journal journal(JournalHeader{});
   std::size_t const record = journal.size();

@@ -12,7 +12,7 @@
 
 namespace zeroth_test {
 
-/// The mask of a tensor as text, one character a weight: "1" active, "0" not.
+/// The mask of a tensor as text, one character per weight: "1" active, "0" not.
 template <class State>
 std::string active(State const& state, zeroth::ParameterSet const& parameters, std::size_t index,
                    std::uint32_t step = 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: executor.concurrency()
-// Executor, requirement 1: it says how many bodies it runs at once.
+// Executor, requirement 1: it says how many bodies may run at once.
 #include <cstddef>
 
 #include <zeroth/executor.hpp>

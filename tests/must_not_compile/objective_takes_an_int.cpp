@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: the objective must be callable as () -> double
-// InPlaceObjective, requirement 1: what it may ask for is an Evaluation.
+// InPlaceObjective, requirement 1: its parameter, if any, is an Evaluation.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/optimizer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: Philox4x32 takes 1 to 16 rounds
-// Philox4x32 without rounds is no random function.
+// Philox4x32 without rounds is not a random function.
 #include <zeroth/random/philox.hpp>
 
 #ifdef ZEROTH_FIXED

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // expect: needs a mask that does not look at the weights
-// What an older update touched would be another weight now.
+// A past update touched other weights than this mask would select now.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/magnitude.hpp>

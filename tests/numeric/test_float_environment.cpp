@@ -25,7 +25,7 @@ namespace {
 
 using zeroth::DefaultFloatEnvironment;
 
-/// Rounds upwards, and takes subnormal numbers for 0 where we know how to say so.
+/// Rounds upwards, and treats subnormal numbers as 0 where we know how to request that.
 struct HostileEnvironment {
   HostileEnvironment() {
     std::fegetenv(&before);
@@ -47,7 +47,7 @@ struct HostileEnvironment {
   std::fenv_t before{};
 };
 
-/// Whether this thread rounds upwards, and flushes subnormals.
+/// Whether this thread rounds upwards and flushes subnormals.
 bool is_hostile() {
   double const volatile one = 1;
   double const volatile small = 0x1p-60;
@@ -69,7 +69,7 @@ bool is_default() {
   return up == 1 && down == 1 && zeroth::bits_of(half) == 0x00400000U;
 }
 
-/// Sets its threads to a hostile environment, as an engine may.
+/// Sets a hostile environment on its threads, as an engine may.
 struct HostileExecutor {
   [[nodiscard]] unsigned concurrency() const { return 2; }
   void parallel_for(std::size_t count, zeroth::IndexedTask body) const {
@@ -134,7 +134,7 @@ TEST_CASE("what traps outside a default environment traps nowhere inside") {
 }
 #endif
 
-/// The weights after some steps, and what the steps reported.
+/// The weights after some steps, and the reports of the steps.
 struct Run {
   std::vector<std::uint32_t> weights;
   std::vector<zeroth::StepRecord> records;
@@ -143,15 +143,15 @@ struct Run {
   bool operator==(Run const&) const = default;
 };
 
-/// Some steps, made and then replayed. The objective's own numbers are whole, so that they have no part in this.
+/// Takes some steps, then replays them. The objective's own numbers are whole, so they do not affect the result.
 template <class Mask, class Backend, class Update, class Estimator>
 Run steps(Mask mask, Backend const& backend, Update update, Estimator estimator, bool fused, zeroth::DataType dtype,
           zeroth::Rounding rounding, zeroth::Acceptance acceptance, bool objective_is_hostile) {
   static constexpr std::size_t size = std::same_as<Backend, zeroth::ReferenceBackend> ? 2'000 : 34'000;
-  // Made once, in the environment that a program starts with.
+  // Computed once, in the environment of program start.
   static std::vector<float> const values = [] {
     std::vector<float> made = zeroth_test::normal_weights(size, 3);
-    for (std::size_t i = 0; i < size; i += 5) made[i] *= 0x1p-121F;  // subnormal ones among them
+    for (std::size_t i = 0; i < size; i += 5) made[i] *= 0x1p-121F;  // includes subnormals
     return made;
   }();
   std::vector<float> theta(size);

@@ -24,7 +24,7 @@ bool is_same(float found, float expected) {
   return bits_of(found) == bits_of(expected) || (is_nan(bits_of(found)) && is_nan(bits_of(expected)));
 }
 
-/// Whether both agree with the library, to the bit; one NaN is as good as another.
+/// Whether both agree with the library, to the bit; all NaNs count as equal.
 bool agrees(float a, float b, float c) {
   float const expected = std::fma(a, b, c);
   return is_same(zeroth::detail::software_fma(a, b, c), expected) &&
@@ -47,17 +47,17 @@ TEST_CASE("multiply-add in double arithmetic is the fused one at the edges of th
 }
 
 TEST_CASE("multiply-add in double arithmetic is the fused one where two roundings would not be") {
-  // The product lies in the middle of two singles, and the addend is too small for a double to hold beside it.
+  // The product lies midway between two singles, and the addend is too small for a double to hold the sum.
   float const a = 0x1.000002p12F;
   float const b = 0x1.000004p12F;  // a b = 2^24 (1 + 2^-23 + 2^-22 + 2^-45)
-  float const middle = 0x1.8p12F;  // 1.5 2^12 times 1 + 2^-23 is a middle: 1.5 2^24 + 1.5 2
+  float const middle = 0x1.8p12F;  // 1.5 2^12 times 1 + 2^-23 is a midpoint: 1.5 2^24 + 1.5 2
   CHECK(agrees(a, b, 0x1p-30F));
   for (float tip : {0x1p-40F, 0x1p-100F, 0x1p-149F}) {
     CHECK(agrees(middle, 0x1.000002p12F, tip));
     CHECK(agrees(middle, 0x1.000002p12F, -tip));
     CHECK(zeroth::detail::software_fma(middle, 0x1.000002p12F, tip) !=
           zeroth::detail::software_fma(middle, 0x1.000002p12F, -tip));
-    // Subnormal results, whose middles lie elsewhere.
+    // Subnormal results, whose midpoints lie elsewhere.
     CHECK(agrees(0x1p-75F, 0x1p-75F, 0x1p-130F));
     CHECK(agrees(0x1.000002p-75F, 0x1p-75F, 0x1p-127F));
     CHECK(agrees(-0x1.fffffep-76F, 0x1p-75F, 0x1p-127F));
@@ -72,7 +72,7 @@ TEST_CASE("multiply-add in double arithmetic is the fused one for any bits") {
     float const a = float_of(words[0]);
     float const b = float_of(words[1]);
     wrong += agrees(a, b, float_of(words[2])) ? 0 : 1;
-    // An addend beside which the product is of about the same size, or lies at the end of what double holds.
+    // An addend of about the product's size, or one at the end of the range where a double still holds the sum.
     float const near = a * b * float_of((words[2] & 0x807fffffU) | ((96 + words[3] % 64) << 23));
     wrong += agrees(a, b, near) ? 0 : 1;
   }

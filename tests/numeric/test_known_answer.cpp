@@ -25,7 +25,7 @@ struct InexactBackend : zeroth::ReferenceBackend {
   int* calls = nullptr;
 };
 
-/// The same, of which nothing is asked.
+/// The same, but it does not ask for a check.
 struct UncheckedBackend : InexactBackend {
   static constexpr bool checks_arithmetic = false;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What decides about a step has the same bits however it is compiled: see
+// Everything that decides about a step has the same bits however it is compiled: see
 // tests/known_answers/known_answers_decision.py.
 #include <cstddef>
 #include <cstdint>

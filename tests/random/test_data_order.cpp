@@ -43,7 +43,7 @@ TEST_CASE("draw_example stays below n and is uniform") {
   double chi_square = 0;
   double const expected = static_cast<double>(draws) / n;
   for (double count : counts) chi_square += (count - expected) * (count - expected) / expected;
-  // 99 degrees of freedom: mean 99, standard deviation 14; six of them on either side.
+  // 99 degrees of freedom: mean 99, standard deviation 14; six of them in each direction.
   CHECK(chi_square > 99 - 6 * 14);
   CHECK(chi_square < 99 + 6 * 14);
 }

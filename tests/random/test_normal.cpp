@@ -22,7 +22,7 @@ struct Exact {
   double radius;
 };
 
-/// The same map in double precision and with the library's log, sin and cos.
+/// The same map in double precision with the library's log, sin and cos.
 Exact box_muller(std::uint32_t bits) {
   double const u = (2.0 * (bits >> 16) + 1) / (1 << 17);
   double const radius = std::sqrt(-2 * std::log(u));
@@ -55,8 +55,8 @@ TEST_CASE("normal_pair is the Box-Muller map at every radius and every angle") {
   for (std::uint32_t angle = 0; angle < 65536; ++angle)
     for (std::uint32_t radius : {0U, 1U, 999U, 32768U, 65000U, 65535U}) errors.meet(radius << 16 | angle);
   INFO("largest error: " << errors.relative_to_radius << " of the radius, " << errors.relative << " of the value");
-  // Near u = 1 the logarithm is of the size of its argument's distance from 1, so its error is relative, like those of
-  // sine and cosine: some ulps of 6e-8 from the polynomials and about as many from rounding.
+  // Near u = 1 the logarithm is about as large as its argument's distance from 1, so its error is relative, like those
+  // of sine and cosine: a few ulps of 6e-8 from the polynomials and about as many from rounding.
   CHECK(errors.relative_to_radius < 1e-6);
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("the moments of normal_pair, enumerated, are those of the normal distr
   double const common = normal_pair(some_radius | some_angle).first;
   double const variance = radius_2 * shape_2 / (common * common);
   double const fourth = radius_4 * shape_4 / std::pow(common, 4);
-  // What is left is the rounding of the common value, at most 2 * 2^-24.
+  // The rest is the rounding of the common value, at most 2 * 2^-24.
   CHECK(std::abs(variance - 1) < 1e-6);
   CHECK(std::abs(fourth / (variance * variance) - 2.9998) < 1e-4);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A sample of what bench_statistics measures on 10^9 values; seeds are fixed, so that a test passes always or never.
+// A sample of what bench_statistics measures on 10^9 values; seeds are fixed, so a test passes always or never.
 
 #include <algorithm>
 #include <array>
@@ -29,9 +29,9 @@ using zeroth::Uniform;
 constexpr std::size_t draws = 1U << 20;
 constexpr std::uint32_t stream = 77;
 
-/// Below this chance a statistic is taken for no chance: 150 or so are looked at here.
+/// Results less likely than this are not accepted as chance: about 150 statistics are tested here.
 constexpr double least_p = 1e-4;
-/// The same in standard deviations.
+/// The same limit in standard deviations.
 constexpr double most_deviations = 3.9;
 
 template <class S>
@@ -47,8 +47,8 @@ std::vector<double> sample(NoiseField<S> const& noise, std::uint32_t of_stream =
   return z;
 }
 
-/// The continuous distribution. At 10^6 values the steps of 16 bits do not show: they are 1.5e-5 wide or less, and the
-/// distance of two distributions is known to 1e-3.
+/// The continuous distribution. With 10^6 values the steps of 16 bits do not matter: they are 1.5e-5 wide or less, and
+/// the distance of two distributions is known to 1e-3.
 double cdf_of(Gaussian const& /*sampler*/, double z) {
   return zeroth_test::normal_cdf(z);
 }
@@ -81,7 +81,7 @@ std::vector<double> scaled_squares(std::vector<double> z, double kurtosis) {
   return z;
 }
 
-/// Counts of |z| beyond 2, 2.25, ..., 4, each sign apart, and of the rest.
+/// Counts of |z| beyond 2, 2.25, ..., 4, separately for each sign, and of the rest.
 double tails_p(std::vector<double> const& z) {
   constexpr std::size_t a_side = 9;
   std::vector<std::uint64_t> counts(2 * a_side + 1, 0);
@@ -101,7 +101,7 @@ double tails_p(std::vector<double> const& z) {
   return zeroth_test::chi_square_survival(statistic, static_cast<double>(counts.size() - 1));
 }
 
-/// Signs of 8 neighbours, against all 256 patterns equally often.
+/// Signs of 8 neighbours, compared with all 256 patterns being equally likely.
 double patterns_p(std::vector<double> const& z) {
   std::vector<std::uint64_t> counts(256, 0);
   for (std::size_t i = 0; i < z.size(); i += 8) {
@@ -202,7 +202,7 @@ TEMPLATE_TEST_CASE("values and their squares are uncorrelated with every neighbo
   }
 }
 
-/// Samplers that are wrong in one way each.
+/// Samplers that are each wrong in one way.
 struct OffCentre : Gaussian {
   std::array<float, 8> operator()(RandomBlock const& block) const {
     std::array<float, 8> z = Gaussian::operator()(block);

@@ -19,14 +19,14 @@ using zeroth::half_to_float;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// Checks that every finite number of 16 bits stays what it is, and that floats between neighbours go to the nearer
-/// one: from just beside the middle, and from the middle itself to the even one. Rounding is monotone where this holds,
-/// so it leaves no float unchecked.
+/// Checks that every finite 16-bit number is kept, and that floats between neighbours go to the nearer one: those just
+/// next to the midpoint, and the midpoint itself to the even one. Rounding is monotone if this holds, so no float is
+/// left unchecked.
 template <class Widen, class Narrow>
 void check_all(Widen widen, Narrow narrow, std::uint32_t infinite, double beyond) {
   for (std::uint32_t n = 0; n < infinite; ++n) {
     const float value = widen(static_cast<std::uint16_t>(n));
-    // Behind the largest finite number follows the one that a wider range of exponents would have.
+    // The largest finite number is followed by the one that a wider range of exponents would have.
     const double next = n + 1 < infinite ? double{widen(static_cast<std::uint16_t>(n + 1))} : beyond;
     const float middle = static_cast<float>((double{value} + next) / 2);
     const std::uint32_t even = n % 2 == 0 ? n : n + 1;
@@ -78,7 +78,7 @@ TEST_CASE("infinities and NaNs stay what they are when they are narrowed") {
   CHECK(float_to_half(-infinity) == 0xfc00);
   CHECK(float_to_bfloat16(infinity) == 0x7f80);
   CHECK(float_to_bfloat16(-infinity) == 0xff80);
-  // Quiet, signalling, all payloads ones, the least payload; the quiet bit is set, the upper bits of the rest are kept.
+  // Quiet, signalling, payload all ones, least payload; the quiet bit is set, the upper bits of the rest are kept.
   CHECK(half_of(0x7fc00000) == 0x7e00);
   CHECK(half_of(0x7fa02000) == 0x7f01);
   CHECK(half_of(0xffffffff) == 0xffff);

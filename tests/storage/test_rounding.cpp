@@ -34,8 +34,8 @@ TEST_CASE("a rounding has a name and says what it keeps") {
 }
 
 TEST_CASE("over all random bits the mean of a stochastic rounding is the value itself") {
-  // Numbers of many sizes. In bf16, and in f16 down to 2^-17, a float's distance to its neighbours is a whole number of
-  // 2^-16 steps, so that the mean is exact; below that the share is cut off.
+  // Numbers of many magnitudes. In bf16, and in f16 down to 2^-17, a float's distance to its neighbours is a whole
+  // number of 2^-16 steps, so the mean is exact; below that the share is cut off.
   for (DataType dtype : types) {
     for (float value : {0.02F, -0.02F, 1.0F / 3, 3.1e-5F, -2.9e-4F, 12345.678F, -1.0e-5F, 6.1e-5F}) {
       double sum = 0;
@@ -49,7 +49,7 @@ TEST_CASE("over all random bits the mean of a stochastic rounding is the value i
       CHECK(sum == 0);
       float const below = widen(dtype, narrow_stochastic(dtype, value, 0));
       float const above = widen(dtype, narrow_stochastic(dtype, value, 0xffff));
-      // The variance of a number that is one of two: (value - below) (above - value).
+      // The variance of a value that is one of two numbers: (value - below) (above - value).
       double const variance = (double{value} - double{below}) * (double{above} - double{value});
       CHECK(squares / 0x10000 == Approx(variance).epsilon(1e-12));
     }

@@ -18,8 +18,8 @@
 
 namespace zeroth_test {
 
-/// A small model whose weights lie where a backend's passes reach them: two matrices, one of them a slice of a larger
-/// one, and a vector of f32.
+/// A small model whose weights lie where a backend's passes can access them: two matrices, one of them a slice of a
+/// larger one, and an f32 vector.
 template <class B>
 class BackendModel {
  public:
@@ -34,7 +34,7 @@ class BackendModel {
   [[nodiscard]] B const& backend() const { return backend_; }
   [[nodiscard]] zeroth::ParameterSet const& parameters() const { return parameters_; }
 
-  /// All weights as they are stored.
+  /// All weights as stored.
   [[nodiscard]] std::vector<std::byte> bytes() const {
     std::vector<std::byte> all;
     for (zeroth::Parameter const& p : parameters_) {
@@ -56,8 +56,8 @@ class BackendModel {
     return all;
   }
 
-  /// A loss of all weights, `double(std::span<float const>)`, as an objective whose panels lie with the weights, and
-  /// as one that reads these.
+  /// A loss of all weights, `double(std::span<float const>)`, as an objective with panels in the weights' memory, and
+  /// as one that reads the weights there.
   template <class Loss>
   [[nodiscard]] auto fused(Loss loss) const {
     return [this, loss = std::move(loss)](auto const& probe, std::span<double> losses) {
@@ -91,7 +91,7 @@ class BackendModel {
     parameters_.add(std::move(parameter));
   }
 
-  /// Adds a panel of each lane to what is there of it.
+  /// Appends each lane's panel to the lane's values.
   template <class Probe>
   void expand(Probe const& probe, std::size_t index, std::uint64_t first,
               std::vector<std::vector<float>>& lanes) const {

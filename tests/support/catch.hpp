@@ -38,7 +38,7 @@ inline bool skipped = false;
 
 }  // namespace zeroth_test
 
-/// Leaves the test case and has ctest list it as skipped. Use it in the body of a TEST_CASE itself (it returns).
+/// Leaves the test case and lets ctest report it as skipped. Use it directly in the body of a TEST_CASE (it returns).
 #define ZEROTH_SKIP(reason)        \
   do {                             \
     zeroth_test::skipped = true;   \

@@ -23,24 +23,24 @@
 
 namespace zeroth_test {
 
-/// In which order a DeferredStream runs what its two queues hold.
+/// The order in which a DeferredStream runs the work of its two queues.
 enum class Order {
-  side_late,   ///< a side queue only where the main one waits for it
-  side_early,  ///< a side queue as far as it may go before anything of the main one
+  side_late,   ///< the side queue only when the main queue waits for it
+  side_early,  ///< the side queue as far as possible before the main queue
   random,
 };
 
-/// A HostStream that runs nothing when it is asked, but in an order of the worst kind that its two queues and their
-/// events allow, and no sooner than the host waits. What was not made to wait comes out wrong.
+/// A HostStream that does not run work on request, but when the host waits, and in one of the worst orders that its two
+/// queues and their events allow. Results are wrong if a necessary wait is missing.
 ///
-/// Graphs are as CUDA has them. A capture marks its events for itself only: outside, they may not be waited for until
-/// they are marked again, and running the graph does not mark them. A graph runs in its place in the main queue; its
-/// part of the side queue is no part of the stream's, which neither comes before it nor after.
+/// Graphs behave as in CUDA. A capture marks its events only for itself: outside, they may not be waited for until they
+/// are marked again, and running the graph does not mark them. A graph runs in its place in the main queue; its part of
+/// the side queue is separate from the stream's side queue: neither waits for the other.
 class DeferredStream {
   struct State;
 
  public:
-  /// How often an event was marked, and up to which of them its queue has come.
+  /// How often an event was marked, and which of these marks its queue has reached.
   struct Marks {
     std::uint64_t asked = 0;
     std::uint64_t reached = 0;
@@ -48,16 +48,16 @@ class DeferredStream {
   };
   using Event = std::shared_ptr<Marks>;
 
-  /// Work that is asked for again and again: see StreamWithGraphs.
+  /// Work to run repeatedly: see StreamWithGraphs.
   class Graph;
 
   explicit DeferredStream(Order order = Order::side_late, unsigned seed = 0)
       : state_(std::make_shared<State>(order, seed)) {}
 
-  /// From here on waits of that queue are left out, to see that a test notices.
+  /// Ignores all further waits of that queue, to see that a test notices.
   void ignore_waits(bool of_side) const { state_->queues[of_side ? side_queue : main_queue].heeds = false; }
 
-  /// Tasks of the side queue that ran while the main queue had some that it had been asked for before.
+  /// Tasks of the side queue that ran while the main queue had earlier ones.
   [[nodiscard]] std::size_t overtakings() const { return state_->overtakings; }
 
   template <class Kernel>
@@ -71,7 +71,7 @@ class DeferredStream {
     std::shared_ptr<std::byte> memory = state_->host.allocate(bytes, what);
     std::memset(memory.get(), 0xa5, bytes);
     zero(memory.get(), bytes, what);
-    // As cudaFree, it waits for all.
+    // Like cudaFree, waits for everything.
     return {memory.get(), [memory, state = state_](std::byte*) mutable {
               state->run_all();
               memory.reset();
@@ -105,7 +105,7 @@ class DeferredStream {
   void wait(Event const& event) const {
     if (state_->queues[state_->current()].heeds) push({Kind::wait, {}, event});
   }
-  /// See StreamWithGraphs; what CUDA does not capture, or may not, is refused.
+  /// See StreamWithGraphs; rejects what CUDA does not or may not capture.
   template <class Kernel>
   void prepare_stored(std::string const& /*what*/) const {
     refuse_in_capture();
@@ -128,7 +128,7 @@ class DeferredStream {
  private:
   enum class Kind { work, record, wait };
 
-  /// The stream's, and the side queue of its graphs.
+  /// The stream's queues, and the side queue of its graphs.
   static constexpr std::size_t main_queue = 0;
   static constexpr std::size_t side_queue = 1;
   static constexpr std::size_t graph_queue = 2;
@@ -138,13 +138,13 @@ class DeferredStream {
     return __PRETTY_FUNCTION__;
   }
 
-  /// What a queue holds.
+  /// An entry of a queue.
   struct Task {
     Kind kind = Kind::work;
     std::function<void()> work;
     Event event;
-    std::uint64_t mark = 0;    ///< that is set or waited for
-    std::uint64_t number = 0;  ///< in the order in which they were asked for
+    std::uint64_t mark = 0;    ///< the mark that is set or waited for
+    std::uint64_t number = 0;  ///< position in the order of requests
     std::size_t queue = main_queue;
 
     [[nodiscard]] bool is_ready() const { return kind != Kind::wait || event->reached >= mark; }
@@ -174,14 +174,14 @@ class DeferredStream {
     Order order;
     std::mt19937 random;
     bool on_side = false;
-    std::vector<Task>* captured = nullptr;  ///< where tasks go instead
+    std::vector<Task>* captured = nullptr;  ///< tasks go here instead
     std::set<std::string> prepared;         ///< kernels
     std::uint64_t asked = 0;
     std::size_t overtakings = 0;
 
     [[nodiscard]] std::size_t current() const { return on_side ? side_queue : main_queue; }
 
-    /// Until the queue is empty, and no further.
+    /// Runs until the queue is empty, and no further.
     void run(Queue& queue) {
       while (!queue.tasks.empty()) step();
     }
@@ -189,7 +189,7 @@ class DeferredStream {
       for (Queue& queue : queues) run(queue);
     }
 
-    /// One task: what a queue's last wait is for may lie behind work of another's.
+    /// Runs one task: a queue's last wait may be for work behind another queue's.
     void step() {
       std::vector<std::size_t> ready;
       for (std::size_t q = 0; q < queues.size(); ++q)
@@ -272,7 +272,7 @@ DeferredStream::Graph DeferredStream::capture(Body const& body, std::string cons
 
 inline void DeferredStream::replay(Graph const& graph, std::string const& /*what*/) const {
   refuse_in_capture();
-  std::map<Event, Event> events;  // its own, of this run
+  std::map<Event, Event> events;  // the graph's own events, of this run
   for (Task task : graph.tasks) {
     if (task.event != nullptr) {
       Event& own = events[task.event];

@@ -30,17 +30,16 @@
 
 namespace zeroth_test {
 
-/// What a kernel left.
+/// The output of a kernel.
 struct KernelOutput {
-  std::string name;  ///< of the kernel, and of the case
+  std::string name;  ///< name of kernel and case
   bool is_exact;     ///< promised to the bit, whatever it runs on
   std::vector<std::byte> bytes;
   bool operator==(KernelOutput const&) const = default;
 };
 
-/// Launches every kernel of CUDA's on a stream, each on a few blocks, and keeps what it writes. Weights lie where their
-/// type may and no better. No more than the standard library, so that it serves a device, threads under a sanitizer and
-/// the tests alike.
+/// Launches every CUDA kernel on a stream, each on a few blocks, and keeps its output. Weights have only the alignment
+/// of their type. Uses only the standard library, so it serves a device, threads under a sanitizer and the tests alike.
 template <class Stream>
 class EveryKernel {
  public:
@@ -67,7 +66,7 @@ class EveryKernel {
   using Smallest = zeroth::MagnitudeRule<true>;
 
   static constexpr std::uint64_t weights = 517;
-  static constexpr std::uint64_t offset = 333;  ///< of the tensor, within a larger one
+  static constexpr std::uint64_t offset = 333;  ///< of the tensor within a larger one
   static constexpr std::uint32_t stream_id = 77;
   // About half of normal_weights.
   static constexpr zeroth::TensorMask<Smallest> mask{zeroth::Coverage::some, {0x3c600000U}};
@@ -97,7 +96,7 @@ class EveryKernel {
   [[nodiscard]] Values list(std::vector<T> const& values) const {
     return Values(stream_, values.data(), values.size() * sizeof(T));
   }
-  /// Normal values of a type. @param shifted by one of them from where wider reads may begin
+  /// Normal values of a type. @param shifted by one element from an address where wider reads may begin
   [[nodiscard]] Values normal(zeroth::DataType dtype, std::size_t count, std::uint64_t seed, float scale = 0.02F,
                               bool shifted = false) const {
     std::vector<float> const floats = normal_weights(count, seed, scale);
@@ -132,7 +131,7 @@ class EveryKernel {
     using Share = zeroth::cuda::TileShare<S>;
     Values const theta = normal(dtype, weights, 1, 0.02F, /*shifted=*/true);
     for (zeroth::DataType panel_dtype : {zeroth::DataType::f32, zeroth::DataType::bf16}) {
-      // A range, and pieces of it in another order.
+      // A range, and pieces of it in a different order.
       std::vector<std::uint64_t> const pieces{3, 0, 3};
       Values const there = list(pieces);
       for (bool in_pieces : {false, true}) {
@@ -164,7 +163,7 @@ class EveryKernel {
     }
   }
 
-  /// Places for four in five of the weights.
+  /// Remainder places for four in five of the weights.
   struct Places {
     std::vector<std::uint64_t> words;
 
@@ -233,7 +232,7 @@ class EveryKernel {
     pass(dtype, zeroth::Rounding::nearest, zeroth::cuda::RuleChange<zeroth::SignRule>{{1e-3F}, nullptr, weights},
          /*with_places=*/false,
          /*previews=*/false, "sign");
-    // Its square root wants no negative sum.
+    // Its square root needs nonnegative sums.
     std::vector<float> planes(2 * weights);
     stream_.transfer(planes.data(), state.data(), state.bytes(), "state");
     for (float& value : planes) value = value < 0 ? -value : value;
@@ -261,7 +260,7 @@ class EveryKernel {
     }
   }
 
-  /// What works on activations, of two lanes.
+  /// Kernels on activations, with two lanes.
   void rows(zeroth::DataType dtype) {
     using namespace zeroth::model::cuda;  // NOLINT(google-build-using-namespace): a dozen kernels
     constexpr std::uint64_t lanes = 2;
@@ -337,7 +336,7 @@ class EveryKernel {
                           LaneRows{x.data(), dtype, lanes, count, heads * 2 * pairs}},
              size / 2);
       keep(of("RotateKernel", dtype), x, false);
-      // Heads of which the first elements are turned.
+      // Heads whose first elements are rotated.
       launch(RotateKernel{table.template as<float const>(), pairs / 2, pairing,
                           LaneRows{x.data(), dtype, lanes, count, heads * 2 * pairs}, 2 * pairs},
              size / 4);
@@ -357,7 +356,7 @@ class EveryKernel {
     keep("StoredBytesKernel", out);
   }
 
-  /// Three segments, one of them behind a prefix, in tiles; with a window and a cap, and without.
+  /// Three segments, one of them after a prefix, in tiles; with a window and a cap, and without.
   template <unsigned most_dim>
   void attention(zeroth::DataType dtype, unsigned dim) {
     using namespace zeroth::model::cuda;  // NOLINT(google-build-using-namespace)

@@ -11,7 +11,7 @@
 
 namespace zeroth_test {
 
-/// Runs the odd indices backwards, then the even ones: an order that nothing may depend on.
+/// Runs the odd indices backwards, then the even ones: an order on which nothing may depend.
 struct ShuffledExecutor {
   [[nodiscard]] unsigned concurrency() const { return 3; }
   void parallel_for(std::size_t count, zeroth::IndexedTask body) const {
@@ -21,7 +21,7 @@ struct ShuffledExecutor {
   }
 };
 
-/// Four threads that take indices as they come.
+/// Four threads that each take the next index.
 struct ThreadExecutor {
   [[nodiscard]] unsigned concurrency() const { return 4; }
   void parallel_for(std::size_t count, zeroth::IndexedTask body) const {

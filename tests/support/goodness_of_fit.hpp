@@ -11,8 +11,8 @@
 
 namespace zeroth_test {
 
-// What tests of a distribution compute: a statistic from counts, and the chance that a sample of the distribution has a
-// larger one.
+// Computations for tests of a distribution: a statistic from counts, and the probability that a sample of the
+// distribution has a larger one.
 
 /// P(Z <= x) of a standard normal Z.
 inline double normal_cdf(double x) {
@@ -35,8 +35,8 @@ inline double kolmogorov_survival(double x) {
 /// P(A^2 > x) of the Anderson-Darling statistic of many values of a fully known distribution.
 ///
 /// Source: Anderson and Darling, "Asymptotic theory of certain goodness of fit criteria based on stochastic processes",
-/// Annals of Mathematical Statistics 23 (1952), equation 4.35. The integral is taken by the trapezoidal rule, which is
-/// as good as exact for a smooth function that falls off like a Gaussian.
+/// Annals of Mathematical Statistics 23 (1952), equation 4.35. The integral uses the trapezoidal rule, which is
+/// practically exact for a smooth function that decays like a Gaussian.
 inline double anderson_darling_survival(double x) {
   if (x < 0.05) return 1;
   using std::numbers::pi;
@@ -99,7 +99,7 @@ inline double chi_square(std::span<std::uint64_t const> counts, std::span<double
   return sum;
 }
 
-/// How far the distribution of a sample is from one that is known, both given over cells in ascending order.
+/// How far the distribution of a sample is from a known one, both given over cells in ascending order.
 struct Fit {
   double kolmogorov_smirnov = 0;  ///< sqrt(n) times the largest difference of the two at a cell's end
   double anderson_darling = 0;    ///< n times the integral of (difference)^2 / (F (1 - F)) dF
@@ -124,7 +124,7 @@ inline Fit fit(std::span<std::uint64_t const> counts, std::span<double const> cd
   return result;
 }
 
-/// The same of a sample as it is, against a continuous distribution.
+/// The same for a sample itself, compared with a continuous distribution.
 /// @param u F of each value; sorted here
 inline Fit fit(std::vector<double> u) {
   std::sort(u.begin(), u.end());

@@ -21,9 +21,8 @@
 
 namespace zeroth_test {
 
-/// A HostStream whose memory is as far from the host's as a device's is: only kernels and transfers reach it, anyone
-/// else ends with a segmentation fault, and so does who goes beyond its end. A kernel that is given an address of the
-/// host's is refused.
+/// A HostStream whose memory the host can access as little as a device's: only kernels and transfers can; any other
+/// access, and any beyond its end, is a segmentation fault. It rejects kernels that receive a host address.
 class GuardedStream : private HostStream {
  public:
   using HostStream::blocks_at_once;
@@ -44,7 +43,7 @@ class GuardedStream : private HostStream {
   }
 
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& /*what*/) const {
-    // It ends where a page does that nobody may touch, up to the 16 bytes that kernels read at a time.
+    // The memory ends at a protected page, up to the 16 bytes that kernels read at a time.
     std::size_t const page = page_size();
     std::size_t const used = std::max<std::size_t>((bytes + 15) / 16 * 16, 16);
     std::size_t const pages = (used + page - 1) / page * page;
@@ -70,7 +69,7 @@ class GuardedStream : private HostStream {
     transfer(to, from, bytes, what);
   }
 
-  /// Whether it was allocated here.
+  /// Whether the memory was allocated here.
   [[nodiscard]] bool reaches(void const* memory) const {
     auto const* const p = static_cast<std::byte const*>(memory);
     return std::any_of(owned_->begin(), owned_->end(), [&](auto const& owned) {
@@ -87,7 +86,7 @@ class GuardedStream : private HostStream {
   };
   using Blocks = std::map<std::byte*, Block>;
 
-  /// All of the memory, while it lives.
+  /// Access to all of the memory, while it lives.
   class Access {
    public:
     explicit Access(Blocks const& blocks) : blocks_(blocks) { protect(PROT_READ | PROT_WRITE); }
@@ -104,13 +103,13 @@ class GuardedStream : private HostStream {
 
   [[nodiscard]] static std::size_t page_size() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
-  /// A word that is an address in use must be one of memory that was allocated here. Programs, heaps and stacks lie
-  /// above 2^46; sizes, indices and seeds of tests are below. With g++ alone: padding holds what lay there before.
+  /// A word that is a valid address must point to memory allocated here. Programs, heaps and stacks lie above 2^46;
+  /// sizes, indices and seeds of tests are below. Only with g++: padding holds old contents.
   template <class Kernel>
   void check_arguments([[maybe_unused]] Kernel kernel, [[maybe_unused]] std::string const& what) const {
 #if defined(__GNUC__) && !defined(__clang__)
     __builtin_clear_padding(&kernel);
-    // Rules of updates hold numbers only. g++ takes a copy of one apart, and what pads it is not cleared.
+    // Rules of updates hold only numbers. g++ takes a copy of one apart and does not clear its padding.
     std::size_t numbers = 0;
     std::size_t numbers_end = 0;
     if constexpr (requires { kernel.change.rule; }) {
@@ -137,7 +136,7 @@ class GuardedStream : private HostStream {
   std::shared_ptr<Blocks> owned_ = std::make_shared<Blocks>();
 };
 
-/// The CUDA backend's own code, all but the launches, over memory that the host does not reach.
+/// The CUDA backend's own code, except for launches, on memory that the host cannot access.
 using GuardedCudaBackend = zeroth::cuda::BasicBackend<GuardedStream>;
 
 }  // namespace zeroth_test

@@ -11,7 +11,7 @@
 
 namespace zeroth_test {
 
-/// The products of the transformer on CUDA as plain loops on the host, in place of cuBLAS.
+/// The products of the CUDA transformer as plain loops on the host, instead of cuBLAS.
 struct HostProducts {
   static void run(zeroth::model::cuda::Product const& p, std::string const& /*what*/) {
     using zeroth::model::cuda::load;
@@ -32,7 +32,7 @@ struct HostProducts {
   }
 };
 
-/// HostProducts on a stream of the tests', each as a kernel of one thread.
+/// HostProducts on a test stream, each product as a kernel with one thread.
 template <class Stream>
 struct KernelProducts {
   Stream stream;
@@ -51,7 +51,7 @@ struct KernelProducts {
   }
 };
 
-/// The operations of the transformer on CUDA, all but launches and cuBLAS.
+/// The operations of the CUDA transformer, except for launches and cuBLAS.
 using EmulatedCudaOps = zeroth::model::cuda::BasicOps<HostStream, HostProducts>;
 static_assert(zeroth::model::DecoderOps<EmulatedCudaOps>);
 

@@ -19,10 +19,10 @@
 
 namespace zeroth_test {
 
-/// In which order a HostStream runs the threads of a phase, and the blocks of a grid. A device has none.
+/// The order in which a HostStream runs the threads of a phase and the blocks of a grid. A device promises none.
 enum class Sequence { forward, reverse, random };
 
-/// Runs CUDA's kernels on the host: block by block, phase by phase, thread by thread.
+/// Runs CUDA kernels on the host: block by block, phase by phase, thread by thread.
 class HostStream {
  public:
   explicit HostStream(Sequence sequence = Sequence::forward, unsigned seed = 0)
@@ -48,11 +48,11 @@ class HostStream {
     launch(*kernel, blocks, what);
   }
 
-  /// One block of a grid.
+  /// Runs one block of a grid.
   template <class Kernel>
   void launch_block(Kernel const& kernel, zeroth::cuda::Place at) const {
     typename Kernel::Shared shared;
-    std::memset(&shared, 0x5a, sizeof shared);  // nobody zeroes it
+    std::memset(&shared, 0x5a, sizeof shared);  // shared memory is not zeroed
     unsigned rounds = 1;
     if constexpr (requires { kernel.rounds(at); }) rounds = kernel.rounds(at);
     for (; at.round != rounds; ++at.round)
@@ -69,7 +69,7 @@ class HostStream {
   }
 
   static void zero(void* memory, std::size_t bytes, std::string const& /*what*/) { std::memset(memory, 0, bytes); }
-  // Or g++ sees sizes of types that a caller does not have.
+  // Otherwise g++ sees sizes of types that a caller does not use.
   [[gnu::noinline]] static void transfer(void* to, void const* from, std::size_t bytes, std::string const& /*what*/) {
     std::memcpy(to, from, bytes);
   }
@@ -78,7 +78,7 @@ class HostStream {
     transfer(to, from, bytes, what);
   }
 
-  /// Whether it was allocated here: other memory is as good, but a device would not reach it.
+  /// Whether the memory was allocated here: other memory would work too, but a device could not access it.
   [[nodiscard]] bool reaches(void const* memory) const {
     auto const* const p = static_cast<std::byte const*>(memory);
     return std::any_of(owned_->begin(), owned_->end(), [&](auto const& block) {
@@ -118,7 +118,7 @@ class HostStream {
   std::shared_ptr<std::map<std::byte*, std::size_t>> owned_ = std::make_shared<std::map<std::byte*, std::size_t>>();
 };
 
-/// The CUDA backend's own code, all but the launches.
+/// The CUDA backend's own code, except for launches.
 using EmulatedCudaBackend = zeroth::cuda::BasicBackend<HostStream>;
 static_assert(zeroth::Backend<EmulatedCudaBackend>);
 static_assert(zeroth::BackendWithMemory<EmulatedCudaBackend>);

@@ -57,7 +57,7 @@ class KnownAnswer {
   std::size_t at_ = 0;
 };
 
-/// The lines of a file of tests/known_answers, comments left out.
+/// The lines of a file of tests/known_answers, without comments.
 inline std::vector<KnownAnswer> known_answers(std::string const& name) {
   std::ifstream file(tests_directory() / "known_answers" / name);
   if (!file) throw std::runtime_error("tests/known_answers/" + name + " cannot be read");

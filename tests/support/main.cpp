@@ -16,8 +16,8 @@ std::filesystem::path zeroth_test::tests_directory() {
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-/// LLVM's OpenMP loses memory of its own when a team changes its size. Leaks on its threads go unseen with it, those of
-/// the first thread outside of a region do not.
+/// LLVM's OpenMP loses its own memory when a team changes size. This suppression also hides leaks on its threads, but
+/// not those of the first thread outside of a region.
 extern "C" char const* __lsan_default_suppressions();
 char const* __lsan_default_suppressions() {
   return "leak:libomp.so\n";

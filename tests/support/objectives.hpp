@@ -10,7 +10,7 @@
 
 namespace zeroth_test {
 
-/// A quadratic that has its minimum elsewhere for neighbouring weights, and is cheap to evaluate.
+/// A quadratic that is cheap to evaluate and whose minimum differs for neighbouring weights.
 inline double loss(std::span<float const> theta) {
   double sum = 0;
   for (std::size_t i = 0; i < theta.size(); ++i) {
@@ -20,7 +20,7 @@ inline double loss(std::span<float const> theta) {
   return sum;
 }
 
-/// All weights of a set as they lie, one tensor after the other.
+/// All current weights of a set, one tensor after the other.
 inline std::vector<float> weights_of(zeroth::ParameterSet const& parameters) {
   std::vector<float> all;
   for (zeroth::Parameter const& p : parameters) {

@@ -18,8 +18,8 @@
 
 namespace zeroth_test {
 
-/// A backend with memory of its own, for tests whose tensors and panels are the host's: what a pass reads is copied
-/// there before it, and what it writes is copied back.
+/// A backend with its own memory, for tests whose tensors and panels are on the host: copies what a pass reads there
+/// before the pass, and what it writes back after it.
 template <class B>
 class OnDevice {
  public:
@@ -120,7 +120,7 @@ class OnDevice {
     [[nodiscard]] T* as() const {
       return reinterpret_cast<T*>(memory_.get());
     }
-    /// Only of what the test may change.
+    /// Copies back; only for what the test may change.
     void back() const {
       if (host_ != nullptr) backend_.transfer(const_cast<void*>(host_), memory_.get(), bytes_);
     }

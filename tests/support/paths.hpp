@@ -10,8 +10,8 @@ namespace zeroth_test {
 /// The repository's tests/ folder, where fixtures lie. Defined in main.cpp.
 std::filesystem::path tests_directory();
 
-/// The folder with data that cannot be redistributed: $ZEROTH_SHARED, else ../shared beside the repository.
-/// Nothing if it is not there: the test then calls ZEROTH_SKIP.
+/// The folder with data that cannot be redistributed: $ZEROTH_SHARED, otherwise ../shared next to the repository.
+/// Nothing if it does not exist: the test then calls ZEROTH_SKIP.
 inline std::optional<std::filesystem::path> shared_directory() {
   const char* const given = std::getenv("ZEROTH_SHARED");
   const std::filesystem::path path = given ? given : tests_directory() / ".." / ".." / "shared";

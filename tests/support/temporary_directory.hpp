@@ -8,7 +8,7 @@
 
 namespace zeroth_test {
 
-/// A new empty folder that is removed with all it holds.
+/// A new empty folder that is removed with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

@@ -16,7 +16,7 @@
 
 namespace zeroth_test {
 
-/// Weights as a model might have them: normal, of standard deviation `scale`.
+/// Weights as a model might have them: normal, with standard deviation `scale`.
 inline std::vector<float> normal_weights(std::size_t count, std::uint64_t seed, float scale = 0.02F) {
   std::vector<float> weights(count);
   zeroth::RandomSource const source{seed, 0, 0, 0, zeroth::Purpose::rounding};
@@ -24,7 +24,7 @@ inline std::vector<float> normal_weights(std::size_t count, std::uint64_t seed, 
   return weights;
 }
 
-/// The bits of floats: what "the same" means in these tests, so that -0.0 is not 0.0 and NaN is itself.
+/// The bits of floats: what "the same" means in these tests, so that -0.0 differs from 0.0 and a NaN equals itself.
 inline std::vector<std::uint32_t> bits(std::span<float const> values) {
   std::vector<std::uint32_t> result;
   for (float value : values) result.push_back(zeroth::bits_of(value));

@@ -20,8 +20,8 @@
 
 namespace zeroth_test {
 
-/// A HostStream whose kernels run as a device runs them: the 256 threads of a block at once, with a barrier between two
-/// phases, and several blocks at once. For the thread sanitizer, which sees what they access without an order.
+/// A HostStream that runs kernels like a device: the 256 threads of a block at once, with a barrier between phases, and
+/// several blocks at once. For the thread sanitizer, which finds unordered accesses.
 class ThreadedStream : private HostStream {
  public:
   using HostStream::allocate;
@@ -60,7 +60,8 @@ class ThreadedStream : private HostStream {
     pthread_barrier_t barrier_;
   };
 
-  /// The threads of all resident blocks, which live as long as the stream: making them costs more than most kernels do.
+  /// The threads of all resident blocks, which live as long as the stream: creating them takes longer than most
+  /// kernels.
   class Pool {
    public:
     Pool() {
@@ -74,7 +75,7 @@ class ThreadedStream : private HostStream {
     Pool(Pool const&) = delete;
     Pool& operator=(Pool const&) = delete;
 
-    /// Calls work(block, thread) in each of them; null: they end.
+    /// Calls work(block, thread) on each thread; null: the threads end.
     void run(std::function<void(unsigned, unsigned)> work) {
       work_ = std::move(work);
       begin_.wait();
@@ -100,7 +101,7 @@ class ThreadedStream : private HostStream {
     std::vector<std::thread> threads_;
   };
 
-  /// What the threads of a resident block have in common.
+  /// What the threads of a resident block share.
   template <class Kernel>
   struct Block {
     typename Kernel::Shared shared;
@@ -108,14 +109,14 @@ class ThreadedStream : private HostStream {
     Barrier barrier{zeroth::cuda::block_threads};
   };
 
-  /// One of the threads of a resident block, through the blocks of the grid that it becomes.
+  /// Runs one thread of a resident block, for each block of the grid that it becomes.
   template <class Kernel>
   static void run_thread(Kernel const& kernel, Block<Kernel>& block, std::atomic<std::uint64_t>& next,
                          std::uint64_t blocks, unsigned thread) {
     for (;;) {
       if (thread == 0) {
         block.number = next++;
-        std::memset(&block.shared, 0x5a, sizeof block.shared);  // nobody zeroes it
+        std::memset(&block.shared, 0x5a, sizeof block.shared);  // shared memory is not zeroed
       }
       block.barrier.wait();
       if (block.number >= blocks) return;

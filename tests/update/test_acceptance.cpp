@@ -82,7 +82,7 @@ TEST_CASE("an update whose result cannot be evaluated before it is written is re
   CHECK_THROWS_WITH(wrong.check(), zeroth_test::contains_text("acceptance"));
 }
 
-/// Losses by the kind of point, as a script would have them.
+/// Scripted losses by the kind of point.
 struct Script {
   double base;
   double step;
@@ -144,11 +144,11 @@ TEST_CASE("of theta, the step and its reverse the lowest is taken, and theta its
   CHECK(to_string(SkipReason::no_lower_loss) == "no lower loss");
 }
 
-/// Steps of which some overshoot: each must land on the bits of the candidate that was evaluated.
+/// Takes steps of which some overshoot: each must arrive at the bits of the candidate that was evaluated.
 template <class B, class U, class E>
 std::vector<std::uint32_t> after_steps(B backend, U update, E estimator, std::uint32_t samples, bool fused) {
-  // The loss is curved by 2 along each of about 159 active weights: a step of Sgd along z overshoots from samples /
-  // |z|^2 on, which for Gaussian directions is about half of them. So does one of fixed length, near the minimum.
+  // The loss has curvature 2 along each of about 159 active weights: a step of Sgd along z overshoots from samples /
+  // |z|^2 on, about half of the time for Gaussian directions. So does a step of fixed length near the minimum.
   double const learning_rate = std::is_same_v<U, Sgd> ? 1.05 * samples / 159.0 : 3e-2;
   Fixture fixture;
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, backend, update, estimator,

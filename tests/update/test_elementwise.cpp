@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Updates that go weight by weight.
+// Updates that work weight by weight.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -36,7 +36,7 @@ using zeroth::ZerothOrderOptimizer;
 using zeroth_test::bits;
 using zeroth_test::contains_text;
 
-/// The smallest type of the documentation.
+/// The smallest type in the documentation.
 struct SignOfMean {
   static constexpr std::size_t state_floats = 1;
   struct Rule {
@@ -225,7 +225,7 @@ TEMPLATE_TEST_CASE("an update with state has the same bits on each backend, in p
     }
 }
 
-/// Weight 0 is active at every step, the others at odd ones alone.
+/// Weight 0 is active at every step, the others only at odd ones.
 struct Odd {
   struct Rule {
     [[maybe_unused]] static constexpr bool depends_on_weights = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Momentum whose past is made again from scalars.
+// Momentum whose past is regenerated from scalars.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -152,7 +152,7 @@ TEMPLATE_TEST_CASE("a window over the whole run is momentum, but for the order o
   }
   CHECK(apart < 1e-4 * moved);
   CHECK(window.weights != momentum.weights);
-  // A shorter window leaves something out, and one that is only the step itself is plain descent.
+  // A shorter window leaves something out, and one with only the step itself is plain descent.
   Run const one = run(zeroth::CpuBackend{}, WindowMomentum{.window = 1}, TestType{});
   CHECK(one.weights[0] == window.weights[0]);
   CHECK(one.weights[1] != window.weights[1]);
@@ -190,7 +190,7 @@ TEST_CASE("window momentum refuses masks that change and weights of 16 bits") {
 }
 
 TEST_CASE("window momentum brings a badly scaled quadratic to its minimum") {
-  // As the updates with state do in test_known_optima.cpp, with momentum's learning rate.
+  // As for the updates with state in test_known_optima.cpp, with momentum's learning rate.
   zeroth_test::Tensors tensors;
   std::vector<float> const& theta = tensors.add("theta", std::vector<float>(8, 0.0F));
   auto quadratic = [](std::span<float const> t) {

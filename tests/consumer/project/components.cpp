@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What each optional component promises: its headers, and the libraries that they include.
+// The promises of each optional component: its headers, and the libraries that they include.
 #include <zeroth/backend/eigen.hpp>
 #include <zeroth/executor/openmp.hpp>
 #include <zeroth_model/decoder/decoder.hpp>

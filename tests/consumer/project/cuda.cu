@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Somebody's engine on a GPU: raw device pointers, a stream of its own, and no flag that zeroth asks for.
+// A user's engine on a GPU: raw device pointers, its own stream, and no compiler flag that zeroth would require.
 #include <cstdio>
 
 #include <zeroth/backend/cuda.hpp>

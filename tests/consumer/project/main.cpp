@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A project of somebody else: it has only what find_package, add_subdirectory or a copy of include/ gives it.
+// A user's project: it has only what find_package, add_subdirectory or a copy of include/ provides.
 #include <cstdio>
 #include <vector>
 #include <zeroth/zeroth.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernels of the policies that come with the library, for check.py to look at their machine code.
+// The kernels of the library's own policies; check.py inspects their machine code.
 #include <zeroth/backend/cuda.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/dense.hpp>
@@ -36,7 +36,7 @@ KERNEL(MaskWordsKernel<Smallest>)
 KERNEL(MaskWordsKernel<Random>)
 KERNEL(HistogramKernel)
 
-// As graphs have them, which read their values from the device's memory.
+// As used in graphs: these read their values from device memory.
 #define STORED_KERNEL(...) template __global__ void run_stored_kernel<__VA_ARGS__>(__VA_ARGS__ const*);
 
 STORED_KERNEL(StoredBytesKernel)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernels of the decoder, for check.py to look at their machine code.
+// The kernels of the decoder; check.py inspects their machine code.
 #include <zeroth/backend/cuda.hpp>
 #include <zeroth_model/ops/cuda/attention.hpp>
 #include <zeroth_model/ops/cuda/copy_rows.hpp>

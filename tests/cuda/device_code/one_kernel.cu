@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What flags are tried on: a kernel with a square root and a division.
+// A kernel with a square root and a division, to test compiler flags on.
 #include <zeroth/backend/cuda.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/update/adam.hpp>
