@@ -16,10 +16,10 @@
 
 namespace zeroth_bench {
 
-/// What `measure` gives in a process of its own, so that its peak memory is its own too.
+/// Runs `measure` in a process of its own, so that its peak memory is its own too, and returns its result.
 ///
-/// To be called before this process has threads or much memory: the child starts as its copy.
-/// @throws zeroth::Error if the child cannot be started or does not come to its end.
+/// Call it before this process has threads or much memory: the child starts as a copy of it.
+/// @throws zeroth::Error if the child cannot be started or does not finish.
 [[nodiscard]] inline nlohmann::json in_child(std::function<nlohmann::json()> const& measure) {
   auto fail = [](char const* what) { throw zeroth::Error(std::string(what) + ": " + std::strerror(errno)); };
   int pipe_ends[2];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Parts of one's own, timed and measured as the built-in ones are: bench_custom [OPTION OF Google Benchmark]...
-// docs/benchmarking.md goes through it.
+// User-defined parts, timed and measured like the built-in ones: bench_custom [OPTION OF Google Benchmark]...
+// docs/benchmarking.md explains it.
 
 #include <array>
 #include <cstdio>
@@ -21,7 +21,7 @@ struct HalfCoin {
   bool operator==(HalfCoin const&) const = default;
 };
 
-/// Leaves the zeros of a pruned model alone: see zeroth::MaskPolicy.
+/// Keeps the zeros of a pruned model: see zeroth::MaskPolicy.
 struct KeepZeros {
   bool operator()(float theta, std::uint64_t /*element*/) const { return theta != 0; }
   static constexpr std::string_view name() { return "keep-zeros"; }

@@ -14,7 +14,7 @@
 
 namespace zeroth_bench {
 
-/// Seconds that a call takes.
+/// Seconds taken by a call.
 template <class F>
 [[nodiscard]] double seconds(F&& call) {
   auto const start = std::chrono::steady_clock::now();
@@ -22,14 +22,14 @@ template <class F>
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// A figure of a run of several rounds.
+/// A figure over several rounds of a run.
 struct Spread {
   double median = 0;
   double lowest = 0;
   double highest = 0;
 };
 
-/// @param figures one a round, at least one
+/// @param figures one per round, at least one
 [[nodiscard]] inline Spread spread(std::vector<double> figures) {
   std::sort(figures.begin(), figures.end());
   std::size_t const middle = figures.size() / 2;
@@ -37,7 +37,7 @@ struct Spread {
   return {median, figures.front(), figures.back()};
 }
 
-/// The quotient of what was measured in the same round. Machines drift, so a ratio of two medians means little.
+/// Ratios of figures measured in the same round. Machines drift, so a ratio of two medians means little.
 [[nodiscard]] inline Spread ratio(std::span<double const> numerators, std::span<double const> denominators) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < numerators.size(); ++i) ratios.push_back(numerators[i] / denominators[i]);
@@ -50,7 +50,7 @@ inline void put(nlohmann::json& object, std::string const& name, Spread const& f
   object[name + "_spread"] = {figure.lowest, figure.highest};
 }
 
-/// The most memory that this process has held at once, in bytes (VmHWM); 0 where /proc does not tell.
+/// The peak memory of this process, in bytes (VmHWM); 0 if /proc does not say.
 [[nodiscard]] inline std::uint64_t peak_memory_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)

@@ -2,8 +2,8 @@
 // The raw Philox stream on standard output, for test batteries: bench_raw_bits ORDER [BLOCKS], endless without BLOCKS.
 //
 // ORDER `elements` counts the blocks of one tensor, as the elements of one perturbation use them. ORDER `interleaved`
-// takes for each block index the blocks of 4 steps, 4 samples, 4 streams and 2 purposes in turn, so that what lies near
-// in the output differs in the upper words of the counter alone: it shows any dependence between perturbations.
+// takes for each block index the blocks of 4 steps, 4 samples, 4 streams and 2 purposes in turn, so neighbours in the
+// output differ only in the upper words of the counter: it shows any dependence between perturbations.
 
 #include <cstdint>
 #include <cstdio>

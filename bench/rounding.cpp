@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What storing weights in 16 bits does to them: bench_rounding MODEL.gguf [SAMPLE [STEPS [DRIFT_STEPS]]], as CSV.
+// The effect of storing weights in 16 bits: bench_rounding MODEL.gguf [SAMPLE [STEPS [DRIFT_STEPS]]], as CSV.
 //
-// Of each matrix of the model SAMPLE weights, evenly spread, take STEPS updates c z as in a run of MeZO, |c| = eta g,
-// and are compared with the same updates summed in double. Before that the in-place form perturbs them and puts them
-// back DRIFT_STEPS times. docs/rounding.md has what came out.
+// SAMPLE evenly spread weights of each matrix of the model take STEPS updates c z as in a run of MeZO, |c| = eta g, and
+// are compared with the same updates summed in double. Before that, the in-place form perturbs and restores them
+// DRIFT_STEPS times. docs/rounding.md has the results.
 
 #include <algorithm>
 #include <bit>
@@ -135,7 +135,7 @@ void updates(std::vector<Sample> const& samples, std::vector<std::vector<double>
   zeroth::CpuBackend const backend;
   std::size_t const count = samples.size();
   std::vector<std::vector<std::byte>> beside(count);
-  // Unchanged, of all weights and of the smallest; looked at in every 20th step.
+  // Unchanged weights, of all and of the smallest; counted at every 20th step.
   std::vector<double> unchanged(count, 0);
   std::vector<double> unchanged_small(count, 0);
   std::uint32_t looks = 0;
@@ -220,7 +220,7 @@ void drift(std::vector<Sample> const& samples, char const* which, Mask const& po
     for (std::uint64_t word : bits.words()) active += std::popcount(word);
   }
   for (std::uint32_t step = 0; step < steps; ++step) {
-    // Skipped: there and back, without an update.
+    // A skipped step: there and back, without an update.
     optimizer.step([] { return std::numeric_limits<double>::infinity(); });
     if (step + 1 != 1 && step + 1 != 100 && step + 1 != 1000 && step + 1 != steps) continue;
     double changed = 0;

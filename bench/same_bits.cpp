@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One side of bench/same_bits, which compares builds: a run over the weights of a small decoder whose journal is
-// written, or the replay of one. The tuned weights are written as they lie in memory, tensor after tensor.
+// One side of bench/same_bits, which compares builds: a run over the weights of a small decoder that writes a journal,
+// or the replay of one. The tuned weights are written as stored in memory, tensor after tensor.
 //
 //   bench_same_bits record MODEL.gguf f32|bf16 JOURNAL WEIGHTS reference|cpu THREADS fused|in-place|in-place-exact
 //   bench_same_bits replay MODEL.gguf f32|bf16 JOURNAL WEIGHTS reference|cpu THREADS
@@ -39,7 +39,7 @@ struct Arguments {
   std::string form;
 };
 
-/// A batch of examples of three candidates, made of numbers.
+/// A batch of examples with three candidates, generated from numbers.
 std::vector<zeroth::model::Example> examples_for(std::uint32_t vocabulary) {
   std::vector<zeroth::model::Example> examples;
   std::uint32_t token = 1;

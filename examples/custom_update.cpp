@@ -30,7 +30,8 @@ struct SparseSign {
   bool operator==(SparseSign const&) const = default;
 };
 
-/// An Update is a sum of noise: it says how much of each sample's. Here each step has the same length, downhill.
+/// An Update is a sum of noise: it sets the factor of each sample's noise. Here each step has the same length,
+/// downhill.
 struct Normalized {
   void coefficients(std::span<double const> g, double learning_rate, std::span<float> c) const {
     auto const length = static_cast<float>(learning_rate / static_cast<double>(g.size()));
@@ -42,8 +43,9 @@ struct Normalized {
   bool operator==(Normalized const&) const = default;
 };
 
-/// An ElementwiseUpdate says what becomes of one weight, whose direction is the estimate of the gradient. Lion moves
-/// along the sign of a running mean (Chen et al., "Symbolic Discovery of Optimization Algorithms", arXiv 2302.06675).
+/// An ElementwiseUpdate computes the new value of one weight, whose direction is the estimate of the gradient. Lion
+/// moves along the sign of a running mean (Chen et al., "Symbolic Discovery of Optimization Algorithms", arXiv
+/// 2302.06675).
 struct Lion {
   float beta_1 = 0.9F;
   float beta_2 = 0.99F;
@@ -53,7 +55,8 @@ struct Lion {
     float beta_1 = 0;
     float beta_2 = 0;
     float step_size = 0;
-    // Explicit multiply-adds, so that every machine makes the same bits; and no branch, so that it becomes vector code.
+    // Explicit multiply-adds, so that the bits are the same on every machine; and no branch, so that it becomes vector
+    // code.
     float operator()(float theta, float direction, std::span<float, 1> mean) const {
       float const c = std::fma(beta_1, mean[0], (1 - beta_1) * direction);
       mean[0] = std::fma(beta_2, mean[0], (1 - beta_2) * direction);

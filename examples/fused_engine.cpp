@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An inference engine of your own, tuned in the fused form: it evaluates both perturbed copies of its weights at once,
-// while the weights themselves are only read. The engine is no template; it sees the optimizer through an AnyProbe.
+// An inference engine of your own, tuned in the fused form: it evaluates both perturbed copies of its weights at once
+// and only reads the weights themselves. The engine is not a template; it sees the optimizer through an AnyProbe.
 
 #include <algorithm>
 #include <array>
@@ -29,7 +29,7 @@ class Engine {
     for (std::size_t i = 0; i < second_.size(); ++i) second_[i] = 0.17F * initial.value(1, 0, i);
   }
 
-  /// The order in which the weights are added is the index by which a probe knows them.
+  /// The order in which weights are added is the index by which a probe knows them.
   [[nodiscard]] zeroth::ParameterSet parameters() {
     zeroth::ParameterSet set;
     set.add("first", zeroth::Role::matrix, {hidden, inputs}, first_);

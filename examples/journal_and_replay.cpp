@@ -12,7 +12,7 @@
 
 namespace {
 
-/// Whatever has weights: here a vector, whose loss is its distance from another.
+/// Anything with weights: here a vector, whose loss is its distance from another.
 struct Model {
   std::vector<float> weights = std::vector<float>(64, 0.0F);
 

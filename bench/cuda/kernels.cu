@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the elementwise kernels of the CUDA backend cost, as a share of the bandwidth of a copy that is measured in turn
-// with them: bench_cuda [--smoke]. Expansions go to panels of 8 to 96 MB, of both lanes together. Prints each kernel as
-// it has been measured, and a line of JSON with it. Without a device it says so and returns 77.
+// The cost of the CUDA backend's elementwise kernels, as a share of the bandwidth of a copy measured in alternation
+// with them: bench_cuda [--smoke]. Expansions write panels of 8 to 96 MB, both lanes together. Prints each kernel as
+// soon as it is measured, with a line of JSON. Without a device it says so and returns 77.
 
 #include <cstddef>
 #include <cstdint>
@@ -63,7 +63,7 @@ struct Matrix {
 
 struct Case {
   std::string name;
-  double bytes;  ///< that it must read and write
+  double bytes;  ///< bytes that it must read and write
   std::function<void()> run;
 };
 
@@ -90,7 +90,7 @@ class Benchmark {
       std::vector<double> of_copy;
       std::vector<double> rates;
       std::vector<double> times;
-      for (int round = -2; round < rounds_; ++round) {  // the first are not counted
+      for (int round = -2; round < rounds_; ++round) {  // the first two do not count
         double const copy = 2.0 * copy_bytes / seconds([&] {
                               backend_.device().transfer_async(copied_[0].get(), copied_[1].get(), copy_bytes, "copy");
                             });
@@ -153,7 +153,7 @@ class Benchmark {
   void add_expansions(Matrix const& matrix) {
     constexpr unsigned usual = panel_megabytes[2];
     for (DataType panel_dtype : {DataType::bf16, DataType::f32}) {
-      // Weights of f32 go to panels of f32.
+      // f32 weights are only expanded to f32 panels.
       if (matrix.parameter.dtype == DataType::f32 && panel_dtype != DataType::f32) continue;
       for (unsigned megabytes : panel_megabytes)
         add_expansion<Gaussian>("gaussian/smallest", matrix, matrix.smallest, panel_dtype, megabytes);
@@ -165,7 +165,7 @@ class Benchmark {
 
   template <class S>
   void add_pass(std::string const& name, Matrix const& matrix, Rounding rounding) {
-    // To and fro, so that the weights and the share of active ones stay.
+    // Back and forth, so that the weights and the share of active ones stay the same.
     auto run = [this, &matrix, rounding, sign = 1.0F]() mutable {
       zeroth::NoiseTerm const term{0, 0, sign * 1e-6F};
       sign = -sign;

@@ -14,12 +14,12 @@
 
 namespace zeroth_bench {
 
-/// Has standard output written line by line, wherever it goes: what a benchmark has found is there if it is ended.
+/// Makes standard output line-buffered, wherever it goes: results remain if a benchmark is stopped.
 inline void write_lines() {
   std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
 }
 
-/// Median, lowest and highest of a figure's rounds, as JSON.
+/// Median, lowest and highest of a figure over the rounds, as JSON.
 [[nodiscard]] inline std::string spread_text(std::vector<double> figures) {
   std::sort(figures.begin(), figures.end());
   char text[96];
@@ -27,7 +27,7 @@ inline void write_lines() {
   return text;
 }
 
-/// An object of JSON that is written member by member. Names and texts have nothing in them to escape.
+/// A JSON object written member by member. Names and text need no escaping.
 class JsonObject {
  public:
   void raw(std::string const& name, std::string const& value) {
@@ -46,7 +46,7 @@ class JsonObject {
   std::string text_;
 };
 
-/// Bytes of the device that are in use, by whomever.
+/// Bytes of device memory in use, by any process.
 [[nodiscard]] inline std::size_t device_bytes_in_use() {
   std::size_t free = 0;
   std::size_t total = 0;
@@ -54,7 +54,7 @@ class JsonObject {
   return total - free;
 }
 
-/// What the device is.
+/// Describes the device.
 [[nodiscard]] inline JsonObject describe_device(int device) {
   cudaDeviceProp properties{};
   zeroth::cuda::check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties", "benchmark");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a step costs on a device compared with two plain forwards, and what memory it takes:
+// The cost of a step on a device compared with two plain forwards, and the memory it takes:
 //
 //     bench_cuda_step [--smoke] [--profile] [--rounds N] [--methods NAME,...] [llama-7b|smollm2-135m]...
 //
-// Weights of bf16 are made there, in the shape of the model. Prints a table for each method as it has been measured,
-// and a line of JSON with it. --profile: what the parts of a step take, by events around each launch. Without a device
-// it says so and returns 77.
+// The bf16 weights are generated on the device, in the shape of the model. Prints a table for each method as soon as it
+// is measured, with a line of JSON. --profile: the time of each part of a step, by events around each launch. Without a
+// device it says so and returns 77.
 
 #include <algorithm>
 #include <cmath>
@@ -46,12 +46,12 @@ using zeroth::model::DecoderWeights;
 using zeroth::model::ScoreKind;
 using zeroth_bench::JsonObject;
 
-/// What the command line says.
+/// The command line.
 struct Request {
   bool smoke = false;
   bool profile = false;
-  int rounds = 0;       ///< 0: as many as the model is worth
-  std::string methods;  ///< names with a comma before and behind each; empty: all
+  int rounds = 0;       ///< 0: chosen by the model
+  std::string methods;  ///< names, each between commas; empty: all
   std::vector<std::string> models;
 
   [[nodiscard]] bool wants(std::string const& method) const {
@@ -62,7 +62,7 @@ struct Request {
 constexpr std::size_t sequences = 16;
 constexpr std::size_t candidates = 2;
 
-/// A model to measure, and the tokens of each of its 16 sequences.
+/// A model to measure, and the number of tokens in each of its 16 sequences.
 struct Shape {
   DecoderConfig config;
   std::size_t tokens;
@@ -74,7 +74,7 @@ Shape shape_of(std::string const& name, bool smoke) {
   return shape;
 }
 
-/// Random tokens, of each sequence two that may follow it.
+/// Random tokens; for each sequence, two tokens that may follow it.
 zeroth::model::PackedBatch random_batch(Shape const& shape) {
   zeroth::model::PackedBatch batch;
   std::vector<std::int32_t> tokens(shape.tokens);
@@ -87,7 +87,7 @@ zeroth::model::PackedBatch random_batch(Shape const& shape) {
   return batch;
 }
 
-/// Mean over the sequences of -log(softmax over the candidates) of the first.
+/// Mean over the sequences of -log(softmax over the candidates) of the first candidate.
 double loss_of(std::span<double const> logits) {
   double sum = 0;
   for (std::size_t s = 0; s < sequences; ++s)
@@ -95,7 +95,7 @@ double loss_of(std::span<double const> logits) {
   return sum / sequences;
 }
 
-/// Multiply-adds of the layers' matrix products for each token, times 2.
+/// Multiply-adds of the layers' matrix products per token, times 2.
 double flops_a_token(DecoderWeights const& weights) {
   double sum = 0;
   for (zeroth::Parameter const& p : weights.parameters())
@@ -103,8 +103,7 @@ double flops_a_token(DecoderWeights const& weights) {
   return sum;
 }
 
-/// Operations a second of a large product of bf16, on normal numbers: on zeros a device draws less power, and is
-/// faster.
+/// Operations per second of a large bf16 product, on normal numbers: on zeros a device draws less power and is faster.
 class MatrixPeak {
  public:
   explicit MatrixPeak(CudaBackend const& backend) : stream_(backend.stream()), products_(backend.device()) {
@@ -160,18 +159,18 @@ struct Subject {
     fill_random(weights, backend, 1);
   }
 
-  /// Whether launches bound it.
+  /// Whether launches dominate its time.
   [[nodiscard]] bool is_small() const { return shape.tokens < 100; }
 };
 
-/// How passes and updates come to the device.
+/// How passes and updates reach the device.
 template <class B>
 struct Way {
   B backend;
   zeroth::model::AnyDecoder decoder;
 };
 
-/// @tparam Ops over B
+/// @tparam Ops operations on B
 template <class Ops, class B>
 Way<B> way(Subject const& subject, B const& backend, bool overlap) {
   zeroth::model::CudaOpsOptions options;
@@ -190,7 +189,7 @@ zeroth::Options options_of(Method const& method) {
   return {.epsilon = 1e-3, .learning_rate = 1e-9, .seed = 7, .rounding = method.rounding};
 }
 
-/// The batch's losses by a decoder.
+/// The batch's losses, computed by a decoder.
 template <class D>
 void losses_of(Subject const& subject, D& decoder, zeroth::AnyProbe const& probe, std::span<double> losses) {
   std::vector<double> logits(losses.size() * sequences * candidates);
@@ -204,7 +203,7 @@ void forward(Subject const& subject, D& decoder) {
   decoder.score(subject.batch, ScoreKind::logit, logits);
 }
 
-/// What every line of a model's says.
+/// The members that every line of a model has.
 JsonObject line_of(char const* part, Subject const& subject, std::string const& method) {
   JsonObject row;
   row.text("part", part);
@@ -216,7 +215,7 @@ JsonObject line_of(char const* part, Subject const& subject, std::string const& 
   return row;
 }
 
-/// A method's step and its parts, in turn with two plain forwards and the peak.
+/// Measures a method's step and its parts, in alternation with two plain forwards and the peak.
 template <class B, class S, class M>
 void measure(Subject& subject, Way<B>& way, MatrixPeak const& peak, Method const& method, S sampler, M mask) {
   B const& backend = way.backend;
@@ -231,13 +230,13 @@ void measure(Subject& subject, Way<B>& way, MatrixPeak const& peak, Method const
     std::vector<double> losses(optimizer.points().size());
     objective(probe, losses);
   };
-  // A step that evaluates nothing: the update as `step` makes it, its rounding included.
+  // A step without an evaluation: the update that `step` makes, including its rounding.
   auto update = [&](zeroth::AnyProbe const& /*probe*/, std::span<double> losses) {
     for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = k == 0 ? 1.001 : 1.0;
   };
   std::vector<double> figures[8];
   double const flops = 2 * flops_a_token(subject.weights) * static_cast<double>(sequences * subject.shape.tokens);
-  // Two are not counted: a graph is made when its like comes the second time.
+  // Two rounds do not count: a graph is built when a similar list comes the second time.
   for (int round = -2; round < subject.rounds; ++round) {
     auto ms = [&](auto const& work) { return zeroth_bench::milliseconds(backend.stream(), work); };
     double const best = peak.measure();
@@ -263,12 +262,12 @@ void measure(Subject& subject, Way<B>& way, MatrixPeak const& peak, Method const
   }
   row.text("rounding", std::string(to_string(method.rounding)));
   row.bytes("optimizer_bytes", static_cast<std::size_t>(optimizer.bytes()));
-  // While the optimizer and its memory are there.
+  // While the optimizer still holds its memory.
   row.bytes("remainder_bytes", zeroth_bench::device_bytes_in_use() - subject.bytes_before - subject.bytes_of_weights);
   std::printf("%s\n", row.str().c_str());
 }
 
-/// What the parts of a step take, and of two plain forwards: all in one order, with events around each launch.
+/// Times the parts of a step, and of two plain forwards: all in one order, with events around each launch.
 void profile(Subject& subject, CudaBackend const& beneath, Request const& request) {
   zeroth_bench::TimedStream const stream(beneath.device());
   zeroth::cuda::BasicBackend<zeroth_bench::TimedStream> const backend(stream);
@@ -314,11 +313,11 @@ void measure_model(std::string const& name, CudaBackend const& backend, Request 
   zeroth::SmallestMagnitude const smallest{0.75};
   add({"s_mezo_gaussian"}, zeroth::Gaussian{}, smallest);
   add({"mezo_gaussian"}, zeroth::Gaussian{}, zeroth::Dense{});
-  // With nothing kept beside the weights.
+  // With no memory in addition to the weights.
   add({"s_mezo_gaussian_stochastic", zeroth::Rounding::stochastic}, zeroth::Gaussian{}, smallest);
   add({"s_mezo_rademacher"}, zeroth::Rademacher{}, smallest);
   add({"mezo_rademacher"}, zeroth::Rademacher{}, zeroth::Dense{});
-  // The same step without what is meant to make it faster, or with more of it.
+  // The same step without the parts that should make it faster, or with more of them.
   auto add_way = [&](std::string const& what, auto const& make) {
     Method const method{"s_mezo_gaussian_" + what};
     if (!request.wants(method.name)) return;

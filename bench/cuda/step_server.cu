@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Our side of bench/versus/on_device.py on a GPU: bench_cuda_step_server MODEL [--layers N] [--save FOLDER]
+// zeroth's side of bench/versus/on_device.py on a GPU: bench_cuda_step_server MODEL [--layers N] [--save FOLDER]
 //
-// Weights of bf16 are made there in the shape of a published model, or of its first N layers; --save writes them for
-// transformers. Answers requests as versus/step_runner.hpp says. The first line has the model's config.json and what
-// the device is, or the reason why there is none to use; the program then returns 77.
+// The bf16 weights are generated on the device in the shape of a published model, or of its first N layers; --save
+// writes them for transformers. Answers requests as described in versus/step_runner.hpp. The first line has the model's
+// config.json and describes the device, or says why none can be used; the program then returns 77.
 
 #include <cstdint>
 #include <cstdio>

@@ -17,9 +17,9 @@
 
 namespace zeroth_bench {
 
-/// A CudaStream in one order that times each launch by a pair of events, by what it is a part of. Copies share the
-/// times. The events take time too, and work that is short has the launches' own: the parts of a step sum up to more
-/// than the step.
+/// A CudaStream in one order that times each launch with a pair of events, by the part it belongs to. Copies share the
+/// times. Events take time too, and short work includes the launch overhead: the parts of a step add up to more than
+/// the step.
 class TimedStream {
  public:
   using Times = std::map<std::string, double>;
@@ -31,7 +31,7 @@ class TimedStream {
     time(part_of<Kernel>(), [&] { stream_.launch(kernel, blocks, what); });
   }
 
-  /// Work on the stream, timed as a part of that name.
+  /// Times work on the stream as part of that name.
   template <class Work>
   void time(char const* part, Work const& work) const {
     if (state_->used == state_->spans.size()) state_->spans.push_back(std::make_unique<Span>());
@@ -42,7 +42,7 @@ class TimedStream {
     span.end.record(stream_.stream());
   }
 
-  /// Milliseconds of each part since the last call; waits for them.
+  /// Milliseconds of each part since the last call; waits for the events.
   [[nodiscard]] Times take() const {
     Times times;
     for (std::size_t i = 0; i < state_->used; ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the parts of a step cost, one by one: bench_micro [--threads=N] [OPTION OF Google Benchmark]...
+// The cost of each part of a step: bench_micro [--threads=N] [OPTION OF Google Benchmark]...
 
 #include "micro.hpp"
 

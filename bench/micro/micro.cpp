@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t beyond_caches = std::size_t{1} << 28;
 
-/// Takes --threads=N from the command line.
+/// Removes --threads=N from the command line and returns N.
 unsigned take_threads(int& argc, char** argv) {
   unsigned threads = 1;
   int kept = 1;
@@ -61,8 +61,7 @@ void Micro::add(std::string const& name, std::vector<std::uint64_t> const& eleme
             name + "/" + text(to_string(dtype)) + "/" + text(to_string(set)) + "/" + std::to_string(count);
         auto* const registered = benchmark::RegisterBenchmark(
             whole.c_str(), [=, this](benchmark::State& state) { time(state, make, set, dtype, count); });
-        // One thread is timed by the time it had a processor: a machine that is
-        // shared with others then matters less.
+        // A single thread is measured in processor time, so sharing the machine matters less.
         if (executor_.concurrency() > 1) registered->UseRealTime();
       }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Micro-benchmarks of any Sampler, MaskPolicy, Update and Estimator, the built-in ones and a user's alike, on Google
-// Benchmark. docs/benchmarking.md shows how to measure one's own.
+// Micro-benchmarks for any Sampler, MaskPolicy, Update and Estimator, built-in or user-defined, on Google Benchmark.
+// docs/benchmarking.md shows how to measure your own.
 
 #include <benchmark/benchmark.h>
 #include <algorithm>
@@ -26,14 +26,14 @@
 
 namespace zeroth_bench {
 
-/// Arithmetic that a value takes.
+/// Arithmetic per value.
 struct Work {
   double operations = 0;  ///< f32, a multiply-add counts as two
   double products = 0;    ///< 32 x 32 bits to 64
 };
 
-/// The arithmetic of a sampler's definition: Philox's products, shared out over the values of a block, and the map of
-/// the built-in samplers; a user's own map is not counted.
+/// The arithmetic of a sampler's definition: Philox's products, divided among the values of a block, and the map of the
+/// built-in samplers; a user's own map is not counted.
 template <zeroth::Sampler S>
 [[nodiscard]] Work work_of(S const& /*sampler*/) {
   double const products = 14.0 / zeroth::values_per_block<S>;
@@ -43,18 +43,18 @@ template <zeroth::Sampler S>
   return {0, products};
 }
 
-/// Registers benchmarks, each for every instruction set that this machine runs, every element type that the backend
-/// takes and every size, and runs them.
+/// Registers and runs benchmarks, each for every instruction set of this machine, every element type that the backend
+/// supports and every size.
 ///
-/// Their names are KIND/WHAT/TYPE/SET/ELEMENTS. Counters: `values` and `bytes` a second, and `of_memory`, `of_fma` and
-/// `of_multiply`: which share that is of what the machine can do, measured at the start of the same run. Bytes are
-/// those of the tensor, as it is stored, that are read and written; panels stay in a cache and do not count.
+/// Their names are KIND/WHAT/TYPE/SET/ELEMENTS. Counters: `values` and `bytes` per second, and `of_memory`, `of_fma`
+/// and `of_multiply`: the share of this machine's peak, measured at the start of the same run. Bytes are those of the
+/// stored tensor that are read and written; panels stay in a cache and do not count.
 class Micro {
  public:
-  /// Takes Google Benchmark's options and --threads=N (1 unless told) from the command line.
+  /// Takes Google Benchmark's options and --threads=N (default 1) from the command line.
   Micro(int argc, char** argv);
 
-  /// z alone: one lane expanded from f32 within the first-level cache.
+  /// Only z: one lane expanded from f32 within the first-level cache.
   template <zeroth::Sampler S>
   void sampler(S const& s) {
     add("sampler/" + text(s.name()), {panel_size}, {zeroth::DataType::f32},
@@ -87,7 +87,7 @@ class Micro {
   /// The exact median of the magnitudes.
   void quantile();
 
-  /// theta <- theta + c m z where it lies: what the in-place form does before each loss.
+  /// theta <- theta + c m z in place: what the in-place form does before each loss.
   template <zeroth::Sampler S, zeroth::MaskPolicy M>
   void perturb(S const& s, M const& policy) {
     add_pass("perturb/" + text(s.name()) + "+" + text(policy.name()), s, policy, zeroth::Sgd{});
@@ -101,7 +101,7 @@ class Micro {
              s, policy, rule);
   }
 
-  /// Panels of theta + eps m z and theta - eps m z, in a cache: what the fused form makes of each matrix.
+  /// Panels of theta + eps m z and theta - eps m z, in a cache: what the fused form computes for each matrix.
   template <zeroth::Sampler S, zeroth::MaskPolicy M>
   void expand(S const& s, M const& policy) {
     add("expand/" + text(s.name()) + "+" + text(policy.name()), sizes, types,
@@ -118,8 +118,8 @@ class Micro {
         });
   }
 
-  /// A whole step around an objective that asks for every panel and computes nothing: what an estimator, with its
-  /// lanes, costs beside the forwards.
+  /// A whole step with an objective that requests every panel and computes nothing: the cost of an estimator and its
+  /// lanes, apart from the forwards.
   template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E, zeroth::Update U = zeroth::Sgd>
   void step(S const& s, M const& policy, E const& estimator, U const& rule = {}) {
     add("step/" + text(estimator.name()) + "+" + text(s.name()) + "+" + text(policy.name()), sizes, types,
@@ -141,8 +141,8 @@ class Micro {
         });
   }
 
-  /// The update of a dense step of any kind, state or older noise included, as a journal's replay makes it; an update
-  /// over a window has its window full.
+  /// The update of a dense step of any kind, with its state or past noise, as a journal's replay makes it; an update
+  /// with a window has its window full.
   template <zeroth::Sampler S, class U>
   void replay(S const& s, U const& rule) {
     std::vector<zeroth::DataType> const dtypes =
@@ -166,14 +166,14 @@ class Micro {
         });
   }
 
-  /// Runs the benchmarks that the command line picks; the program's exit code.
+  /// Runs the benchmarks selected on the command line; returns the program's exit code.
   int run();
 
  private:
-  /// What the bytes of a benchmark are compared with.
+  /// The peak with which the bytes of a benchmark are compared.
   enum class Access : std::uint8_t { none, read, update };
 
-  /// What is timed, and what it takes for each element.
+  /// A timed function, and its work per element.
   struct Benchmark {
     std::function<void()> body;
     double bytes = 0;
@@ -182,13 +182,13 @@ class Micro {
   };
   using Make = std::function<Benchmark(Tensor const&, zeroth::CpuBackend const&)>;
 
-  /// Two panels and the weights they come from fit a first-level cache of 32 KiB.
+  /// Two panels and their weights fit a first-level cache of 32 KiB.
   static constexpr std::uint64_t panel_size = 2048;
   /// In f32: 16 KiB, 512 KiB and 128 MiB, for two levels of caches and for memory.
   static inline std::vector<std::uint64_t> const sizes = {1U << 12, 1U << 17, 1U << 25};
   static inline std::vector<zeroth::DataType> const types = {zeroth::DataType::f32, zeroth::DataType::bf16,
                                                              zeroth::DataType::f16};
-  /// A coefficient so small that no weight changes: each iteration then does the same.
+  /// A coefficient so small that no weight changes: every iteration then does the same work.
   static constexpr double no_change = 1e-20;
 
   static std::string text(std::string_view name) { return std::string(name); }

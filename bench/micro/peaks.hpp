@@ -19,18 +19,18 @@
 
 namespace zeroth_bench {
 
-/// What a thread of this machine, or some threads together, can do at best, measured now.
+/// The peak rates of one thread of this machine, or of several together, measured now.
 struct Peaks {
   double read = 0;      ///< bytes/s of memory read
   double copy = 0;      ///< bytes/s of memory copied, read and written bytes together
   double update = 0;    ///< bytes/s of memory changed in place, read and written bytes together
   double fma = 0;       ///< f32 operations/s in multiply-adds of two each, in registers
-  double multiply = 0;  ///< products/s of 32 x 32 bits to 64, in registers: what Philox is made of
+  double multiply = 0;  ///< products/s of 32 x 32 bits to 64, in registers: Philox's main operation
 };
 
 namespace detail {
 
-// Chains of dependent operations; there are enough of them side by side to hide each one's latency.
+// Chains of dependent operations; there are enough of them in parallel to hide each one's latency.
 inline constexpr std::size_t chains = 12;
 
 #if ZEROTH_X86_DISPATCH
@@ -95,10 +95,10 @@ inline std::uint64_t multiply_portable(std::uint64_t rounds) {
   return total;
 }
 
-/// Where results go, so that they are wanted.
+/// Keeps the compiler from discarding results.
 inline volatile double sink;
 
-/// The kernels of the widest instructions there are, and how many values one of their operations takes.
+/// The kernels for the widest instructions available, and how many values each of their operations processes.
 struct ComputeKernels {
   float (*fma)(std::uint64_t) = fma_portable;
   double fma_lanes = 1;
@@ -117,8 +117,8 @@ inline ComputeKernels compute_kernels() {
 
 }  // namespace detail
 
-/// The best of many short measurements, taken in turn, so that the slow moments of a shared machine spoil none of them.
-/// @param bytes of memory to go through, piece by piece: more than the caches hold
+/// The best of many short alternating measurements, so that the slow moments of a shared machine spoil none of them.
+/// @param bytes of memory to traverse, piece by piece: more than the caches hold
 [[nodiscard]] inline Peaks measure_peaks(zeroth::AnyExecutor executor, std::size_t bytes) {
   constexpr std::size_t piece = std::size_t{1} << 20;  // of 64-bit words: 8 MiB, a fraction of a millisecond
   constexpr int rounds = 6;

@@ -13,7 +13,7 @@
 
 namespace zeroth_bench {
 
-/// One matrix of weights as a model might have them: normal, of standard deviation 0.02.
+/// One matrix of weights as a model might have them: normal, with standard deviation 0.02.
 class Tensor {
  public:
   Tensor(std::uint64_t elements, zeroth::DataType dtype)

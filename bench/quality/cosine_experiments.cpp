@@ -26,7 +26,7 @@ using zeroth::Rademacher;
 using zeroth::SmallestMagnitude;
 using zeroth::Uniform;
 
-/// A quadratic of unit curvature whose gradient at its start is that.
+/// A quadratic of unit curvature with that gradient at its start.
 Quadratic with_gradient(std::vector<double> const& g) {
   std::vector<double> const z = normal_values(g.size(), 7);
   std::vector<float> weights;
@@ -38,7 +38,7 @@ Quadratic with_gradient(std::vector<double> const& g) {
   return {std::move(weights), std::move(centre), std::vector<double>(g.size(), 1)};
 }
 
-/// Enough estimates for a standard error of some percent: one of many directions varies less.
+/// Enough estimates for a standard error of a few percent: one that uses many directions varies less.
 std::size_t repeats(Extent const& extent, std::size_t directions) {
   return extent(std::max<std::size_t>(40, 1000 / directions), std::size_t{4});
 }
@@ -84,7 +84,7 @@ json directions(Extent const& extent) {
   return std::move(experiment).json();
 }
 
-/// Where a gradient lies: |g_i| grows with |theta_i|^power.
+/// How the gradient is distributed: |g_i| grows with |theta_i|^power.
 template <class M>
 void against_sparsity(Experiment& experiment, Extent const& extent, std::string const& name, double power) {
   std::size_t const d = extent(std::size_t{16384}, std::size_t{256});
@@ -155,7 +155,7 @@ json batches(Extent const& extent) {
       double const g = detail::dot(function.gradient(), function.gradient());
       Quality const q = measure_quality(function, Gaussian{}, Dense{}, CentralDifference{}, {.samples = n},
                                         extent(std::size_t{n == 1 ? 1000U : 200U}, std::size_t{4}));
-      // What a batch adds to the gradient stands at right angles to it, as good as always.
+      // A batch's contribution to the gradient is practically always orthogonal to it.
       double const share = 1 / (1 + function.batch_variance() / g);
       experiment.point(static_cast<double>(batch), q.cosine.value, q.cosine.error,
                        cosine_of(share, static_cast<double>(d), n));

@@ -26,7 +26,7 @@ std::size_t repeats(Extent const& extent, std::size_t directions) {
   return extent(std::max<std::size_t>(20, 1000 / directions), std::size_t{3});
 }
 
-/// How far the f64 gradient is to be trusted, and the f32 loss from the f64 one.
+/// How accurate the f64 gradient is, and how far the f32 loss is from the f64 one.
 json check(DecoderFunction& function) {
   std::vector<double> const g = function.gradient();
   std::vector<double> doubled = function.gradient(2 * DecoderFunction::difference_width);

@@ -43,11 +43,12 @@ namespace zeroth_bench {
   return weights;
 }
 
-/// The loss of that decoder on random texts, as the optimizer gets it (zeroth::model::Decoder, f32), with a gradient
-/// from the f64 reference.
+/// The loss of that decoder on random texts, computed as for the optimizer (zeroth::model::Decoder, f32), with a
+/// gradient from the f64 reference.
 class DecoderFunction : public Function {
  public:
-  /// Of the central differences; their error, a third of what doubling it changes, is 5e-9 of the gradient there.
+  /// Width of the central differences; their error, a third of the change from doubling it, is 5e-9 of the gradient
+  /// there.
   static constexpr double difference_width = 2e-5;
 
   DecoderFunction(std::uint32_t hidden, std::uint32_t layers, zeroth::AnyExecutor executor)
@@ -71,7 +72,7 @@ class DecoderFunction : public Function {
   void losses(zeroth::AnyProbe const& probe, std::span<double> out) override {
     std::ranges::copy(scorer_.score(examples_, probe).losses, out.begin());
   }
-  /// Worked out once, at the weights as they are then.
+  /// Computed once, at the weights of the first call.
   [[nodiscard]] std::vector<double> gradient() const override {
     if (gradient_.empty()) gradient_ = gradient(difference_width);
     return gradient_;
@@ -80,7 +81,7 @@ class DecoderFunction : public Function {
     return ReferenceDecoder(weights_).gradient(texts_, width, executor_);
   }
 
-  /// The loss at the weights as they are, by the decoder and by the reference.
+  /// The loss at the current weights, by the decoder and by the reference.
   [[nodiscard]] double loss() { return scorer_.score(examples_).losses[0]; }
   [[nodiscard]] double reference_loss() const { return ReferenceDecoder(weights_).loss(texts_); }
 

@@ -10,7 +10,7 @@
 
 namespace zeroth_bench {
 
-/// How much is measured: everything, or just so much that every line runs.
+/// How much is measured: everything, or only enough to run every line.
 struct Extent {
   bool smoke = false;
   zeroth::AnyExecutor executor{};
@@ -22,7 +22,7 @@ struct Extent {
   }
 };
 
-/// A figure: series of measured points, each beside what theory says, and lines of theory alone.
+/// A figure: series of measured points, each next to its theoretical value, and lines of theory only.
 class Experiment {
  public:
   Experiment(std::string name, std::string title, std::string x, std::string y)
@@ -37,7 +37,7 @@ class Experiment {
     json_["series"].push_back({{"name", std::move(name)}, {"points", nlohmann::json::array()}});
   }
 
-  /// A point of the last series; `theory` 0: there is none, `y` 0: theory alone.
+  /// A point of the last series; `theory` 0: none, `y` 0: theory only.
   void point(double x, double y, double error, double theory) {
     nlohmann::json point = {{"x", x}};
     if (y != 0) point.update({{"y", y}, {"error", error}});

@@ -16,7 +16,7 @@
 
 namespace zeroth_bench {
 
-/// A loss whose gradient is known, over weights of its own.
+/// A loss with a known gradient, over its own weights.
 class Function {
  public:
   Function() = default;
@@ -25,13 +25,13 @@ class Function {
   virtual ~Function() = default;
 
   [[nodiscard]] virtual zeroth::ParameterSet const& parameters() const = 0;
-  /// The losses of a probe's lanes, as an optimizer asks for them.
+  /// The losses of a probe's lanes, as an optimizer requests them.
   virtual void losses(zeroth::AnyProbe const& probe, std::span<double> out) = 0;
-  /// The gradient at the weights as they are, all tensors one after the other.
+  /// The gradient at the current weights, all tensors one after the other.
   [[nodiscard]] virtual std::vector<double> gradient() const = 0;
 };
 
-/// Standard normal values for the data of functions; they share nothing with any perturbation.
+/// Standard normal values for the data of functions, independent of any perturbation.
 [[nodiscard]] inline std::vector<double> normal_values(std::size_t count, std::uint64_t seed) {
   std::vector<double> values(count);
   zeroth::RandomSource const source{seed, 0, 0, 0, zeroth::Purpose::data_order};
@@ -42,7 +42,7 @@ class Function {
 /// A loss of one vector of weights, in f64.
 class VectorFunction : public Function {
  public:
-  /// @param noise standard deviation of what is added to each evaluation of the loss, independently
+  /// @param noise standard deviation of the noise added to each evaluation of the loss, independently
   explicit VectorFunction(std::vector<float> weights, double noise = 0) : weights_(std::move(weights)), noise_(noise) {
     parameters_.add("weights", zeroth::Role::matrix, {1, weights_.size()}, weights_);
   }
@@ -137,7 +137,7 @@ class Rosenbrock : public VectorFunction {
 /// Logistic regression on examples drawn around a plane, in batches.
 class Logistic : public VectorFunction {
  public:
-  /// @param batch examples of an evaluation, drawn anew at each step; 0: all of them
+  /// @param batch examples per evaluation, redrawn at each step; 0: all of them
   Logistic(std::size_t dimension, std::size_t examples, std::size_t batch)
       : VectorFunction(std::vector<float>(dimension, 0.0F)), batch_(batch), rows_(examples) {
     std::vector<double> const plane = normal_values(dimension, 1);
@@ -167,7 +167,8 @@ class Logistic : public VectorFunction {
     return g;
   }
 
-  /// E |gradient of a batch - gradient|^2 at the weights as they are: the variance of one example's over the batch.
+  /// E |gradient of a batch - gradient|^2 at the current weights: the variance of one example's gradient, divided by
+  /// the batch size.
   [[nodiscard]] double batch_variance() const {
     auto const* const data = static_cast<float const*>(parameters()[0].data);
     std::span<float const> const theta(data, static_cast<std::size_t>(parameters()[0].size()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How good estimates of a gradient are, where the gradient is known: bench_quality [--smoke] [--threads N].
-// docs/estimators.md shows what comes out. Prints, last, one line of JSON with every figure.
+// The quality of gradient estimates where the gradient is known: bench_quality [--smoke] [--threads N].
+// docs/estimators.md shows the results. Prints, last, one line of JSON with every figure.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

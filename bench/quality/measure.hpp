@@ -21,9 +21,9 @@ struct Mean {
   double error = 0;
 };
 
-/// What estimates of a gradient g are like. m is the mask; g^ is what a step of learning rate 1 would subtract.
+/// The quality of estimates of a gradient g. m is the mask; g^ is what a step with learning rate 1 would subtract.
 struct Quality {
-  std::uint64_t active = 0;  ///< weights that the mask picks: the d^ of the paper
+  std::uint64_t active = 0;  ///< weights that the mask selects: the d^ of the paper
   double share = 0;          ///< |m g|^2 / |g|^2
   Mean cosine;               ///< of the angle between g^ and g
   Mean error;                ///< E |g^ - m g|^2 / |m g|^2: variance and squared bias
@@ -48,7 +48,7 @@ inline void set_weights(zeroth::ParameterSet const& parameters, std::vector<floa
   }
 }
 
-/// m g for the mask of the weights as they are.
+/// m g for the mask at the current weights.
 template <class Optimizer>
 std::vector<double> masked(Optimizer const& optimizer, std::vector<double> g) {
   std::size_t at = 0;
@@ -79,12 +79,12 @@ inline Mean mean_of(std::vector<double> const& values) {
 
 }  // namespace detail
 
-/// Measures an estimator at the weights that `function` has, on `repeats` independent estimates: the optimizer's own
-/// steps, taken back each time.
+/// Measures an estimator at the current weights of `function`, over `repeats` independent estimates: the optimizer's
+/// own steps, undone each time.
 template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E = zeroth::CentralDifference>
 [[nodiscard]] Quality measure_quality(Function& function, S const& sampler, M const& mask, E const& estimator,
                                       zeroth::Options options, std::size_t repeats) {
-  // So large a step that the weights hardly round it off.
+  // A step so large that rounding to the weights' precision hardly matters.
   options.learning_rate = 0x1p20;
   zeroth::ParameterSet const& parameters = function.parameters();
   zeroth::ZerothOrderOptimizer optimizer(parameters, sampler, mask, zeroth::CpuBackend{}, zeroth::Sgd{}, estimator,
@@ -119,8 +119,8 @@ template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E = zeroth:
   return quality;
 }
 
-/// Steps until |m g|^2 is at most `tolerance` times what it was at the start; 0 if that takes more than `limit` or the
-/// weights leave for infinity.
+/// Steps until |m g|^2 is at most `tolerance` times its initial value; 0 if that takes more than `limit` steps or the
+/// weights diverge.
 template <zeroth::Sampler S, zeroth::MaskPolicy M, zeroth::Estimator E = zeroth::CentralDifference>
 [[nodiscard]] std::uint64_t steps_to(Function& function, S const& sampler, M const& mask, E const& estimator,
                                      zeroth::Options const& options, double tolerance, std::uint64_t limit) {

@@ -14,8 +14,8 @@
 
 namespace zeroth_bench {
 
-/// The loss of a decoder of the LLaMA family in f64, written as plainly as it can be: what its gradient is taken from,
-/// by central differences, where the f32 of zeroth::model::Decoder would leave too few digits.
+/// The loss of a decoder of the LLaMA family in f64, written as plainly as possible: the source of gradients by central
+/// differences, for which the f32 of zeroth::model::Decoder would leave too few digits.
 class ReferenceDecoder {
  public:
   using Tokens = std::vector<std::int32_t>;
@@ -38,7 +38,7 @@ class ReferenceDecoder {
 
   [[nodiscard]] std::vector<std::vector<double>>& weights() noexcept { return values_; }
 
-  /// Log-probabilities of tokens[1], tokens[2], ... after those before them.
+  /// Log-probabilities of tokens[1], tokens[2], ..., each given the tokens before it.
   [[nodiscard]] std::vector<double> log_probabilities(Tokens const& tokens) const {
     std::size_t const rows = tokens.size() - 1;
     std::size_t const hidden = config_.hidden;
@@ -63,7 +63,7 @@ class ReferenceDecoder {
     return result;
   }
 
-  /// Mean of -log p over every token of the texts but the first.
+  /// Mean of -log p over every token of the texts except the first of each.
   [[nodiscard]] double loss(std::span<Tokens const> texts) const {
     double sum = 0;
     std::size_t count = 0;
@@ -199,7 +199,7 @@ class ReferenceDecoder {
   zeroth::model::DecoderConfig config_;
   zeroth::model::DecoderTensors tensors_;
   std::vector<double> frequencies_;
-  std::vector<std::vector<double>> values_;  // one a tensor
+  std::vector<std::vector<double>> values_;  // one per tensor
 };
 
 }  // namespace zeroth_bench

@@ -22,8 +22,8 @@ using zeroth::CentralDifference;
 using zeroth::Dense;
 using zeroth::Gaussian;
 
-/// sum lambda_i x_i^2 / 2 with lambda_i = i^-power, L = 1, x from the minimum by 0.01 in each element. The elements'
-/// order is shuffled against the weights' sizes, as these are drawn at random.
+/// sum lambda_i x_i^2 / 2 with lambda_i = i^-power, L = 1, starting 0.01 from the minimum in each element. The order of
+/// the elements is independent of the weights' sizes, which are drawn at random.
 struct Problem {
   double power = 0;
   std::size_t dimension = 0;
@@ -47,13 +47,13 @@ struct Problem {
   }
 };
 
-/// Steps to a tolerance at the best rate of a grid of factors of two: mean over seeds, and the rate.
+/// Steps to a tolerance at the best rate on a grid of factors of two: mean over seeds, and the rate.
 struct Best {
   Mean steps;
   double rate = 0;
 };
 
-/// @param rate where the grid has its middle
+/// @param rate middle of the grid
 template <class M>
 Best best_steps(std::function<std::unique_ptr<Function>()> const& make, M const& mask, std::uint32_t directions,
                 double rate, double tolerance, Extent const& extent) {
@@ -62,7 +62,7 @@ Best best_steps(std::function<std::unique_ptr<Function>()> const& make, M const&
     std::vector<double> steps;
     for (std::uint64_t seed = 1; seed <= extent(std::uint64_t{3}, std::uint64_t{1}); ++seed) {
       std::unique_ptr<Function> const function = make();
-      // Rates that cannot be the best are not followed to the end.
+      // Stop runs at rates that cannot be the best.
       std::uint64_t const limit = best.rate == 0 ? 20'000'000 : static_cast<std::uint64_t>(3 * best.steps.value) + 10;
       std::uint64_t const taken =
           steps_to(*function, Gaussian{}, mask, CentralDifference{},
@@ -77,7 +77,7 @@ Best best_steps(std::function<std::unique_ptr<Function>()> const& make, M const&
   return best;
 }
 
-/// The rate that lowers a quadratic's expectation fastest when all its curvatures are the same, and about that else.
+/// The rate that lowers a quadratic's expectation fastest if all curvatures are equal, and roughly so otherwise.
 double usual_rate(std::vector<double> const& spectrum, double density, double directions) {
   double trace = 0;
   for (double lambda : spectrum) trace += density * lambda;
@@ -95,7 +95,7 @@ void quadratic_point(Experiment& experiment, Problem const& problem, std::uint32
   experiment.point(x, scale * best.steps.value, scale * best.steps.error, scale * static_cast<double>(theory));
 }
 
-/// The bound at the same start and tolerance.
+/// The bound for the same start and tolerance.
 double bound_of(Problem const& problem, double tolerance) {
   std::vector<double> const spectrum = problem.spectrum();
   std::vector<double> const x = problem.away();
@@ -159,7 +159,7 @@ json against_sparsity(Extent const& extent) {
   }
   experiment.series("bound 8 (d^ + 4) L (f - f*) / sigma^2, all curvatures 1");
   for (double density : densities) {
-    // f - f* and |gradient|^2 shrink alike with the share of active weights.
+    // f - f* and |gradient|^2 shrink equally with the share of active weights.
     double const active = std::ceil(density * static_cast<double>(d));
     experiment.point(active, 0, 0, bound(active, 1, 0.5, tolerance));
   }

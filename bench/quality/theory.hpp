@@ -13,8 +13,8 @@
 
 namespace zeroth_bench {
 
-// What theory says of g^ = 1/n sum_s (z_s . g) m z_s, z of independent elements of mean 0, variance 1 and that
-// kurtosis, d^ the weights in m:
+// Theory for g^ = 1/n sum_s (z_s . g) m z_s, where z has independent elements with mean 0, variance 1 and that
+// kurtosis, and d^ is the number of weights in m:
 //
 //     E g^ = m g      E |g^|^2 = |m g|^2 (1 + (d^ + kurtosis - 2) / n)
 
@@ -34,11 +34,12 @@ inline double error_of(double kurtosis, double active, double directions) {
 }
 
 /// The mean cosine of the angle between g^ and g. Within the active weights it is the root of a Beta(n / 2, (d^ - 1) /
-/// 2) variable for Gaussian directions, exactly; for others in the limit of many weights. Noise turns some of the
+/// 2) variable for Gaussian directions, exactly; for others in the limit of many weights. Noise reverses some of the
+/// directions; a mask leaves out the rest of g.
 /// directions the wrong way round, a mask leaves the rest of g out.
 ///
 /// @param share |m g|^2 / |g|^2
-/// @param noise variance of what a projected gradient has beside z . g, over |g|^2
+/// @param noise variance of a projected gradient's part other than z . g, over |g|^2
 inline double cosine_of(double share, double active, double directions, double noise = 0) {
   double const n = directions;
   double const clean = std::exp(std::lgamma((n + 1) / 2) - std::lgamma(n / 2) + std::lgamma((n + active - 1) / 2) -
@@ -48,7 +49,8 @@ inline double cosine_of(double share, double active, double directions, double n
 }
 
 /// Gaussian descent on sum lambda_i x_i^2 / 2, exactly: E x_i^2 after a step of rate eta over n directions. Returns the
-/// steps until sum lambda_i^2 E x_i^2 has fallen to `tolerance` times what it was; 0 if it has not after `limit`.
+/// steps until sum lambda_i^2 E x_i^2 has fallen to `tolerance` times its initial value; 0 if that takes more than
+/// `limit`.
 inline std::uint64_t expected_steps(std::span<double const> spectrum, std::vector<double> squares, double rate,
                                     double directions, double tolerance, std::uint64_t limit) {
   double first = 0;
@@ -66,7 +68,7 @@ inline std::uint64_t expected_steps(std::span<double const> spectrum, std::vecto
   return 0;
 }
 
-/// The paper's O(d^ L / sigma^2) with the constant of the theorem that it rests on (Nesterov and Spokoiny, "Random
+/// The paper's O(d^ L / sigma^2) with the constant of the theorem behind it (Nesterov and Spokoiny, "Random
 /// gradient-free minimization of convex functions", 2017, section 7): with the rate 1 / (4 (d^ + 4) L), the mean over
 /// the steps of |m grad L|^2 is at most sigma^2 after 8 (d^ + 4) L (f - f*) / sigma^2 of them.
 inline double bound(double active, double smoothness, double above_minimum, double sigma_squared) {

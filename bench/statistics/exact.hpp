@@ -19,8 +19,8 @@
 
 namespace zeroth_bench {
 
-/// The cells over which a sampler's values are counted: `count` of them, `of(z)` ascends with z; `end(i)` is where cell
-/// i ends, and `smooth_cdf(x)` the continuous distribution that the sampler stands for.
+/// The cells over which a sampler's values are counted: `count` of them; `of(z)` ascends with z, `end(i)` is the end of
+/// cell i, and `smooth_cdf(x)` is the continuous distribution that the sampler approximates.
 template <class S>
 struct Cells;
 
@@ -54,7 +54,7 @@ struct Cells<zeroth::Rademacher> {
   static double smooth_cdf(double x) { return x < -1 ? 0 : x < 1 ? 0.5 : 1; }
 };
 
-/// A sampler's distribution over uniform random bits, worked out from every value that it can take.
+/// A sampler's distribution over uniform random bits, computed from every value that it can take.
 struct Exact {
   double variance = 0;
   double kurtosis = 0;
@@ -74,7 +74,7 @@ struct Exact {
 
 namespace detail {
 
-/// Counts and moments of values of a symmetric distribution, each as likely as the others.
+/// Counts and moments of equally likely values of a symmetric distribution.
 struct Tally {
   double second = 0;
   double fourth = 0;
@@ -112,10 +112,10 @@ inline Exact exact_of(std::span<Tally const> tallies, double values) {
 
 }  // namespace detail
 
-/// Every value of a sampler. All of them are symmetric, so the mean is 0.
+/// Every value of a sampler. All samplers are symmetric, so the mean is 0.
 ///
-/// The values of a Gaussian pair come from 32 bits, of which two are the signs; the second is the first with the angle
-/// mirrored, so the 2^30 first ones are enumerated, with both signs.
+/// The values of a Gaussian pair come from 32 bits, of which two are the signs. The second value is the first with the
+/// angle mirrored, so the 2^30 first values are enumerated, with both signs.
 template <class S>
 [[nodiscard]] Exact exact_distribution(zeroth::AnyExecutor executor);
 

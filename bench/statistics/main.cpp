@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the samplers' values are like: bench_statistics [--values N] [--seeds S,S,...] [--threads N].
+// Statistics of the samplers' values: bench_statistics [--values N] [--seeds S,S,...] [--threads N].
 //
-// For each sampler and seed, N values (10^9 unless told) of one perturbation, and as many of its neighbours in step,
-// sample, stream and seed. Each statistic comes with its p-value: the chance that values drawn independently from the
-// sampler's exact distribution show a larger one. Prints, last, one line of JSON with every figure.
+// For each sampler and seed: N values (default 10^9) of one perturbation, and as many of its neighbours in step,
+// sample, stream and seed. Each statistic comes with its p-value: the probability that values drawn independently from
+// the sampler's exact distribution show a larger one. Prints, last, one line of JSON with every figure.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -44,7 +44,7 @@ json chi_square_test(std::string what, std::vector<std::uint64_t> const& counts,
               zeroth_test::chi_square_survival(statistic, static_cast<double>(counts.size() - 1)));
 }
 
-/// Counts of the cells |z| in (2, 2.25], ..., (3.75, 4] and beyond, each sign apart, and of what lies between.
+/// Counts of the cells |z| in (2, 2.25], ..., (3.75, 4] and beyond, separately for each sign, and of the rest.
 struct Tails {
   static constexpr double from = 2;
   static constexpr double to = 4;
@@ -79,7 +79,7 @@ Tails tails_of(Sums const& sums, Exact const& exact) {
   return tails;
 }
 
-/// Tests that only one of the distributions has.
+/// Tests that apply to only one of the distributions.
 template <class S>
 void add_own_tests(json& tests, Sums const& sums, Exact const& exact) {
   if constexpr (std::same_as<S, zeroth::Gaussian>) {
@@ -174,13 +174,13 @@ json measure(std::uint64_t seed, std::uint64_t wanted, Exact const& exact, zerot
   return result;
 }
 
-/// How the exact distribution stands to the one it is named after.
+/// Compares the exact distribution with the one it is named after.
 template <class S>
 json describe(Exact const& exact) {
   json result = {{"variance", exact.variance}, {"kurtosis", exact.kurtosis}, {"largest", exact.largest}};
   if constexpr (std::same_as<S, zeroth::Gaussian>) {
     double distance = 0;
-    double squared = 0;  // what Anderson-Darling grows by with each value
+    double squared = 0;  // increase of Anderson-Darling per value
     double last = 0;
     for (std::size_t i = 0; i + 1 < Cells<S>::count; ++i) {
       double const cdf = Cells<S>::smooth_cdf(Cells<S>::end(i));

@@ -18,10 +18,10 @@
 
 namespace zeroth_bench {
 
-/// The stream that is tested; neighbours are the streams beside it.
+/// The tested stream; neighbours are the streams next to it.
 inline constexpr std::uint32_t tested_stream = 0x6e6f6973U;
 
-/// Which perturbation the values belong to.
+/// Identifies the perturbation of the values.
 struct Coordinates {
   std::uint64_t seed;
   std::uint32_t step = 0;
@@ -29,7 +29,7 @@ struct Coordinates {
   std::uint32_t sample = 0;
 };
 
-/// z of elements [first, first + out.size()), made by the backend's vector code: 0 perturbed by 1 z.
+/// z of elements [first, first + out.size()), computed by the backend's vector code: 0 perturbed by 1 z.
 template <class S>
 void fill(Coordinates const& at, std::uint64_t first, std::span<float> out, std::span<float> zeros) {
   zeroth::Parameter tensor;
@@ -43,11 +43,11 @@ void fill(Coordinates const& at, std::uint64_t first, std::span<float> out, std:
                               {&lane, 1}, 1.0F, 0, out.size(), {&panel, 1});
 }
 
-/// Distances at which elements are compared: within a vector of blocks, the two values of a word (16), those of
-/// neighbouring words (32 and on), and neighbouring tiles (128 and on).
+/// Distances at which elements are compared: within a vector of blocks, between the two values of a word (16), those of
+/// neighbouring words (from 32 on), and neighbouring tiles (from 128 on).
 inline constexpr std::array<std::size_t, 14> distances = {1, 2, 3, 4, 8, 15, 16, 17, 32, 48, 64, 127, 128, 129};
 
-/// Distances of the test that pairs of values fill 16 x 16 equally likely cells.
+/// Distances for the test that pairs of values fill 16 x 16 equally likely cells.
 inline constexpr std::array<std::size_t, 2> pair_distances = {1, 16};
 inline constexpr std::size_t pair_cells = 16;
 
@@ -57,11 +57,11 @@ struct Sums {
   double second = 0;
   double third = 0;
   double fourth = 0;
-  std::array<double, distances.size()> products{};  ///< of values at a distance
-  std::array<double, distances.size()> squares{};   ///< of their squares, each less its mean
+  std::array<double, distances.size()> products{};  ///< products of values at each distance
+  std::array<double, distances.size()> squares{};   ///< products of their squares minus the mean
   std::vector<std::uint64_t> cells;
   std::array<std::vector<std::uint64_t>, pair_distances.size()> pairs;
-  std::vector<std::uint64_t> patterns;  ///< of the signs of 16 neighbours
+  std::vector<std::uint64_t> patterns;  ///< counts of the signs of 16 neighbours
 
   void add(Sums const& other) {
     auto add_all = [](auto& to, auto const& from) {
@@ -87,7 +87,7 @@ namespace detail {
 inline constexpr std::size_t block_size = 4096;
 inline constexpr std::size_t sample_tasks = 16;
 
-/// Runs body(task, first block, end block) so that the blocks of `values` values are shared out in a fixed way.
+/// Runs body(task, first block, end block), dividing the blocks of `values` values in a fixed way.
 template <class Body>
 void for_tasks(std::uint64_t values, zeroth::AnyExecutor executor, Body&& body) {
   std::uint64_t const blocks = (values + block_size - 1) / block_size;
@@ -96,7 +96,7 @@ void for_tasks(std::uint64_t values, zeroth::AnyExecutor executor, Body&& body) 
   });
 }
 
-/// sum a[i] b[i], in eight sums, so that vector code is allowed.
+/// sum a[i] b[i], in eight sums, so that it can be vectorized.
 inline double dot(double const* a, double const* b, std::size_t n) {
   std::array<double, 8> sums{};
   for (std::size_t i = 0; i < n; i += 8)
@@ -108,12 +108,12 @@ inline double dot(double const* a, double const* b, std::size_t n) {
 
 }  // namespace detail
 
-/// Everything that is summed over the elements of one perturbation. `values` is rounded up to a multiple of 4096.
+/// Everything summed over the elements of one perturbation. `values` is rounded up to a multiple of 4096.
 template <class S>
 [[nodiscard]] Sums sums_of(Coordinates const& at, std::uint64_t values, Exact const& exact,
                            zeroth::AnyExecutor executor) {
   using detail::block_size;
-  constexpr std::size_t overhang = 256;  // more than the largest distance, in whole tiles
+  constexpr std::size_t overhang = 256;  // whole tiles, more than the largest distance
   std::vector<std::uint8_t> class_of(exact.cdf.size());
   double last = 0;
   for (std::size_t i = 0; i < class_of.size(); ++i) {
@@ -165,7 +165,7 @@ template <class S>
   return total;
 }
 
-/// Sums of products of two perturbations, element by element: of the values, and of their squares less the mean.
+/// Sums of products of two perturbations, element by element: of the values, and of their squares minus the mean.
 template <class S>
 [[nodiscard]] std::pair<double, double> products_of(Coordinates const& a, Coordinates const& b, std::uint64_t values,
                                                     double variance, zeroth::AnyExecutor executor) {

@@ -13,8 +13,8 @@
 
 namespace zeroth_bench {
 
-/// A batch of random tokens, each sequence with two candidates of one token. Special tokens would not do: those that a
-/// model was not trained with may have equal rows in the head, and the loss would say nothing.
+/// A batch of random tokens, each sequence with two candidates of one token. Special tokens are unsuitable: those that
+/// a model was not trained with may have equal rows in the head, and the loss would carry no information.
 [[nodiscard]] inline std::vector<zeroth::model::Example> random_batch(std::size_t tokens, std::uint32_t vocabulary) {
   std::vector<zeroth::model::Example> result;
   std::size_t const length = tokens / batch_size;

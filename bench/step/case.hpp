@@ -16,20 +16,20 @@ enum class Method { mezo, s_mezo };
 enum class Noise { gaussian, rademacher };
 enum class Operations { cpu, eigen, onednn };
 
-/// Sequences of a batch: the paper's batch size.
+/// Sequences per batch: the paper's batch size.
 inline constexpr std::size_t batch_size = 16;
 
-/// One thing to measure: how a step, or a plain forward, compares with what it is held against.
+/// A measurement: a step, or a plain forward, and what it is compared with.
 struct Case {
   Method method = Method::s_mezo;
   Noise noise = Noise::gaussian;
   zeroth::DataType dtype = zeroth::DataType::f32;
-  std::size_t tokens = 512;  ///< of a batch
+  std::size_t tokens = 512;  ///< tokens per batch
   Operations operations = Operations::cpu;
-  zeroth::DataType compute = zeroth::DataType::f32;  ///< what products with weights take
+  zeroth::DataType compute = zeroth::DataType::f32;  ///< factor type of products with weights
   zeroth::Rounding rounding = zeroth::Rounding::extra_byte;
 
-  /// METHOD_NOISE_TYPE_TOKENS, and what operations, products and rounding there are but the default ones.
+  /// METHOD_NOISE_TYPE_TOKENS, and operations, products and rounding if they are not the default ones.
   [[nodiscard]] std::string name() const;
 };
 
@@ -41,7 +41,7 @@ struct Settings {
 };
 
 /// Two plain forwards, the probe and the step, alternating in one run: the ratios of each round, and the peak memory of
-/// the whole process, loading included.
+/// the whole process, including loading.
 [[nodiscard]] nlohmann::json measure_step(Case const& what, Settings const& settings);
 
 /// Whether this build has those operations.
@@ -50,12 +50,12 @@ struct Settings {
 /// _eigen, _onednn, _bf16_products, or nothing for the default ones.
 [[nodiscard]] std::string suffix(Operations operations, zeroth::DataType compute);
 
-/// A plain forward on those operations and products beside the default ones and Eigen's, both in f32, alternating: the
-/// ratios of their speeds and the difference of their losses.
+/// Compares a plain forward with those operations and products to the default ones and Eigen's, both in f32,
+/// alternating: the ratios of their speeds and the difference of their losses.
 [[nodiscard]] nlohmann::json measure_products(std::size_t tokens, Operations operations, zeroth::DataType compute,
                                               Settings const& settings);
 
-/// A plain forward, Eigen's products at the shapes of the same layers, and multiply-adds in registers, alternating.
+/// A plain forward, Eigen's products with the shapes of the same layers, and multiply-adds in registers, alternating.
 [[nodiscard]] nlohmann::json measure_forward(std::size_t tokens, Operations operations, Settings const& settings);
 
 }  // namespace zeroth_bench

@@ -17,7 +17,7 @@
 
 namespace zeroth_bench {
 
-/// A decoder on those operations.
+/// A decoder with those operations.
 [[nodiscard]] inline zeroth::model::AnyDecoder make_decoder(zeroth::model::DecoderWeights const& weights,
                                                             Operations operations, zeroth::AnyExecutor executor,
                                                             zeroth::DataType compute = zeroth::DataType::f32) {
@@ -31,14 +31,14 @@ namespace zeroth_bench {
   return AnyDecoder(Decoder(weights, CpuOps(executor, zeroth::best_instruction_set(), compute)));
 }
 
-/// A product of a forward: the activations of `tokens` rows with the transpose of a weight.
+/// A product of a forward: the activations of `tokens` rows times the transpose of a weight.
 struct Product {
   std::size_t parameter;
   std::size_t tokens;
 };
 
 /// The products in the layers of a forward whose sequences are each scored at their end. From the last layer's queries
-/// on only the scored rows are worked on; of the head only the candidates' rows are read.
+/// on, only the scored rows are processed; of the head, only the candidates' rows are read.
 [[nodiscard]] inline std::vector<Product> products_of(zeroth::model::DecoderWeights const& weights,
                                                       std::size_t tokens) {
   std::vector<Product> products;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What a step costs beside the two plain forwards that it cannot do without: bench_step MODEL.gguf [OPTION]...
+// The cost of a step compared with the two plain forwards that it needs at least: bench_step MODEL.gguf [OPTION]...
 //
-// Forwards, probe and step alternate in one run and are compared round by round, because machines drift: what counts is
-// the median of the ratios and their spread, not the seconds. Each case runs in a process of its own, so that its peak
-// memory is its own. Prints, last, one line of JSON with every figure.
+// Forwards, probe and step alternate in one run and are compared round by round, because machines drift: the result is
+// the median of the ratios and their spread, not the seconds. Each case runs in its own process, so its peak memory is
+// its own. Prints, last, one line of JSON with every figure.
 
 #include <cstdio>
 #include <exception>
@@ -38,7 +38,7 @@ std::string suffix(Operations operations, zeroth::DataType compute) {
 
 namespace {
 
-/// What is measured, by name, in order.
+/// The measurements, by name, in order.
 struct Job {
   std::string name;
   std::function<nlohmann::json()> measure;
@@ -57,11 +57,11 @@ std::vector<Job> all_jobs(Settings const& settings) {
   };
   add(zeroth::DataType::f32, 512);
   add(zeroth::DataType::bf16, 512);
-  // What is left where no byte beside the weights can be spared.
+  // For machines that cannot spare a byte in addition to the weights.
   cases.push_back({.method = Method::mezo, .dtype = zeroth::DataType::bf16, .rounding = zeroth::Rounding::stochastic});
   add(zeroth::DataType::f32, 2048);
   cases.push_back({.operations = Operations::eigen});
-  // Other products, and steps on them.
+  // Other products, and steps with them.
   auto const others = [] {
     std::vector<std::pair<Operations, zeroth::DataType>> result{{Operations::cpu, zeroth::DataType::bf16}};
     if (has(Operations::onednn))

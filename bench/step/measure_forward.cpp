@@ -19,7 +19,7 @@ using zeroth::model::DecoderWeights;
 
 enum class Divide { tokens, weight_rows };
 
-/// Eigen's own products, each cut into as many pieces as there are threads.
+/// Eigen's own products, each divided into as many pieces as there are threads.
 class EigenProducts {
  public:
   EigenProducts(DecoderWeights const& weights, std::vector<Product> const& products, zeroth::AnyExecutor executor)
@@ -77,7 +77,7 @@ nlohmann::json measure_forward(std::size_t tokens, Operations operations, Settin
   double const work = operations_of(weights, products);
   EigenProducts eigen(weights, products, zeroth::AnyExecutor(executor));
 
-  std::vector<double> forward;  // operations a second, each round
+  std::vector<double> forward;  // operations per second, each round
   std::vector<double> gemm;
   std::vector<double> peak;
   for (int round = -1; round < settings.rounds; ++round) {

@@ -34,7 +34,7 @@ nlohmann::json measure_products(std::size_t tokens, Operations operations, zerot
   auto const batch = random_batch(tokens, weights.config().vocabulary);
   double const work = operations_of(weights, products_of(weights, tokens));
 
-  std::array<std::vector<double>, 3> flops;  // of each, in each round
+  std::array<std::vector<double>, 3> flops;  // of each decoder, per round
   std::array<double, 3> losses{};
   for (int round = -1; round < settings.rounds; ++round) {
     for (std::size_t turn = 0; turn < scorers.size(); ++turn) {

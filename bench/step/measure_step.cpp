@@ -23,7 +23,7 @@ using zeroth::model::DecoderWeights;
 struct Times {
   std::vector<double> forwards;  ///< two of them
   std::vector<double> probe;     ///< both points of the step, evaluated together
-  std::vector<double> step;      ///< the probe included
+  std::vector<double> step;      ///< including the probe
 };
 
 template <class Sampler, class Mask>
@@ -32,7 +32,7 @@ Times alternate(Sampler const& sampler, Mask const& mask, Case const& what, Deco
   AnyDecoder decoder = make_decoder(weights, what.operations, executor, what.compute);
   CandidateScorer scorer(decoder);
   auto const batch = random_batch(what.tokens, weights.config().vocabulary);
-  // A learning rate so small that no weight changes: every round is then the same work.
+  // A learning rate so small that no weight changes: every round then does the same work.
   zeroth::ZerothOrderOptimizer optimizer(weights.parameters(), sampler, mask, zeroth::CpuBackend(executor),
                                          {.epsilon = 1e-3, .learning_rate = 1e-20, .rounding = what.rounding});
   Times times;

@@ -23,15 +23,15 @@
 
 #include "../measure.hpp"
 
-// Steps and forwards on demand, so that another program can time its own between them. Requests and answers are a line
-// of JSON each:
+// Steps and forwards on demand, so that another program can time its own between them. Requests and answers are one
+// line of JSON each:
 //   {"do": "forwards" | "mezo" | "s_mezo", "examples": [{"prompt": [1, 2], "candidates": [[5], [9]], "label": 0}]}
 //   {"seconds": 0.5, "losses": [1.25], "rows": 512}
 // Two plain forwards, or a step; its losses are those at theta, or at the two points of the step.
 
 namespace zeroth_bench {
 
-/// A decoder, and what its steps need, on any backend.
+/// A decoder, and everything that its steps need, on any backend.
 template <class Backend>
 class StepRunner {
  public:
@@ -70,7 +70,7 @@ class StepRunner {
   }
 
  private:
-  /// A learning rate so small that no weight changes: every step is then the same work.
+  /// A learning rate so small that no weight changes: every step then does the same work.
   static constexpr zeroth::Options options{.epsilon = 1e-3, .learning_rate = 1e-20};
 
   static std::vector<zeroth::model::Example> examples_of(nlohmann::json const& request) {
@@ -88,7 +88,7 @@ class StepRunner {
   zeroth::ZerothOrderOptimizer<zeroth::Gaussian, zeroth::SmallestMagnitude, Backend> sparse_;
 };
 
-/// Says what there is to say of the model, then answers each line of the standard input.
+/// Prints a description of the model, then answers each line of standard input.
 template <class Answer>
 void serve(nlohmann::json const& greeting, Answer const& answer) {
   std::cout << greeting << std::endl;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Our side of bench/versus on a CPU: bench_step_server MODEL.gguf
+// zeroth's side of bench/versus on a CPU: bench_step_server MODEL.gguf
 //
-// Answers requests as step_runner.hpp says, which name "operations" too: "cpu", "eigen" or "onednn", and "cpu" unless
-// they do. `products` of an answer are the multiplications and additions of one forward's matrix products. The first
-// line says how many a token takes, and which operations this build has.
+// Answers requests as described in step_runner.hpp, which may also name "operations": "cpu" (the default), "eigen" or
+// "onednn". `products` in an answer are the multiplications and additions of one forward's matrix products. The first
+// line says how many of them a token takes, and which operations this build has.
 
 #include <cstdio>
 #include <exception>
@@ -26,7 +26,7 @@ namespace {
 
 using zeroth::model::DecoderWeights;
 
-/// Multiplications and additions that a token takes in all matrices of the layers, and in the whole head.
+/// Multiplications and additions per token in all matrices of the layers, and in the whole head.
 nlohmann::json work_of_a_token(DecoderWeights const& weights) {
   double layers = 0;
   for (auto const& layer : weights.tensors().layers)
