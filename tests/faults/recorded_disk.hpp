@@ -19,13 +19,12 @@
 
 namespace zeroth_test {
 
-/// What a program did to the files below a folder, and what a disk may hold if the machine goes down meanwhile.
+/// Records what a program did to the files below a folder, and what a disk may hold if the machine goes down meanwhile.
 ///
-/// The model of a disk is at least as unkind as POSIX allows of file systems in use:
-/// - of a file's bytes, each sector of 512 is as it was after any of the writes since the file was last synced,
-/// whatever
-///   the others are; so is its size. What lies between is zero.
-/// - of a folder's names, any number of the changes since the folder was last synced are there, in their order; two
+/// The model of a disk is at least as unkind as POSIX allows for file systems in use:
+/// - for a file's bytes, each sector of 512 bytes is as it was after any write since the file was last synced,
+///   independently of the other sectors; so is its size. Bytes in between are zero.
+/// - for a folder's names, any number of the changes since the folder was last synced are present, in order; two
 ///   folders do not wait for each other, nor for their files' bytes.
 class RecordedDisk {
  public:
@@ -41,7 +40,7 @@ class RecordedDisk {
       if (name.ends_with('/')) folders_before_.push_back(name.substr(0, name.size() - 1));
   }
 
-  /// Takes down a call that is about to be made.
+  /// Records a call that is about to be made.
   void note(FileCall const& call) {
     std::string const name = relative(call.path);
     if (call.name == "open") {
@@ -75,8 +74,8 @@ class RecordedDisk {
   using Draw = std::function<std::size_t(std::size_t)>;
 
   /// What the disk may hold if the machine goes down after the first `count` events.
-  /// @param draw_bytes of the versions that a sector may have, the older first
-  /// @param draw_names how many of a folder's changes since its last sync are there
+  /// @param draw_bytes chooses among the versions that a sector may have, oldest first
+  /// @param draw_names chooses how many of a folder's changes since its last sync are present
   [[nodiscard]] Tree after(std::size_t count, Draw const& draw_bytes, Draw const& draw_names) const;
 
  private:
@@ -103,7 +102,7 @@ class RecordedDisk {
     return path.size() > root_.size() && path.starts_with(root_) ? path.substr(root_.size() + 1) : "";
   }
 
-  /// Whether the name is there, and not that of a folder which holds something.
+  /// Whether the name exists and does not belong to a nonempty folder.
   [[nodiscard]] static bool can_unlink(std::string const& path) {
     std::error_code error;
     if (!std::filesystem::is_directory(path, error)) return std::filesystem::exists(path, error);
@@ -121,7 +120,7 @@ class RecordedDisk {
   }
 
   void note_write(FileCall const& call, std::string const& name) {
-    // pwrite says where; write is at the descriptor's place, which for all that the program writes so is the end.
+    // pwrite says where; write is at the descriptor's position, which is always the end in the program's uses of it.
     std::vector<std::byte> bytes = call.memory(call.arguments[1], static_cast<std::size_t>(call.arguments[2]));
     std::uint64_t const end = std::filesystem::exists(call.path) ? std::filesystem::file_size(call.path) : 0;
     change(name, {Kind::bytes, std::move(bytes), call.at_place ? call.arguments[3] : end});
@@ -152,7 +151,7 @@ class RecordedDisk {
     names_ = std::move(moved);
   }
 
-  /// Bytes of a file, each sector as of some moment from its last sync before the event `count` on.
+  /// Bytes of a file, each sector as of some moment between its last sync before event `count` and that event.
   [[nodiscard]] std::string bytes_of(std::size_t file, std::size_t count, Draw const& draw) const;
 
   std::string root_;
@@ -160,7 +159,7 @@ class RecordedDisk {
   std::vector<Event> events_;
   std::map<std::string, std::size_t> before_;
   std::vector<std::string> folders_before_;
-  std::map<std::string, std::size_t> names_;  ///< as they stand now
+  std::map<std::string, std::size_t> names_;  ///< current names
 };
 
 inline std::string RecordedDisk::bytes_of(std::size_t file, std::size_t count, Draw const& draw) const {
@@ -204,7 +203,7 @@ inline Tree RecordedDisk::after(std::size_t count, Draw const& draw_bytes, Draw 
     return kind == Kind::create || kind == Kind::make_folder || kind == Kind::unlink || kind == Kind::rename ||
            kind == Kind::exchange;
   };
-  // Of each folder, how many changes of names the disk must have, and has.
+  // For each folder, how many changes of names the disk must have, and does have.
   std::map<std::string, std::size_t> made, kept;
   for (std::size_t e = 0; e < count; ++e) {
     if (changes_names(events_[e].kind)) ++made[folder_of(events_[e].name)];
@@ -234,8 +233,8 @@ inline Tree RecordedDisk::after(std::size_t count, Draw const& draw_bytes, Draw 
   for (auto const& [name, file] : before_)
     if (auto const above = parent(name)) above->names[last(name)] = std::make_shared<Node>(Node{false, file, {}});
 
-  // Folders that were renamed are known by the name that they had at the time of each change, so each change is looked
-  // up as the names then stood; what the disk lacks is passed over.
+  // Each change knows a renamed folder by its name at that time, so each change is looked up among the names of that
+  // time; changes that the disk lacks are skipped.
   std::map<std::string, std::size_t> seen;
   for (std::size_t e = 0; e < count; ++e) {
     Event const& event = events_[e];

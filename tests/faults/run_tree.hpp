@@ -30,7 +30,7 @@ inline Tree read_tree(std::filesystem::path const& root) {
   return tree;
 }
 
-/// Makes `root` hold what the tree says and nothing else.
+/// Makes `root` hold exactly what the tree says.
 inline void write_tree(Tree const& tree, std::filesystem::path const& root) {
   namespace fs = std::filesystem;
   fs::remove_all(root);
@@ -50,8 +50,8 @@ inline bool is_part(std::string const& name) {
   return name.find(".part-") != std::string::npos;
 }
 
-/// What two runs of the same options must have alike of their folders: everything but what the clock and the memory of
-/// the process say.
+/// The parts of their folders in which two runs with the same options must agree: everything except what depends on the
+/// clock and the memory of the process.
 inline Tree comparable(Tree tree) {
   for (auto& [name, bytes] : tree) {
     if (name.ends_with("metrics.jsonl")) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Every call of a short run, a resume, a replay and an export on its files fails once, or from then on, in every way
-// that it can: the program says so in one line or does without, nothing half-written has a final name, and the next
-// attempt ends in the bits of an undisturbed one. In the manner of SQLite's tests of I/O errors.
+// Every call of a short run, a resume, a replay and an export on its files fails once, or from then on, in every
+// possible way: the program reports it on one line or does without, nothing incomplete has a final name, and the next
+// attempt ends with the bits of an undisturbed one. In the manner of SQLite's tests of I/O errors.
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What is done to a call, and whether to those of its kind that follow too.
+/// What happens to a call, and whether it also happens to later calls of its kind.
 struct Fault {
   std::string name;
   Verdict verdict;
@@ -51,7 +51,7 @@ std::vector<Fault> faults_of(std::string_view call) {
   return {once("ENOSPC", ENOSPC), stays("ENOSPC", ENOSPC), once("EIO", EIO)};  // mkdir, rename, link
 }
 
-/// A command, what it starts from, and what brings it to its end after a failure.
+/// A command, its starting point, and the command that completes it after a failure.
 struct Scenario {
   std::string name;
   Words command;
@@ -60,7 +60,7 @@ struct Scenario {
   std::string result;
 };
 
-/// A folder with a model, data, and what a scenario starts from.
+/// A folder with a model, data, and the starting point of a scenario.
 struct Workshop {
   TemporaryDirectory directory;
   fs::path root = directory.path() / "w";
@@ -100,7 +100,7 @@ struct Workshop {
             "both"};
   }
 
-  /// Runs the command from its start without a fault.
+  /// Runs the command from its starting point without a fault.
   Outcome undisturbed(Words const& words) const {
     Outcome outcome = run_program(words);
     INFO(outcome.error);
@@ -108,7 +108,7 @@ struct Workshop {
     return outcome;
   }
 
-  /// Lets a run be killed when it has written its fourth step, and starts from there.
+  /// Has a run killed once it has written its fourth step, and uses that as the starting point.
   void start_from_killed_run() {
     write_tree(start, root);
     std::size_t records = 0;
@@ -127,7 +127,7 @@ struct Workshop {
   }
 };
 
-/// One of every `stride` faults is tried; $ZEROTH_FAULTS=all tries each.
+/// Only one of every `stride` faults is tried; $ZEROTH_FAULTS=all tries each.
 std::size_t stride() {
   char const* const wanted = std::getenv("ZEROTH_FAULTS");
   return wanted != nullptr && std::string(wanted) == "all" ? 1 : 7;
@@ -137,7 +137,7 @@ struct Counts {
   std::size_t calls = 0, tried = 0, without = 0, rejected = 0;
 };
 
-/// Error lines of the program that are not what docs/cli.md promises; nothing if it is.
+/// Error lines of the program that are not what docs/cli.md promises; empty if there are none.
 std::string complaint(Outcome const& outcome) {
   std::size_t const error = outcome.error.find("zeroth: error: ");
   if (error == std::string::npos) return "no line of error";
@@ -180,7 +180,7 @@ Counts try_faults(Workshop const& shop, Scenario const& scenario) {
       Tree const left = read_tree(shop.path(scenario.result));
       if (outcome.exit_code == 0) {
         ++counts.without;
-        // Only what could not be removed may be there too: a lock, or a part of a file.
+        // Only what could not be removed may also remain: a lock, or a part of a file.
         Tree found = comparable(left);
         if (calls[n] == "unlink")
           std::erase_if(found, [](auto const& file) { return is_part(file.first) || file.first.ends_with(".lock"); });
@@ -191,7 +191,7 @@ Counts try_faults(Workshop const& shop, Scenario const& scenario) {
       ++counts.rejected;
       CHECK(outcome.exit_code == 2);
       CHECK(complaint(outcome) == "");
-      // What has a final name is whole.
+      // Everything with a final name is complete.
       for (auto const& [name, bytes] : left) {
         INFO(name);
         bool const grows = name == "journal" || name == "metrics.jsonl" || name.ends_with("lock");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The machine goes down at any instant of a run, and what was not synced is on disk in part and out of order. The run
-// is then resumed, or begun again if it had left nothing, and ends in the bits of an undisturbed one.
+// The machine goes down at any instant of a run, and unsynced data is on disk in part and out of order. The run is then
+// resumed, or started again if it had left nothing, and ends with the bits of an undisturbed one.
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -19,14 +19,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// How many states of the disk are tried after each event beside the two extremes; $ZEROTH_FAULTS=all: more.
+/// How many states of the disk are tried after each event in addition to the two extremes; $ZEROTH_FAULTS=all: more.
 std::size_t draws() {
   char const* const wanted = std::getenv("ZEROTH_FAULTS");
   return wanted != nullptr && std::string(wanted) == "all" ? 12 : 1;
 }
 
-/// What must be alike after a loss of power: the metrics of steps that the journal has may have lost what it does not
-/// say.
+/// What must agree after a power loss: the metrics of steps from the journal may lack what the journal does not record.
 Tree comparable_after_loss(Tree tree) {
   tree = comparable(std::move(tree));
   if (!tree.contains("metrics.jsonl")) return tree;
@@ -59,7 +58,7 @@ struct PowerLoss {
               disk.note(call);
               return Verdict{};
             }).exit_code == 0);
-    // What is recorded is what the program did.
+    // First check that the record is what the program did.
     auto const newest = [](std::size_t count) { return count - 1; };
     REQUIRE(disk.after(disk.events(), newest, newest) == read_tree(root));
 

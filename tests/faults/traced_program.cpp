@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where a call has its file.
+/// Which operand of a call names its file.
 enum class Operand : std::uint8_t { path, path_at, descriptor, two_paths, two_paths_at };
 
 struct KnownCall {
@@ -63,7 +63,7 @@ constexpr KnownCall known_calls[] = {
     {SYS_linkat, "link", Operand::two_paths_at},
 };
 
-/// Stops this process, once it is traced, before each of the known calls.
+/// Makes this process stop, once traced, before each of the known calls.
 void stop_at_known_calls() {
   constexpr auto count = static_cast<std::uint8_t>(std::size(known_calls));
   std::vector<sock_filter> program;
@@ -146,7 +146,7 @@ FileCall describe(pid_t process, KnownCall const& known, user_regs_struct const&
   return call;
 }
 
-/// Has the call that the process is stopped at fail, move less, or pass.
+/// Lets the call at which the process has stopped fail, transfer less, or pass.
 void carry_out(pid_t process, Verdict const& verdict, user_regs_struct registers) {
   if (verdict.error != 0) {
     registers.orig_rax = static_cast<unsigned long long>(-1);  // no call
@@ -219,7 +219,7 @@ class Tracer {
     int const file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0 || dup2(file, descriptor) < 0) _exit(125);
   }
-  setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // it cannot look for leaks in a program that is traced
+  setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // leak detection does not work in a traced program
   constexpr rlim_t processor_seconds = 60;
   rlimit const limit{processor_seconds, processor_seconds};
   if (setrlimit(RLIMIT_CPU, &limit) != 0 || ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(125);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All targets in one program, which compiles sooner than one program each. The environment variable ZEROTH_FUZZ_TARGET
-// names the one that runs.
+// All targets in one program, which compiles faster than one program each. The environment variable ZEROTH_FUZZ_TARGET
+// selects the one to run.
 
 #include <cstdlib>
 #include <map>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tables with commas: what is taken must read the same after every cell is put in quotes.
+// Tables with commas: an accepted table must read the same after every cell is quoted.
 
 #include <string>
 #include <vector>

@@ -30,11 +30,11 @@ void read_as(const GgufFile& file, std::string_view key) {
 bool run(Input input) {
   return reads_or_refuses([&] {
     const GgufFile file(MappedFile::in_memory("input.gguf", input));
-    // As one type an entry, in turn: a refusal costs more than all else, and an entry has only one type.
+    // One type per entry, in turn: rejections dominate the cost, and an entry has only one type.
     static constexpr std::array readers = {read_as<bool>,          read_as<std::string_view>, read_as<float>,
                                            read_as<double>,        read_as<std::uint32_t>,    read_as<std::int32_t>,
                                            read_as<std::uint64_t>, read_as<std::int64_t>};
-    std::size_t turn = input.size();  // an input of another length begins with another type
+    std::size_t turn = input.size();  // inputs of different length begin with different types
     for (const GgufEntry& entry : file.metadata()) readers[turn++ % readers.size()](file, entry.key);
     for (const GgufTensor& tensor : file.tensors()) {
       require(file.find_tensor(tensor.name) == &tensor, "a tensor is not found by its name");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tokenizer of a GGUF file: what is accepted must encode, decode and export.
+// The tokenizer of a GGUF file: an accepted one must encode, decode and export.
 
 #include <cstdint>
 #include <string>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// config.json of Hugging Face checkpoints. A configuration that is taken and can be written must read the same again.
+// config.json of Hugging Face checkpoints. A configuration that is accepted and can be written must read the same
+// again.
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Journals of runs. One that is taken must read the same again once it is written, and after any number of records.
+// Journals of runs. An accepted journal must read the same again after writing, and after any number of records.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +23,8 @@ std::string text_of(std::vector<std::byte> const& bytes) {
   return std::string(zeroth_fuzz::text_of(Input(bytes)));
 }
 
-/// The input with the checksums of its header and records put right, or as they would be: without that, hardly a
-/// changed byte gets past them.
+/// The input with the checksums of its header and records corrected, or as they would be: otherwise hardly a changed
+/// byte gets past them.
 std::vector<std::byte> with_checksums(Input input) {
   std::vector<std::byte> bytes(input.begin(), input.end());
   auto number = [&](std::size_t at) {
@@ -53,7 +53,7 @@ std::vector<std::byte> with_checksums(Input input) {
   return bytes;
 }
 
-/// Whether it was taken.
+/// Returns whether it was accepted.
 bool check(std::span<std::byte const> bytes) {
   return reads_or_refuses([&] {
     Journal journal = Journal::read(bytes, "run.journal");

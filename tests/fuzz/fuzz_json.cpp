@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// JSON files, read by every type. What is accepted must read the same after it is written again.
+// JSON files, read as every type. An accepted file must read the same after it is written again.
 
 #include <array>
 #include <cstddef>
@@ -24,7 +24,7 @@ void read_as(const JsonValue& value) {
   reads_or_refuses([&] { value.get_array<T>("a"); });
 }
 
-// As one type a value, in turn: a refusal costs more than all else, and a value has only one type.
+// One type per value, in turn: rejections dominate the cost, and a value has only one type.
 void walk(const JsonValue& value, std::size_t& turn) {
   static constexpr std::array readers = {read_as<bool>,          read_as<std::string>,   read_as<float>,
                                          read_as<double>,        read_as<std::uint32_t>, read_as<std::int32_t>,
@@ -48,7 +48,7 @@ bool run(Input input) {
     const JsonValue value = JsonValue::parse(text_of(input), "input.json", {.bytes = 1u << 20});
     const JsonValue again = read_again([&] { return JsonValue::parse(value.json().dump(), "written"); });
     require(again.json() == value.json(), "written again, it reads otherwise");
-    std::size_t turn = input.size();  // an input of another length begins with another type
+    std::size_t turn = input.size();  // inputs of different length begin with different types
     walk(value, turn);
   });
 }

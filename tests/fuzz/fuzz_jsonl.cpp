@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// JSON lines: an example a line, examples nested in a line, and candidates that are a list.
+// JSON lines: one example per line, examples nested in a line, and candidates that are a list.
 
 #include <array>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// adapter_config.json of LoRA adapters. A configuration that is taken must read the same again once it is written.
+// adapter_config.json of LoRA adapters. An accepted configuration must read the same again after writing.
 
 #include <string>
 #include <vector>
@@ -14,7 +14,7 @@ bool run(Input input) {
   using namespace zeroth::model;
   return reads_or_refuses([&] {
     PeftConfig const config = read_peft_config(JsonValue::parse(text_of(input), "adapter_config.json"));
-    if (!config.targets) return;  // another way to pick modules, which is not written
+    if (!config.targets) return;  // another way to select modules, which is never written
     PeftConfig const again =
         read_again([&] { return read_peft_config(JsonValue::parse(peft_config_json(config).dump(), "written")); });
     require(again == config, "written again, it reads otherwise");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The index of a checkpoint in parts, beside two parts that stay the same.
+// The index of a checkpoint in parts, next to two parts that stay the same.
 
 #include <cstdint>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SentencePiece's tokenizer.model: what is accepted must read the same after it is written again, and make a tokenizer
+// SentencePiece's tokenizer.model: an accepted model must read the same after it is written again, and make a tokenizer
 // that encodes, decodes and exports.
 
 #include <string>
@@ -43,7 +43,7 @@ std::vector<std::string> seeds() {
   model.remove_extra_whitespaces = false;
   std::vector<std::string> files{serialize_sentencepiece_model(model)};
 
-  // A trie of 256 units in which there is nothing, and no strings but an empty one.
+  // An empty trie of 256 units, and no strings but an empty one.
   model.charsmap = std::string("\0\4\0\0", 4) + std::string(1025, '\0');
   files.push_back(serialize_sentencepiece_model(model));
 

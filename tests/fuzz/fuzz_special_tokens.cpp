@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the files beside a tokenizer.json, which stays the same, say of special tokens. An input is those files with a
-// zero byte between one and the next.
+// What the files next to a tokenizer.json, which stays the same, say about special tokens. An input is those files,
+// separated by zero bytes.
 
 #include <algorithm>
 #include <array>
@@ -29,7 +29,7 @@ class Folder {
       "merges": []}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})";
   }
 
-  /// Puts a file there, or takes it away if its text is empty.
+  /// Writes a file, or removes it if its text is empty.
   void put(const char* name, std::string_view text) const {
     if (text.empty()) {
       std::filesystem::remove(folder_ / name);

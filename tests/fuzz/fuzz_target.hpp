@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What a fuzz target defines and what it may use. A target is one file, fuzz_NAME.cpp, with run() and seeds(); CMake
-// finds it by itself.
+// What a fuzz target must define and may use. A target is one file, fuzz_NAME.cpp, with run() and seeds(); CMake finds
+// it by itself.
 
 #include <cstddef>
 #include <span>
@@ -17,14 +17,14 @@ namespace zeroth_fuzz {
 
 using Input = std::span<const std::byte>;
 
-/// Feeds one input to the code under test. True if that took it, false if it refused it as an invalid file. Whatever
-/// leaves it as an exception is a failure, as is what a sanitizer finds.
+/// Feeds one input to the code under test. Returns true if it was accepted, false if it was rejected as an invalid
+/// file. Any other exception is a failure, as is anything that a sanitizer finds.
 bool run(Input input);
 
-/// Inputs to begin with: small ones, between them with every part of the format. The first must be taken.
+/// Inputs to begin with: small ones that together contain every part of the format. The first must be accepted.
 std::vector<std::string> seeds();
 
-/// Where all targets are in one program (all_targets.cpp): adds one, and returns true.
+/// If all targets are in one program (all_targets.cpp): adds one, and returns true.
 bool add_target(std::string_view name, bool (*run)(Input), std::vector<std::string> (*seeds)());
 
 /// Fails if `holds` is false.
@@ -32,7 +32,8 @@ inline void require(bool holds, const std::string& what) {
   if (!holds) throw std::logic_error(what);
 }
 
-/// Calls `read`. True if it returns; false if it throws Refusal, which must then say what is wrong in one line.
+/// Calls `read`. Returns true if it returns, false if it throws Refusal, whose message must be one line that says what
+/// is wrong.
 template <class Refusal = zeroth::InvalidFile, class Read>
 bool reads_or_refuses(Read read) {
   try {
@@ -47,7 +48,7 @@ bool reads_or_refuses(Read read) {
   }
 }
 
-/// Reads what the code under test wrote itself: fails if that is refused.
+/// Reads what the code under test wrote itself: fails if that is rejected.
 template <class Read>
 auto read_again(Read read) {
   try {

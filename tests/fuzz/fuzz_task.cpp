@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Task files, and the rows that such a task is given. An input is a task file and, behind a zero byte, its rows.
+// Task files and their rows. An input is a task file, a zero byte, and its rows.
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text templates: what is taken must fill, and an input in which every brace is doubled is itself.
+// Text templates: an accepted one must fill, and an input with every brace doubled yields itself.
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tokenizer.json: what is accepted must encode, decode and export.
+// tokenizer.json: an accepted one must encode, decode and export.
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Between a target and libFuzzer, whose main() it is linked with. The option --seeds=FOLDER, which libFuzzer leaves to
-// us, has the target's seeds written there first.
+// Connects a target to libFuzzer, whose main() is linked. The option --seeds=FOLDER, which libFuzzer leaves to us,
+// first writes the target's seeds there.
 
 #include <cstddef>
 #include <cstdint>

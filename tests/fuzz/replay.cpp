@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Feeds a target its seeds and the files in the folders given, with any compiler and without libFuzzer:
+// Feeds a target its seeds and the files in the given folders, with any compiler and without libFuzzer:
 //   replay_NAME [FILE or FOLDER]...
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What the targets for rows of examples share.
+// Shared by the targets for rows of examples.
 
 #include <filesystem>
 #include <fstream>
@@ -16,12 +16,13 @@
 
 namespace zeroth_fuzz {
 
-/// A file of rows, written anew for each input.
+/// A file of rows, rewritten for each input.
 class RowsFile {
  public:
   void write(std::string_view rows) const { std::ofstream(folder_ / name, std::ios::binary) << rows; }
 
-  /// Loads the task with the file in place of each of its own, and checks what it takes. True if it takes it.
+  /// Loads the task with the file in place of each of its own, and checks what is accepted. Returns whether it was
+  /// accepted.
   bool load(zeroth::cli::Task task) const {
     for (std::string* file : {&task.all, &task.train, &task.held_out}) {
       if (!file->empty()) *file = name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What the targets for tokenizers share: what a tokenizer that was taken must do.
+// Shared by the targets for tokenizers: the requirements on an accepted tokenizer.
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@
 
 namespace zeroth_fuzz {
 
-/// For the tokenizers that need the library; without it they are refused.
+/// For the tokenizers that need the library; without it they are rejected.
 inline zeroth::model::SentencePieceMaker sentencepiece_maker() {
 #ifdef ZEROTH_SENTENCEPIECE
   return zeroth::model::sentencepiece_tokenizer;
@@ -32,15 +32,15 @@ inline zeroth::model::SentencePieceMaker sentencepiece_maker() {
 #endif
 }
 
-/// A text in which there is every token, then words, digits, spaces and bytes that are no characters.
+/// A text that contains every token, then words, digits, spaces and bytes that are not characters.
 inline std::string text_with_everything(const zeroth::model::AnyTokenizer& tokenizer) {
   std::vector<std::int32_t> all;
   for (std::size_t id = 0; id < tokenizer.vocabulary_size(); ++id) all.push_back(static_cast<std::int32_t>(id));
   return tokenizer.decode(all) + "It's 42  abab\n\tc\xc3\xa9 \xe2\x82\xff";
 }
 
-/// Whether the reader of tokenizer.json knows what is written for the tokenizer. SentencePiece's byte-pair encoding of
-/// text that it normalises is written for transformers alone.
+/// Whether the reader of tokenizer.json supports what is written for the tokenizer. SentencePiece's byte-pair encoding
+/// of text that it normalises is written only for transformers.
 inline bool can_be_read_again(const zeroth::model::AnyTokenizer& tokenizer) {
 #ifdef ZEROTH_SENTENCEPIECE
   using zeroth::model::SentencePieceModel;
@@ -51,8 +51,8 @@ inline bool can_be_read_again(const zeroth::model::AnyTokenizer& tokenizer) {
 #endif
 }
 
-/// Whether every sum of scores in a text of so many bytes is exact, as floats and as doubles: otherwise SentencePiece
-/// and tokenizers may choose between two segmentations by their rounding.
+/// Whether every sum of scores in a text of that many bytes is exact, in float and double: otherwise SentencePiece and
+/// tokenizers may choose between two segmentations by their rounding.
 inline bool has_exact_scores(const zeroth::model::AnyTokenizer& tokenizer, std::size_t bytes) {
 #ifdef ZEROTH_SENTENCEPIECE
   using namespace zeroth::model;
@@ -65,7 +65,7 @@ inline bool has_exact_scores(const zeroth::model::AnyTokenizer& tokenizer, std::
     if (score != std::floor(score)) return false;
     most = std::max(most, std::abs(score));
   }
-  constexpr double penalty = 10;  // of a character without a piece
+  constexpr double penalty = 10;  // for a character without a piece
   // A space takes three bytes.
   return (most + penalty * grid) * static_cast<double>(3 * bytes) < 0x1p24;
 #else
@@ -87,7 +87,7 @@ inline void check_tokenizer(const zeroth::model::AnyTokenizer& tokenizer) {
   try {
     files = tokenizer.hugging_face_files(64);
   } catch (const zeroth::InvalidArgument&) {
-    return;  // its form cannot express the tokenizer
+    return;  // the format cannot express the tokenizer
   }
   for (const TokenizerFile& file : files) require(nlohmann::json::accept(file.text), file.name + " is not JSON");
   if (!can_be_read_again(tokenizer)) return;

@@ -16,15 +16,15 @@
 
 namespace zeroth_test {
 
-/// What steps on a model come to.
+/// The results of steps on a model.
 struct StepResult {
   std::vector<double> scores;
   std::vector<std::byte> weights;
   bool operator==(StepResult const&) const = default;
 };
 
-/// Steps of CUDA's set on a family's model and one batch, of each kind of score in turn, with plain scores between
-/// them; its larger matrices take more than one panel.
+/// Takes steps of CUDA's set on a family's model and one batch, with each kind of score in turn and plain scores
+/// between them; the larger matrices take more than one panel.
 template <class Stream, class Products>
 StepResult run_steps(std::string const& name, zeroth::DataType stored, zeroth::DataType computed, Stream const& stream,
                      Products const& products, std::size_t steps = 2) {

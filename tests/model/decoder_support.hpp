@@ -14,7 +14,7 @@ namespace zeroth_test {
 
 using CpuDecoder = zeroth::model::Decoder<zeroth::model::CpuOps>;
 
-/// A probe whose noise is a hash of (sample, stream, index), so that tests need none of the optimizer.
+/// A probe whose noise is a hash of (sample, stream, index), so tests do not need the optimizer's.
 class HashProbe {
  public:
   HashProbe(zeroth::ParameterSet const& parameters, std::vector<zeroth::Point> lanes, float epsilon)
@@ -44,7 +44,7 @@ class HashProbe {
   float epsilon_;
 };
 
-/// Weights in memory of their own, as lane `lane` of `probe` sees them.
+/// A copy of the weights as lane `lane` of `probe` sees them.
 inline zeroth::model::DecoderWeights perturbed(zeroth::model::DecoderWeights const& weights, HashProbe const& probe,
                                                zeroth::Point lane) {
   zeroth::model::DecoderWeights copy(weights.config());

@@ -20,7 +20,7 @@ using Tokens = std::vector<std::int32_t>;
 
 inline constexpr std::array golden_models{"mha_tied", "gqa_separate", "gqa_odd_tied", "wide_heads", "quantized"};
 
-/// The models under families/, each a Hugging Face folder; of the second list a GGUF file too.
+/// The models under families/, each a Hugging Face folder; those in the second list also a GGUF file.
 inline constexpr std::array golden_families{
     "llama3",  "llama_bias_linear", "mistral", "qwen2",  "qwen2_separate", "opt",    "opt_odd",     "qwen3",
     "smollm3", "smollm3_list",      "phi3",    "gemma2", "gemma2_types",   "gemma3", "gemma3_types"};
@@ -49,7 +49,7 @@ inline std::vector<GoldenSequence> golden_sequences(std::string const& name) {
   return sequences;
 }
 
-/// Adds a sequence and asks for the score of each of its tokens but the first.
+/// Adds a sequence and requests the score of each of its tokens but the first.
 inline void add_scored(zeroth::model::PackedBatch& batch, Tokens const& tokens) {
   std::size_t const begin = batch.rows();
   batch.add_segment(tokens);

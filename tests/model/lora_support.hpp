@@ -31,7 +31,7 @@ inline zeroth::model::LoraAdapter busy_adapter(zeroth::model::DecoderWeights con
   return adapter;
 }
 
-/// An adapter in memory of its own, as lane `lane` of `probe` sees it.
+/// A copy of an adapter as lane `lane` of `probe` sees it.
 inline zeroth::model::LoraAdapter perturbed(zeroth::model::DecoderWeights const& weights,
                                             zeroth::model::LoraAdapter const& adapter, HashProbe const& probe,
                                             zeroth::Point lane) {

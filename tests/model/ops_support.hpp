@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What every set of operations is held to.
+// Requirements on every set of operations.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +19,13 @@ namespace zeroth_test {
 /// The largest relative error of a number that is rounded to bf16, which has 8 bits of significand.
 inline constexpr double bf16_roundoff = 0x1p-8;
 
-/// How far log-probabilities and logits of the golden models may be off where factors are rounded to bf16. They are as
-/// large as 13, and the path to them goes through up to a dozen products with two roundings each: errors of up to
-/// 13 * 2^-8 = 0.05, half of that on average and of either sign, of which 24 add up to about 0.13, and to little more
-/// than twice that in the worst of a thousand numbers. One wrong block or lane is off by several units.
+/// How far log-probabilities and logits of the golden models may be off if factors are rounded to bf16. They are as
+/// large as 13, and result from up to a dozen products with two roundings each: errors of up to 13 * 2^-8 = 0.05, half
+/// of that on average and of either sign. 24 of these add up to about 0.13, and to little more than twice that in the
+/// worst of a thousand numbers. One wrong block or lane is off by several units.
 inline constexpr double bf16_margin = 0.3;
 
-/// Every sequence of a golden model, and the log-probabilities that are to come out.
+/// Every sequence of a golden model, and the expected log-probabilities.
 struct GoldenBatch {
   zeroth::model::PackedBatch batch;
   std::vector<double> log_probs;
@@ -40,7 +40,7 @@ inline GoldenBatch golden_batch(std::string const& name) {
   return golden;
 }
 
-/// The golden models' log-probabilities come out, each within `margin`. `make(executor)` makes the operations, here and
+/// Checks the golden models' log-probabilities, each within `margin`. `make(executor)` makes the operations, here and
 /// below.
 template <class Make>
 void check_golden(Make const& make, double margin) {
@@ -55,7 +55,7 @@ void check_golden(Make const& make, double margin) {
   }
 }
 
-/// Each lane of a probe is plain inference on perturbed weights, to the bit.
+/// Checks that each lane of a probe is plain inference on perturbed weights, to the bit.
 template <class Make>
 void check_lanes(Make const& make) {
   using zeroth::model::ScoreKind;
@@ -79,7 +79,7 @@ void check_lanes(Make const& make) {
   }
 }
 
-/// The same bits whatever the executor does.
+/// Checks that the bits do not depend on the executor.
 template <class Make>
 void check_executors(Make const& make) {
   zeroth::model::DecoderWeights const weights = load_golden("gqa_separate");
@@ -93,10 +93,10 @@ void check_executors(Make const& make) {
   auto const expected = score(serial, golden.batch, probe);
   CHECK(score(reordered, golden.batch, probe) == expected);
   CHECK(score(threaded, golden.batch, probe) == expected);
-  CHECK(score(serial, golden.batch, probe) == expected);  // the workspace keeps nothing from call to call
+  CHECK(score(serial, golden.batch, probe) == expected);  // the workspace carries nothing over from call to call
 }
 
-/// Agrees with the vector code in f32 on continuations of a shared prompt, within `margin`.
+/// Checks that the set agrees with the f32 vector code on continuations of a shared prompt, within `margin`.
 template <class Make>
 void check_continuations(Make const& make, double margin) {
   for (std::string name : golden_models) {
@@ -131,7 +131,7 @@ inline float& at(zeroth::model::Activations& matrix, std::size_t row, std::size_
   return matrix.block(0, row / block)[feature * block + row % block];
 }
 
-/// Products are as near the exact ones as their roundings let them: both factors by `roundoff`, and f32 sums.
+/// Checks that products are as accurate as their roundings allow: both factors by `roundoff`, and f32 sums.
 template <class Ops>
 void check_products(Ops ops, double roundoff) {
   for (std::size_t columns : {1U, 7U, 64U, 577U, 1024U, 2048U}) {

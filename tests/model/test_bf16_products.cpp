@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The vector code with factors in bf16: with the instruction for it, and where there is none.
+// The vector code with factors in bf16: with the instruction for it, and without.
 #include <vector>
 
 #include "catch.hpp"

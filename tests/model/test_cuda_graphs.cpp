@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Work that CUDA's set collects and runs as graphs gives the bits of work that is handed over piece by piece.
+// Work that CUDA's set collects and runs as graphs gives the same bits as work handed over piece by piece.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -37,8 +37,8 @@ TEST_CASE("steps of CUDA's set as graphs have the bits of steps without, in ever
         Graphs const stream(beneath);
         GraphProducts const products(stream, KernelProducts<DeferredStream>{beneath});
         CHECK(run_steps(name, dtype, dtype, stream, products, steps) == expected);
-        // Of each kind of score two passes of a probe and two plain ones, and all updates but the first. What updates
-        // keep beside the weights is made before the first of them.
+        // Two passes of a probe and two plain ones for each kind of score, and all updates but the first. Remainders
+        // and state are allocated before the first of these.
         CHECK(stream.replays() == 2 * 4 + steps - 1);
       }
     }
@@ -47,7 +47,7 @@ TEST_CASE("steps of CUDA's set as graphs have the bits of steps without, in ever
 
 namespace {
 
-/// Two numbers that kernels move, and a stream that collects.
+/// Two numbers that kernels change, and a stream that collects.
 struct Collected {
   DeferredStream beneath;
   explicit Collected(Order order = Order::side_late, unsigned seed = 0) : beneath(order, seed) {}
@@ -128,7 +128,7 @@ TEST_CASE("the graphs that were used last are kept, and no more") {
   for (std::uint64_t blocks = 1; blocks <= Graphs::most_graphs; ++blocks) run(blocks);
   run(1);
   CHECK(work.stream.replays() == 1);
-  run(Graphs::most_graphs + 1);  // in place of that of 2 blocks
+  run(Graphs::most_graphs + 1);  // replaces the graph of 2 blocks
   run(2);
   CHECK(work.stream.replays() == 1);
   run(1);
@@ -156,8 +156,8 @@ TEST_CASE("what was collected is done before memory goes, and before zeros and t
 
 namespace {
 
-/// Logits of sequences that grow token by token, while their keys and values outgrow the memory that they lie in, with
-/// other scores between them.
+/// Logits of sequences that grow token by token, while their keys and values outgrow their memory, with other scores in
+/// between.
 template <class Stream, class Products>
 std::vector<double> run_next(std::string const& name, DataType stored, DataType computed, Stream const& stream,
                              Products const& products) {
@@ -221,7 +221,7 @@ TEST_CASE("steps as graphs have the bits of steps without where the operations h
 }
 
 TEST_CASE("work of either queue keeps its order wherever a list ends") {
-  // Three times, so that each part is handed over piece by piece, made a graph, and used again.
+  // Three times, so that each part is handed over piece by piece, then made a graph, then reused.
   for (Order order : {Order::side_early, Order::side_late, Order::random}) {
     for (bool ends_on_side : {false, true}) {
       for (bool collects_again : {false, true}) {
@@ -247,7 +247,7 @@ TEST_CASE("work of either queue keeps its order wherever a list ends") {
           work.stream.record(written);
           float found = 0;
           if (ends_on_side) {
-            // What comes on the side queue comes after what was collected for it.
+            // Side-queue work comes after the work collected for the side queue.
             auto const side = work.stream.side();
             work.stream.transfer(&found, work.at(1), sizeof found, "end");
           } else {
@@ -257,7 +257,7 @@ TEST_CASE("work of either queue keeps its order wherever a list ends") {
           if (collects_again) work.stream.collect();
           {
             auto const side = work.stream.side();
-            work.stream.wait(written);  // of the list before
+            work.stream.wait(written);  // marked in the previous list
             work.copy(3, 4);
             work.stream.record(read);
           }
@@ -293,7 +293,7 @@ TEST_CASE("a list comes after events that were marked before it was collected") 
 }
 
 TEST_CASE("a graph's part of the side queue comes after what that queue was asked for before") {
-  // In either worst order the stream's side queue is before the graph's: it takes a chance to see the other way round.
+  // In both worst orders the stream's side queue runs before the graph's: only random orders can show the opposite.
   for (unsigned seed = 0; seed < 100; ++seed) {
     Collected const work(Order::random, seed);
     work.stream.synchronize("the zeros of its memory");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How often CUDA's set goes to the device in a step on a small model, with graphs and without: docs/cuda.md has the
+// How often CUDA's set calls the device in a step on a small model, with and without graphs: docs/cuda.md has the
 // figures. Nothing is computed.
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +34,7 @@ struct Calls {
   bool captures = false;
 };
 
-/// A stream that counts what it is asked for, over memory that is not there.
+/// A stream that counts requests, with memory that does not exist.
 struct CountingStream {
   struct Event {
     int number = 0;
@@ -103,7 +103,7 @@ struct CountingProducts {
   }
 };
 
-/// The calls of a step's two probes and of its update, once steps are alike.
+/// The calls of a step's two probes and of its update, once the steps are alike.
 struct StepCalls {
   Calls probes;
   Calls update;

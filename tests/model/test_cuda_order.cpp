@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What CUDA's set queues on two queues, run in the worst orders that their events allow, gives the bits of one order.
+// The work that CUDA's set puts on two queues, run in the worst orders that their events allow, gives the bits of one
+// order.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -57,12 +58,12 @@ TEST_CASE("steps of CUDA's set have the same bits in every order of a phase's th
 
 namespace {
 
-/// A HostStream whose memory for passes, of which nobody is promised zeros, has other values.
+/// A HostStream that fills memory for passes, which need not be zero, with other values.
 struct PoisonedStream : HostStream {
   [[nodiscard]] std::shared_ptr<std::byte> allocate(std::size_t bytes, std::string const& what) const {
     std::shared_ptr<std::byte> memory = HostStream::allocate(bytes, what);
     if (what == "workspace of the transformer" || what == "keys and values") {
-      // As f32, bf16 or f16: NaN. As a number of rows: more than there are.
+      // As f32, bf16 or f16: NaN. As a number of rows: more than exist.
       std::memset(memory.get(), 0xff, bytes);
       *poisoned += bytes;
     }
@@ -87,7 +88,7 @@ TEST_CASE("CUDA's set reads nothing of its memory that it has not written") {
 }
 
 TEST_CASE("an order that leaves out the waits of either queue does not have the same bits") {
-  // Else the test above could not fail.
+  // Otherwise the test above could not fail.
   StepResult const expected = run_steps("llama3", DataType::f32, DataType::f32, HostStream{}, HostProducts{});
   DeferredStream const early(Order::side_early);
   early.ignore_waits(/*of_side=*/true);
@@ -155,7 +156,7 @@ TEST_CASE("what reads a panel has read it before another is written there") {
     }
     buffers.begin(Numbers::bytes, /*overlaps=*/true);
     for (std::size_t i = 0; i < out.size(); ++i) {
-      // Some are taken in the one order of all.
+      // Some are taken for writes in the main order.
       void* panel = nullptr;
       if (i == 2 || i == 3) {
         panel = buffers.take(Numbers::bytes);

@@ -118,7 +118,7 @@ TEST_CASE("scores have the same bits whatever the executor does") {
   auto const expected = score(serial, batch, probe);
   CHECK(score(reordered, batch, probe) == expected);
   for (int i = 0; i < 3; ++i) CHECK(score(threaded, batch, probe) == expected);
-  CHECK(score(serial, batch, probe) == expected);  // the workspace keeps nothing from call to call
+  CHECK(score(serial, batch, probe) == expected);  // the workspace carries nothing over from call to call
 }
 
 TEST_CASE("AVX2 and AVX-512 give the same bits, and the portable code the same within rounding") {

@@ -28,7 +28,7 @@ using zeroth_test::golden_file;
 using zeroth_test::TemporaryDirectory;
 using Ids = std::vector<std::int32_t>;
 
-/// The tokenizer of a golden family beside a config.json with those ids.
+/// The tokenizer of a golden family with a config.json that has those ids.
 AnyTokenizer tokenizer_with(json const& ids) {
   TemporaryDirectory const directory;
   std::filesystem::copy_file(golden_file("families/llama3/tokenizer.json"), directory / "tokenizer.json");
@@ -61,7 +61,7 @@ TEST_CASE("a Hugging Face model ends at all tokens of generation_config.json, el
   CHECK(ends({{"eos_token_id", {7, 8}}}, json{{"eos_token_id", 203}}) == Ids{203});
   CHECK(ends({{"eos_token_id", {7, 8}}}, std::nullopt) == Ids{7, 8});
   CHECK(ends({{"eos_token_id", 7}}, std::nullopt) == Ids{7});
-  // The tokenizer's own comes first, and is all there is where the files name none.
+  // The tokenizer's own comes first, and is the only one if the files name none.
   CHECK(ends(json::object(), json{{"eos_token_id", {0, 5, 203, 5}}}) == Ids{5, 0, 203});
   CHECK(ends({{"eos_token_id", 7}}, json::object()) == Ids{5});
   CHECK(ends(json::object(), json{{"eos_token_id", nullptr}}) == Ids{5});
@@ -84,7 +84,7 @@ TEST_CASE("a token id of -1 is none") {
 TEST_CASE("a GGUF model ends at its eos, eot and eom, and at control tokens with such a name") {
   TemporaryDirectory const directory;
   GgufFile const source(golden_file("families/llama3/model.gguf"));
-  // Token 0 is a special one in the golden file too.
+  // Token 0 is special in the golden file too.
   auto found = [&](std::string_view name, std::int32_t type, std::vector<std::pair<char const*, std::uint32_t>> ids) {
     GgufFile const file = changed_gguf(directory, [&](GgufWriter& writer) {
       auto tokens = source.get_array<std::string_view>("tokenizer.ggml.tokens");

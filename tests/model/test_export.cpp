@@ -93,7 +93,7 @@ TEST_CASE("an exported GGUF file has its matrices in the type asked for and its 
         largest = std::max(largest, std::abs(again.values(p)[i] - value) / allowed);
       }
       CHECK(largest <= 1);
-      CHECK(largest > 0.5F);  // else nothing was rounded
+      CHECK(largest > 0.5F);  // otherwise nothing was rounded
     }
   }
   GgufFile const source(golden_file("mha_tied.gguf"));
@@ -207,7 +207,7 @@ TEST_CASE("a Hugging Face folder gets its name with all files in it, those of ot
   });
   CHECK(called);
   CHECK(std::filesystem::file_size(out / "model.gguf") == 4);
-  // A failure leaves the earlier folder whole, and nothing beside it.
+  // A failure leaves the earlier folder unchanged, and nothing next to it.
   CHECK_THROWS_AS(save([](auto const&) { throw zeroth::InvalidArgument("no"); }), zeroth::InvalidArgument);
   CHECK(std::filesystem::exists(out / "model.gguf"));
   auto const entries = std::filesystem::directory_iterator(folder.path());
@@ -243,7 +243,7 @@ TEST_CASE("a config.json that is taken over keeps what it says, but for the type
 }
 
 TEST_CASE("weights in Hugging Face's order of rows score the same") {
-  // The same model with its Q and K rows in halves: a decoder that turns i and i + head_dim / 2 must agree.
+  // The same model with its Q and K rows in halves: a decoder that rotates i and i + head_dim / 2 must agree.
   for (std::string name : golden_models) {
     auto const weights = load_golden(name);
     auto config = weights.config();

@@ -160,7 +160,7 @@ TEST_CASE("a family saved as GGUF holds what llama.cpp's converter makes of it")
       CHECK(again.parameters()[p].name == expected.parameters()[p].name);
       CHECK(std::equal(again.values(p).begin(), again.values(p).end(), expected.values(p).begin()));
     }
-    // And with the metadata of the file that it came from.
+    // Also with the metadata of the file that it came from.
     zeroth::model::save_gguf(path, zeroth::model::GgufFile(golden_file("families/" + name + "/model.gguf")), expected);
     CHECK(zeroth::model::load_gguf(zeroth::model::GgufFile(path)).config() == expected.config());
   }
@@ -219,7 +219,7 @@ TEST_CASE("what llama.cpp assumes of Gemma is not written otherwise as GGUF") {
   CHECK_THAT(refused([](Config& c) { c.attention_soft_cap = 0; }), contains_text("uncapped scores of attention"));
   CHECK_THAT(refused([](Config& c) { c.logit_soft_cap = 0; }), contains_text("uncapped logits"));
   CHECK_THAT(refused([](Config& c) { c.tied_head = false; }), contains_text("a head of its own"));
-  // Of the model with 46 layers, llama.cpp takes hidden / heads for the scalar.
+  // For the model with 46 layers, llama.cpp uses hidden / heads as the query scalar.
   auto const large = [](Config& c) {
     c.layers = 46;
     c.windowed_layers = zeroth::model::windowed_layers_of(46, 2);
@@ -281,7 +281,7 @@ TEST_CASE("a sliding window hides what lies further back") {
   DecoderWeights const weights = load_family_gguf("mistral");
   REQUIRE(weights.config().sliding_window == 9);
   CpuDecoder decoder(weights);
-  // With two layers a row depends on the last 2 * (9 - 1) rows before it and on none further back.
+  // With two layers a row depends on the last 2 * (9 - 1) rows before it and on no earlier ones.
   Tokens tokens;
   for (std::int32_t i = 0; i < 40; ++i) tokens.push_back(i * 7 % 97);
   auto last_score = [&](Tokens const& changed) {

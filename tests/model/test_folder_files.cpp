@@ -34,7 +34,7 @@ TEST_CASE("the files of a model's folder are read, and others left") {
   write(directory / "model.safetensors", "no");
   fs::create_symlink("merges.txt", directory / "vocab.json");
   CHECK(read_carried_files(directory.path()) == Files{{"merges.txt", "a b"}, {"vocab.json", "a b"}});
-  // Named by way of a link, it is the same folder.
+  // Reached through a link, it is the same folder.
   TemporaryDirectory const elsewhere;
   fs::create_directory_symlink(directory.path(), elsewhere / "link");
   CHECK(read_carried_files(elsewhere / "link").size() == 2);
@@ -49,7 +49,7 @@ TEST_CASE("the links of Hugging Face's cache are followed") {
   fs::create_symlink("../../blobs/1", snapshot / "config.json");
   fs::create_symlink("../../blobs/2", snapshot / "merges.txt");
   CHECK(read_carried_files(snapshot) == Files{{"merges.txt", "a b"}});
-  // Another model's blobs are not this one's.
+  // Another model's blobs do not belong to this one.
   write(cache / "models--c--d/blobs/3", "{}");
   fs::create_symlink("../../../models--c--d/blobs/3", snapshot / "vocab.json");
   CHECK_THROWS_WITH(read_carried_files(snapshot),

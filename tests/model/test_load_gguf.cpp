@@ -20,10 +20,10 @@ struct Change {
   std::string without;              ///< tensor to leave out
   std::string reshaped;             ///< tensor to give the sizes `dims`
   std::vector<std::uint64_t> dims;  ///< fastest first
-  std::string added;                ///< tensor to add, of one value
+  std::string added;                ///< tensor to add, with one value
 };
 
-/// What loading a golden model says after a change to it.
+/// The message of loading a golden model after a change to it.
 std::string loaded(Change const& change) {
   TemporaryDirectory const folder;
   std::string const path = (folder / "changed.gguf").string();
@@ -126,7 +126,7 @@ TEST_CASE("a missing, misshapen or unknown tensor is refused by name") {
   CHECK_THAT(loaded(missing), contains_text("tensor 'blk.1.ffn_up.weight' is missing"));
   Change head;
   head.without = "output.weight";
-  CHECK(loaded(head) == "accepted");  // then it is tied
+  CHECK(loaded(head) == "accepted");  // the head is then tied
   Change turned;
   turned.reshaped = "blk.2.attn_k.weight";
   turned.dims = {16, 48};
@@ -180,7 +180,7 @@ TEST_CASE("rotary scaling and sliding windows are read from GGUF metadata") {
   };
   using Kind = zeroth::model::RotaryScaling::Kind;
   CHECK(config_with({}).rope_scaling.kind == Kind::none);
-  // As llama.cpp has it: a factor without a type is a linear one.
+  // As in llama.cpp: a factor without a type is a linear one.
   for (std::string const key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
     auto const scaling = config_with(with(key, 4.0F)).rope_scaling;
     CHECK(scaling.kind == Kind::linear);
@@ -206,7 +206,7 @@ TEST_CASE("LLaMA-3 slows waves longer than the original context and blends towar
   CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 100) == 1);
   CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 2047) == 1);
   CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 8193) == 8);
-  // 8192 / 4096 = 2 turns, a third of the way from 1 to 4: 1 / ((2 / 3) / 8 + 1 / 3) = 2.4.
+  // 8192 / 4096 = 2 rotations, a third of the way from 1 to 4: 1 / ((2 / 3) / 8 + 1 / 3) = 2.4.
   CHECK(zeroth::model::rotary_divisor(scaling, 0, turn / 4096) == Approx(2.4));
   auto const frequencies = zeroth::model::rotary_frequencies(4, 1e8, scaling);
   CHECK(frequencies[0] == 1);

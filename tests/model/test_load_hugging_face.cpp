@@ -34,7 +34,7 @@ DecoderConfig config_of(json const& text) {
   return zeroth::model::read_hugging_face_config(JsonValue::parse(text.dump(), "config.json"));
 }
 
-/// What reading the configuration of a golden family says after a change to it.
+/// The message of reading the configuration of a golden family after a change to it.
 std::string changed(std::string const& family, std::function<void(json&)> const& change) {
   json config = read_json(golden_file("families/" + family + "/config.json"));
   change(config);
@@ -48,7 +48,7 @@ std::string changed(std::string const& family, std::function<void(json&)> const&
   return "accepted";
 }
 
-/// A copy of a golden family's folder in which something is changed.
+/// A copy of a golden family's folder with a change.
 class ChangedFolder {
  public:
   explicit ChangedFolder(std::string const& family) {
@@ -62,7 +62,7 @@ class ChangedFolder {
     std::ofstream(path() / "config.json") << config;
   }
 
-  /// Takes the first "model." off the names of the tensors of a file, as checkpoints of the bare model lack it.
+  /// Removes the first "model." from the names of a file's tensors, which checkpoints of the bare model lack.
   void make_bare(std::string const& name) const {
     std::string const bytes = read_bytes(path() / name);
     std::uint64_t length = 0;
@@ -72,7 +72,7 @@ class ChangedFolder {
     write(name, header, bytes.substr(sizeof length + length));
   }
 
-  /// What loading it says, without the folder's name.
+  /// The message of loading it, without the folder's name.
   [[nodiscard]] std::string loaded() const {
     try {
       static_cast<void>(zeroth::model::load_hugging_face(path()));
@@ -100,7 +100,7 @@ class ChangedFolder {
   TemporaryDirectory directory_;
 };
 
-/// A golden LLaMA with a tied head, to which lm_head.weight is added in a second file.
+/// A golden LLaMA with a tied head, with lm_head.weight added in a second file.
 class HeadFolder : public ChangedFolder {
  public:
   /// @param bare whether the decoder's names lack the first "model."
@@ -157,7 +157,7 @@ TEST_CASE("config.json of transformers 4 and of 5 mean the same") {
   four["rope_scaling"].erase("rope_theta");
   CHECK(config_of(four) == expected);
 
-  // LLaMA's first checkpoints have neither a number of key-value heads nor a base of the rotary angles.
+  // LLaMA's first checkpoints have neither the number of key-value heads nor the base of the rotary angles.
   four["rope_scaling"] = nullptr;
   for (char const* key : {"num_key_value_heads", "rope_theta", "head_dim", "attention_bias", "mlp_bias"})
     four.erase(key);
@@ -193,7 +193,7 @@ TEST_CASE("each family's own defaults hold where config.json says nothing") {
   CHECK_FALSE(config_of(llama).tied_head);
 }
 
-// What transformers 5.24 makes of the same keys, standardize_rope_params() included, which its models call.
+// The results of transformers 5.24 for the same keys, including standardize_rope_params(), which its models call.
 TEST_CASE("theta and rotary scaling are read from every place where transformers looks") {
   json plain = read_json(golden_file("families/llama3/config.json"));
   plain.erase("rope_parameters");
@@ -215,7 +215,7 @@ TEST_CASE("theta and rotary scaling are read from every place where transformers
     CHECK(rotary(family, {{"rope_parameters", five}, {"rope_theta", 1000.0}}) == Pair(5e5, 2));
     CHECK(rotary(family, {{"rope_scaling", four}, {"rope_theta", 1000.0}}) == Pair(1000, 4));
     CHECK(rotary(family, {{"rope_scaling", five}, {"rope_theta", 1000.0}}) == Pair(5e5, 2));
-    // rope_scaling comes first and whole: of rope_parameters not even theta is left.
+    // rope_scaling replaces rope_parameters completely: not even its theta is used.
     CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", four}}) == Pair(10000, 4));
     CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", four}, {"rope_theta", 7.0}}) == Pair(7, 4));
     CHECK(rotary(family, {{"rope_parameters", five}, {"rope_scaling", nullptr}}) == Pair(5e5, 2));
@@ -229,7 +229,7 @@ TEST_CASE("the context that llama3's scaling starts from has three places") {
   json config = read_json(golden_file("families/llama3/config.json"));
   auto original = [&] { return config_of(config).rope_scaling.original_context; };
   CHECK(original() == 64);
-  config["rope_parameters"]["type"] = "linear";  // rope_type comes first
+  config["rope_parameters"]["type"] = "linear";  // rope_type wins
   CHECK(original() == 64);
   config["original_max_position_embeddings"] = 32;
   CHECK(original() == 32);
@@ -283,7 +283,7 @@ TEST_CASE("a window is read where the family has one, and refused where only som
   json const all_sliding = {"sliding_attention", "sliding_attention"};
   json const windowed = {{"use_sliding_window", true}, {"sliding_window", 9}, {"max_window_layers", 1}};
   CHECK_THAT(after("qwen2", windowed), contains_text("key 'use_sliding_window': expected false: a window in some"));
-  // No layer has the window then.
+  // No layer has the window in these cases.
   for (json const& other : {json{{"max_window_layers", 2}}, json{{"sliding_window", nullptr}},
                             json{{"use_sliding_window", false}}, json{{"layer_types", all_full}}}) {
     json keys = windowed;
@@ -378,7 +378,7 @@ TEST_CASE("Phi-3 turns a part of each head, and refuses other scaling by its typ
   auto after = [](json const& keys) { return changed("phi3", [&](json& config) { config.update(keys); }); };
   json config = read_json(golden_file("families/phi3/config.json"));
   CHECK(config_of(config).rotary_dim == 6);
-  // Heads of 98, of which every even part must be made again from a factor.
+  // For heads of 98, every even rotated part must be recoverable from its factor.
   config["hidden_size"] = 392;
   config["rope_parameters"].erase("partial_rotary_factor");
   for (std::uint32_t part = 2; part <= 98; part += 2) {
@@ -558,7 +558,7 @@ TEST_CASE("a head that differs from the embedding is not tied, whatever config.j
 
 TEST_CASE("OPT is read as it was published, the bare model's names included") {
   ChangedFolder const folder("opt");
-  // The keys of the published configurations, which lack those that later versions of transformers added.
+  // The keys of the published configurations, which lack those added by later versions of transformers.
   folder.change_config([](json& config) {
     json const sizes = config;
     config = json::parse(R"({"_name_or_path": "opt", "_remove_final_layer_norm": false, "activation_dropout": 0.0,

@@ -44,7 +44,7 @@ std::vector<std::uint32_t> all_bits(zeroth::ParameterSet const& parameters) {
   return all;
 }
 
-/// Minus the mean log-probability of a sequence, for every lane: what the optimizer of these tests descends.
+/// Minus the mean log-probability of a sequence, for every lane: the loss of these tests.
 template <class Decoder>
 class SequenceLoss {
  public:
@@ -104,7 +104,7 @@ TEST_CASE("a new adapter has a uniform A, a B of zeros, and leaves every score a
     }
     CHECK(adapter.find(pair.weight)->b == pair.b);
   }
-  // Mean and variance of a uniform value in (-1, 1): 4 standard errors for so many values.
+  // Mean and variance of a uniform value in (-1, 1): 4 standard errors for that many values.
   CHECK(std::abs(sum / count) < 4 * std::sqrt(1 / (3 * count)));
   CHECK(squares / count == Approx(1.0 / 3).margin(4 * std::sqrt(4.0 / 45 / count)));
 
@@ -133,7 +133,7 @@ TEST_CASE("A is a function of seed and name, and shares no bits with the perturb
 }
 
 TEST_CASE("an adapter scores as the model that it is merged into") {
-  // Both are rounded in f32: W x + s B (A x) against (W + s B A) x. On these models scores then differ by about 1e-5,
+  // Both round in f32: W x + s B (A x) compared with (W + s B A) x. On these models scores then differ by about 1e-5,
   // as they do between the two sets of operations.
   for (std::string family : families) {
     for (std::uint32_t rank : {1U, 4U, 19U}) {
@@ -267,7 +267,7 @@ TEST_CASE("Sparse MeZO thresholds A and tunes a B of zeros densely, at every ste
   }
   for (int i = 0; i < 5; ++i) {
     auto const report = optimizer.step([&](auto const& probe, std::span<double> losses) { loss(probe, losses); });
-    // A quarter of each A, less what has grown past its threshold since.
+    // A quarter of each A, minus the weights that have grown past their threshold since.
     CHECK(static_cast<double>(report.active_weights - in_b) == Approx(0.25 * static_cast<double>(in_a)).epsilon(0.05));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CUDA's set of operations with its kernels and products run on the host. Its code for the device's own products and
-// streams is compiled by nvcc, and run where there is a GPU: tests/cuda.
+// CUDA's set of operations with its kernels and products run on the host. nvcc compiles its code for the device's own
+// products and streams, which runs where there is a GPU: tests/cuda.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -30,7 +30,7 @@ using Batches = std::initializer_list<PackedBatch const*>;
 
 namespace {
 
-/// A HostStream that counts, and whose memory may be short.
+/// A HostStream that counts, and whose memory may run out.
 struct MeteredStream : HostStream {
   struct Meter {
     std::size_t launches = 0;
@@ -62,7 +62,7 @@ EmulatedCudaOps ops(OpsOptions const& options = {}) {
   return {HostStream{}, HostProducts{}, options};
 }
 
-/// A model whose log-probabilities transformers has given: of golden_models, or of a family.
+/// A model with log-probabilities from transformers: one of golden_models, or of a family.
 struct Golden {
   std::string name;
   DecoderWeights weights;
@@ -98,7 +98,7 @@ void check_close(std::vector<double> const& found, std::vector<double> const& ex
   for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(margin));
 }
 
-/// Every token of the vocabulary after the last row of the batch.
+/// Every token of the vocabulary as a successor of the batch's last row.
 PackedBatch whole_vocabulary(Golden const& model) {
   PackedBatch batch;
   batch.add_segment(Tokens{1, 2, 3, 4, 5});
@@ -117,7 +117,7 @@ TEST_CASE("CUDA's set gives the golden log-probabilities of Hugging Face transfo
 }
 
 TEST_CASE("each lane of a probe through CUDA's set is plain inference on perturbed weights, to the bit") {
-  // As the products of the emulation are; cuBLAS's need not be.
+  // Holds for the emulation's products; cuBLAS's need not be like that.
   std::vector<Point> const lanes{{0, 1}, {0, -1}, {0, 0}, {3, 1}};
   for (Golden const& model : all_models()) {
     HashProbe const probe(model.weights.parameters(), lanes, 1e-2F);
@@ -146,7 +146,7 @@ TEST_CASE("CUDA's set in small workspaces gives what it gives in large ones") {
       for (std::size_t bytes : {std::size_t{1}, std::size_t{20000}, std::size_t{150000}}) {
         INFO(name << ", workspaces of " << bytes << " bytes");
         CudaDecoder small(model.weights, ops({.panel_bytes = bytes, .logits_bytes = bytes / 4}));
-        // The normaliser's sum is added up in other parts.
+        // The normaliser's sum is split differently.
         check_close(score(small, model.batch, probe, kind), expected, 2e-6);
       }
     }
@@ -214,7 +214,7 @@ TEST_CASE("CUDA's set agrees with the vector code on continuations of a shared p
     check_close(found, score(cpu, alone), 1e-4);
     auto const with_others = score(cuda, among);
     for (std::size_t i = 0; i < indices.size(); ++i) CHECK(with_others[indices[i]] == found[i]);
-    // And as one sequence without a prefix of its own.
+    // The same as one sequence without a prefix of its own.
     Tokens whole = prompt;
     for (std::int32_t t : {1, 2, 3}) whole.push_back(t);
     PackedBatch sequence;
@@ -249,7 +249,7 @@ TEST_CASE("a sequence that goes on token by token scores on CUDA's set as the wh
 
 TEST_CASE("CUDA's set in 16 bits is near the golden log-probabilities") {
   // Activations are rounded to 8 or 11 bits in every layer, which moves these small models by tenths or hundredths; a
-  // wrong kernel is off by whole units. In bf16 one token was seen 0.19 off.
+  // wrong kernel is off by whole units. In bf16 one token was off by 0.19.
   struct Case {
     DataType dtype;
     double margin;
@@ -291,7 +291,7 @@ TEST_CASE("a step over the CUDA backend and its set evaluates the points that th
       auto losses_of = [](auto& decoder, PackedBatch const& batch, std::vector<double>& scores) {
         return [&](zeroth::AnyProbe const& probe, std::span<double> losses) {
           scores = score(decoder, batch, probe);
-          // The same losses for both, so that they stay at the same weights.
+          // The same losses for both, so that their weights stay equal.
           for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = static_cast<double>(k);
         };
       };
@@ -357,7 +357,7 @@ TEST_CASE("an adapter's probe through CUDA's set is near the vector code's") {
 }
 
 TEST_CASE("CUDA's set runs over memory that the host does not reach, to the bits of memory that it does") {
-  // Kernels and products of the one and the other; what the host touches in between ends the test.
+  // The same kernels and products on both kinds of memory; a host access in between ends the test.
   using GuardedOps = zeroth::model::cuda::BasicOps<GuardedStream, KernelProducts<GuardedStream>>;
   GuardedStream const stream;
   GuardedCudaBackend const backend(stream);
@@ -400,7 +400,7 @@ TEST_CASE("CUDA's set runs over memory that the host does not reach, to the bits
 TEST_CASE("a pass of CUDA's set allocates once, before anything else, and only if it takes more than any before") {
   // Queries wider than the residual stream, rotary and learned positions.
   for (Golden const& model : {golden("wide_heads"), family("llama3"), family("opt")}) {
-    // Large enough that a matrix which was left out of the count does not fit into the rest.
+    // Large enough that a matrix missing from the count does not fit into the rest.
     PackedBatch large;
     add_scored(large, Tokens(70, 9));
     add_scored(large, Tokens{9, 8, 7, 6, 5, 4, 3, 2, 1});
@@ -461,7 +461,7 @@ TEST_CASE("steps of CUDA's set allocate nothing where room was made ahead") {
         PackedBatch small;
         add_scored(small, Tokens{1, 2, 3});
         for (PackedBatch const* batch : Batches{&small, &large, &small, &large}) {
-          // What is kept beside weights of 16 bits is the optimizer's, made in the first step.
+          // The optimizer allocates the remainders of 16-bit weights in the first step.
           if (optimizer.steps() == 1) stream.meter->begin();
           optimizer.step([&](zeroth::AnyProbe const& probe, std::span<double> losses) {
             static_cast<void>(score(decoder, *batch, probe));

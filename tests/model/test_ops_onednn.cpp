@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The set whose products are oneDNN's; skipped in a build without it.
+// The set with oneDNN's products; skipped in a build without it.
 #include "catch.hpp"
 
 #ifndef ZEROTH_ONEDNN

@@ -35,7 +35,7 @@ json read_json(fs::path const& path) {
   return json::parse(file);
 }
 
-/// The base that the adapter was made on: the folder and, where there is one, the GGUF file.
+/// The base of the adapter: the folder and, if there is one, the GGUF file.
 std::vector<DecoderWeights> bases_of(std::string const& name) {
   std::vector<DecoderWeights> bases;
   bases.push_back(load_family_folder(name));
@@ -82,7 +82,7 @@ struct Fixture {
     std::ofstream(directory / "adapter_config.json") << config.dump();
   }
 
-  /// Replaces a text in the header of the tensors by one of the same length.
+  /// Replaces a text in the header of the tensors with one of the same length.
   void change_tensors(std::string const& from, std::string const& to) const {
     REQUIRE(from.size() == to.size());
     std::ifstream in(fs::path(peft_folder("mistral")) / "adapter_model.safetensors", std::ios::binary);
@@ -106,7 +106,7 @@ TEST_CASE("adapters of each family score as PEFT does, on folders and on GGUF fi
       CHECK(config.base_model == "zeroth golden " + name);
       check_log_probabilities(name, CpuDecoder(base, adapter));
       check_log_probabilities(name, EigenDecoder(base, adapter));
-      // And merged: within the same 1e-4.
+      // Also when merged: within the same 1e-4.
       zeroth::model::merge(adapter, base);
       check_log_probabilities(name, CpuDecoder(base));
     }
@@ -202,7 +202,8 @@ TEST_CASE("what an adapter's configuration may not say is refused by file and ke
   fixture.change_config([](json& config) { config.erase("r"); });
   fixture.check_refused("key 'r': expected an unsigned integer below 2^32, found none");
 
-  // What changes nothing is taken: other ways to pick modules, how the adapter began, names that no module has.
+  // Keys without effect are accepted: other ways to select modules, how the adapter was initialised, names that no
+  // module has.
   struct Harmless {
     char const* key;
     json value;
@@ -235,7 +236,7 @@ TEST_CASE("what an adapter's tensors may not be is refused by file and tensor") 
   fs::remove(fixture.directory / "adapter_config.json");
   fixture.check_refused("adapter_config.json");
 
-  // On another base, the first tensor that does not fit is named.
+  // On another base, the message names the first tensor that does not fit.
   DecoderWeights const qwen2 = load_family_folder("qwen2");
   CHECK_THROWS_WITH(
       zeroth::model::load_peft(peft_folder("mistral"), qwen2),

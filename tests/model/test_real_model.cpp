@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What must hold on a model of real size. $ZEROTH_SMOLLM2 names SmolLM2-135M's GGUF file; without it these are skipped.
+// Tests on a model of real size. $ZEROTH_SMOLLM2 names SmolLM2-135M's GGUF file; without it these are skipped.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -28,10 +28,10 @@ zeroth::model::DecoderWeights load_real_model(char const* path) {
   return zeroth::model::load_gguf(zeroth::model::GgufFile(path));
 }
 
-/// The CPU backend, which compares the mask of every pass with the one that is expected.
+/// The CPU backend, which compares the mask of every pass with the expected one.
 class ComparingBackend : public zeroth::CpuBackend {
  public:
-  static constexpr bool checks_arithmetic = false;  // it takes the model's tensors only
+  static constexpr bool checks_arithmetic = false;  // it accepts only the model's tensors
 
   struct Expected {
     zeroth::ParameterSet const* parameters;
@@ -56,8 +56,8 @@ class ComparingBackend : public zeroth::CpuBackend {
   Expected* expected_;
 };
 
-/// SmallestMagnitude, but it claims not to look at the weights: its mask is then not stored, and worked out again from
-/// perturbed weights.
+/// SmallestMagnitude that claims to ignore the weights: its mask is then not stored, and recomputed from perturbed
+/// weights.
 struct RecomputesMask {
   struct Rule : zeroth::MagnitudeRule<true> {
     static constexpr bool depends_on_weights = false;
@@ -76,14 +76,14 @@ struct RecomputesMask {
   bool operator==(RecomputesMask const&) const = default;
 };
 
-/// Takes steps in place; returns how many passes had another mask than the fused form has at the start of their step.
+/// Takes steps in place; returns how many passes had a mask other than the fused form has at the start of their step.
 template <class Mask>
 std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const& mask, int steps) {
   zeroth::OpenMpExecutor executor;
   ComparingBackend::Expected expected{&weights.parameters(), {}};
   ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{}, mask, ComparingBackend(executor, expected),
                                  {.epsilon = 1e-3, .learning_rate = 1e-5});
-  // A loss that costs nothing beside the passes over the weights.
+  // A loss that costs nothing compared with the passes over the weights.
   std::span<float const> const some = weights.values(weights.tensors().layers[3].down.weight).first(5000);
   auto loss = [&] {
     double sum = 0;
@@ -99,7 +99,7 @@ std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const&
   return expected.differing;
 }
 
-/// Losses of two fused steps, of candidates of one token and then of several, and those of theta after each.
+/// Losses of two fused steps, with candidates of one token and then of several, and those of theta after each.
 template <class Ops>
 std::vector<double> losses_of_run(char const* path, unsigned threads) {
   auto weights = load_real_model(path);
@@ -154,7 +154,7 @@ TEST_CASE("on SmolLM2 a mask worked out on perturbed weights is noticed") {
   char const* const path = std::getenv("ZEROTH_SMOLLM2");
   if (path == nullptr) ZEROTH_SKIP("ZEROTH_SMOLLM2 does not name a GGUF file");
   auto weights = load_real_model(path);
-  // Every matrix of the model, in the two passes of the first step that begin at perturbed weights.
+  // Every matrix of the model, in the two passes of the first step that start from perturbed weights.
   CHECK(differing_passes(weights, RecomputesMask{}, 1) == 2 * (1 + 30 * 7));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The f64 decoder that the benchmarks take gradients from.
+// The f64 decoder from which the benchmarks take gradients.
 
 #include <cmath>
 #include <cstddef>
@@ -27,7 +27,7 @@ TEST_CASE("the reference decoder of the benchmarks has the golden log-probabilit
       for (std::size_t i = 0; i < found.size(); ++i)
         largest = std::max(largest, std::abs(found[i] - sequence.log_probs[i]));
       INFO(name << ": " << largest << " off");
-      // The golden ones are of f32: transformers' own differ from the decoder's by as much.
+      // The golden values are f32: transformers' own differ from the decoder's by as much.
       CHECK(largest < 1e-4);
     }
   }
@@ -35,7 +35,7 @@ TEST_CASE("the reference decoder of the benchmarks has the golden log-probabilit
 
 TEST_CASE("its gradient by central differences predicts the loss nearby") {
   zeroth::model::DecoderConfig config = zeroth_test::load_golden("gqa_odd_tied").config();
-  // Each of its weights is two losses in f64.
+  // Each weight takes two losses in f64.
   config.layers = 1;
   config.hidden = 16;
   config.feed_forward = 24;
@@ -52,7 +52,7 @@ TEST_CASE("its gradient by central differences predicts the loss nearby") {
   std::size_t at = 0;
   for (std::vector<double>& tensor : moved.weights())
     for (double& weight : tensor) weight -= step * g[at++];
-  // Down the gradient by |step g|; the curvature's part is of the order of the step.
+  // Down the gradient by |step g|; the contribution of the curvature is of the order of the step.
   CHECK((before - moved.loss(texts)) / (step * squared) == Approx(1).epsilon(0.02));
 }
 

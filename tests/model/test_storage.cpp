@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Decoders whose matrices are held in 16 bits.
+// Decoders with 16-bit matrices.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -74,8 +74,8 @@ bool same_bytes(DecoderWeights const& a, DecoderWeights const& b) {
 
 }  // namespace
 
-// The weights of these models are bf16 numbers, and f16 ones but for a few tiny ones, and transformers scored them in
-// f32; so only the order of additions differs, as it does for weights held in f32: the same 1e-4.
+// The weights of these models are bf16 numbers and, except for a few tiny ones, f16 numbers, and transformers scored
+// them in f32. So only the order of additions differs, as it does for f32 weights: the same 1e-4.
 TEST_CASE("models of each family, held in 16 bits, score as Hugging Face transformers does") {
   for (DataType dtype : types) {
     for (std::string name : families) {
@@ -125,7 +125,7 @@ TEST_CASE("a decoder on weights of 16 bits gives the bits of one on the same wei
         EigenDecoder four(floats);
         auto const found = score(three, batch, kind);
         auto const expected = score(four, batch, kind);
-        // Eigen may sum a dot product in another order where the row lies at another alignment.
+        // Eigen may sum a dot product in another order if the row's alignment differs.
         for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(1e-5));
       }
     }
@@ -152,7 +152,7 @@ TEST_CASE("a fused step on weights of 16 bits evaluates the points of the same w
       return optimizer.step(objective).losses;
     };
     CHECK(first_losses(rounded) == first_losses(floats));
-    CHECK_FALSE(same_bytes(rounded, load_golden_as("gqa_odd_tied", dtype)));  // it was updated
+    CHECK_FALSE(same_bytes(rounded, load_golden_as("gqa_odd_tied", dtype)));  // the weights were updated
   }
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("a model held in 16 bits is saved in them by default, and comes back w
     CHECK(GgufFile(path).get<std::uint32_t>("general.file_type") == (dtype == DataType::f16 ? 1 : 32));
     CHECK(same_bytes(zeroth::model::load_gguf(GgufFile(path), dtype), weights));
 
-    // An odd vocabulary, so that the F32 vectors are only aligned because they come first; rows of Q and K move.
+    // An odd vocabulary, so that the F32 vectors are aligned only because they come first; rows of Q and K move.
     DecoderWeights const odd = load_golden_as("gqa_odd_tied", dtype);
     zeroth::model::save_hugging_face(folder / "tuned", odd);
     zeroth::model::SafetensorsCheckpoint const checkpoint(folder / "tuned");
@@ -182,7 +182,7 @@ TEST_CASE("a model held in 16 bits is saved in them by default, and comes back w
     PackedBatch const batch = batch_of("gqa_odd_tied");
     auto const expected = score(one, batch);
     auto const found = score(two, batch);
-    // Queries and keys pair other rows, so that their products are added in another order.
+    // Queries and keys pair other rows, so their products are added in another order.
     for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(1e-4));
   }
 }

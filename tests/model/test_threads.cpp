@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Work is divided by shapes alone: on any number of threads, scores, probes and whole runs have the same bits.
+// Work is divided as a function of shapes only: with any number of threads, scores, probes and whole runs have the same
+// bits.
 #include <algorithm>
 #include <span>
 #include <string>
@@ -29,14 +30,14 @@ using zeroth::model::Example;
 
 namespace {
 
-/// What a run leaves behind.
+/// The results of a run.
 struct Run {
-  std::vector<double> losses;  ///< of every lane of every step, and of theta at the end
+  std::vector<double> losses;  ///< for every lane of every step, and for theta at the end
   std::vector<std::vector<float>> weights;
   bool operator==(Run const&) const = default;
 };
 
-/// Candidates of one token and of several, so that the head is asked for logits and for log-probabilities.
+/// Candidates of one token and of several, so that both logits and log-probabilities are requested from the head.
 std::vector<Example> examples(std::size_t step) {
   std::vector<Example> result;
   for (std::size_t i = 0; i < 5; ++i) {

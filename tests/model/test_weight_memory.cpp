@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Weights in a backend's memory, and weights that are made.
+// Weights in a backend's memory, and generated weights.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -32,7 +32,7 @@ bool same_bytes(DecoderWeights const& a, DecoderWeights const& b) {
   return std::equal(a.memory().begin(), a.memory().end(), b.memory().begin(), b.memory().end());
 }
 
-/// A small model of every kind of tensor.
+/// A small model with every kind of tensor.
 DecoderConfig small_config() {
   DecoderConfig config = zeroth::model::published_model("opt-13b");
   config.layers = 2;
@@ -124,7 +124,7 @@ TEST_CASE("a model of weights that are made runs") {
   CpuDecoder decoder(weights);
   zeroth::model::PackedBatch batch;
   add_scored(batch, Tokens{1, 2, 3, 4, 5, 6});
-  // Logits of fresh weights are small: every token is about as likely as the others.
+  // Logits of untrained weights are small: all tokens are about equally likely.
   for (double log_probability : score(decoder, batch)) CHECK(log_probability == Approx(-std::log(301.0)).margin(1));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whether the work of every reader grows with its input as the input does, counted and not timed: the basic blocks that
-// are run, the bytes that are allocated, and the most that are held at once. Twice the input may take 2.8 times the
-// work, which n log n stays below and n squared does not.
+// Checks that the work of every reader grows no faster than its input, by counting instead of timing: the basic blocks
+// executed, the bytes allocated, and the most held at once. Twice the input may take 2.8 times the work: n log n stays
+// below that, n squared does not.
 //   growth [SIZE]
 
 #include <malloc.h>
@@ -50,13 +50,13 @@ void release(void* memory) noexcept {
 
 }  // namespace
 
-/// The compiler calls it at the beginning of each basic block of the code under test.
+/// The compiler inserts a call at the beginning of each basic block of the code under test.
 extern "C" void __sanitizer_cov_trace_pc() {
   ++work.blocks;
 }
 
-// The forms that do not throw are replaced too. What std::stable_sort borrows is counted, and AddressSanitizer, which
-// would bring its own, finds no memory that one of them made and another takes.
+// The forms that do not throw are replaced too. So allocations of std::stable_sort are counted, and AddressSanitizer,
+// which would otherwise supply its own, finds no memory that one of them allocated and the other frees.
 void* operator new(std::size_t size) {
   return allocate_or_throw(size);
 }
@@ -92,7 +92,7 @@ namespace {
 
 using zeroth_fuzz::LargeInput;
 
-/// What reading takes, of which `held` is the size of the input.
+/// The work of reading, where `held` includes the size of the input.
 Work measure(const LargeInput& input, std::size_t size) {
   const std::string text = input.make(size);
   const Work before = work;
@@ -106,7 +106,7 @@ Work measure(const LargeInput& input, std::size_t size) {
 
 /// Whether twice the input takes more than 2.8 times as much.
 bool grows_faster(std::uint64_t once, std::uint64_t twice) {
-  constexpr std::uint64_t always = 100'000;  // what does not depend on the input
+  constexpr std::uint64_t always = 100'000;  // work that does not depend on the input
   return 10 * twice > 28 * once + always;
 }
 
@@ -115,13 +115,13 @@ bool check(const LargeInput& input, std::size_t size) {
   Work once;
   Work twice;
   try {
-    measure(input, 16);  // what is made once and stays
+    measure(input, 16);  // for allocations that are made once and kept
     once = measure(input, size);
     twice = measure(input, 2 * size);
     if (grows_faster(once.blocks, twice.blocks)) wrong = "the time grows faster than the input";
     if (grows_faster(once.allocated, twice.allocated)) wrong = "the memory that is taken grows faster than the input";
     if (grows_faster(once.most_held, twice.most_held)) wrong = "the memory that is held grows faster than the input";
-    // A limit of each reader's own and its tables come on top.
+    // Each reader's own limit and its tables come on top.
     constexpr std::uint64_t most_per_byte = 160;
     if (twice.most_held > most_per_byte * twice.held + (1u << 20))
       wrong = "it holds more than 160 bytes for one of input";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Large inputs for every reader of files, and what reads them: growth.cpp holds the work that they make to their size.
+// Large inputs for every reader of files, and their readers: growth.cpp compares the work with the size of the input.
 
 #include <cstddef>
 #include <functional>
@@ -11,11 +11,11 @@
 
 namespace zeroth_fuzz {
 
-/// Inputs of one form, each about twice as large as that of half the size.
+/// Inputs of one form; each is about twice as large as the one of half the size.
 struct LargeInput {
   std::string name;
   std::function<std::string(std::size_t size)> make;  ///< with `size` keys, rows, tensors or the like
-  std::function<void(std::string_view input)> read;   ///< whatever leaves it as an exception is a failure
+  std::function<void(std::string_view input)> read;   ///< any exception that leaves it is a failure
 };
 
 std::vector<LargeInput> large_model_inputs();

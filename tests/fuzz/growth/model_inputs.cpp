@@ -43,7 +43,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-/// Every value, as a type that it is not: each refusal says a place.
+/// Reads every value as a type that it does not have: each rejection names a place.
 void walk(const JsonValue& value) {
   reads_or_refuses([&] { value.as<bool>(); });
   reads_or_refuses([&] { value.get_array<std::string>("a"); });
@@ -209,7 +209,7 @@ void add_tokenizers(std::vector<LargeInput>& inputs) {
   const auto token = [](std::size_t i) { return ", \"t" + number(i) + "\": " + number(i + 2); };
   add("tokens", [=](std::size_t n) { return "{" + byte_level + model(joined(n, "", token), ""); });
   add("merges", [=](std::size_t n) {
-    // a, ab, abb, ...: their texts grow, so their number is a root of n.
+    // a, ab, abb, ...: the texts grow, so their number is the square root of n.
     std::string vocabulary;
     std::string merges;
     std::string text = "a";
@@ -253,7 +253,8 @@ void add_tokenizers(std::vector<LargeInput>& inputs) {
 }
 
 #ifdef ZEROTH_SENTENCEPIECE
-/// A unigram model of the pieces a, aa, ... up to `longest` bytes: each byte of a text of a's begins one of each size.
+/// A unigram model with the pieces a, aa, ... up to `longest` bytes: at each byte of a text of a's, one of each size
+/// begins.
 SentencePieceModel unigram_of_repeats(std::size_t longest) {
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::unigram;
@@ -277,7 +278,7 @@ std::string unigram_json_of_repeats(std::size_t longest) {
 void add_unigrams(std::vector<LargeInput>& inputs) {
   constexpr std::size_t longest = 64;
   const auto text = [](std::size_t n) { return std::string(20 * n, 'a'); };
-  // Their texts grow, so their number is a root of n.
+  // The texts grow, so their number is the square root of n.
   const auto root = [](std::size_t n) {
     std::size_t count = 1;
     while (count * count < 20 * n) ++count;
@@ -295,7 +296,8 @@ void add_unigrams(std::vector<LargeInput>& inputs) {
                     [root](std::size_t n) { return unigram_json_of_repeats(root(n)); },
                     [load](std::string_view input) { require(load(input).encode("a").size() == 1, "no token"); }});
 #ifdef ZEROTH_SENTENCEPIECE
-  // What the library runs is not counted, but its memory is: a lattice of all pieces of a text would be too large.
+  // The library's instructions are not counted, but its memory is: a lattice of all pieces of a text would be too
+  // large.
   inputs.push_back({"sentencepiece: a text with pieces of all sizes", text, [](std::string_view input) {
                       static const SentencePieceTokenizer tokenizer(unigram_of_repeats(longest));
                       require(tokenizer.encode(input).size() * longest >= input.size(), "too few tokens");

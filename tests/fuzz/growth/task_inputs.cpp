@@ -28,7 +28,7 @@ std::string number(std::size_t i) {
   return std::to_string(i);
 }
 
-/// A task on rows, `form` being its keys for them.
+/// A task on rows; `form` is the keys that describe them.
 std::string task_of(const std::string& form, const std::string& prompt = "{t}") {
   return R"({"files": {"held_out": "rows"}, )" + form + R"(, "prompt": ")" + prompt +
          R"(", "candidates": ["a", "b"], "label": {"field": "l"}})";

@@ -50,7 +50,7 @@ TEST_CASE("products of every tile shape are those of a plain loop") {
         bool same = true;
         for (std::size_t b = 0; b < blocks; ++b) {
           for (std::size_t i = 0; i < output_stride; ++i) {
-            float expected = 99;  // beyond the rows nothing is written
+            float expected = 99;  // nothing is written beyond the rows
             if (i < rows * 16) {
               expected = 0;
               for (std::size_t k = 0; k < inner; ++k)
@@ -112,7 +112,7 @@ TEST_CASE("gated GELU is that of the standard library's tanh") {
     for (std::size_t i = 0; i < 64; ++i) {
       auto const x = static_cast<double>(at(i));
       double const u = std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
-      // x / (1 + e^-2u) is x (1 + tanh u) / 2 without the cancellation, which f64 has for negative x as well.
+      // x / (1 + e^-2u) is x (1 + tanh u) / 2 without the cancellation, which f64 suffers for negative x as well.
       double const expected = x / (1 + std::exp(-2 * u)) * (static_cast<double>(i) - 7);
       CHECK(gate[i] == Approx(expected).epsilon(2e-5).margin(1e-30));
     }

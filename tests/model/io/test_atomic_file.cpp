@@ -38,7 +38,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-/// While it lives, no file of this process grows beyond `limit` bytes: a write beyond fails as on a full disk.
+/// While it lives, no file of this process grows beyond `limit` bytes: further writes fail as on a full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(::rlim_t limit) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -231,7 +231,7 @@ TEST_CASE("what a killed process left of a file or folder is removed by the next
     touch(name);
   fs::create_directories(folder / "model.part-18-0");
   touch("model.part-18-0/weights");
-  fs::create_directories(folder / "model.part-19-0/branch");  // nothing that a model is written as
+  fs::create_directories(folder / "model.part-19-0/branch");  // never created when a model is written
   fs::create_symlink(folder / "other.part-17-0", folder / "model.part-20-0");
   const std::vector<std::string> left{"model.old.part-17-0", "model.part-17",   "model.part-17-0.txt",
                                       "model.part-17-x",     "model.part-19-0", "model.part-20-0",

@@ -232,7 +232,7 @@ TEST_CASE("GgufFile refuses a golden model cut anywhere") {
   std::ifstream stream(zeroth_test::tests_directory() / "golden" / "quantized.gguf", std::ios::binary);
   const std::string whole((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   REQUIRE_NOTHROW(folder.open(whole));
-  // Short of the padding behind the last tensor, every byte is needed.
+  // Except for the padding after the last tensor, every byte is needed.
   for (std::size_t size = 0; size + 32 < whole.size(); size += size < 400 ? 1 : 977) {
     INFO(size << " of " << whole.size() << " bytes");
     REQUIRE_THROWS_AS(folder.open(std::string_view(whole).substr(0, size)), InvalidFile);

@@ -63,7 +63,7 @@ class Folder {
   }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
-  /// What opening `name` says, without the folder.
+  /// The message of opening `name`, without the folder.
   std::string refusal(const std::string& name = "m-00001-of-00003.gguf") const {
     try {
       const GgufFile file(path(name));

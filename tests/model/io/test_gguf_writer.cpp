@@ -140,7 +140,7 @@ TEST_CASE("GgufWriter does not copy how a model's file stored its tensors") {
 TEST_CASE("GgufWriter rounds to the type of the tensor") {
   const TemporaryDirectory folder;
   const std::string path = (folder / "model.gguf").string();
-  // An odd number of values, more than are rounded at a time.
+  // An odd number of values, and more than are rounded at a time.
   std::vector<float> values(10001);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = (static_cast<float>(i) - 5000.0f) * 1.7f;
   const std::vector<std::pair<std::string, TensorType>> tensors = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Apart from the other tests of dequantize() because it is compiled in four more ways.
+// Separate from the other tests of dequantize() because it is compiled in four more ways.
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -29,7 +29,7 @@ TensorTypeTraits type_named(std::string_view name) {
   return zeroth::model::tensor_types[0];
 }
 
-/// The bytes of a block behind one more, so that every block lies at an odd address.
+/// The bytes of a block after one more, so that every block lies at an odd address.
 std::vector<std::byte> odd_bytes(const std::string& hex) {
   std::vector<std::byte> bytes(1);
   for (std::size_t i = 0; i < hex.size(); i += 2) {
@@ -38,7 +38,7 @@ std::vector<std::byte> odd_bytes(const std::string& hex) {
   return bytes;
 }
 
-/// The bits of a value, one and the same for all NaNs.
+/// The bits of a value; all NaNs give the same.
 std::uint32_t word(float value) {
   return std::isnan(value) ? 0x7fc00000u : std::bit_cast<std::uint32_t>(value);
 }

@@ -255,7 +255,7 @@ TEST_CASE("JsonValue has limits for size and nesting") {
   CHECK_NOTHROW(JsonValue::parse(nested(65), "x", {.nesting = 65}));
   CHECK_NOTHROW(JsonValue::parse("[1, 2]", "x", {.bytes = 6}));
   CHECK_THROWS_WITH(JsonValue::parse("[1, 22]", "x", {.bytes = 6}), "x: expected at most 6 bytes of JSON, found 7");
-  // Siblings do not add up.
+  // Siblings do not add to the depth.
   std::string wide = "[";
   for (int i = 0; i < 1000; ++i) wide += "[],";
   CHECK_NOTHROW(parse(wide + "{}]"));

@@ -28,7 +28,7 @@ std::string text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-/// Bytes of file mappings that are in this process's memory, from Linux's account of it.
+/// Bytes of file mappings resident in this process's memory, according to Linux.
 std::size_t resident_file_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::size_t total = 0, resident = 0, shared = 0;
@@ -117,7 +117,7 @@ TEST_CASE("what MappedFile keeps stays as it was when the file is cut or written
   MappedFile file(path);
   const std::byte* const first = file.bytes().data();
   file.keep(page + 1);
-  file.keep(1);  // has been
+  file.keep(1);  // already kept
   file.release(0, text.size());
   CHECK(text_of(file) == text);
   std::fstream(path).put('b');
@@ -141,7 +141,7 @@ TEST_CASE("MappedFile tells whether its file was written to") {
   std::ofstream(path) << "0123456789";
   const MappedFile file(path);
   CHECK_NOTHROW(file.require_unchanged());
-  // Another file of the name, or none, leaves this one whole.
+  // Another file of that name, or none, does not affect this one.
   std::filesystem::rename(path, folder / "old");
   CHECK_NOTHROW(file.require_unchanged());
   std::ofstream(path) << "other";

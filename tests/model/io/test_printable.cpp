@@ -37,6 +37,6 @@ TEST_CASE("a long text is cut between two characters") {
   CHECK(printable("a\xC3\xA9z", 2) == "a...");
   CHECK(printable("a\xC3\xA9z", 3) == "a\xC3\xA9...");
   CHECK(printable("ab\xF0\x9F\x98\x80", 5) == "ab...");
-  // Bytes that continue no character are cut where the limit is.
+  // Bytes that continue no character are cut exactly at the limit.
   CHECK(printable(std::string(9, '\x80'), 6) == "??????...");
 }

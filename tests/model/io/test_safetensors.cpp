@@ -30,7 +30,7 @@ class Folder {
     return SafetensorsFile(path());
   }
 
-  /// Opens a file of this header and this many bytes of data.
+  /// Opens a file with this header and this many bytes of data.
   SafetensorsFile open(const std::string& header, std::size_t data) const {
     return open(length(header.size()) + header + std::string(data, '\0'));
   }
@@ -73,7 +73,7 @@ TEST_CASE("SafetensorsFile finds tensors by name, also after it has moved") {
   std::string header = "{";
   for (int i = 0; i < 100; ++i) {
     const std::string begin = std::to_string(2 * i);
-    // Short names and long ones, which a string holds in different places.
+    // Short names and long ones, which a string stores in different places.
     const std::string name = std::to_string(i) + std::string(i % 2 == 0 ? 0 : 40, 'x');
     header += (i == 0 ? "" : ",") + item(name, "I16", "[1]", "[" + begin + "," + std::to_string(2 * i + 2) + "]");
   }

@@ -35,7 +35,7 @@ std::filesystem::path golden(const std::string& name) {
   return zeroth_test::tests_directory() / "golden" / "safetensors" / name;
 }
 
-/// A checkpoint put together by hand. Tensor "x" holds one value.
+/// A checkpoint assembled by hand. Tensor "x" holds one value.
 class Folder {
  public:
   const std::filesystem::path& path() const { return folder_.path(); }

@@ -33,7 +33,7 @@ std::string tensor_name(std::size_t i) {
   return "t" + std::to_string(i);
 }
 
-/// Saves tensors t0, t1, ... of this many values in parts of at most `part_bytes`; tensor i holds i + 0, i + 1, ...
+/// Saves tensors t0, t1, ... with this many values in parts of at most `part_bytes`; tensor i holds i + 0, i + 1, ...
 void save(const std::filesystem::path& folder, const std::vector<std::uint64_t>& sizes, std::uint64_t part_bytes,
           TensorType type = TensorType::f32) {
   AtomicDirectory directory(folder);
@@ -89,8 +89,8 @@ TEST_CASE("SafetensorsFolderWriter writes one file where the tensors fit") {
 
 TEST_CASE("SafetensorsFolderWriter cuts where transformers does") {
   const TemporaryDirectory folder;
-  // The same as huggingface_hub makes of tensors of these sizes: full parts, a part of one large tensor that comes
-  // before the part that is open at that time, and a last part.
+  // The same split that huggingface_hub makes of tensors of these sizes: full parts, a part with one large tensor that
+  // precedes the part open at that time, and a last part.
   save(folder / "out", {2, 3, 5, 1, 9, 100, 10, 11, 1}, 40);
   CHECK(parts_of(folder / "out") ==
         std::vector<Names>{{"t0", "t1", "t2"}, {"t5"}, {"t3", "t4"}, {"t7"}, {"t6"}, {"t8"}});
@@ -139,6 +139,6 @@ TEST_CASE("SafetensorsFolderWriter refuses calls out of order and names the tens
     CHECK_THROWS_WITH(writer.write("b", std::span(values).first(1)), contains_text("expected no more values"));
     writer.commit();
   }
-  // Without the directory's commit there is nothing.
+  // Without the directory's commit there are no files.
   CHECK(files_of(folder.path()).empty());
 }

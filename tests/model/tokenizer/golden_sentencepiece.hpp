@@ -14,7 +14,7 @@
 
 namespace zeroth_test {
 
-/// golden_sentencepiece.json and the lines of odd_unicode.txt whose ids it has.
+/// golden_sentencepiece.json and the lines of odd_unicode.txt whose ids it contains.
 struct GoldenSentencePiece {
   nlohmann::json json;
   std::vector<std::string> lines;

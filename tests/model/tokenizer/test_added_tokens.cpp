@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Added tokens, wherever they stand in a folder's files and whatever their flags are, have the ids of `transformers`
-// and `tokenizers`, also once they have been written as GGUF and read again, and as files again.
+// Added tokens, wherever they occur in a folder's files and whatever their flags, have the ids of `transformers` and
+// `tokenizers`, also after they were written as GGUF and read back, and after that as files again.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -38,7 +38,7 @@ void write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-/// Writes the files of a case of golden_added_tokens.json, a tokenizer.model in base 64 or as a name of another file's.
+/// Writes the files of a case of golden_added_tokens.json; a tokenizer.model is base64, or names another file's.
 void write_files(const TemporaryDirectory& folder, const json& files) {
   for (const auto& [name, content] : files.items()) {
     if (name == "tokenizer.model") {
@@ -60,7 +60,7 @@ std::string refusal(const TemporaryDirectory& folder) {
   return "accepted";
 }
 
-/// A tokenizer.json of the pieces <unk>, a, b, ab and a space, with added tokens.
+/// A tokenizer.json with the pieces <unk>, a, b, ab and a space, and with added tokens.
 json small_json(const json& added) {
   json file = json::parse(R"({"version": "1.0", "normalizer": {"type": "Replace", "pattern": {"String": " "},
     "content": "\u2581"}, "pre_tokenizer": null, "post_processor": null, "model": {"type": "BPE", "unk_token": "<unk>",
@@ -126,7 +126,7 @@ TEST_CASE("an added token whose file gives it another id than tokenizers is refu
   write(folder / "tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "{v}"}}})");
   CHECK_THAT(refusal(folder),
              contains_text("key 'added_tokens_decoder.x': expected an id from 0 to 2^31 - 1 as the key"));
-  // A vocabulary with a hole: the next id after its size is taken.
+  // A vocabulary with a gap: the next id after its size is taken.
   json file = small_json({{{"id", 5}, {"content", "{u}"}}});
   file["model"]["vocab"]["\xE2\x96\x81"] = 5;
   write(folder / "tokenizer_config.json", "{}");

@@ -38,7 +38,7 @@ GgufFile gguf_with_tokenizer(const zeroth_test::TemporaryDirectory& folder, cons
   return GgufFile(path);
 }
 
-/// What tokenizer_from_gguf() says of that file.
+/// The message of tokenizer_from_gguf() for that file.
 template <class Change>
 std::string refusal(const Change& change) {
   const zeroth_test::TemporaryDirectory folder;

@@ -59,7 +59,7 @@ zeroth::model::BytePairTokenizer read_byte_level(const json& tokenizer,
       zeroth::model::parse_tokenizer_json(tokenizer.dump(), "tokenizer.json", special));
 }
 
-/// What is said of a tokenizer.json after `change`.
+/// The message for a tokenizer.json after `change`.
 template <class Change>
 std::string refusal(const Change& change) {
   json tokenizer = byte_level();
@@ -241,7 +241,7 @@ TEST_CASE("hugging face folder gives the special tokens from its files, the near
   CHECK(tokenizer.eos() == 0);
   CHECK(tokenizer.unknown() == 1);
   CHECK(tokenizer.padding() == 1);
-  // With added_tokens_decoder, it says all that special_tokens_map.json does.
+  // With added_tokens_decoder, tokenizer_config.json replaces special_tokens_map.json.
   write(folder / "tokenizer_config.json", R"({"bos_token": null, "eos_token": "b", "added_tokens_decoder": {}})");
   CHECK_FALSE(load_tokenizer(folder.path()).bos());
   CHECK(load_tokenizer(folder.path()).eos() == 2);

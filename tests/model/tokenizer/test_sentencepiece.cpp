@@ -69,7 +69,7 @@ TEST_CASE("sentencepiece tokenizer gives the same ids from the tokenizer.json th
     INFO(name << ": " << golden.lines[i]);
     CHECK(again.encode(golden.lines[i]) == tokenizer.encode(golden.lines[i]));
     CHECK(again.encode("  " + golden.lines[i]) == tokenizer.encode("  " + golden.lines[i]));
-    // Written spaces at the end are stripped with the others, those at the begin are not.
+    // Written spaces at the end are stripped with the others; those at the beginning are not.
     const std::string between = "\xE2\x96\x81" + golden.lines[i] + " \xE2\x96\x81 \xE2\x96\x81";
     CHECK(again.encode(between) == tokenizer.encode(between));
   }
@@ -79,7 +79,7 @@ TEST_CASE("a character without a piece scores the same in the tokenizer.json, wh
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::unigram;
   model.add_dummy_prefix = false;
-  // Two unknown characters have a score of 180: more than "ab" has, and one token.
+  // Two unknown characters have a score of 180: more than that of "ab", and form one token.
   model.pieces = {{"<unk>", 0, TokenType::unknown}, {"<s>", -5, TokenType::control}, {"ab", 100}};
   const SentencePieceTokenizer tokenizer(model);
   CHECK(tokenizer.encode("ab") == Ids{0});
@@ -93,7 +93,7 @@ TEST_CASE("sentencepiece tokenizer agrees with the byte-pair one where both can 
   const GoldenSentencePiece golden;
   const SentencePieceTokenizer tokenizer(golden.model("bpe"));
   for (std::size_t i = 0; i < golden.lines.size(); ++i) {
-    // Hugging Face puts a space after each user-defined token as well.
+    // Hugging Face also puts a space after each user-defined token.
     if (golden.lines[i].find("{u}") != std::string::npos) continue;
     CHECK(tokenizer.encode(golden.lines[i]) == golden.ids("prepend", i));
   }
@@ -104,7 +104,7 @@ TEST_CASE("unused pieces of a unigram model stay out of a tokenizer.json, or are
   SentencePieceModel model = without_user_defined(golden, "unigram");
   const std::string written = hugging_face_tokenizer_json(SentencePieceTokenizer(model));
 
-  // They name rows that pad a model.
+  // The names of rows that pad a model.
   model.pieces.push_back({"The", 0, TokenType::unused});
   model.pieces.push_back({"river", 0, TokenType::unused});
   CHECK(hugging_face_tokenizer_json(SentencePieceTokenizer(model)) == written);
@@ -185,24 +185,24 @@ TEST_CASE("sentencepiece model with more user-defined pieces that begin each oth
   for (std::size_t size = 1; size <= 64; ++size)
     model.pieces.push_back({std::string(size, 'a'), 0, TokenType::user_defined});
   model.add_dummy_prefix = false;
-  // Those that only begin alike are no more than each that ends.
+  // Those that only share a beginning add no more than those that end.
   for (char c = 'a'; c < 'z'; ++c) model.pieces.push_back({std::string(63, 'a') + "b" + c, 0, TokenType::user_defined});
   CHECK(SentencePieceTokenizer(model).encode(std::string(128, 'a')) == Ids{65, 65});
   model.pieces.push_back({std::string(65, 'a'), 0, TokenType::user_defined});
   CHECK_THAT(refusal(model), contains_text("expected at most 64 of the type user-defined that begin \"aaa"));
-  // Where they are taken out of the text before the library sees it, it has none.
+  // If they are taken out of the text before the library sees it, it has none of them.
   for (std::size_t i = 2; i < model.pieces.size(); ++i) model.found_first.push_back(static_cast<std::int32_t>(i));
   CHECK(SentencePieceTokenizer(model).encode(std::string(65, 'a')) ==
         Ids{static_cast<std::int32_t>(model.pieces.size()) - 1});
 }
 
-/// Rules with the keys a, aa, ... up to that many, or of any number of a's.
+/// Rules with the keys a, aa, ... up to that many, or, if circular, with any number of a's.
 std::string rules_of_repeats(std::size_t count, bool circular) {
   std::string units((count + 2) * 1024, '\0');
   const auto set = [&](std::size_t i, std::uint32_t unit) {
     for (unsigned byte = 0; byte < 4; ++byte) units[4 * i + byte] = static_cast<char>(unit >> (8 * byte));
   };
-  // The place of the i-th unit's children is 256 i further on.
+  // The children of the i-th unit lie 256 further on.
   set(0, 256u << 10);
   set(256, 0x80000000u);
   for (std::size_t i = 1; i <= count; ++i) {
@@ -242,7 +242,7 @@ TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
   const std::size_t trie = static_cast<unsigned char>(rules[0]) + 256u * static_cast<unsigned char>(rules[1]) +
                            65536u * static_cast<unsigned char>(rules[2]);
   CHECK_THAT(refused(rules.substr(0, 4 + trie) + std::string(1, '\0')), contains_text("strings where the trie points"));
-  // Any change of a byte is either harmless or refused; the library must live with the harmless ones.
+  // Any change of a byte is either harmless or rejected; the library must survive the harmless ones.
   std::size_t count = 0;
   for (std::size_t i = 4; i < 4 + trie; i += 3) {
     std::string changed = rules;

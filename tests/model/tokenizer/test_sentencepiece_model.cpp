@@ -21,7 +21,7 @@ using zeroth::model::TokenType;
 using zeroth_test::contains_text;
 using zeroth_test::GoldenSentencePiece;
 
-/// A message of one piece and of fields of trainer_spec and normalizer_spec.
+/// A message with one piece and with fields of trainer_spec and normalizer_spec.
 std::string message(const std::string& trainer, const std::string& normalizer = {}) {
   using namespace zeroth::model::detail;
   std::string piece;
@@ -117,7 +117,7 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   CHECK_THAT(refusal(message(number(3, 4))), contains_text("model_type: expected 1 (unigram) or 2 (BPE), found 4"));
   CHECK_THAT(refusal(message("", number(5, 0))), contains_text("escape_whitespaces: expected true"));
   CHECK_THAT(refusal("\x0A\x02\x18\x07"), contains_text("pieces.type: expected 1 to 6, found 7"));
-  // One of type 2 and of no text; SentencePiece takes none either.
+  // A piece of type 2 without text; SentencePiece rejects it too.
   CHECK_THAT(refusal("\x0A\x02\x18\x02"), contains_text("pieces[0].piece: expected a text, found none"));
   CHECK_THAT(refusal("\x0A\x03\x0A\x01"
                      "a"
@@ -136,7 +136,7 @@ TEST_CASE("sentencepiece model file that is none is refused, naming it") {
   CHECK(refused > 150);
 }
 
-// As in a GGUF file, where ids may be padded with tokens of one text.
+// As in a GGUF file, where ids may be padded with tokens that share a text.
 TEST_CASE("of two pieces with one text the later is merged") {
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::byte_pair;
@@ -170,7 +170,7 @@ TEST_CASE("sentencepiece merges refuse a score that is no number") {
 }
 
 TEST_CASE("sentencepiece merges of pieces that are all each other's parts are found, in the order of their scores") {
-  // 24 pieces: a, aa, ... Each of n letters is made in n - 1 ways.
+  // 24 pieces: a, aa, ... Each piece of n letters can be formed in n - 1 ways.
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::byte_pair;
   for (std::size_t n = 1; n <= 24; ++n) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A tokenizer leaves as GGUF and comes back with the same ids, or is refused by name.
+// A tokenizer is written as GGUF and read back with the same ids, or is rejected with its name.
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -36,7 +36,7 @@ using Ids = std::vector<std::int32_t>;
 constexpr std::string_view space = "\xE2\x96\x81";
 constexpr std::string_view json_key = "tokenizer.huggingface.json";
 
-/// What GGUF makes of a tokenizer, in a folder of its own.
+/// A tokenizer written as GGUF, in a folder of its own.
 class InGguf {
  public:
   explicit InGguf(const AnyTokenizer& tokenizer, std::size_t vocabulary = 0) : file_(write(tokenizer, vocabulary)) {}
@@ -152,14 +152,14 @@ TEST_CASE("what GGUF has no key for goes along as tokenizer.json") {
   }
   small.data.space_prefix = SpacePrefix::none;
   CHECK_FALSE(InGguf(small.tokenizer()).has_json());
-  small.data.split_at_spaces = true;  // no token reaches across a space
+  small.data.split_at_spaces = true;  // no token crosses a space
   CHECK_FALSE(InGguf(small.tokenizer()).has_json());
   small.data.added_token_rules = {{.id = 2, .strip_left = true}};
   const InGguf gguf(small.tokenizer());
   CHECK(gguf.has_json());
   check_same_ids(gguf.read(), small.tokenizer(), small_texts);
 
-  // Which merge of "aaab" into "aab" comes first: "a ab" or "aa b".
+  // Which merge of "aaab" into "aab" comes first is ambiguous: "a ab" or "aa b".
   Small tied;
   tied.data.tokens.push_back("aa");
   tied.data.token_types.push_back(1);

@@ -70,7 +70,7 @@ std::string refusal(const TokenizerData& data) {
   return "accepted";
 }
 
-/// Byte-pair encoding as the definition has it: find the best pair, merge it, begin again. Quadratic.
+/// Byte-pair encoding by definition: find the best pair, merge it, start over. Quadratic.
 Ids merge_by_definition(const zeroth::model::MergeTable& table, Ids ids) {
   while (true) {
     std::uint32_t best = zeroth::model::MergeTable::no_rank;

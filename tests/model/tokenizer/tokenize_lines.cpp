@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// tokenize_lines MODEL FILE: writes the token ids of each text of FILE, which has a JSON string a line; a line of ids
-// for a text, and, where the ids do not decode to the text, "!" after them. MODEL is a GGUF file, a Hugging Face
-// folder, or its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files
-// there, anew. tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
+// tokenize_lines MODEL FILE: writes the token ids of each text of FILE, which has one JSON string per line: one line of
+// ids per text, followed by "!" if the ids do not decode to the text. MODEL is a GGUF file, a Hugging Face folder, or
+// its tokenizer.json or tokenizer.model. tokenize_lines MODEL --export FOLDER: writes the tokenizer's files there anew.
+// tokenize_lines MODEL --gguf FILE: writes a GGUF file with its keys and no tensor. For
 // tests/parity/parity_tokenizer.py and tests/parity/parity_tokenizers.py.
-// tokenize_lines --many FOLDER: reads {"model": MODEL, "texts": [TEXT...]} a line from the standard input and writes, a
-// line for each, {"ids": [[ID...]...], "round_trip": WHAT, "ids_after": {INDEX: [ID...]}} or {"error": WHY}: see
+// tokenize_lines --many FOLDER: reads one {"model": MODEL, "texts": [TEXT...]} per line from standard input and writes
+// one line for each, {"ids": [[ID...]...], "round_trip": WHAT, "ids_after": {INDEX: [ID...]}} or {"error": WHY}: see
 // round_trip(), which uses FOLDER. For tests/parity/parity_random_tokenizers.py.
 #include <cstdint>
 #include <exception>
@@ -61,8 +61,8 @@ std::vector<std::vector<std::int32_t>> encode_all(const AnyTokenizer& tokenizer,
   return ids;
 }
 
-/// "same" if the tokenizer gives these ids once it was written as GGUF and read, and once that was written as
-/// Hugging Face's files and read; else why not, and in `ids_after` the ids of each text that has others.
+/// "same" if the tokenizer gives these ids after it was written as GGUF and read, and after that was written as Hugging
+/// Face's files and read; otherwise why not, and in `ids_after` the ids of each text for which they differ.
 std::string round_trip(const AnyTokenizer& tokenizer, const nlohmann::json& texts,
                        const std::vector<std::vector<std::int32_t>>& ids, const std::filesystem::path& folder,
                        const zeroth::model::SentencePieceMaker& maker, nlohmann::json& ids_after) {
