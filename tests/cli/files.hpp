@@ -11,7 +11,7 @@
 
 namespace zeroth_test {
 
-/// Writes a file in a temporary folder, and the folders above it, and returns its path.
+/// Writes a file in a temporary folder, creating the folders above it, and returns its path.
 inline std::filesystem::path write_file(TemporaryDirectory const& directory, std::string const& name,
                                         std::string const& text) {
   std::filesystem::path const path = directory.path() / name;

@@ -19,7 +19,7 @@
 
 namespace zeroth_test {
 
-/// What a run of a program came to.
+/// The result of running a program.
 struct Outcome {
   int exit_code = -1;  ///< -1 if a signal ended it
   std::string out;
@@ -30,12 +30,12 @@ struct Outcome {
 class Program {
  public:
   struct Limits {
-    std::optional<rlim_t> file_bytes;  ///< no file may grow beyond: a write then fails as on a full disk
+    std::optional<rlim_t> file_bytes;  ///< limit on the size of any file: a write then fails as on a full disk
   };
 
   explicit Program(std::vector<std::string> const& arguments) : Program(arguments, Limits{}) {}
 
-  /// @param script if it is not empty, what a shell does in place of running the program: `"$0" "$@"` runs it
+  /// @param script if not empty, a shell runs it instead of the program: `"$0" "$@"` runs the program
   Program(std::vector<std::string> const& arguments, Limits limits, std::string const& script = {}) {
     char const* const path = std::getenv("ZEROTH_CLI");
     if (path == nullptr) throw std::runtime_error("ZEROTH_CLI is not set");
@@ -52,7 +52,7 @@ class Program {
     if (process_ == 0) {
       redirect(out, STDOUT_FILENO);
       redirect(error, STDERR_FILENO);
-      // As a shell would start it, whatever the tests run under.
+      // Starts it as a shell would, whatever the tests run under.
       std::signal(SIGPIPE, SIG_DFL);
       std::signal(SIGXFSZ, SIG_DFL);
       if (limits.file_bytes) {
@@ -71,7 +71,7 @@ class Program {
     waitpid(process_, nullptr, 0);
   }
 
-  /// Sends it a signal, if it still runs as far as is known.
+  /// Sends it a signal, unless it is known to have ended.
   void signal(int number) const {
     if (process_ > 0) kill(process_, number);
   }
@@ -104,7 +104,7 @@ inline Outcome run_program(std::vector<std::string> const& arguments, Program::L
   return Program(arguments, limits).wait();
 }
 
-/// The same with a shell around it: `"$0" "$@"` in the script runs the program with the arguments.
+/// As above, inside a shell: `"$0" "$@"` in the script runs the program with the arguments.
 inline Outcome run_in_shell(std::string const& script, std::vector<std::string> const& arguments) {
   return Program(arguments, {}, script).wait();
 }

@@ -65,7 +65,7 @@ inline void check_rejected(Outcome const& outcome, Fixture const& fixture, std::
   CHECK_FALSE(std::filesystem::exists(fixture.out + "/model"));
 }
 
-/// The error of a program whose first act is to reject: the line is all there is.
+/// The error of a program that rejects its arguments first: the line is all it prints.
 inline void check_rejected_at_once(Words const& arguments, std::string const& expected) {
   Outcome const outcome = run_program(arguments);
   INFO(outcome.error);

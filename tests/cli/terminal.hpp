@@ -14,7 +14,7 @@
 
 namespace zeroth_test {
 
-/// What the program ($ZEROTH_CLI) prints on a terminal, which is its standard output and standard error.
+/// What the program ($ZEROTH_CLI) prints to a terminal that is both its standard output and its standard error.
 inline std::string run_on_terminal(std::vector<std::string> const& arguments) {
   char const* const path = std::getenv("ZEROTH_CLI");
   if (path == nullptr) throw std::runtime_error("ZEROTH_CLI is not set");
@@ -42,7 +42,7 @@ inline std::string run_on_terminal(std::vector<std::string> const& arguments) {
   close(program_side);
   std::string text;
   std::array<char, 4096> part{};
-  // Once the program has ended, and all is read, reading fails.
+  // Reading fails once the program has ended and everything is read.
   for (ssize_t count = 0; (count = read(terminal, part.data(), part.size())) > 0;)
     text.append(part.data(), static_cast<std::size_t>(count));
   close(terminal);

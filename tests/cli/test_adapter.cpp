@@ -20,7 +20,7 @@ json read_json(fs::path const& path) {
   return json::parse(read_file(path));
 }
 
-/// What `score` gives for a text, with more options.
+/// The results of `score` for a text, with more options.
 std::vector<json> scores_of(Fixture const& fixture, Words const& more) {
   std::string const input =
       write_file(fixture.directory, "lines.txt", "The quick miller walks along the river\nIt was great").string();
@@ -67,7 +67,7 @@ TEST_CASE("a run with --lora-rank tunes and saves an adapter alone") {
     double const share = summary.at("active_share");
     if (method == "mezo") CHECK(share == 1);
     if (method == "r-mezo") CHECK(share == Approx(0.25).margin(0.05));
-    // All of each B and a quarter of each A, less what a step has carried past its threshold.
+    // All of each B and a quarter of each A, minus weights that a step has carried past their threshold.
     if (method == "s-mezo") CHECK(share == Approx((978 + 948 / 4.0) / 1926).margin(0.05));
     CHECK_FALSE(fs::exists(fixture.out + "/model"));
     json const config = read_json(fixture.out + "/adapter/adapter_config.json");
@@ -100,7 +100,7 @@ TEST_CASE("eval, score and finetune with --adapter see what the run had tuned") 
   check_close(scores_of(fixture, {"--model", fixture.model, "--adapter", adapter, "--backend", "eigen"}),
               scores_of(fixture, {"--model", fixture.model, "--adapter", adapter}));
 
-  // A run that goes on. Not into the same folder, where it would replace what it began with.
+  // A run that resumes. Not in the same folder, where it would replace its own input.
   std::string const moved = (fixture.directory.path() / "moved").string();
   Words const words = fixture.finetune({"--adapter", adapter, "--overwrite", "--learning-rate", "1e-2"});
   check_rejected_at_once(words, "--adapter: " + adapter + ": expected one that the run does not overwrite, found " +
@@ -132,7 +132,7 @@ TEST_CASE("a merged model scores as the adapter does, from finetune --save and f
   INFO(exported.error);
   REQUIRE(exported.exit_code == 0);
   check_close(scores_of(fixture, {"--model", merged}), expected);
-  // To the bit what finetune merged.
+  // To the bit the model that finetune merged.
   CHECK(read_file(merged + "/model.safetensors") == read_file(fixture.out + "/model/model.safetensors"));
 
   // The adapter of a GGUF file on the same model in Hugging Face's order of rows.
@@ -143,7 +143,7 @@ TEST_CASE("a merged model scores as the adapter does, from finetune --save and f
   fs::rename(adapter, moved);
   Outcome const again = run_program(fixture.finetune({"--adapter", moved, "--overwrite"}));
   REQUIRE(again.exit_code == 0);
-  CHECK_FALSE(fs::exists(fixture.out + "/model"));  // the earlier run's, which is not this one's
+  CHECK_FALSE(fs::exists(fixture.out + "/model"));  // it would be the earlier run's, not this one's
   REQUIRE(run_program(fixture.finetune({"--overwrite"})).exit_code == 0);
   CHECK_FALSE(fs::exists(fixture.out + "/adapter"));
 }
@@ -201,7 +201,7 @@ TEST_CASE("options of adapters that do not fit and adapters that do not load are
   CHECK_FALSE(fs::exists(fixture.out));
   check_rejected_at_once(fixture.finetune({"--adapter", "no/such"}), "no/such/adapter_config.json: cannot open");
 
-  // A run that was finished is kept.
+  // A finished run is kept.
   REQUIRE(run_program(fixture.finetune({"--lora-rank", "2"})).exit_code == 0);
   fs::remove(fixture.out + "/summary.json");
   check_rejected_at_once(fixture.finetune({"--lora-rank", "2"}),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a run saves is what it loaded, whatever becomes of the base model's files meanwhile.
+// A run saves what it loaded, even if the base model's files change meanwhile.
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A copy of a golden model that a run can lose.
+/// A copy of a golden model for a run to lose.
 struct BaseModel {
   TemporaryDirectory directory;
   fs::path folder = directory.path() / "base";
@@ -35,8 +35,8 @@ struct BaseModel {
   }
 };
 
-/// Runs on a text and calls `change` when the first step is done. Without a number of steps it stops the run some steps
-/// later, of which step 0 is the best at so high a rate.
+/// Runs on a text and calls `change` after the first step. Without a number of steps, stops the run some steps later;
+/// at so high a rate, step 0 is the best of them.
 Outcome run_and_change(Fixture& fixture, Words const& more, std::function<void()> const& change,
                        std::string const& rate = "10", std::string const& steps = {}) {
   std::string text;
@@ -57,7 +57,7 @@ Outcome run_and_change(Fixture& fixture, Words const& more, std::function<void()
   return program.wait();
 }
 
-/// All files of a folder but the weights.
+/// All files of a folder except the weights.
 std::map<std::string, std::string> files_of(fs::path const& folder) {
   std::map<std::string, std::string> files;
   for (fs::directory_entry const& entry : fs::directory_iterator(folder)) {
@@ -166,7 +166,7 @@ TEST_CASE("a run that goes back to its best step needs neither base nor adapter 
 TEST_CASE("a form that cannot hold the model is rejected before the run, not after it") {
   Fixture fixture;
   BaseModel const base;
-  // llama.cpp takes merges into account with this pre-tokenizer.
+  // With this pre-tokenizer, llama.cpp applies merges.
   json tokenizer = json::parse(read_file(base.folder / "tokenizer.json"));
   tokenizer["model"]["ignore_merges"] = true;
   std::ofstream(base.folder / "tokenizer.json") << tokenizer;

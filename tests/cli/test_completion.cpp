@@ -24,7 +24,7 @@ bool is_installed(std::string const& shell) {
   return std::system(("command -v " + shell + " >/dev/null").c_str()) == 0;
 }
 
-/// The lines that a shell writes when it runs `code`, which may read the completion script as "$1".
+/// The lines that a shell prints when it runs `code`, which may read the completion script as "$1".
 Lines run_shell(std::string const& shell, std::string const& code) {
   TemporaryDirectory const directory;
   Outcome const script = run_program({"completion", shell});
@@ -43,8 +43,8 @@ Lines run_shell(std::string const& shell, std::string const& code) {
   return lines;
 }
 
-/// What bash offers for the words, of which the last is being typed; how it goes on by itself comes first, as "default"
-/// (files) or "dirnames".
+/// What bash offers for the words, the last of which is being typed. How bash continues by itself comes first:
+/// "default" (files) or "dirnames".
 Lines bash_offers(std::vector<std::string> const& words) {
   std::string code = "source \"$1\"\ncompopt() { printf '%s\\n' \"$2\"; }\nCOMP_WORDS=(";
   for (std::string const& word : words) code += "'" + word + "' ";
@@ -86,14 +86,14 @@ TEST_CASE("bash completes commands, options and values") {
   CHECK(bash_offers({"zeroth", "finetune", "--out", "m"}) == Lines{"dirnames"});
   CHECK(bash_offers({"zeroth", "finetune", "--task", "ss"}) == Lines{"default", "sst2"});
   CHECK(bash_offers({"zeroth", "finetune", "--steps", ""}).empty());
-  // A flag takes no value, and the name of a command as a value changes no command.
+  // A flag takes no value, and a value that is the name of a command does not change the command.
   CHECK(has(bash_offers({"zeroth", "finetune", "--overwrite", "--st"}), "--steps"));
   CHECK(bash_offers({"zeroth", "finetune", "--out", "eval", "--ou"}) == Lines{"--out"});
 }
 
 TEST_CASE("zsh is given commands, options and values") {
   if (!is_installed("zsh")) ZEROTH_SKIP("zsh is not installed");
-  // The functions of its completion system, so far as the script calls them.
+  // The functions of zsh's completion system that the script calls.
   std::string const stubs = R"(
 compdef() { print -r -- "compdef $*" }
 _describe() { print -r -- "describe ${(P)2}" }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program on a GPU that is not there, and on models that are made.
+// The program on a missing GPU, and on generated models.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,7 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The shortest run that there is, with the threads that the program takes by itself.
+/// The shortest possible run, with the program's own choice of threads.
 Outcome finetune(Fixture const& fixture, Words const& more) {
   Words words{"finetune",  "--model",     fixture.model,  "--task", "sst2",    "--data", fixture.data,      "--out",
               fixture.out, "--overwrite", "--batch-size", "1",      "--steps", "1",      "--eval-examples", "1"};
@@ -24,12 +24,12 @@ Outcome finetune(Fixture const& fixture, Words const& more) {
   return run_program(words);
 }
 
-/// A file with a line to score.
+/// A file with one line to score.
 std::string line_to_score(Fixture const& fixture) {
   return write_file(fixture.directory, "lines.txt", "a fine film\n").string();
 }
 
-/// Either this build has no CUDA, or this machine no GPU; on one that has, the program runs.
+/// Either this build has no CUDA, or this machine no GPU; on a machine with one, the program runs.
 void check_runs_or_says_why_not(Outcome const& outcome) {
   INFO(outcome.error);
   if (outcome.exit_code == 0) return;

@@ -19,7 +19,7 @@ using Tokens = std::vector<std::int32_t>;
 
 namespace {
 
-// 0: <s>; letters; "ab" and "bc" merge, "ab" first. Space is written as in GPT-2's alphabet.
+// 0: <s>; letters; "ab" and "bc" merge, "ab" first. Space is written in GPT-2's alphabet.
 constexpr std::string_view space = "\xC4\xA0";
 
 BytePairTokenizer tokenizer(bool add_bos) {
@@ -141,7 +141,7 @@ TEST_CASE("candidates that own what they share begin after the prompt") {
   EncodedExamples const encoded = encode(examples, rules, tokenizer(false));
   CHECK(encoded.examples[0].prompt == Tokens{4});
   CHECK(encoded.examples[0].candidates == std::vector<Tokens>{{3, 1}, {3, 4}, {3}});
-  // A token that forms across the seam is a candidate's all the same.
+  // A token that forms across the boundary still belongs to the candidate.
   std::vector<TextExample> const across{{"da", 0, {"b", "ba"}}};
   EncodedExamples const seam = encode(across, rules, tokenizer(false));
   CHECK(seam.examples[0].prompt == Tokens{4});
@@ -189,7 +189,7 @@ TEST_CASE("each token of a text is scored once, however it is cut into pieces") 
   EncodingRules rules{.candidates = {}, .is_text = true, .max_tokens = 100};
   std::vector<TextExample> const examples{{"", 0, {"dadad"}}, {"", 0, {"d"}}};
   EncodedExamples const plain = encode(examples, rules, tokenizer(false));
-  REQUIRE(plain.examples.size() == 1);  // a single token has none before it
+  REQUIRE(plain.examples.size() == 1);  // a single token has no token before it
   CHECK(plain.examples[0].prompt == Tokens{4});
   CHECK(plain.examples[0].candidates == std::vector<Tokens>{{1, 4, 1, 4}});
   EncodedExamples const marked = encode(examples, rules, tokenizer(true));

@@ -17,7 +17,7 @@ TEST_CASE("accuracy is the share of right predictions") {
 }
 
 TEST_CASE("F1 counts the positive candidate alone") {
-  // Of candidate 1: 2 found, 1 false alarm, 1 missed: precision 2/3, recall 2/3.
+  // For candidate 1: 2 found, 1 false alarm, 1 missed: precision 2/3, recall 2/3.
   Indices const labels{1, 1, 1, 0, 0, 2};
   Indices const predictions{1, 1, 0, 1, 0, 2};
   CHECK(f1({labels, predictions, {}}, 1) == Approx(2.0 / 3));

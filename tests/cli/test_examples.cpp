@@ -96,7 +96,7 @@ TEST_CASE("validation examples are none of those trained on, which are the same 
   CHECK(all.size() == 23);
   CHECK(prompts(choose_training_examples(data, 15, 8, 1).validation) == prompts(with.validation));
   CHECK(prompts(choose_training_examples(data, 15, 8, 2).validation) != prompts(with.validation));
-  // Those for validation come first: what is left is trained on.
+  // Validation examples are chosen first: the rest is for training.
   CHECK(choose_training_examples(data, 1000, 22, 1).train.size() == 1);
   CHECK(choose_training_examples(data, 1000, 22, 1).validation.size() == 22);
   CHECK_THROWS_WITH(choose_training_examples(data, 1, 23, 1),
@@ -113,7 +113,7 @@ TEST_CASE("an example like one for validation is not trained on") {
   CHECK(chosen.validation.size() == 4);
   CHECK(chosen.train.size() == 46 - 2 * validation.size());
   for (TextExample const& example : chosen.train) CHECK(validation.count(example.prompt) == 0);
-  // Candidates of their own make another example of the same prompt.
+  // With other candidates, the same prompt makes a different example.
   data.train[0].candidates = {" so"};
   std::size_t trained = 0;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {

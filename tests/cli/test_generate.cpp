@@ -24,7 +24,7 @@ std::string golden(std::string const& name) {
   return (tests_directory() / "golden" / name).string();
 }
 
-/// A golden family's Hugging Face folder without the GGUF file that lies beside it.
+/// A golden family's Hugging Face folder without the GGUF file next to it.
 std::string folder_of(std::string const& family, TemporaryDirectory const& directory) {
   fs::path const folder = directory.path() / family;
   fs::create_directory(folder);
@@ -103,7 +103,7 @@ TEST_CASE("generate ends at any of the model's end tokens") {
   };
   generation_config(0);
   std::string const whole = generate(model, prompt).out;
-  // A digit is a token of its own.
+  // A digit is a token by itself.
   std::size_t const at = whole.find_first_of("0123456789");
   REQUIRE(at != std::string::npos);
   Outcome const tokenized = run_program({"tokenize", "--model", model, "--input",
@@ -114,7 +114,7 @@ TEST_CASE("generate ends at any of the model's end tokens") {
   std::string const expected = whole.substr(0, at);
   generation_config({0, tokens[0]});
   CHECK(generate(model, prompt).out == expected + "\n");
-  // Without the file, config.json's count.
+  // Without the file, config.json's ids count.
   fs::remove(fs::path(model) / "generation_config.json");
   json config = json::parse(read_file(model + "/config.json"));
   config["eos_token_id"] = {0, tokens[0]};
@@ -163,7 +163,7 @@ TEST_CASE("export writes every form from every form, and what it writes scores t
     INFO(model);
     for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(margin));
   };
-  // The weights of this model are numbers that bfloat16 holds.
+  // The weights of this model are exact in bfloat16.
   for (std::string const& from : {folder_of("llama3", directory), golden("families/llama3/model.gguf")}) {
     std::string const form = fs::is_directory(from) ? "folder" : "file";
     auto const expected = scores(from, directory);

@@ -9,7 +9,7 @@
 
 namespace {
 
-/// The signal that ended a process which caught `first` and was then sent `second`; 0 if none did.
+/// The signal that ended a process which caught `first` and then received `second`; 0 if none did.
 int fatal_signal(int first, int second) {
   pid_t const child = fork();
   if (child == 0) {

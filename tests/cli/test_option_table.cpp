@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every option has a row in the table, and everything that is derived from the rows tells every option apart.
+// Every option has a row in the table, and everything derived from the rows distinguishes every option.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +29,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// Becomes any field.
+/// Converts to any field.
 struct AnyField {
   template <class T>
   operator T() const;
@@ -51,7 +51,7 @@ constexpr std::size_t initializers() {
     return least;
 }
 
-/// How many rows of the table are about fields of that struct itself.
+/// How many rows of the table concern fields of that struct itself.
 template <class Struct>
 std::size_t rows_of() {
   auto const is_of = [](auto const& row) {
@@ -66,7 +66,7 @@ void check_each_field_has_a_row() {
   CHECK(rows_of<Struct>() == initializers<Struct>() - sizeof...(Bases));
 }
 
-/// A value that a field does not have, and that its option accepts.
+/// A value that differs from the field's and that its option accepts.
 template <class T>
 T another(WholeNumber<T> const& values, T value) {
   return value + 1 >= values.least && value < values.most ? std::max<T>(value + 1, 1) : values.least;
@@ -140,7 +140,7 @@ Names differences(std::vector<zeroth::JournalField> const& a, std::vector<zeroth
   return names;
 }
 
-/// Options as a run has them: no default left open.
+/// Options as a run has them: no default left unset.
 FinetuneOptions complete_options() {
   FinetuneOptions options;
   options.model = "/model";
@@ -157,20 +157,20 @@ FinetuneOptions complete_options() {
   return options;
 }
 
-/// What options.json makes of options.
+/// Options after a round trip through options.json.
 FinetuneOptions through_file(FinetuneOptions const& options) {
   zeroth_test::TemporaryDirectory const directory;
   return read_options(zeroth_test::write_file(directory, "options.json", text_of(options)));
 }
 
-/// What a journal makes of options.
+/// Options after a round trip through a journal.
 FinetuneOptions through_notes(FinetuneOptions const& options) {
   zeroth::JournalHeader header;
   header.notes = option_notes(options);
   return options_of(header, "journal");
 }
 
-/// What the command line makes of options with these words.
+/// Options parsed from the command line with these words.
 template <class Options>
 Options through_words(Options options, Names const& words) {
   CLI::App command;
@@ -262,7 +262,7 @@ TEST_CASE("the notes of a journal tell apart all options that steps depend on, a
     FinetuneOptions changed = options;
     changed.*row.field = another_of(row, field);
     bool const is_noted = row.details.recorded == Recorded::in_journal;
-    // Of an adapter, the journal says whether there is one; its own hash says which.
+    // For an adapter, the journal says only whether there is one; its own hash says which.
     CHECK(differences(option_notes(options), option_notes(changed)) ==
           (is_noted || row.flag == "--adapter" ? Names{"option " + row.details.key} : Names{}));
     if (is_noted) CHECK(through_notes(changed).*row.field == changed.*row.field);
@@ -270,7 +270,8 @@ TEST_CASE("the notes of a journal tell apart all options that steps depend on, a
 }
 
 TEST_CASE("options.json and the notes of a journal have these keys in this order") {
-  // Runs of earlier versions are resumed and replayed by these. They lack a new option, which must do without a value.
+  // Runs of earlier versions are resumed and replayed with these keys. They lack a new option, which must work without
+  // a value.
   Names keys;
   nlohmann::ordered_json const json = to_json(complete_options());
   for (auto const& [key, value] : json.items()) keys.push_back(key);

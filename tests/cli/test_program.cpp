@@ -220,7 +220,7 @@ TEST_CASE("each update runs, and a conservative one skips the steps that would r
     for (json const& record : fixture.metrics())
       if (record.at("type") == "step") CHECK(record.at("loss_base").is_null() == (update != "conservative-sgd"));
   }
-  // A step that long lowers no loss.
+  // A step that long never lowers the loss.
   Outcome const outcome =
       run_program(fixture.finetune({"--overwrite", "--update", "conservative-sgd", "--learning-rate", "1e4"}));
   REQUIRE(outcome.exit_code == 0);
@@ -252,11 +252,11 @@ TEST_CASE("momentum over a window keeps nothing, and is that of all updates wher
   std::vector<double> const all = losses({"--update", "momentum"});
   std::vector<double> const four = losses({"--update", "window-momentum", "--window", "4"});
   std::vector<double> const two = losses({"--update", "window-momentum", "--window", "2"});
-  // The same sum in another order: f32's rounding apart.
+  // The same sum in another order: equal up to f32's rounding.
   CHECK(four.back() == Approx(all.back()).epsilon(1e-5));
   CHECK(losses({"--update", "window-momentum"}) == four);
   CHECK(std::abs(two.back() - all.back()) > 100 * std::abs(four.back() - all.back()));
-  // An adapter is f32 whatever the model is held in.
+  // An adapter is f32 whatever the model's type.
   CHECK_FALSE(losses({"--update", "window-momentum", "--lora-rank", "2", "--dtype", "bf16"}).empty());
 
   Fixture const fixture;
@@ -407,7 +407,7 @@ TEST_CASE("a full disk is an error that names the file, and leaves nothing half-
   std::set<std::string> left;
   for (fs::directory_entry const& entry : fs::directory_iterator(fixture.out)) left.insert(entry.path().filename());
   CHECK(left == std::set<std::string>{"journal", "metrics.jsonl", "options.json"});
-  // Once there is room the run goes on to its end.
+  // Once there is room, the run continues to its end.
   CHECK(run_program({"finetune", "--resume", fixture.out}).exit_code == 0);
   CHECK(fs::exists(fixture.out + "/model/model.safetensors"));
   fs::remove_all(fixture.out);
@@ -443,7 +443,7 @@ TEST_CASE("score gives each token's log-probability, and an empty line empty lis
   CHECK(lines[1] == json{{"tokens", json::array()}, {"logprobs", json::array()}});
   CHECK(lines[2].at("tokens").size() == 1);
   CHECK(lines[2].at("logprobs") == json::array({nullptr}));
-  CHECK(lines[3].at("tokens").size() > 1);  // text that looks like a special token is text
+  CHECK(lines[3].at("tokens").size() > 1);  // text that looks like a special token is ordinary text
   for (json const& line : lines) {
     REQUIRE(line.at("tokens").size() == line.at("logprobs").size());
     for (std::size_t i = 0; i < line.at("logprobs").size(); ++i) {
@@ -452,7 +452,7 @@ TEST_CASE("score gives each token's log-probability, and an empty line empty lis
     }
   }
 
-  // Alone or among others, a line has the same scores to the bit.
+  // By itself or among others, a line has the same scores to the bit.
   std::string const alone = write_file(fixture.directory, "alone.txt", "last\n").string();
   REQUIRE(run_program({"score", "--model", fixture.model, "--input", alone, "--output", output}).exit_code == 0);
   CHECK(Fixture::lines(output).at(0) == lines[4]);
@@ -659,7 +659,7 @@ TEST_CASE("a task judged by F1, with candidates of its own against a neutral pro
             (std::string(q) == "He" ? "0" : "1") + "}\n";
   write_file(fixture.directory, "a.jsonl", rows);
   write_file(fixture.directory, "a2.jsonl", rows + R"({"q": "All", "x": "a", "y": "b", "l": 0})");
-  // All rows but the last are held out, so that none is left to train on.
+  // All rows but the last are held out, so none remains for training.
   check_rejected(run_program(fixture.finetune_on(task)), fixture,
                  "expected at least one training example that is not held out, found none");
   write_file(fixture.directory, "a.jsonl", rows + R"({"q": "Most", "x": "a", "y": "b", "l": 0})");

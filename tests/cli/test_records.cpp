@@ -51,7 +51,7 @@ Words read(RecordForm const& form, std::string const& text) {
   return records;
 }
 
-/// What is said of the file, without its folder.
+/// The message about the file, without its folder.
 std::string rejection(RecordForm const& form, std::string const& text) {
   try {
     (void)read(form, text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tuned model from its base and a journal (zeroth replay), and a journal for people and programs (zeroth journal).
+// The tuned model from its base and a journal (zeroth replay), and a journal's contents (zeroth journal).
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A run of four steps, and models made of its journal.
+/// A run of four steps, and models rebuilt from its journal.
 struct RecordedRun {
   Fixture fixture;
   std::string journal = fixture.out + "/journal";
@@ -59,7 +59,7 @@ struct RecordedRun {
   }
 };
 
-/// The hash of the weights after another optimizer than the program's has replayed a journal.
+/// The hash of the weights after an optimizer other than the program's has replayed a journal.
 template <class Backend>
 std::uint64_t hash_after_replay(RecordedRun const& run, Backend const& backend, zeroth::Options options) {
   zeroth::cli::ModelOptions model_options;
@@ -128,7 +128,7 @@ TEST_CASE("every backend, fused or in place, has the weights of the program's ru
   RecordedRun const run;
   zeroth::cli::ModelOptions tuned;
   tuned.model = run.fixture.out + "/model";
-  // As GGUF, whose rows lie as in the base.
+  // As GGUF, whose rows are in the order of the base.
   RecordedRun const same({"--save", "gguf"});
   tuned.model = same.fixture.out + "/model";
   zeroth::cli::LanguageModel const expected(tuned);
@@ -150,7 +150,7 @@ TEST_CASE("replay rejects what does not belong together, by name") {
   bytes[bytes.size() - 100] ^= 1;
   write_file(run.fixture.directory, "out/journal", bytes);
   check_rejected_at_once(run.replay(), "is damaged: its checksum does not fit its content");
-  // What is good of it, to whoever says how much.
+  // Its good records, for callers who say how many.
   Outcome const until = run_program(run.replay({"--until", "2"}));
   CHECK(until.exit_code == 0);
   CHECK_THAT(until.error, contains_text("zeroth: warning: " + run.journal + ": record 4, after 2 steps, is damaged"));
@@ -179,7 +179,7 @@ TEST_CASE("replay rejects what does not belong together, by name") {
   write_file(run.fixture.directory, "out/journal", "no journal");
   check_rejected_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
 
-  // One that another program made of the same library.
+  // One written by another program with the same library.
   fs::remove(run.journal);
   zeroth::JournalHeader header;
   zeroth::JournalFile(run.journal, header).synchronize();
@@ -256,11 +256,11 @@ TEST_CASE("journal draws the run as an image") {
   CHECK(image.ends_with("</svg>\n"));
   for (char const* text : {">Loss<", ">Score<", ">each step<", ">held-out<", ">validation<", ">step<"})
     CHECK_THAT(image, contains_text(text));
-  // A dot for the loss and one for the score of each evaluation, on two sets at steps 0, 2 and 4.
+  // One dot for the loss and one for the score of each evaluation, on two sets at steps 0, 2 and 4.
   CHECK(count(image, "<circle ") == 12);
   for (char const* none : {"nan", "inf"}) CHECK(count(image, none) == 0);
 
-  // A journal without a record, with one, and with losses that no axis has a place for.
+  // A journal without a record, one with a single record, and one with losses that no axis can show.
   zeroth::JournalHeader const header = zeroth::read_journal(run.journal).header();
   fs::remove(run.journal);
   zeroth::JournalFile journal(run.journal, header);
@@ -282,7 +282,7 @@ TEST_CASE("journal draws the run as an image") {
   step.loss = std::numeric_limits<double>::infinity();
   journal.append(step);
   for (char const* none : {"nan", "inf"}) CHECK(count(draw(), none) == 0);
-  // A long run has no more points than can be seen.
+  // A long run has no more points than a reader can distinguish.
   for (std::uint64_t i = 2; i < 20000; ++i) {
     step = {};
     step.step = i;

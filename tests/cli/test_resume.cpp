@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs that are stopped and resumed: finetune --resume.
+// Stopping and resuming runs: finetune --resume.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -30,7 +30,7 @@ std::string weights_in(std::string const& folder) {
   return read_file(fs::exists(adapter) ? adapter : folder + "/model/model.safetensors");
 }
 
-/// What a run that was never stopped leaves, and a copy of it that is to be damaged and resumed.
+/// The results of a run that was never stopped, and a copy to damage and resume.
 struct StoppedRun {
   Fixture fixture;
   std::string weights;
@@ -55,7 +55,7 @@ struct StoppedRun {
     return zeroth::Journal(zeroth::read_journal(fixture.out + "/journal").header()).size();
   }
 
-  /// The folder as a kill leaves it before the end, with so much of its files.
+  /// The folder as a kill leaves it before the end, with that much of its files.
   void stop(std::size_t journal_bytes, std::size_t metrics_bytes) const {
     for (char const* name : {"summary.json", "model", "adapter"}) fs::remove_all(fs::path(fixture.out) / name);
     write_file(fixture.directory, "out/journal", journal.substr(0, journal_bytes));
@@ -103,7 +103,7 @@ TEST_CASE("a run resumes from metrics cut at any byte of the last lines to the b
     run.stop(std::string::npos, size);
     run.check_resumed();
   }
-  // What a file system may leave after a power cut.
+  // A possible state of the file system after a power cut.
   run.stop(std::string::npos, before + 1);
   write_file(run.fixture.directory, "out/metrics.jsonl", run.metrics.substr(0, before + 1) + std::string(300, '\0'));
   run.check_resumed();
@@ -135,7 +135,7 @@ TEST_CASE("whatever has become of the metrics, a run resumes from all of its jou
     Outcome const outcome = run.resume();
     INFO(outcome.error);
     REQUIRE(outcome.exit_code == 0);
-    // It had but the last evaluation left to do.
+    // Only the last evaluation was left to do.
     CHECK_THAT(outcome.error, contains_text("resuming after step 8"));
     CHECK(weights_in(run.fixture.out) == run.weights);
     CHECK(read_file(run.fixture.out + "/journal") == run.journal);
@@ -149,7 +149,7 @@ TEST_CASE("whatever has become of the metrics, a run resumes from all of its jou
     REQUIRE(lines.size() == whole.size());
     std::size_t unknown = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      // What the journal has is the same in each line, and in those that were there all is.
+      // What the journal has is the same in every line; lines that already existed are identical.
       for (char const* key : {"type", "step", "loss", "active_weights", "skipped", "metric", "accuracy", "examples"})
         CHECK(lines[i].value(key, nlohmann::json()) == whole[i].value(key, nlohmann::json()));
       if (whole[i].at("type") != "step") continue;
@@ -187,7 +187,7 @@ TEST_CASE("a run resumes from the first bad record of its journal, says so and k
     CHECK(weights_in(run.fixture.out) == run.weights);
     CHECK(read_file(run.fixture.out + "/journal") == run.journal);
   }
-  // They are the earlier run's, and go with it.
+  // They belong to the earlier run, and go with it.
   CHECK(run_program(run.fixture.finetune({"--overwrite"})).exit_code == 0);
   for (fs::directory_entry const& entry : fs::directory_iterator(run.fixture.out))
     CHECK(entry.path().filename().string().find("cut") == std::string::npos);
@@ -232,7 +232,7 @@ TEST_CASE("a run with state, 16-bit weights or an adapter resumes to the same bi
     run.stop(run.header_bytes() + 5 * record + 7, std::string::npos);
     run.check_resumed();
     nlohmann::json after = run.fixture.summary();
-    // Time and memory are of the processes.
+    // Time and memory depend on the process.
     for (char const* key : {"seconds_per_step", "peak_memory_bytes"}) before.erase(key), after.erase(key);
     CHECK(after == before);
   }
@@ -276,7 +276,7 @@ TEST_CASE("a run that is killed again and again at any instant ends in the bits 
   *std::find(words.begin(), words.end(), undisturbed.out) = killed.out;
   std::size_t kills = 0;
   Outcome outcome;
-  // The instants move over the run: each process lives a little longer than the one before.
+  // The kill times move through the run: each process lives a little longer than the one before.
   for (int i = 1;; ++i) {
     bool const begun = fs::exists(killed.out + "/options.json");
     Program program(begun ? Words{"finetune", "--resume", killed.out} : words);

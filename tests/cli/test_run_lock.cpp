@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One folder, one run: who comes second is rejected before anything is touched.
+// One folder, one run: a second one is rejected before anything is touched.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -40,7 +40,7 @@ std::string held_by_this_process(std::string const& name, std::string const& fol
   return name + ": " + folder + ": another run is writing here (process " + std::to_string(getpid()) + " on ";
 }
 
-/// Whether all that a finished run left is of one run.
+/// Checks that everything in the folder of a finished run is from one run.
 void check_one_run(Fixture const& fixture) {
   nlohmann::json const options = nlohmann::json::parse(read_file(fixture.out + "/options.json"));
   zeroth::Journal const journal = zeroth::read_journal(fixture.out + "/journal");
@@ -70,7 +70,7 @@ TEST_CASE("while a run writes in a folder, every other that would is rejected by
     for (Words const& words : {fixture.finetune(), fixture.finetune({"--overwrite"})})
       check_rejected_at_once(words, held_by_this_process("--out", fixture.out));
     check_rejected_at_once({"finetune", "--resume", fixture.out}, held_by_this_process("--resume", fixture.out));
-    // By another path of the same folder, too.
+    // Also by another path to the same folder.
     std::string const link = (fixture.directory.path() / "link").string();
     fs::create_symlink(fixture.out, link);
     check_rejected_at_once({"finetune", "--resume", link}, held_by_this_process("--resume", link));
@@ -78,7 +78,7 @@ TEST_CASE("while a run writes in a folder, every other that would is rejected by
                            held_by_this_process(link + "/journal", fs::canonical(fixture.out).string()));
     CHECK_THROWS_WITH(RunLock(fixture.out, "--out", RunLock::Folder::must_exist),
                       contains_text(held_by_this_process("--out", fixture.out)));
-    // And who would write the model that is in it.
+    // So is a command that would write the model in it.
     for (Words const& words :
          {Words{"replay", "--model", fixture.model, "--journal", fixture.out + "/journal", "--output",
                 fixture.out + "/model/", "--overwrite"},
@@ -87,7 +87,7 @@ TEST_CASE("while a run writes in a folder, every other that would is rejected by
     CHECK(files_in(fixture.out) == held);
   }
   CHECK(files_in(fixture.out) == before);
-  // A lock file that is there without a lock, as one that was killed leaves it, is no obstacle.
+  // A lock file without a lock, as a killed run leaves it, is no obstacle.
   write_file(fixture.directory, "out/.zeroth.lock", "process 1 on another\n");
   CHECK(run_program(fixture.finetune({"--overwrite"})).exit_code == 0);
   CHECK_FALSE(fs::exists(fixture.out + "/.zeroth.lock"));
@@ -166,7 +166,7 @@ TEST_CASE("a run that replaces another rejects an input that it would replace, b
   std::string const link = (fixture.directory.path() / "link.gguf").string();
   fs::create_symlink(fixture.out + "/model/model.gguf", link);
   rejected("--model", link, "model");
-  // A folder whose files are links into it.
+  // A folder whose files are links into the run's folder.
   std::string const folder = (fixture.directory.path() / "folder").string();
   fs::create_directory(folder);
   fs::create_symlink(fixture.out + "/model/model.gguf", folder + "/model.gguf");

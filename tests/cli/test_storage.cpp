@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program with matrices held in 16 bits.
+// The program with 16-bit matrices.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -55,7 +55,7 @@ TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was ev
     CHECK(summary.at("loss_after") != summary.at("loss_before"));
     double const loss = summary.at("loss_after");
     CHECK(loss_of(fixture, fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-12));
-    // Held in f32, the saved weights are the same numbers.
+    // In f32, the saved weights are the same numbers.
     CHECK(loss_of(fixture, fixture.out + "/model", "f32") == Approx(loss).epsilon(1e-12));
 
     json const inspected = json::parse(run_program({"inspect", "--model", fixture.out + "/model", "--json"}).out);
@@ -65,7 +65,7 @@ TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was ev
     }
     double const safetensors = finetune(fixture, {"--dtype", dtype}).at("loss_after");
     CHECK(safetensors == loss);
-    // Rows of Q and K lie in another order there, so that sums are too.
+    // Rows of Q and K are in another order there, and so are the sums.
     CHECK(loss_of(fixture, fixture.out + "/model", dtype) == Approx(loss).epsilon(1e-5));
   }
 }
@@ -83,7 +83,7 @@ TEST_CASE("products in bf16 leave the weights f32 and move losses by their round
     json const summary = finetune(fixture, {"--compute-dtype", "bf16", "--backend", backend});
     CHECK(summary.at("options").at("compute_dtype") == "bf16");
     CHECK(summary.at("weights_bytes") == floats.at("weights_bytes"));
-    // A difference of two logits of order 10, whose factors are each off by up to 2^-8 of their size in a dozen
+    // A difference of two logits of order 10, whose factors are each off by up to 2^-8 of their magnitude in a dozen
     // products; a wrong one would be off by several units.
     double const before = summary.at("loss_before");
     CHECK(before == Approx(floats.at("loss_before").get<double>()).margin(0.3));

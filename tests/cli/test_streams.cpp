@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where the program's output goes: standard streams that are closed, full or shared, descriptors, pipes and links; and
-// what of it a terminal is shown.
+// what a terminal is shown of it.
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Text to tokenize, and what comes of it.
+/// Text to tokenize, and the expected output.
 struct Lines : Fixture {
   std::string input = write_file(directory, "lines.txt", "a fine film\n").string();
   Words words{"tokenize", "--model", model, "--input", input};
@@ -66,7 +66,7 @@ void check_succeeded(Outcome const& outcome) {
   CHECK(outcome.error.empty());
 }
 
-/// Exit code 2, and as the last line an error that says `expected`.
+/// Exit code 2, and an error with `expected` as the last line.
 void check_failed(Outcome const& outcome, std::string const& expected) {
   INFO(outcome.error);
   CHECK(outcome.exit_code == 2);
@@ -155,7 +155,7 @@ TEST_CASE("each command that writes a file writes to a descriptor") {
     words.back() = link;
     std::string const shared = lines.shared();
     CHECK(run_in_shell("\"$0\" \"$@\" >> '" + shared + "'", words).exit_code == 0);
-    // Not a byte more: the name of the image would spoil it.
+    // Not one byte more: the name of the image would spoil it.
     CHECK(read_file(shared) == "EARLIER\n" + expected);
   }
   CHECK(fs::is_symlink(link));
@@ -269,7 +269,7 @@ TEST_CASE("a reader that goes away ends a command that prints, and not a run tha
   Fixture const fixture;
   std::string const pipe = (fixture.directory.path() / "pipe").string();
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  // Descriptor 5 writes to a pipe that nobody has open for reading any more.
+  // Descriptor 5 writes to a pipe that no process has open for reading any more.
   std::string const without_reader = "exec 4<> '" + pipe + "' 5> '" + pipe + "' 4<&-; ";
   Outcome const inspect =
       run_in_shell(without_reader + "\"$0\" \"$@\" >&5; echo $?", {"inspect", "--model", fixture.model});
@@ -309,7 +309,7 @@ TEST_CASE("progress shows a loss that is not a number, and counts those that wer
 
 TEST_CASE("names from files reach a terminal without what would steer it") {
   Lines const lines;
-  // A tensor's name of as many bytes: ESC, U+009B, U+202E, DEL.
+  // A tensor name of the same length: ESC, U+009B, U+202E, DEL.
   std::string model = read_file(lines.model);
   std::string const name = "blk.1.ffn_down.weight";
   std::string const evil =
@@ -333,7 +333,7 @@ TEST_CASE("names from files reach a terminal without what would steer it") {
   for (json const& tensor : tensors) names.push_back(tensor.at("name"));
   CHECK(std::count(names.begin(), names.end(), evil) == 1);
 
-  // What a message names.
+  // Names in messages.
   for (std::string const& file : {std::string("no\x1b[2J such\xC2\x9B"), std::string("no\xFF such")}) {
     Outcome const missing = run_program({"inspect", "--model", file});
     check_failed(missing, "no?");
@@ -379,7 +379,7 @@ TEST_CASE("a task's columns and a journal's notes are shown without what would s
 
 TEST_CASE("generated text is safe on a terminal, and as it is in a pipe") {
   Fixture const fixture;
-  // A model of random weights draws each byte now and then.
+  // A model with random weights draws each byte now and then.
   for (int seed = 0;; ++seed) {
     REQUIRE(seed < 100);
     Words const words{"generate", "--model", fixture.model,        "--prompt",      "a",  "--threads",
@@ -451,7 +451,7 @@ TEST_CASE("every command takes paths that are not UTF-8") {
   CHECK(options.out == lines.out);
   CHECK(options.task == task);
 
-  // A run that was stopped before its end goes on.
+  // A run that was stopped early resumes.
   CHECK(run_program(lines.finetune_on(task, {"--overwrite", "--lora-rank", "2", "--steps", "4"})).exit_code == 2);
   fs::remove(lines.out + "/summary.json");
   Outcome const resumed = run_program({"finetune", "--resume", lines.out});
@@ -495,7 +495,7 @@ TEST_CASE("no message of a library reaches the user as it is") {
         "a system call failed: Resource temporarily unavailable");
   CHECK_THAT(fault_text(std::runtime_error("odd")), contains_text("a bug in zeroth"));
 
-  // Names at which the file system balks, wherever a path is asked for.
+  // Names that the file system rejects, wherever a path is expected.
   Lines const lines;
   REQUIRE(run_program(lines.finetune()).exit_code == 0);
   std::string const loop = lines.link("loop", "loop");

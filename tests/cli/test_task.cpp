@@ -16,7 +16,7 @@ using nlohmann::ordered_json;
 
 namespace {
 
-/// A task with every key of a classification that its neighbours allow.
+/// A task with every key of a classification that can be combined.
 ordered_json const& good() {
   static ordered_json const task = ordered_json::parse(R"({
     "description": "d", "folder": "F", "files": {"train": "t", "held_out": "h"}, "format": "jsonl",
@@ -26,8 +26,8 @@ ordered_json const& good() {
   return task;
 }
 
-/// What parse_task says of the good task with `value` (JSON) in the place of what the pointer leads to; an empty value
-/// removes that.
+/// The message of parse_task about the good task with the value at the pointer replaced by `value` (JSON); an empty
+/// value removes it.
 std::string rejection(std::string const& pointer, std::string const& value, ordered_json task = good()) {
   ordered_json::json_pointer const place(pointer);
   if (value.empty())
@@ -171,7 +171,7 @@ TEST_CASE("a task file has bounds on what it asks for") {
   ranges["label"] = {{"field", "x"}};
   CHECK(rejection("/label/ranges", ordered_json(std::vector<int>(1001)).dump(), ranges) ==
         "f.json: key 'label.ranges': expected at most 1000 elements, found 1001");
-  // What a message lists is cut too.
+  // Lists in messages are shortened too.
   ordered_json table = ordered_json::parse(
       R"({"files": {"held_out": "h"}, "format": "csv", "columns": [], "prompt": "{b}",
           "candidates": ["b", "c"], "label": {"field": "l"}})");

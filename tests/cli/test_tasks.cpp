@@ -34,14 +34,14 @@ TaskData load(std::string const& task, std::filesystem::path const& directory) {
   return load_task(find_task(task), directory);
 }
 
-/// A task in a file of its own, on the file data.jsonl or data.csv beside it, and its examples.
+/// A task in a file of its own, with the file data.jsonl or data.csv next to it, and its examples.
 TaskData load_own(std::string const& json, std::string const& data) {
   TemporaryDirectory const directory;
   write_file(directory, "data", data);
   return load_task(parse_task(json, "own.json"), directory.path());
 }
 
-/// What load_own says.
+/// The message of load_own.
 std::string rejection_of_own(std::string const& json, std::string const& data) {
   try {
     (void)load_own(json, data);
@@ -77,14 +77,14 @@ std::vector<std::size_t> label_counts(TaskData const& data) {
   return counts;
 }
 
-/// The example that comes first in its file.
+/// The first example of its file.
 TextExample first_of(std::vector<TextExample> const& examples) {
   return *std::min_element(examples.begin(), examples.end(), [](TextExample const& a, TextExample const& b) {
     return std::pair(a.line, a.element) < std::pair(b.line, b.element);
   });
 }
 
-/// What load_task says about a task whose file `bad` has this text; the task's other file is a good one.
+/// The message of load_task about a task whose file `bad` has this text; the task's other file is good.
 std::string rejection(std::string const& task, std::string const& bad, std::string const& text) {
   TemporaryDirectory const directory;
   write_file(directory, "SST-2/train.tsv", header + "1\tfine\n");
@@ -282,7 +282,7 @@ TEST_CASE("copa's candidates are the example's, and its prompt ends in the word 
   CHECK(data.train[0].candidates == std::vector<std::string>{" I Got wet.", " the Sun shone."});
   CHECK(data.train[0].label == 0);
   CHECK(data.train[1].prompt == "He Ran because");
-  CHECK(data.train[1].label == 0);  // the same text is the same answer
+  CHECK(data.train[1].label == 0);  // the same text means the same answer
   write_file(directory, "COPA/val.jsonl",
              R"({"premise": "It rained.", "choice1": "A.", "choice2": "B.", "question": "reason", "label": 1})");
   CHECK_THROWS_WITH(load("copa", directory.path()),

@@ -38,7 +38,7 @@ TEST_CASE("lines have no byte order mark and are UTF-8, of regular files and pip
   CHECK_THROWS_WITH(read_lines(directory.path()),
                     directory.path().string() + ": expected a regular file or a pipe, found a directory");
 
-  // A named pipe is waited for, as every program does, and read to its end.
+  // A named pipe is waited for, as in every program, and read to its end.
   std::string const pipe = (directory.path() / "pipe").string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   std::thread writer([&] { std::ofstream(pipe) << "c\nd"; });

@@ -107,7 +107,7 @@ TEST_CASE("validation examples leave the steps of a run as they are where there 
 }
 
 TEST_CASE("the saved best step is what replay makes of the journal, as a model and as an adapter") {
-  // The base is the best of so high a rate, or a step at which nothing is lost yet; the last is not.
+  // At so high a rate the base, or a step before anything is lost, is the best; the last step is not.
   std::vector<Words> const kinds = {{}, {"--save", "gguf"}, {"--lora-rank", "2"}, {"--update", "adam"}};
   for (Words const& kind : kinds) {
     INFO((kind.empty() ? "" : kind[1]));
@@ -120,7 +120,7 @@ TEST_CASE("the saved best step is what replay makes of the journal, as a model a
     auto const step = summary.at("best").at("step").get<std::size_t>();
     CHECK(summary.at("saved_step") == step);
     REQUIRE(step < 4);
-    // What is said last is about the model that is saved.
+    // The final figures are those of the saved model.
     std::vector<json> const held_out = records_of(fixture.metrics(), "evaluation");
     CHECK(summary.at("best").at("loss") == held_out[step].at("loss"));
     CHECK(summary.at("loss_after") == held_out[4].at("loss"));
@@ -135,7 +135,7 @@ TEST_CASE("the saved best step is what replay makes of the journal, as a model a
     std::string const file = is_gguf ? "/model.gguf" : is_adapter ? "/adapter_model.safetensors" : "/model.safetensors";
     CHECK(read_file(fixture.out + (is_adapter ? "/adapter" : "/model") + file) == read_file(replayed + file));
 
-    // And it does on the held-out examples what the run said of that step.
+    // Its results on the held-out examples are those that the run reported for that step.
     std::string const output = (fixture.directory.path() / "eval.json").string();
     Words eval{"eval",
                "--task",
@@ -159,7 +159,7 @@ TEST_CASE("a best step that is the last is saved as it stands, and an earlier on
   Fixture const fixture;
   run_successfully(fixture.finetune({"--validation-examples", "1", "--learning-rate", "1e-30", "--eval-every", "0"}));
   std::string const last = read_file(fixture.out + "/model/model.safetensors");
-  // Nothing changed, so that the first evaluation is as good: step 0.
+  // Nothing changed, so the first evaluation is equally good: step 0.
   CHECK(fixture.summary().at("best").at("step") == 0);
   run_successfully(fixture.finetune({"--validation-examples", "1", "--learning-rate", "1e-30", "--eval-every", "0",
                                      "--save-step", "best", "--overwrite"}));
