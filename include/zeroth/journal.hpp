@@ -128,13 +128,13 @@ inline std::string detail::damage(Journal const& journal, std::size_t left) {
          " bytes from there on that do not follow on from those before";
 }
 
-/// Whether one evaluation is better than another: of the higher score, or if they are equal of the lower loss.
+/// Whether one evaluation is better than another: it has the higher score or, on a tie, the lower loss.
 [[nodiscard]] inline bool is_better(EvaluationRecord const& one, EvaluationRecord const& other) noexcept {
   return one.score > other.score || (one.score == other.score && one.loss < other.loss);
 }
 
-/// The evaluation of that kind with the highest score; of equal ones the one with the lowest loss, and of these the
-/// first. None if the journal has no evaluation of that kind.
+/// The evaluation of that kind with the highest score; on a tie the one with the lowest loss, and of these the first.
+/// None if the journal has no evaluation of that kind.
 [[nodiscard]] inline std::optional<EvaluationRecord> best_evaluation(Journal const& journal, std::uint8_t kind) {
   std::optional<EvaluationRecord> best;
   for (JournalEntry const& entry : journal.entries()) {

@@ -23,7 +23,7 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// Runs kernels: a GPU's stream (CudaStream in runtime.hpp) or, in the tests, loops on the host.
+/// Runs kernels: a GPU's stream (CudaStream in stream.hpp) or, in the tests, loops on the host.
 ///
 /// 1. `launch(kernel, blocks, what)` runs every phase of the kernel in order, after all earlier work. It rejects what
 ///    check_launch rejects.

@@ -3,16 +3,16 @@
 
 #include <zeroth/backend/cuda/kernel.hpp>
 
-// How a kernel of kernel.hpp runs on a GPU: for nvcc only.
+// Runs a kernel of kernel.hpp on a GPU; only for nvcc.
 #if defined(__CUDACC__)
 
-/// NVVM's: which of nvcc's flags hold.
+/// Part of NVVM: reports nvcc's flags.
 extern "C" __device__ int __nvvm_reflect(char const* name);  // NOLINT: its name
 
 namespace zeroth::ZEROTH_ISA::cuda::detail {
 
-/// Ends the compilation where a flag would change results: nvcc has no macro that tells of one. What is reflected is
-/// known to its optimizer, which leaves the line for the assembler to refuse, or nothing.
+/// Stops the compilation if a flag would change results: nvcc has no macros for these flags. Its optimizer knows the
+/// reflected values, and either leaves this line for the assembler to reject, or removes it.
 __device__ inline void refuse_inexact_arithmetic() {
   if (__nvvm_reflect("__CUDA_FTZ") != 0 || __nvvm_reflect("__CUDA_PREC_SQRT") == 0 ||
       __nvvm_reflect("__CUDA_PREC_DIV") == 0)
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(block_threads, 1) run_kernel(Kernel const kern
   run_rounds(kernel, shared);
 }
 
-/// The same of a kernel that lies in the device's memory.
+/// The same for a kernel that lies in device memory.
 template <class Kernel>
 __global__ void __launch_bounds__(block_threads, 1) run_stored_kernel(Kernel const* kernel) {
   refuse_inexact_arithmetic();

@@ -11,8 +11,7 @@
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A call of CUDA's that failed. The message names the call, what it was for, and CUDA's own name and number of the
-/// error.
+/// A failed CUDA call. The message names the call, its purpose, and CUDA's name and number of the error.
 class CudaError : public Error {
  public:
   using Error::Error;
@@ -20,18 +19,18 @@ class CudaError : public Error {
 
 namespace cuda {
 
-/// The least compute capability that zeroth's kernels run on, as major * 10 + minor.
+/// The lowest compute capability supported by zeroth's kernels, as major * 10 + minor.
 inline constexpr int least_capability = 80;
 
 /// @throws CudaError if the code is not cudaSuccess
 inline void check(cudaError_t code, char const* call, std::string const& what) {
   if (code == cudaSuccess) return;
-  cudaGetLastError();  // or a later call would report it again
+  cudaGetLastError();  // otherwise a later call would report it again
   throw CudaError(std::string(call) + " (" + what + "): " + cudaGetErrorString(code) + " (" + cudaGetErrorName(code) +
                   ", " + std::to_string(static_cast<int>(code)) + ")");
 }
 
-/// Why that device cannot be used; empty if it can.
+/// Why the device cannot be used; empty if it can.
 [[nodiscard]] inline std::string why_unusable(int device) {
   int devices = 0;
   cudaError_t const code = cudaGetDeviceCount(&devices);
@@ -56,7 +55,7 @@ inline void check(cudaError_t code, char const* call, std::string const& what) {
   return {};
 }
 
-/// Makes a device the calling thread's while it lives.
+/// Makes a device current for the calling thread while it lives.
 class DeviceScope {
  public:
   explicit DeviceScope(int device) {
@@ -71,8 +70,8 @@ class DeviceScope {
   int before_ = 0;
 };
 
-/// Memory of a device, freed with its last owner; what is in it is not set.
-/// @throws CudaError; out of memory, it says how much was asked for and how much was free
+/// Memory of a device, uninitialised and freed with its last owner.
+/// @throws CudaError; if memory runs out, it says how much was requested and how much was free
 [[nodiscard]] inline std::shared_ptr<std::byte> allocate_device(int device, std::size_t bytes,
                                                                 std::string const& what) {
   DeviceScope const scope(device);
@@ -89,7 +88,7 @@ class DeviceScope {
   }
   check(code, "cudaMalloc", what);
   return {static_cast<std::byte*>(memory), [device](std::byte* p) {
-            // Neither may throw here; after an error that took the context away, the memory is gone too.
+            // Neither call may throw here; after an error that destroyed the context, the memory is gone too.
             int before = 0;
             cudaGetDevice(&before);
             cudaSetDevice(device);
@@ -108,7 +107,7 @@ class Event {
 
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord", "event"); }
 
-  /// Milliseconds from an earlier event's point to this one's, which is waited for.
+  /// Milliseconds from an earlier event's point to this one's; waits for this one.
   [[nodiscard]] float milliseconds_since(Event const& earlier) const {
     check(cudaEventSynchronize(event_), "cudaEventSynchronize", "event");
     float milliseconds = 0;
@@ -120,7 +119,7 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-/// A point that a queue of a stream's comes to, for another queue to wait for. Copies are the same event.
+/// A point in one of a stream's queues for which another queue can wait. Copies are the same event.
 class QueueEvent {
  public:
   QueueEvent() = default;
@@ -137,7 +136,7 @@ class QueueEvent {
   std::shared_ptr<CUevent_st> event_;
 };
 
-/// Page-locked memory and marks on a device's streams: see UploadRing.
+/// Page-locked memory, and marks on a device's streams: see UploadRing.
 class PinnedPort {
  public:
   using Mark = QueueEvent;

@@ -16,15 +16,15 @@
 
 namespace zeroth::ZEROTH_ISA::cuda {
 
-/// A device and a stream of its, the caller's or one of its own, with a second stream for its side queue; copies share
-/// both. What BasicBackend runs on.
+/// A device and a stream on it, the caller's or its own, with a second stream for its side queue; copies share both.
+/// BasicBackend runs on it.
 class CudaStream {
  public:
   using Event = QueueEvent;
   using Graph = std::shared_ptr<CUgraphExec_st>;
 
-  /// A stream of its own.
-  /// @throws CudaError if the device is not there or is too old
+  /// Creates its own stream.
+  /// @throws CudaError if the device does not exist or is too old
   explicit CudaStream(int device) : device_(device) {
     open();
     DeviceScope const scope(device_);
@@ -47,7 +47,7 @@ class CudaStream {
   /// See StreamWithGraphs.
   template <class Kernel>
   void prepare_stored(std::string const& what) const {
-    // Kernels are loaded lazily, which a capture may not allow: asking for what they are loads them.
+    // Kernels are loaded lazily, which a capture may not allow: querying their attributes loads them.
     DeviceScope const scope(device_);
     cudaFuncAttributes attributes{};
     void (*const function)(Kernel const*) = &detail::run_stored_kernel<Kernel>;
@@ -73,20 +73,20 @@ class CudaStream {
     check(cudaMemsetAsync(memory, 0, bytes, queue()), "cudaMemsetAsync", what);
   }
 
-  /// Waits for the copy, and so for all that was queued before.
+  /// Waits for the copy, and so for all earlier work.
   void transfer(void* to, void const* from, std::size_t bytes, std::string const& what) const {
     transfer_async(to, from, bytes, what);
     synchronize(what);
   }
-  /// The host's memory must stay as it is until the stream is synchronised.
+  /// The host memory must not change until the stream is synchronised.
   void transfer_async(void* to, void const* from, std::size_t bytes, std::string const& what) const {
     DeviceScope const scope(device_);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, queue()), "cudaMemcpyAsync", what);
   }
 
-  /// Copies from the host, whose memory may change once this returns, and does not wait for the copy.
-  /// It does by way of page-locked memory of the stream's own: of a copy from other memory CUDA says no more than that
-  /// it may be synchronous, and one from the caller's page-locked memory is not.
+  /// Copies from the host, whose memory may change once this returns, and does not wait for the copy. Uses the stream's
+  /// own page-locked memory: CUDA only promises that a copy from other memory may be synchronous, and one from the
+  /// caller's page-locked memory is not.
   void upload(void* to, void const* from, std::size_t bytes, std::string const& what) const {
     if (shared_->uploads == nullptr)
       shared_->uploads = std::make_unique<UploadRing<PinnedPort>>(PinnedPort(device_), upload_bytes);
@@ -109,7 +109,7 @@ class CudaStream {
     return blocks_at_once_;
   }
 
-  /// @throws CudaError also for what a kernel did wrong that ran before
+  /// @throws CudaError also for an earlier kernel's error
   void synchronize(std::string const& what) const {
     DeviceScope const scope(device_);
     check(cudaStreamSynchronize(queue()), "cudaStreamSynchronize", what);
@@ -145,7 +145,8 @@ class CudaStream {
   template <class Body>
   [[nodiscard]] Graph capture(Body const& body, std::string const& what) const {
     DeviceScope const scope(device_);
-    // Relaxed: what else CUDA may have to load while kernels are launched, such as the caller's, is no error then.
+    // Relaxed: other things that CUDA may have to load while kernels are launched, such as the caller's, are then no
+    // error.
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture", what);
     cudaGraph_t graph = nullptr;
     try {
@@ -188,10 +189,10 @@ class CudaStream {
     std::unique_ptr<UploadRing<PinnedPort>> uploads;
   };
 
-  /// Of page-locked memory: more than the passes of a step send.
+  /// Bytes of page-locked memory: more than the passes of a step send.
   static constexpr std::size_t upload_bytes = std::size_t{4} << 20;
 
-  /// The stream that work goes to at present.
+  /// The stream that currently receives work.
   [[nodiscard]] cudaStream_t queue() const noexcept {
     return shared_->on_side ? shared_->side : stream_;
   }

@@ -11,8 +11,8 @@ namespace zeroth::ZEROTH_ISA::model {
 
 /// Activations of all lanes of a probe: for each lane, `rows` tokens of `features` values.
 ///
-/// Rows lie in blocks of 16: feature f of row r is at block(lane, r / 16)[f * 16 + r % 16] (see kernels.hpp). The
-/// last block of a lane has slots beyond `rows`; what they hold means nothing and reaches no other slot.
+/// Rows lie in blocks of 16: feature f of row r is at block(lane, r / 16)[f * 16 + r % 16] (see kernels.hpp). The last
+/// block of a lane has slots beyond `rows`; their contents are meaningless and affect no other slot.
 class Activations {
  public:
   /// Sets the sizes; the contents are undefined afterwards.
@@ -23,7 +23,7 @@ class Activations {
     values_.reserve(lanes * blocks() * block_size());
   }
 
-  /// One lane of `rows` rows, of which the first `kept` keep what they hold.
+  /// One lane of `rows` rows; keeps the contents of the first `kept`.
   void extend(std::size_t rows, std::size_t kept, std::size_t features) {
     std::size_t const held = (kept + cpu::block_tokens - 1) / cpu::block_tokens * features * cpu::block_tokens;
     lanes_ = 1;
@@ -37,7 +37,7 @@ class Activations {
   [[nodiscard]] std::size_t features() const noexcept { return features_; }
   [[nodiscard]] std::size_t blocks() const noexcept { return (rows_ + cpu::block_tokens - 1) / cpu::block_tokens; }
 
-  /// Floats of a block.
+  /// Floats per block.
   [[nodiscard]] std::size_t block_size() const noexcept { return features_ * cpu::block_tokens; }
 
   [[nodiscard]] float* block(std::size_t lane, std::size_t b) noexcept {

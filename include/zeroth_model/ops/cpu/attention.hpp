@@ -14,8 +14,8 @@ namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Attention of some queries of one segment, for one key-value head and all query heads that share it.
 ///
-/// Keys are laid out as rows and values as columns once; then queries go in groups of up to 32, so that scores take
-/// keys x 32 floats however long the sequence is.
+/// Keys are laid out as rows and values as columns once; queries are then processed in groups of up to 32, so scores
+/// take keys x 32 floats however long the sequence is.
 class AttentionTask {
  public:
   AttentionTask(Kernels const& kernels, HeadShape const& shape, Segment const& segment,
@@ -84,12 +84,12 @@ class AttentionTask {
  private:
   static constexpr std::size_t group_blocks = 2;
 
-  /// Keys up to that of packed row `row` itself.
+  /// Keys up to the one of packed row `row` itself.
   [[nodiscard]] std::size_t visible(std::size_t row) const noexcept {
     return segment_.prefix_length + (row - segment_.begin) + 1;
   }
 
-  /// Turns the scores (keys x 16 queries) of a block into exponentials, and gives the reciprocals of their sums.
+  /// Turns the scores (keys x 16 queries) of a block into exponentials, and returns the reciprocals of their sums.
   void softmax(std::size_t first, std::size_t keys, float* scores, float* shares) const noexcept {
     constexpr float infinity = std::numeric_limits<float>::infinity();
     alignas(64) float top[block_tokens];

@@ -85,7 +85,8 @@ class Head {
   }
 
  private:
-  /// Tasks into which the vocabulary is cut: constant, so that sums are added in the same order whatever the threads.
+  /// Tasks into which the vocabulary is divided: constant, so sums are added in the same order with any number of
+  /// threads.
   static constexpr std::size_t stripes_most = 64;
   static constexpr std::size_t group_blocks = 8;
 
@@ -97,8 +98,8 @@ class Head {
     });
   }
 
-  /// Takes the logits (rows x 16) of a panel, which it overwrites, into the running maximum and sum of exponentials of
-  /// a block.
+  /// Adds the logits (rows x 16) of a panel, which it overwrites, to the running maximum and sum of exponentials of a
+  /// block.
   static void accumulate(Kernels const& kernels, std::size_t rows, float* logits, float* top, float* sum) noexcept {
     alignas(64) float now[block_tokens];
     alignas(64) float part[block_tokens] = {};

@@ -11,11 +11,11 @@
 ///
 /// Activations lie in blocks of 16 tokens: element (feature i, token t) of a block is at [i * 16 + t]. So a product
 /// broadcasts weights, which are read in place in their own row order, and neither operand is ever packed or copied.
-/// Each element of a product is one sum over k in ascending order: it depends on its own row and its own token, not on
+/// Each element of a product is one sum over k in ascending order: it depends only on its own row and token, not on
 /// tile sizes, threads or neighbours.
 namespace zeroth::ZEROTH_ISA::model::cpu {
 
-/// Tokens in a block: one AVX-512 vector, two of AVX2, four of SSE or NEON.
+/// Tokens per block: one AVX-512 vector, two of AVX2, four of SSE or NEON.
 inline constexpr std::size_t block_tokens = 16;
 
 /// Y = W X for a panel of weight rows and a run of token blocks.
@@ -31,12 +31,13 @@ struct ProductArguments {
   std::size_t output_stride;  ///< floats from one block of Y to the next, a multiple of 16
 };
 
-/// Computes one product; product_for picks the one for an instruction set.
+/// Computes one product; product_for selects the one for an instruction set.
 using Product = void (*)(ProductArguments const&);
 
-/// Replaces each of `rows` x 16 values by e^(value - top[t]) and adds it to sum[t], t being its place in its row.
+/// Replaces each of `rows` x 16 values by e^(value - top[t]) and adds it to sum[t], where t is the value's place in its
+/// row.
 ///
-/// Relative error below 2e-7; 0 where the exponent is below -87, e^88 where it is above 88, NaN where it is NaN.
+/// Relative error below 2e-7; 0 if the exponent is below -87, e^88 if it is above 88, NaN if it is NaN.
 using Exponentials = void (*)(std::size_t rows, float* values, float const* top, float* sum);
 
 /// gate[i] = gate[i] / (1 + e^-gate[i]) * up[i] for a multiple of 16 elements; both are 64-byte aligned.
@@ -99,9 +100,9 @@ inline constexpr std::size_t tile_blocks = 1;
 #undef ZEROTH_WIDE
 #undef ZEROTH_UNROLL
 
-/// Rows from `row` on times B blocks. The blocks after these are brought near meanwhile, one by each of the first
-/// tiles: the tokens of a long batch come from the farthest cache or from memory, and nothing else would ask for them
-/// early enough.
+/// Rows from `row` on times B blocks. Prefetches the following blocks meanwhile, one in each of the first tiles: the
+/// tokens of a long batch come from the last-level cache or from memory, and nothing else would request them early
+/// enough.
 template <class Kernel, std::size_t R, std::size_t B>
 void product_tile(std::size_t rows, ProductArguments const& a, std::size_t row, std::size_t block) {
   auto run = [&]<bool Ahead>(std::bool_constant<Ahead>, float const* next) {
@@ -137,8 +138,8 @@ void product(ProductArguments const& a) {
 
 }  // namespace detail
 
-/// The inner loops for an instruction set that this processor runs. AVX2 and AVX-512 give the same bits; the portable
-/// ones may round differently where the build's target has no fused multiply-add.
+/// The inner loops for an instruction set that this processor supports. AVX2 and AVX-512 give the same bits; the
+/// portable loops may round differently if the build's target has no fused multiply-add.
 [[nodiscard]] inline Kernels kernels_for([[maybe_unused]] InstructionSet set) noexcept {
   auto of = []<class Kernel>(Kernel) {
     return Kernels{&detail::product<Kernel>, &Kernel::exponentials, &Kernel::gated_silu, &Kernel::gated_gelu,

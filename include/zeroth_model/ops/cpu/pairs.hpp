@@ -11,10 +11,10 @@
 #include <immintrin.h>
 #endif
 
-/// Products of bf16 numbers with f32 sums, by the instruction for them (AVX512-BF16).
+/// Products of bf16 numbers with f32 sums, using the instruction for them (AVX512-BF16).
 ///
-/// Two consecutive features lie in the 32 bits of a float, the earlier one in its lower half, for weights and
-/// activations alike; else all lies as it does in f32, and ProductArguments counts in pairs.
+/// Two consecutive features share the 32 bits of a float, the earlier one in the lower half, in weights and activations
+/// alike. Otherwise the layout is that of f32, and ProductArguments counts in pairs.
 namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Whether this processor has the instruction.
@@ -65,7 +65,7 @@ struct PairKernel {
   }
 };
 
-/// The bits of the nearest bf16 numbers, each in the upper half of its 32 bits; what lies below means nothing.
+/// The bits of the nearest bf16 numbers, each in the upper half of its 32 bits; the lower half is meaningless.
 __attribute__((always_inline, target("avx512f"))) inline __m512i round_to_bfloat16(__m512 value) {
   __m512i const bits = _mm512_castps_si512(value);
   __m512i const odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -74,7 +74,7 @@ __attribute__((always_inline, target("avx512f"))) inline __m512i round_to_bfloat
   return _mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q), quiet);
 }
 
-/// Rounds a block of 16 tokens and puts its features in pairs; the last of an odd number is paired with 0.
+/// Rounds a block of 16 tokens and pairs its features; the last of an odd number is paired with 0.
 __attribute__((noinline, visibility("hidden"), target("avx512f"))) inline void pair_block(std::size_t features,
                                                                                           float const* in, float* out) {
   for (std::size_t f = 0; f < features; f += 2) {
@@ -105,7 +105,7 @@ __attribute__((noinline, visibility("hidden"), target("avx512f"))) inline void p
 
 }  // namespace detail
 
-/// Of pairs; see multiplies_pairs().
+/// The product of pairs; see multiplies_pairs().
 inline constexpr Product pair_product = &detail::product<detail::PairKernel>;
 
 #endif

@@ -13,14 +13,14 @@
 namespace zeroth::ZEROTH_ISA::model::cpu {
 
 /// Rows of a matrix that one task expands and multiplies: enough to share the noise's set-up and the reading of the
-/// activations, few enough for a lane to stay in the second-level cache beside a tile of activations, and for the tasks
-/// to divide well among threads. Each lane's rows are used for all of its tokens before the next lane's, so that those
-/// may wait in a farther cache.
+/// activations, and few enough for a lane to stay in the second-level cache together with a tile of activations, and
+/// for tasks to divide well among threads. Each lane's rows are used for all of its tokens before the next lane's, so
+/// the other lanes may wait in a more distant cache.
 inline constexpr std::size_t panel_bytes = 512 * 1024;  ///< of one lane; half of a common 1 MiB
 inline constexpr std::size_t panel_rows_most = 48;      ///< a multiple of 12, the height of the largest register tile
 inline constexpr std::size_t panel_rows_least = 12;     ///< one such tile
 
-/// Rows of a panel, from the width of the matrix.
+/// Rows per panel, from the width of the matrix.
 [[nodiscard]] constexpr std::size_t panel_rows(std::size_t columns) noexcept {
   std::size_t const fitting = panel_bytes / (columns * sizeof(float));
   return std::clamp(fitting / panel_rows_least * panel_rows_least, panel_rows_least, panel_rows_most);
@@ -29,11 +29,11 @@ inline constexpr std::size_t panel_rows_least = 12;     ///< one such tile
 /// Rows of one tensor as every lane sees them.
 struct Panel {
   std::span<float const* const> lanes;
-  std::size_t stride;  ///< floats from a row to the next
+  std::size_t stride;  ///< floats from one row to the next
 };
 
-/// Rows [first, first + rows) of a tensor for all lanes: theta itself without a probe if it is f32, else expanded or
-/// widened into `scratch`.
+/// Rows [first, first + rows) of a tensor for all lanes: without a probe theta itself if it is f32, otherwise expanded
+/// or widened into `scratch`.
 ///
 /// `reserved` floats of the scratch come before the panels, for the caller's own use.
 [[nodiscard]] inline Panel read_panel(WeightView const& weights, std::size_t parameter, std::size_t first,
@@ -76,7 +76,7 @@ struct Panel {
   return {scratch.pointers, stride};
 }
 
-/// Elements [first, first + count) of a vector for all lanes, in one row each; as read_panel() otherwise.
+/// Elements [first, first + count) of a vector for all lanes, in one row each; otherwise like read_panel().
 [[nodiscard]] inline Panel read_values(WeightView const& weights, std::size_t parameter, std::size_t first,
                                        std::size_t count, ScratchPool::Piece& scratch) {
   Parameter const& p = weights.parameters[parameter];

@@ -16,12 +16,12 @@
 
 namespace zeroth::ZEROTH_ISA::model::cpu {
 
-/// The products of CpuOps with weights: of f32 numbers, or of bf16 numbers with f32 sums.
+/// CpuOps' products with weights: of f32 numbers, or of bf16 numbers with f32 sums.
 ///
-/// In bf16 both factors are rounded to nearest first, the activations once for all panels, the weights after the probe
-/// has perturbed them in f32. Where the processor has no instruction for pairs of bf16 numbers, the rounded numbers go
-/// through the f32 product: sums are then added in another order, and tiny numbers that the instruction takes for 0
-/// count.
+/// In bf16 both factors are first rounded to nearest: the activations once for all panels, the weights after the probe
+/// has perturbed them in f32. If the processor has no instruction for pairs of bf16 numbers, the rounded numbers go
+/// through the f32 product: sums are then added in another order, and tiny numbers that the instruction treats as 0
+/// contribute.
 class Products {
  public:
   /// @throws InvalidArgument if `compute` is f16.
@@ -34,7 +34,7 @@ class Products {
 #endif
   }
 
-  /// Rows of a panel; see cpu::panel_rows.
+  /// Rows per panel; see cpu::panel_rows.
   [[nodiscard]] std::size_t panel_rows(std::size_t columns) const noexcept {
     return cpu::panel_rows(slots(columns));
   }
@@ -54,7 +54,7 @@ class Products {
     });
   }
 
-  /// Rows [first, first + rows) of a tensor for all lanes, as multiply() takes them; see read_panel().
+  /// Rows [first, first + rows) of a tensor for all lanes, in the form for multiply(); see read_panel().
   [[nodiscard]] Panel panel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
                             ScratchPool::Piece& scratch, std::size_t reserved = 0) const {
     if (compute_ == DataType::f32) return read_panel(weights, parameter, first, rows, scratch, reserved);
@@ -65,7 +65,7 @@ class Products {
     std::size_t const distinct = weights.probe == nullptr ? 1 : weights.lanes();
     float* const base = scratch.narrowed.reserve(distinct * rows * stride);
     scratch.values.reserve(reserved);
-    // Few rows at a time, so that the f32 numbers never leave the nearest cache.
+    // Few rows at a time, so that the f32 numbers stay in the first-level cache.
     std::size_t const step = std::max<std::size_t>(piece_floats / (columns * distinct), 1);
     for (std::size_t row = 0; row < rows; row += step) {
       std::size_t const count = std::min(step, rows - row);
@@ -92,12 +92,12 @@ class Products {
  private:
   static constexpr std::size_t piece_floats = 8192;
 
-  /// Floats that hold a row.
+  /// Floats per row.
   [[nodiscard]] std::size_t slots(std::size_t columns) const noexcept {
     return paired_ ? (columns + 1) / 2 : columns;
   }
 
-  /// Floats from a block of the right factor to the next.
+  /// Floats from one block of the right factor to the next.
   [[nodiscard]] std::size_t block_size() const noexcept {
     return slots(in_->features()) * block_tokens;
   }
