@@ -103,7 +103,7 @@ TEST_CASE("an optimizer refuses what it cannot run, by name") {
   ParameterSet halves;
   halves.add({"half", zeroth::Role::matrix, {2, 2}, zeroth::DataType::bf16, half.data(), 1, 0});
   CHECK_THROWS_WITH(ZerothOrderOptimizer(halves, Gaussian{}, Dense{}, FloatsOnly{}),
-                    contains_text("parameter 'half': backend 'reference' does not take bf16"));
+                    contains_text("parameter 'half': backend 'reference' does not support bf16"));
 }
 
 TEST_CASE("a step reports what it did") {

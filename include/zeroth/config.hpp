@@ -9,9 +9,10 @@
 // compiler reports in no macro, check_arithmetic (numeric/known_answer.hpp) finds when an optimizer is made.
 
 #if defined(__FAST_MATH__) || defined(_M_FP_FAST)
-#error "zeroth defines its results to the bit, which -ffast-math forbids: compile without it (-O3 alone vectorises)."
+#error \
+    "zeroth defines its results to the bit, which -ffast-math forbids: compile without it (-O3 vectorises without it)."
 #elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
-#error "zeroth tells infinities and NaNs apart, which -ffinite-math-only forbids: compile without it."
+#error "zeroth detects infinities and NaNs, which -ffinite-math-only forbids: compile without it."
 #elif defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__)
 #error \
     "zeroth defines its results to the bit, which -funsafe-math-optimizations, -fassociative-math and \

@@ -123,7 +123,7 @@ class Journal {
 
 inline std::string detail::damage(Journal const& journal, std::size_t left) {
   return "record " + std::to_string(journal.entries().size()) + ", after " + std::to_string(journal.steps()) +
-         " steps, is damaged: its checksum does not fit its content and place; expected " +
+         " steps, is damaged: its checksum does not match its content and place; expected " +
          std::to_string(left / journal.record_bytes()) + " more records, found " + std::to_string(left) +
          " bytes from there on that do not follow on from those before";
 }

@@ -76,7 +76,7 @@ class PosixFile {
       PosixFile file(path, flags);
       LockResult const lock = try_lock(file.descriptor_);
       if (lock == LockResult::busy)
-        throw InvalidFile(path + ": expected a journal that nobody writes, found one that is open for writing");
+        throw InvalidFile(path + ": expected a journal that no one else has open, found one open for writing");
       if (!is_named(file.descriptor_, path.c_str())) continue;
       file.locked_ = lock == LockResult::held;
       return file;

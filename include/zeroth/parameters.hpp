@@ -125,7 +125,7 @@ inline std::size_t ParameterSet::add(Parameter parameter) {
   if (!parameter.shape.has_size()) refuse(shape + " must have fewer than 2^64 elements");
   if (parameter.size() == 0) refuse("its shape has no elements");
   if (parameter.size() > max_elements || parameter.offset > max_elements - parameter.size())
-    refuse("must end at element 2^48 of its tensor at most, where its noise would repeat, got " + shape +
+    refuse("must end at or before element 2^48 of its tensor, where its noise would repeat, got " + shape +
            " at offset " + std::to_string(parameter.offset));
   if (parameter.data == nullptr) refuse("its data pointer is null");
   auto const first_byte = reinterpret_cast<std::uintptr_t>(parameter.data);
@@ -143,7 +143,7 @@ inline std::size_t ParameterSet::add(Parameter parameter) {
     return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(p.data));
   };
   for (Parameter const& other : parameters_) {
-    if (other.name == parameter.name) refuse("a parameter of that name is already there");
+    if (other.name == parameter.name) refuse("another parameter already has this name");
     if (overlaps(address(parameter), parameter.bytes(), address(other), other.bytes()))
       refuse("its memory overlaps that of '" + other.name + "'; add a tied tensor once");
     if (other.stream == parameter.stream && overlaps(parameter.offset, parameter.size(), other.offset, other.size()))

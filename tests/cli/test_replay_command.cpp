@@ -149,7 +149,7 @@ TEST_CASE("replay rejects what does not belong together, by name") {
   std::string bytes = read_file(run.journal);
   bytes[bytes.size() - 100] ^= 1;
   write_file(run.fixture.directory, "out/journal", bytes);
-  check_rejected_at_once(run.replay(), "is damaged: its checksum does not fit its content");
+  check_rejected_at_once(run.replay(), "is damaged: its checksum does not match its content");
   // Its good records, for callers who say how many.
   Outcome const until = run_program(run.replay({"--until", "2"}));
   CHECK(until.exit_code == 0);

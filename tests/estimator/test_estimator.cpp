@@ -70,8 +70,8 @@ TEST_CASE("an estimator may be chosen at run time") {
   CHECK(weights_after(Chosen{}) == weights_after(OneSided{}));
   CHECK(weights_after(Chosen{{+1, -1}, false}) == weights_after(CentralDifference{}));
   CHECK_THROWS_WITH(weights_after(Chosen{{+1, 2}, false}),
-                    "estimator 'chosen': its signs must be +1 or -1, one at least");
-  CHECK_THROWS_WITH(weights_after(Chosen{{}, true}), "estimator 'chosen': its signs must be +1 or -1, one at least");
+                    "estimator 'chosen': its signs must be +1 or -1, at least one");
+  CHECK_THROWS_WITH(weights_after(Chosen{{}, true}), "estimator 'chosen': its signs must be +1 or -1, at least one");
 }
 
 TEST_CASE("differences of losses become slopes") {

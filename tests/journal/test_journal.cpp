@@ -196,15 +196,14 @@ TEST_CASE("a journal is refused for an optimizer that differs, and the differenc
   zeroth::Sgd const sgd;
   zeroth::CentralDifference const central;
   refused(zeroth::Rademacher{}, mask, sgd, central, same,
-          "sampler: expected rademacher, as the optimizer has it, found gaussian");
+          "sampler: expected rademacher, as in the optimizer, found gaussian");
   refused(Gaussian{}, zeroth::Dense{}, sgd, central, same, "mask: expected dense");
   refused(Gaussian{}, SmallestMagnitude{0.5}, sgd, central, same, "mask: expected smallest-magnitude(sparsity=0.5");
   refused(Gaussian{}, mask, zeroth::SignSgd{}, central, same, "update: expected sign-sgd(weight_decay=0)");
   refused(Gaussian{}, mask, zeroth::Sgd{0.1}, central, same, "update: expected sgd(weight_decay=0.1)");
   refused(Gaussian{}, mask, sgd, zeroth::OneSided{}, same, "estimator: expected one-sided");
   refused(Gaussian{}, mask, sgd, central, {.epsilon = 2e-3, .samples = 2, .seed = 8}, "epsilon: expected 0.002");
-  refused(Gaussian{}, mask, sgd, central, {.samples = 2, .seed = 9},
-          "seed: expected 9, as the optimizer has it, found 8");
+  refused(Gaussian{}, mask, sgd, central, {.samples = 2, .seed = 9}, "seed: expected 9, as in the optimizer, found 8");
   refused(Gaussian{}, mask, sgd, central, {.samples = 1, .seed = 8}, "samples: expected 1");
   refused(Gaussian{}, mask, sgd, central, same, "row_order: expected theirs, found mine in the notes of the run",
           "theirs");

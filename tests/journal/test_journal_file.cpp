@@ -84,8 +84,9 @@ TEST_CASE("a journal can be read while it is written, but not opened twice for w
   journal->append(optimizer.step(small.fused()));
   CHECK(zeroth::read_journal(path).steps() == 1);
   CHECK(journal->is_locked());
-  CHECK_THROWS_WITH(run(path), contains_text(path + ": expected a journal that nobody writes"));
-  CHECK_THROWS_WITH(zeroth::repair_journal(path), contains_text(path + ": expected a journal that nobody writes"));
+  CHECK_THROWS_WITH(run(path), contains_text(path + ": expected a journal that no one else has open"));
+  CHECK_THROWS_WITH(zeroth::repair_journal(path),
+                    contains_text(path + ": expected a journal that no one else has open"));
   journal.reset();
   CHECK(run(path).second == 1);
 }

@@ -81,7 +81,7 @@ TEST_CASE("weights in a backend's memory are read and written, and not lent to t
   weights.read(matrix, 6, found);
   CHECK(found == std::vector<float>{0.0F, 1.0F, -2.5F, 0.0F});
   CHECK_THROWS_WITH(weights.values(weights.tensors().output_norm.gain),
-                    contains_text("tensor 'output_norm.weight': expected it in the host's memory"));
+                    contains_text("tensor 'output_norm.weight': expected it in host memory"));
 }
 
 TEST_CASE("weights that are made are the same bits on every backend, and have the moments of fresh ones") {

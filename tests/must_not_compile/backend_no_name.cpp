@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the third policy is no Backend
+// expect: the third policy is not a Backend
 // Backend, requirement 9: it has a name.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fifth policy is no Estimator
+// expect: the fifth policy is not an Estimator
 // Estimator, requirement 5: it has a name.
 #include <array>
 #include <cstdint>

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-// expect: tells infinities and NaNs apart, which -ffinite-math-only forbids
+// expect: detects infinities and NaNs, which -ffinite-math-only forbids
 // flags: -ffinite-math-only
 #include <zeroth/config.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the second policy is no MaskPolicy
+// expect: the second policy is not a MaskPolicy
 // MaskPolicy, requirement 2: it has a name.
 #include <cstdint>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the first policy is no Sampler
+// expect: the first policy is not a Sampler
 // Sampler, requirement 5: it has a name.
 #include <array>
 #include <string_view>

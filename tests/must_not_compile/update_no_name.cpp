@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fourth policy is no Update
+// expect: the fourth policy is not an Update
 // Update, requirement 5: it has a name.
 #include <span>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fourth policy is no Update
+// expect: the fourth policy is not an Update
 // ElementwiseUpdate, requirement 3: it makes a rule.
 #include <cstddef>
 #include <cstdint>

@@ -38,7 +38,7 @@ TEST_CASE("a backend that gives other bits is refused when an optimizer is made"
   InexactBackend inexact;
   inexact.calls = &calls;
   CHECK_THROWS_WITH(zeroth::ZerothOrderOptimizer(parameters, zeroth::Gaussian{}, zeroth::Dense{}, inexact),
-                    zeroth_test::contains_text("not the one that zeroth's results are defined by: passes: expected "
+                    zeroth_test::contains_text("not the one that defines zeroth's results: passes: expected "
                                                "0xcac089e3f167c7b0, found 0x"));
   CHECK(calls == 1);
   UncheckedBackend unchecked;
@@ -57,7 +57,7 @@ TEST_CASE("every instruction set passes the check of arithmetic") {
 TEST_CASE("an answer that is not the known one says what to do") {
   CHECK_NOTHROW(zeroth::detail::check_known_answer("third", 0x3fd5555555555555U));
   CHECK_THROWS_WITH(zeroth::detail::check_known_answer("third", 0x3fd5555555555556U),
-                    "this program's arithmetic is not the one that zeroth's results are defined by: third: expected "
+                    "this program's arithmetic is not the one that defines zeroth's results: third: expected "
                     "0x3fd5555555555555, found 0x3fd5555555555556; compile without options such as -ffast-math, "
                     "-funsafe-math-optimizations, -fassociative-math, -freciprocal-math and -mfpmath=387, or else the "
                     "C library's fma or sqrt is inexact");

@@ -34,8 +34,8 @@ class CpuBackend {
   explicit CpuBackend(AnyExecutor executor = {}, InstructionSet set = best_instruction_set())
       : executor_(executor), set_(set) {
     if (!is_supported(set))
-      throw InvalidArgument("this machine does not run the instruction set " + std::string(to_string(set)) +
-                            "; the best it runs is " + std::string(to_string(best_instruction_set())));
+      throw InvalidArgument("this machine does not support the instruction set " + std::string(to_string(set)) +
+                            "; the best it supports is " + std::string(to_string(best_instruction_set())));
   }
 
   /// See Backend.

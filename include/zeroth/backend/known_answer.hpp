@@ -54,7 +54,7 @@ inline constexpr std::array<KnownArithmetic, 14> known_arithmetic = {{
 
 inline void check_known_answer(std::string_view what, std::uint64_t found, std::uint64_t expected) {
   if (found == expected) return;
-  throw Error("this program's arithmetic is not the one that zeroth's results are defined by: " + std::string(what) +
+  throw Error("this program's arithmetic is not the one that defines zeroth's results: " + std::string(what) +
               ": expected " + hexadecimal(expected) + ", found " + hexadecimal(found) +
               "; compile without options such as -ffast-math, -funsafe-math-optimizations, -fassociative-math, "
               "-freciprocal-math and -mfpmath=387, or else the C library's fma or sqrt is inexact");

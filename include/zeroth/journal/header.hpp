@@ -97,13 +97,14 @@ template <class Optimizer>
 inline void require_same(JournalHeader const& found, JournalHeader const& expected, std::string const& source) {
   auto require = [&](std::string const& what, auto const& wanted, auto const& met) {
     if (wanted != met)
-      throw InvalidFile(source + ": " + what + ": expected " + wanted + ", as the optimizer has it, found " + met);
+      throw InvalidFile(source + ": " + what + ": expected " + wanted + ", as in the optimizer, found " + met);
   };
   auto shape = [](Shape const& s) { return std::to_string(s.rows) + " x " + std::to_string(s.columns); };
   if (found.noise_version != expected.noise_version)
-    throw InvalidFile(source + ": expected version " + std::to_string(expected.noise_version) +
-                      " of the noise, found " + std::to_string(found.noise_version) +
-                      ": another zeroth made this journal, and this one would make other weights of it");
+    throw InvalidFile(
+        source + ": expected version " + std::to_string(expected.noise_version) + " of the noise, found " +
+        std::to_string(found.noise_version) +
+        ": another version of zeroth wrote this journal, and this one would rebuild other weights from it");
   for (JournalField const& field : expected.fields)
     require(field.name, field.value, value_of(found.fields, field.name));
   for (JournalField const& field : found.fields)

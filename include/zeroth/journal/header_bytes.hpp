@@ -90,14 +90,14 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
   auto const found = prefix.number<std::uint32_t>();
   if (found != detail::journal_version)
     throw InvalidFile(source + ": expected format version " + std::to_string(detail::journal_version) + ", found " +
-                      std::to_string(found) + "; a newer zeroth may read it");
+                      std::to_string(found) + "; a newer version of zeroth may read it");
   auto const header_bytes = prefix.number<std::uint32_t>();
   if (header_bytes < detail::journal_prefix_bytes + checksum_bytes || header_bytes > bytes.size())
     throw InvalidFile(source + ": header: expected " + std::to_string(header_bytes) + " bytes, found " +
                       std::to_string(bytes.size()));
   auto const body = bytes.first(header_bytes - checksum_bytes);
   auto const checksum = detail::ByteReader(bytes.subspan(body.size()), source).number<std::uint32_t>();
-  if (crc32(body) != checksum) throw InvalidFile(source + ": header: damaged: its checksum does not fit its content");
+  if (crc32(body) != checksum) throw InvalidFile(source + ": header: damaged: its checksum does not match its content");
 
   detail::ByteReader in(body.subspan(detail::journal_magic.size() + 2 * sizeof(std::uint32_t)), source + ": header");
   JournalHeader header;

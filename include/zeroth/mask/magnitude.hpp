@@ -166,7 +166,7 @@ struct MagnitudeMask {
     detail::require_choice(scope, 3, "scope");
     detail::require_choice(vectors, coverages, "vectors");
     if (vectors == Coverage::some)
-      throw InvalidArgument("vectors must be Coverage::all or Coverage::none: the paper thresholds matrices alone");
+      throw InvalidArgument("vectors must be Coverage::all or Coverage::none: the paper thresholds only matrices");
     return State(*this, parameters, weights);
   }
 

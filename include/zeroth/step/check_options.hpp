@@ -23,8 +23,8 @@ template <Backend B>
   check_arithmetic(backend);
   for (Parameter const& p : parameters)
     if (!backend.supports(p.dtype))
-      throw InvalidArgument("parameter '" + p.name + "': backend '" + std::string(backend.name()) + "' does not take " +
-                            std::string(to_string(p.dtype)));
+      throw InvalidArgument("parameter '" + p.name + "': backend '" + std::string(backend.name()) +
+                            "' does not support " + std::string(to_string(p.dtype)));
   return parameters;
 }
 
@@ -34,7 +34,7 @@ template <class U>
   update.check();
   if (options.acceptance == Acceptance::lowest_of_three && (ElementwiseUpdate<U> || UpdateWithWindow<U>))
     throw InvalidArgument("acceptance must be Acceptance::always for update '" + std::string(update.name()) +
-                          "': what it would leave cannot be evaluated before it is written; take Sgd");
+                          "': what it would leave cannot be evaluated before it is written; use Sgd");
   return options;
 }
 
@@ -54,11 +54,11 @@ inline void check_in_place(Options const& options, ParameterSet const& parameter
   for (Parameter const& p : parameters)
     if (p.dtype != DataType::f32)
       throw InvalidArgument("parameter '" + p.name + "': in place, weights of " + std::string(to_string(p.dtype)) +
-                            " need Restore::exact: adding and subtracting the perturbation leaves other weights");
+                            " need Restore::exact: adding and subtracting the perturbation changes the weights");
   if (options.acceptance == Acceptance::lowest_of_three)
     throw InvalidArgument(
-        "in place, Acceptance::lowest_of_three needs Restore::exact: otherwise theta could not be put back to what was "
-        "evaluated");
+        "in place, Acceptance::lowest_of_three needs Restore::exact: otherwise theta could not be restored to the bits "
+        "that were evaluated");
 }
 
 /// Checks that a step may be attempted once more.
@@ -66,9 +66,10 @@ inline void check_in_place(Options const& options, ParameterSet const& parameter
 /// @throws Error if there were as many as a record allows
 inline void check_abandoned(Arithmetic arithmetic, std::uint64_t step, std::uint32_t abandoned) {
   if (arithmetic == Arithmetic::in_place && abandoned >= max_abandoned)
-    throw Error("step " + std::to_string(step) + ": its objective has thrown " + std::to_string(abandoned) +
-                " times, as often as a journal can say: each time the weights were put back by Restore::arithmetic, "
-                "which leaves other bits; take Restore::exact or a fused objective");
+    throw Error(
+        "step " + std::to_string(step) + ": its objective has thrown " + std::to_string(abandoned) +
+        " times, the most that a journal can record: each time Restore::arithmetic restored the weights with other "
+        "bits; use Restore::exact or a fused objective");
 }
 
 }  // namespace zeroth::ZEROTH_ISA::detail

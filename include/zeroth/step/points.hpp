@@ -31,7 +31,7 @@ template <Estimator E>
   std::string const name(estimator.name());
   std::span<std::int32_t const> const signs = estimator.signs;
   if (!are_unit_signs(signs))
-    throw InvalidArgument("estimator '" + name + "': its signs must be +1 or -1, one at least");
+    throw InvalidArgument("estimator '" + name + "': its signs must be +1 or -1, at least one");
   std::uint32_t const least = least_samples_of(estimator);
   if (options.samples < least)
     throw InvalidArgument("samples must be at least " + std::to_string(least) + " for estimator '" + name + "', got " +

@@ -173,7 +173,7 @@ class Updater {
       if (tensor.size() > std::numeric_limits<std::size_t>::max() / bytes_per_weight)
         throw InvalidArgument("parameter '" + tensor.name + "': its update keeps " + std::to_string(bytes_per_weight) +
                               " bytes per weight, which for " + std::to_string(tensor.size()) +
-                              " weights is more than the address space has");
+                              " weights exceeds the address space");
       if (state_[index].empty()) state_[index] = {backend_, bytes_per_weight * static_cast<std::size_t>(tensor.size())};
     }
     return state_[index].template as<float>();

@@ -124,7 +124,7 @@ class LoraAdapter {
   /// @throws InvalidArgument naming the tensor, if this is not an adapter for a decoder of that shape.
   void check(DecoderWeights const& base) const {
     if (base.parameters().size() != place_of_.size())
-      throw InvalidArgument("the adapter is one of a decoder with " + std::to_string(place_of_.size()) +
+      throw InvalidArgument("the adapter belongs to a decoder with " + std::to_string(place_of_.size()) +
                             " tensors, not " + std::to_string(base.parameters().size()));
     for (LoraPair const& pair : pairs_) {
       Parameter const& weight = base.parameters()[pair.weight];

@@ -89,7 +89,7 @@ class Decoder {
   ///   the vocabulary, or the sequence is longer than the context; the sequence is then unchanged.
   void next(std::span<std::int32_t const> tokens, std::span<double> logits) {
     DecoderConfig const& config = weights_->config();
-    if (tokens.empty()) throw InvalidArgument("decoder: expected at least one token to go on with, found none");
+    if (tokens.empty()) throw InvalidArgument("decoder: expected at least one token to continue with, found none");
     for (std::int32_t token : tokens) check_token(token);
     check_length(kept_rows_ + tokens.size());
     check_output(logits, config.vocabulary);

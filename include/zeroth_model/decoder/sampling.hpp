@@ -44,7 +44,7 @@ struct SamplingOptions {
   auto const best = std::max_element(logits.begin(), logits.end());
   bool const number = std::none_of(logits.begin(), logits.end(), [](double value) { return std::isnan(value); });
   if (best == logits.end() || !number || !std::isfinite(*best))
-    throw InvalidArgument("the model gives no finite logits to choose the next token by");
+    throw InvalidArgument("the model gives no finite logits to choose the next token from");
   if (options.temperature == 0) return static_cast<std::int32_t>(best - logits.begin());
 
   std::vector<std::int32_t> order(logits.size());

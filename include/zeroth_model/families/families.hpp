@@ -17,8 +17,8 @@ inline constexpr std::array common_written{WrittenKey{"initializer_range", "0.02
 inline constexpr std::array no_window_written{WrittenKey{"initializer_range", "0.02"},
                                               WrittenKey{"use_sliding_window", "false"}};
 inline constexpr std::array opt_required{
-    RequiredFlag{"do_layer_norm_before", true, "norms behind each layer are not supported"},
-    RequiredFlag{"_remove_final_layer_norm", false, "a decoder without a last norm is not supported"},
+    RequiredFlag{"do_layer_norm_before", true, "norms after each layer are not supported"},
+    RequiredFlag{"_remove_final_layer_norm", false, "a decoder without a final norm is not supported"},
     RequiredFlag{"layer_norm_elementwise_affine", true, "norms without weights are not supported"}};
 inline constexpr std::array opt_written{WrittenKey{"dropout", "0.0"}, WrittenKey{"layerdrop", "0.0"},
                                         WrittenKey{"init_std", "0.02"}};

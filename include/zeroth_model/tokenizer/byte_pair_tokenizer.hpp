@@ -57,7 +57,7 @@ class BytePairTokenizer : public MergingTokenizer {
         normalized_added_(table_.added_tokens(true, [&](std::string_view text) { return normalized(text); })) {
     if (add_prefix_space_ && pre_tokenizer_ != PreTokenizer::gpt2) {
       throw InvalidArgument(
-          "tokenizer add_prefix_space: expected false with another pre-tokenizer than \"gpt-2\", found true");
+          "tokenizer add_prefix_space: expected false with a pre-tokenizer other than \"gpt-2\", found true");
     }
     for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
       byte_ids_[byte] = table_.find_symbol(byte_alphabet_text(static_cast<unsigned char>(byte)));

@@ -41,7 +41,7 @@ inline void check_charsmap(std::string_view charsmap) {
          std::to_string(charsmap.size()) + " bytes");
   }
   const std::string_view strings = charsmap.substr(4 + trie_bytes);
-  if (strings.back() != '\0' || !is_utf8(strings)) fail("strings of UTF-8 that end in a zero");
+  if (strings.back() != '\0' || !is_utf8(strings)) fail("UTF-8 strings that end in a zero");
 
   const std::size_t size = trie_bytes / 4;
   const auto unit = [&](std::size_t i) { return word(4 + 4 * i); };
@@ -60,7 +60,7 @@ inline void check_charsmap(std::string_view charsmap) {
   std::vector<Step> way;
   const auto enter = [&](std::size_t base) {
     if ((base | 0xFF) >= size) fail("a trie whose units stay inside it");
-    if (rules[base] == open) fail("a trie in which no way leads back");
+    if (rules[base] == open) fail("a trie without cycles");
     if (rules[base] != unseen) return false;
     rules[base] = open;
     way.push_back({.base = base});
@@ -80,9 +80,10 @@ inline void check_charsmap(std::string_view charsmap) {
       const std::size_t next = at ^ offset(child);
       if (enter(next)) continue;
       const bool is_rule = (child & 0x100u) != 0;
-      if (is_rule && (unit(next) & 0x7FFFFFFFu) >= strings.size()) fail("strings where the trie points");
+      if (is_rule && (unit(next) & 0x7FFFFFFFu) >= strings.size())
+        fail("strings at the places that the trie points to");
       step.rules = std::max(step.rules, static_cast<std::uint8_t>(rules[next] + (is_rule ? 1 : 0)));
-      if (step.rules > most) fail("at most 32 rules each of which begins the next");
+      if (step.rules > most) fail("at most 32 rules that each begin the next");
     }
     ++step.byte;
   }

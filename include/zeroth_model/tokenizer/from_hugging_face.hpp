@@ -134,7 +134,7 @@ inline void read_written_spaces(const JsonValue& root, const std::vector<JsonVal
   }
   const auto unknown_step = [&] {
     return root.get("pre_tokenizer")
-        .mismatch("null, \"Metaspace\", or \"ByteLevel\" alone or after \"Digits\" or an isolating \"Split\"");
+        .mismatch("null, \"Metaspace\", or \"ByteLevel\" by itself or after \"Digits\" or an isolating \"Split\"");
   };
   if (pre_tokenizer.size() > 1) throw unknown_step();
   const JsonValue& step = pre_tokenizer[0];

@@ -74,8 +74,8 @@ inline void check_sentencepiece_model(const SentencePieceModel& model) {
            std::to_string(*id));
     }
   }
-  if (model.add_bos && !model.bos) fail("add_bos: expected a bos id beside it, found none");
-  if (model.add_eos && !model.eos) fail("add_eos: expected an eos id beside it, found none");
+  if (model.add_bos && !model.bos) fail("add_bos: expected a bos id with it, found none");
+  if (model.add_eos && !model.eos) fail("add_eos: expected an eos id with it, found none");
   check_charsmap(model.charsmap);
 }
 
@@ -348,8 +348,7 @@ inline std::string hugging_face_tokenizer_json(const SentencePieceTokenizer& tok
   if (model.found_first.empty() && user_defined != model.pieces.end()) {
     throw InvalidArgument(
         "tokenizer.json: expected a unigram model without pieces of the type user-defined, which SentencePiece finds "
-        "in "
-        "another way than tokenizers, found " +
+        "differently from tokenizers, found " +
         detail::quoted_token(user_defined->text));
   }
   std::string out = detail::tokenizer_json_begin(tokenizer);
@@ -397,8 +396,8 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const SentencePieceTokeni
   const bool is_whole = model.only_added.empty() && model.found_first.empty() && model.added_token_rules.empty();
   if (!is_whole && model.charsmap.empty()) {
     throw InvalidArgument(
-        "sentencepiece added tokens: expected none beside those of a unigram model without rules, as GGUF's \"t5\" has "
-        "it");
+        "sentencepiece added tokens: expected none besides those of a unigram model without rules, as in GGUF's "
+        "\"t5\"");
   }
   detail::set_gguf_unigram(writer, model, vocabulary);
   detail::set_gguf_special_tokens(writer, tokenizer);

@@ -188,7 +188,7 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
     if (id == tokenizer.unknown()) type = TokenType::unknown;
     if (type == TokenType::normal && byte_of_token(text)) type = TokenType::byte;
     if (type == TokenType::normal && tokenizer.split_at_spaces() && text.find(written_space, 1) != text.npos) {
-      throw InvalidArgument("tokenizer split_at_spaces: expected false beside the token " + detail::quoted_token(text) +
+      throw InvalidArgument("tokenizer split_at_spaces: expected false with the token " + detail::quoted_token(text) +
                             ", found true");
     }
     model.pieces.push_back({std::string(text), 0, type});
@@ -207,8 +207,8 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
     if (!is_made[result]) {
       piece.score = score--;
     } else if (merge.result != last) {
-      throw InvalidArgument("tokenizer merges: expected all that make the token " + quoted(merge.result) +
-                            " one after the other, found others between them");
+      throw InvalidArgument("tokenizer merges: expected all that form the token " + quoted(merge.result) +
+                            " to be consecutive, found others between them");
     }
     is_made[result] = true;
     last = merge.result;
@@ -235,7 +235,7 @@ inline SentencePieceForm sentencepiece_form(const ByteFallbackTokenizer& tokeniz
   std::sort(found.begin(), found.end());
   for (const detail::ScoredMerge& each : expected) {
     if (std::binary_search(found.begin(), found.end(), each)) continue;
-    throw InvalidArgument("tokenizer merges: expected one for each two tokens that make a token, found none of " +
+    throw InvalidArgument("tokenizer merges: expected one for every two tokens that form a token, found none for " +
                           quoted(each.merge.left) + " and " + quoted(each.merge.right));
   }
   return form;

@@ -120,12 +120,12 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const BytePairTokenizer& 
   const std::string_view name = row.name;
   if (tokenizer.ignore_merges() != row.ignore_merges) {
     throw InvalidArgument("tokenizer ignore_merges: expected " + std::string(row.ignore_merges ? "true" : "false") +
-                          ", as GGUF's pre-tokenizer \"" + std::string(name) + "\" has it, found " +
+                          ", as in GGUF's pre-tokenizer \"" + std::string(name) + "\", found " +
                           (row.ignore_merges ? "false" : "true"));
   }
   if (tokenizer.add_prefix_space()) {
-    throw InvalidArgument("tokenizer add_prefix_space: expected false, as GGUF's pre-tokenizer \"" + std::string(name) +
-                          "\" has it, found true");
+    throw InvalidArgument("tokenizer add_prefix_space: expected false, as in GGUF's pre-tokenizer \"" +
+                          std::string(name) + "\", found true");
   }
   const Normalization understood = row.nfc ? Normalization::nfc : Normalization::none;
   std::vector<SentencePiece> pieces;
@@ -167,7 +167,7 @@ inline bool set_tokenizer_metadata(GgufWriter& writer, const UnigramTokenizer& t
     TokenType type = tokenizer.token_type(id);
     if (id == tokenizer.unknown()) type = TokenType::unknown;
     if (type == TokenType::normal && tokenizer.split_at_spaces() && text.find(written_space, 1) != text.npos) {
-      throw InvalidArgument("tokenizer split_at_spaces: expected false beside the token " + detail::quoted_token(text) +
+      throw InvalidArgument("tokenizer split_at_spaces: expected false with the token " + detail::quoted_token(text) +
                             ", found true");
     }
     const float score = i < tokenizer.scores().size() ? static_cast<float>(tokenizer.scores()[i]) : 0.0f;

@@ -76,8 +76,8 @@ class TokenTable {
     eos_ = checked_id("eos", data.eos);
     unknown_ = checked_id("unknown", data.unknown);
     padding_ = checked_id("padding", data.padding);
-    if (add_bos_ && !bos_) throw InvalidArgument("tokenizer add_bos: expected a bos id beside it, found none");
-    if (add_eos_ && !eos_) throw InvalidArgument("tokenizer add_eos: expected an eos id beside it, found none");
+    if (add_bos_ && !bos_) throw InvalidArgument("tokenizer add_bos: expected a bos id with it, found none");
+    if (add_eos_ && !eos_) throw InvalidArgument("tokenizer add_eos: expected an eos id with it, found none");
   }
 
   std::size_t size() const { return vocabulary_.size(); }
@@ -156,12 +156,12 @@ class TokenTable {
       const auto [entry, is_new] = known.try_emplace(token.text, &token);
       if (token.text.empty() && !token.skip) {
         throw InvalidArgument("tokenizer added token " + std::to_string(token.id) +
-                              ": expected a text of which something is left once it is normalised, found none; its "
-                              "\"normalized\" has to be false");
+                              ": expected a text that is not empty after normalisation, found one that is; its "
+                              "\"normalized\" must be false");
       }
       if (is_new || token.text.empty() || (entry->second->skip && token.skip)) continue;
       throw InvalidArgument("tokenizer added token " + std::to_string(token.id) +
-                            ": expected a text that differs from those of other added tokens once it is normalised, "
+                            ": expected a text that differs from those of other added tokens after normalisation, "
                             "found that of token " +
                             std::to_string(entry->second->id));
     }

@@ -197,7 +197,7 @@ inline SentencePieceModel read_unigram_model(const JsonValue& root, TokenTableDa
     const auto type = static_cast<TokenType>(common.token_types[static_cast<std::size_t>(rule.id)]);
     if (!rule.normalized || type != TokenType::user_defined) continue;
     throw root.get("normalizer")
-        .mismatch("none of the type \"Precompiled\" beside the added token " +
+        .mismatch("none of the type \"Precompiled\" with the added token " +
                   quoted_token(printable(common.tokens[static_cast<std::size_t>(rule.id)])) +
                   " with \"normalized\" true");
   }
@@ -215,7 +215,7 @@ inline SentencePieceModel read_unigram_model(const JsonValue& root, TokenTableDa
   model.add_dummy_prefix = adds_space(spaces.prefix);
   if (spaces.prefix == SpacePrefix::first_part && !model.found_first.empty()) {
     throw root.get("pre_tokenizer")
-        .mismatch("a \"Metaspace\" with \"always\" or \"never\" beside added tokens and \"Precompiled\"", "\"first\"");
+        .mismatch("a \"Metaspace\" with \"always\" or \"never\" with added tokens and \"Precompiled\"", "\"first\"");
   }
   model.only_added = common.only_added;
   model.added_token_rules = common.added_token_rules;

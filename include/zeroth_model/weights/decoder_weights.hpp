@@ -107,7 +107,7 @@ class DecoderWeights {
     auto const found = std::find_if(values.begin(), values.end(), too_large);
     if (found != values.end())
       throw InvalidArgument("tensor '" + p.name + "': expected values in the range of f16, found " +
-                            number_text(static_cast<double>(*found)) + "; bf16 and f32 have room for it");
+                            number_text(static_cast<double>(*found)) + "; bf16 and f32 can represent it");
   }
 
   /// The one allocation that holds every weight and nothing else; on the host it begins on a page boundary and shares
@@ -130,9 +130,9 @@ class DecoderWeights {
   [[nodiscard]] Parameter const& of_floats(std::size_t parameter) const {
     Parameter const& p = parameters_[parameter];
     if (p.dtype != DataType::f32)
-      throw InvalidArgument("tensor '" + p.name + "': expected f32, it is held as " + std::string(to_string(p.dtype)));
+      throw InvalidArgument("tensor '" + p.name + "': expected f32, found " + std::string(to_string(p.dtype)));
     if (!on_host())
-      throw InvalidArgument("tensor '" + p.name + "': expected it in the host's memory, it lies in a backend's");
+      throw InvalidArgument("tensor '" + p.name + "': expected it in host memory, found it in a backend's");
     return p;
   }
 

@@ -147,7 +147,7 @@ TEST_CASE("added tokens that normalisation makes one, or nothing, are refused") 
   unigram["model"] = {
       {"type", "Unigram"}, {"unk_id", 0}, {"vocab", json::array({json::array({"<unk>", 0}), json::array({"a", -1})})}};
   write(folder / "tokenizer.json", unigram.dump());
-  CHECK_THAT(refusal(folder), contains_text("added token 2: expected a text of which something is left"));
+  CHECK_THAT(refusal(folder), contains_text("added token 2: expected a text that is not empty after normalisation"));
 }
 
 TEST_CASE("vocab.json and merges.txt are read as GPT-2's, or refused with a way out") {

@@ -54,7 +54,7 @@ TEST_CASE("sentencepiece tokenizer gives the library's ids") {
     CHECK(tokenizer.encode(golden.lines[i]) == golden.ids(name, i));
   }
   CHECK_THROWS_WITH(hugging_face_tokenizer_json(tokenizer),
-                    contains_text("without pieces of the type user-defined, which SentencePiece finds in another way"));
+                    contains_text("without pieces of the type user-defined, which SentencePiece finds differently"));
 }
 
 TEST_CASE("sentencepiece tokenizer gives the same ids from the tokenizer.json that it writes") {
@@ -230,18 +230,19 @@ TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
   CHECK(refused(rules) == "accepted");
   CHECK(refused("") == "accepted");
   CHECK(refused(rules_of_repeats(32, false)) == "accepted");
-  CHECK_THAT(refused(rules_of_repeats(33, false)), contains_text("at most 32 rules each of which begins the next"));
-  CHECK_THAT(refused(rules_of_repeats(1, true)), contains_text("a trie in which no way leads back"));
+  CHECK_THAT(refused(rules_of_repeats(33, false)), contains_text("at most 32 rules that each begin the next"));
+  CHECK_THAT(refused(rules_of_repeats(1, true)), contains_text("a trie without cycles"));
   SentencePieceModel repeats = golden.model("unigram");
   repeats.charsmap = rules_of_repeats(32, false);
   CHECK(SentencePieceTokenizer(repeats).encode(std::string(64, 'a')) == SentencePieceTokenizer(repeats).encode("xx"));
   CHECK_THAT(refused(rules.substr(0, 7)), contains_text("found 7 bytes"));
   CHECK_THAT(refused(std::string("\xFF\xFF\xFF\xFF", 4) + rules.substr(4)), contains_text("a trie in whole units"));
   CHECK_THAT(refused(rules + "x"), contains_text("end in a zero"));
-  CHECK_THAT(refused(rules + "\xFF" + std::string(1, '\0')), contains_text("strings of UTF-8"));
+  CHECK_THAT(refused(rules + "\xFF" + std::string(1, '\0')), contains_text("UTF-8 strings"));
   const std::size_t trie = static_cast<unsigned char>(rules[0]) + 256u * static_cast<unsigned char>(rules[1]) +
                            65536u * static_cast<unsigned char>(rules[2]);
-  CHECK_THAT(refused(rules.substr(0, 4 + trie) + std::string(1, '\0')), contains_text("strings where the trie points"));
+  CHECK_THAT(refused(rules.substr(0, 4 + trie) + std::string(1, '\0')),
+             contains_text("strings at the places that the trie points to"));
   // Any change of a byte is either harmless or rejected; the library must survive the harmless ones.
   std::size_t count = 0;
   for (std::size_t i = 4; i < 4 + trie; i += 3) {

@@ -176,9 +176,9 @@ TEST_CASE("a tokenizer that llama.cpp could not follow is not written as GGUF") 
   CHECK_THAT(small.refusal(), contains_text("tokenizer byte_fallback: expected true"));
   small.data.byte_fallback = true;
   small.data.merges.pop_back();
-  CHECK_THAT(small.refusal(), contains_text("found none of \"a\" and \"ab\""));
+  CHECK_THAT(small.refusal(), contains_text("found none for \"a\" and \"ab\""));
   small.data.merges = {{"a", "b"}, {space, "a"}, {"a", "ab"}, {"a", "b"}};
-  CHECK_THAT(small.refusal(), contains_text("make the token \"ab\" one after the other"));
+  CHECK_THAT(small.refusal(), contains_text("form the token \"ab\" to be consecutive"));
 
   Small split;
   const std::string two = std::string(space) + std::string(space);
@@ -187,7 +187,7 @@ TEST_CASE("a tokenizer that llama.cpp could not follow is not written as GGUF") 
   split.data.merges.insert(split.data.merges.begin(), {space, space});
   CHECK(split.refusal() == "accepted");
   split.data.split_at_spaces = true;
-  CHECK_THAT(split.refusal(), contains_text("tokenizer split_at_spaces: expected false beside the token"));
+  CHECK_THAT(split.refusal(), contains_text("tokenizer split_at_spaces: expected false with the token"));
 
   zeroth::model::TokenizerData bytes;
   bytes.tokens = {"a", "b"};
@@ -199,7 +199,7 @@ TEST_CASE("a tokenizer that llama.cpp could not follow is not written as GGUF") 
   CHECK(with.file().get<std::string_view>("tokenizer.ggml.pre") == "llama-bpe");
   bytes.pre_tokenizer = "qwen2";
   CHECK_THROWS_WITH(InGguf(AnyTokenizer(zeroth::model::BytePairTokenizer(bytes))),
-                    contains_text("tokenizer ignore_merges: expected false, as GGUF's pre-tokenizer \"qwen2\""));
+                    contains_text("tokenizer ignore_merges: expected false, as in GGUF's pre-tokenizer \"qwen2\""));
 }
 
 TEST_CASE("a unigram model is written as GGUF where llama.cpp has all of it") {

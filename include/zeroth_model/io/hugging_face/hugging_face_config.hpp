@@ -90,7 +90,7 @@ inline void read_rotary_by_kind(JsonValue const& json, Family const& family, Dec
   auto const scaling = json.find("rope_scaling");
   for (auto const& place : {full, local, scaling, std::optional<JsonValue>(json)})
     if (auto const factor = place ? place->find<double>("partial_rotary_factor") : std::nullopt; factor && *factor != 1)
-      throw place->get("partial_rotary_factor").mismatch("1, since rotary embeddings turn whole heads");
+      throw place->get("partial_rotary_factor").mismatch("1, since rotary embeddings rotate whole heads");
   auto const number = [](std::optional<JsonValue> const& place, std::string_view key) {
     return place ? place->find<double>(key) : std::nullopt;
   };
@@ -131,7 +131,7 @@ inline void read_rotary_embedding(JsonValue const& json, Family const& family, D
     auto const refuse = [&](std::string const& expected) {
       return (parameters && parameters->find(partial) ? *parameters : json).get(partial).mismatch(expected);
     };
-    if (!family.partial_rotary) throw refuse("1, since rotary embeddings turn whole heads");
+    if (!family.partial_rotary) throw refuse("1, since rotary embeddings rotate whole heads");
     if (!(*factor > 0 && *factor < 1)) throw refuse("more than 0 and at most 1");
     config.rotary_dim = static_cast<std::uint32_t>(config.head_dim * *factor);
     if (config.rotary_dim == 0 || config.rotary_dim % 2 != 0)

@@ -96,7 +96,8 @@ inline bool is_set(JsonValue const& json, std::string_view key) {
     // The others subtract a part from the base's weights, so the adapter does not fit the base as published.
     auto const kind = init->as<std::string>();
     if (kind != "gaussian" && kind != "eva" && kind != "orthogonal")
-      throw init->mismatch("a boolean, \"gaussian\", \"eva\" or \"orthogonal\", which leave the base's weights alone");
+      throw init->mismatch(
+          "a boolean, \"gaussian\", \"eva\" or \"orthogonal\", which do not change the base's weights");
   }
 
   PeftConfig config;

@@ -49,7 +49,7 @@ struct SafetensorsEntry {
         shape(tensor_shape.begin(), tensor_shape.end()),
         type(tensor_type),
         dtype(detail::safetensors_dtype(tensor_type)) {
-    if (name == "__metadata__") throw InvalidArgument("expected another name, this one is the format's own");
+    if (name == "__metadata__") throw InvalidArgument("expected another name, this one is reserved by the format");
     constexpr std::uint64_t values_limit = std::uint64_t{1} << 40;
     for (const std::uint64_t dim : shape) {
       if (dim == 0 || dim > values_limit / values) {

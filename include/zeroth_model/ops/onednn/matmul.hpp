@@ -15,7 +15,7 @@
 #endif
 #include <omp.h>
 #elif DNNL_CPU_RUNTIME != DNNL_RUNTIME_SEQ
-#error "oneDNN has to be a build for OpenMP or for one thread: threads are the executor's alone"
+#error "oneDNN has to be a build for OpenMP or for one thread: only the executor may create threads"
 #endif
 
 #include <zeroth/error.hpp>
