@@ -281,7 +281,7 @@ Outcomes outcomes_of_failing_tasks(Form form, Restore restore) {
   }
 }
 
-TEST_CASE("a task that fails while weights are written is put back from a copy, or the optimizer refuses to go on") {
+TEST_CASE("a task that fails while weights are written is restored from a copy, or the optimizer refuses to continue") {
   Outcomes const fused = outcomes_of_failing_tasks(Form::fused, Restore::exact);
   CHECK(fused.put_back == 0);
   CHECK(fused.undefined == 3);  // of the update
@@ -293,7 +293,7 @@ TEST_CASE("a task that fails while weights are written is put back from a copy, 
   CHECK(arithmetic.undefined == 9);
 }
 
-TEST_CASE("a replay that notices other weights leaves an optimizer that refuses to go on") {
+TEST_CASE("a replay that notices other weights leaves an optimizer that refuses to continue") {
   Fixture fixture(DataType::f32);
   ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{});
   CHECK_THROWS_WITH(optimizer.replay({.coefficients = {1e-3F}, .active_weights = 1}),
@@ -301,7 +301,7 @@ TEST_CASE("a replay that notices other weights leaves an optimizer that refuses 
   CHECK_THROWS_WITH(optimizer.step([] { return 1.0; }), contains_text("the weights are undefined since step 0"));
 }
 
-TEST_CASE("a step from within a step is refused, and the outer one may go on") {
+TEST_CASE("a step from within a step is rejected, and the outer one may continue") {
   for (Form form : {Form::fused, Form::in_place}) {
     for (bool replays : {false, true}) {
       for (bool is_caught : {false, true}) {
@@ -429,7 +429,7 @@ TEST_CASE("a step whose decay, or whose share of an older update, fits no f32 is
   CHECK_FALSE(window.step(slope(0)).skipped());
 }
 
-TEST_CASE("an objective may throw a hundred times at a step that arithmetic puts back, and the record says so") {
+TEST_CASE("an objective may throw a hundred times at a step that arithmetic restores, and the record says so") {
   Options const options{.learning_rate = 1e-3, .restore = Restore::arithmetic};
   Fixture fixture(DataType::f32);
   ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{}, options);

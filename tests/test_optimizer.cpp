@@ -88,7 +88,7 @@ struct FloatsOnly : ReferenceBackend {
   static constexpr bool supports(zeroth::DataType dtype) { return dtype == zeroth::DataType::f32; }
 };
 
-TEST_CASE("an optimizer refuses what it cannot run, by name") {
+TEST_CASE("an optimizer rejects what it cannot run, by name") {
   using zeroth_test::contains_text;
   Fixture fixture;
   CHECK_THROWS_WITH(ZerothOrderOptimizer(ParameterSet{}, Gaussian{}, Dense{}, ReferenceBackend{}),
@@ -129,7 +129,7 @@ TEST_CASE("a step reports what it did") {
   CHECK_FALSE(report.clipped);
 }
 
-TEST_CASE("a step touches the active weights alone, and counts them") {
+TEST_CASE("a step touches only the active weights, and counts them") {
   Fixture fixture;
   std::vector<float> const before = fixture.tensors.all();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
@@ -242,7 +242,7 @@ TEST_CASE("a projected gradient is clipped to its bound, sign and all") {
   CHECK_FALSE(one_step(Dense{}, Sgd{}, zeroth::CentralDifference{}, options, fused_loss).first.clipped);
 }
 
-TEST_CASE("weight decay shrinks active weights alone") {
+TEST_CASE("weight decay shrinks only active weights") {
   Fixture fixture;
   std::vector<float> const before = fixture.tensors.all();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},

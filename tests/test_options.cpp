@@ -22,7 +22,7 @@ TEST_CASE("the default options and the limits of each are accepted") {
   CHECK_NOTHROW(Options{.epsilon = 1e-30, .learning_rate = 0, .samples = 4096, .clip = 1e-9}.check());
 }
 
-TEST_CASE("an option outside its range is refused by name, range and value") {
+TEST_CASE("an option outside its range is rejected by name, range and value") {
   struct Row {
     std::function<void(Options&)> set;
     char const* message;

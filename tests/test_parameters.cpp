@@ -46,7 +46,7 @@ TEST_CASE("a name gives its noise stream by FNV-1a") {
   CHECK(zeroth::stream_of("foobar") == 0xbf9cf968U);
 }
 
-TEST_CASE("a parameter that cannot be tuned is refused by name") {
+TEST_CASE("a parameter that cannot be tuned is rejected by name") {
   ParameterSet set;
   CHECK_THROWS_WITH(set.add(parameter("", 0, 1, 0)), contains_text("parameter 0: its name is empty"));
   CHECK_THROWS_WITH(set.add(parameter("a", 0, 0, 0)), contains_text("parameter 'a': its shape has no elements"));
@@ -61,7 +61,7 @@ Parameter of_shape(zeroth::Shape shape, std::uint64_t offset = 0) {
   return {"a", Role::matrix, shape, DataType::f32, memory.data(), 7, offset};
 }
 
-TEST_CASE("a shape whose elements fit no 64 bits, no stream of noise or no address space is refused by name") {
+TEST_CASE("a shape whose elements fit no 64 bits, no stream of noise or no address space is rejected by name") {
   constexpr std::uint64_t one = 1;
   ParameterSet set;
   // Both products are 0 modulo 2^64, or the number of elements that the span has.
@@ -97,7 +97,7 @@ TEST_CASE("noise does not repeat below the limit of a tensor's elements") {
   CHECK(zeroth::block_position<1>(zeroth::max_elements - 1).block < zeroth::max_blocks);
 }
 
-TEST_CASE("a role or type that is none of the enum's is refused by name") {
+TEST_CASE("a role or type that is not one of the enum's is rejected by name") {
   ParameterSet set;
   Parameter p = parameter("a", 0, 4, 7);
   p.role = static_cast<Role>(4);
@@ -109,7 +109,7 @@ TEST_CASE("a role or type that is none of the enum's is refused by name") {
   CHECK_NOTHROW(set.add(p));
 }
 
-TEST_CASE("data that is not at a multiple of its type's size is refused by name") {
+TEST_CASE("data that is not at a multiple of its type's size is rejected by name") {
   ParameterSet set;
   auto* const bytes = reinterpret_cast<std::byte*>(memory.data());
   Parameter p = parameter("a", 0, 4, 7);

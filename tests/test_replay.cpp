@@ -191,7 +191,7 @@ TEST_CASE("replay has the bits of the run on any number of threads") {
   }
 }
 
-TEST_CASE("a run goes on after a replay as if it had not been stopped") {
+TEST_CASE("a run continues after a replay as if it had not been stopped") {
   Options const options{.learning_rate = 1e-3, .schedule = zeroth::Schedule::cosine(steps), .seed = 4};
   SmallestMagnitude const mask{.sparsity = 0.5, .refresh_every = 7};
   for (Form form : {Form::fused, Form::in_place}) {
@@ -235,7 +235,7 @@ TEST_CASE("fused and in-place steps may take turns, and replay follows") {
   check_replay(again, replayed, expected);
 }
 
-TEST_CASE("a record that is not the next step's is refused, and the weights stay") {
+TEST_CASE("a record that is not the next step's is rejected, and the weights stay") {
   Fixture fixture;
   std::vector<std::uint32_t> const before = fixture.bits();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, ReferenceBackend{},
@@ -271,7 +271,7 @@ TEST_CASE("a record that is not the next step's is refused, and the weights stay
       "expected active_weights at most 0, found 1");
 }
 
-TEST_CASE("a record that claims more abandoned attempts than a run makes is refused before any is repeated") {
+TEST_CASE("a record that claims more abandoned attempts than a run makes is rejected before any is repeated") {
   Fixture fixture;
   std::vector<std::uint32_t> const before = fixture.bits();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, ReferenceBackend{});

@@ -87,7 +87,7 @@ TEST_CASE("the chance of stochastic rounding follows from the seed, and a run re
   CHECK(run(1) != run(2));
 }
 
-TEST_CASE("a fused step that is skipped, or whose objective throws, leaves 16-bit weights and what is beside them") {
+TEST_CASE("a fused step that is skipped, or whose objective throws, leaves 16-bit weights and their remainders") {
   for (Rounding rounding : every_rounding) {
     auto run = [&](bool fails) {
       Fixture fixture(DataType::bf16);
@@ -103,7 +103,7 @@ TEST_CASE("a fused step that is skipped, or whose objective throws, leaves 16-bi
   }
 }
 
-TEST_CASE("what a rounding keeps beside the weights counts, for those of 16 bits alone") {
+TEST_CASE("the memory of remainders counts, and only 16-bit weights have any") {
   for (Rounding rounding : every_rounding) {
     Fixture fixture(DataType::f16);
     ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
@@ -135,7 +135,7 @@ std::vector<float> after_40_steps(M const& mask, B const& backend, Rounding roun
   return fixture.values();
 }
 
-TEST_CASE("places for the active weights alone change no bit") {
+TEST_CASE("places for only the active weights change no bit") {
   // The same masks, but only one says that it is fixed: the other's first refresh never comes.
   SmallestMagnitude const fixed{.sparsity = 0.75};
   SmallestMagnitude const refreshing{.sparsity = 0.75, .refresh_every = 1000};
@@ -150,7 +150,7 @@ TEST_CASE("places for the active weights alone change no bit") {
   }
 }
 
-TEST_CASE("in place, weights of 16 bits are refused without exact restore, by name") {
+TEST_CASE("in place, 16-bit weights are rejected without exact restore, by name") {
   for (DataType dtype : {DataType::bf16, DataType::f16}) {
     Fixture fixture(dtype);
     std::vector<float> const before = fixture.values();

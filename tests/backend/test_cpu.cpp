@@ -35,7 +35,7 @@ TEST_CASE("the AVX-512 code is compared with the reference") {
   check_is_compared(InstructionSet::avx512);
 }
 
-TEST_CASE("the CPU backend runs the best code there is, and refuses what the machine does not run") {
+TEST_CASE("the CPU backend runs the best supported code, and rejects what the machine does not support") {
   CHECK(zeroth::is_supported(zeroth::best_instruction_set()));
   CHECK(CpuBackend{}.instruction_set() == zeroth::best_instruction_set());
   for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {

@@ -46,7 +46,7 @@ TEST_CASE("Eigen matrices and vectors are added as they lie") {
   CHECK(parameters[2].role == Role::vector);
 }
 
-TEST_CASE("a block of an Eigen matrix is refused unless it is contiguous") {
+TEST_CASE("a block of an Eigen matrix is rejected unless it is contiguous") {
   ParameterSet parameters;
   Eigen::MatrixXf matrix(4, 5);
   auto rows = matrix.topRows(2);

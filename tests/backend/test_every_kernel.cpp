@@ -80,7 +80,7 @@ TEST_CASE("every kernel is every kernel that the headers define") {
   CHECK(run == defined);
 }
 
-TEST_CASE("a grid that no device takes is refused, and so is one of no blocks") {
+TEST_CASE("a grid that no device takes is rejected, and so is one of no blocks") {
   unsigned value = 0;
   RacingKernel const kernel{&value};
   CHECK_THROWS_WITH(HostStream{}.launch(kernel, 0, "nothing"),

@@ -153,7 +153,7 @@ TEST_CASE("every instruction set rounds a tile as each weight's definition says"
   }
 }
 
-TEST_CASE("every instruction set adds what is beside a tile as each weight's definition says") {
+TEST_CASE("every instruction set adds a tile's remainders as each weight's definition says") {
   // All pairs of a weight, sampled, and a byte; and of a weight and an error.
   for (DataType dtype : types) {
     for_each_set([&](InstructionSet set) {

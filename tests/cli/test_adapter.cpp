@@ -43,7 +43,7 @@ void check_close(std::vector<json> const& found, std::vector<json> const& expect
 
 }  // namespace
 
-TEST_CASE("a run with --lora-rank tunes and saves an adapter alone") {
+TEST_CASE("a run with --lora-rank tunes and saves only an adapter") {
   Fixture const fixture;
   for (std::string method : {"s-mezo", "mezo", "r-mezo"}) {
     Outcome const outcome = run_program(

@@ -16,7 +16,7 @@ TEST_CASE("accuracy is the share of right predictions") {
   CHECK(accuracy({labels, labels, {}}) == 1);
 }
 
-TEST_CASE("F1 counts the positive candidate alone") {
+TEST_CASE("F1 counts only the positive candidate") {
   // For candidate 1: 2 found, 1 false alarm, 1 missed: precision 2/3, recall 2/3.
   Indices const labels{1, 1, 1, 0, 0, 2};
   Indices const predictions{1, 1, 0, 1, 0, 2};
@@ -41,7 +41,7 @@ TEST_CASE("exact match wants all predictions of a group right") {
   CHECK(exact_match({labels, predictions, mixed}) == Approx(0.5));
 }
 
-TEST_CASE("an evaluation is told with its metric first, and without accuracy if it has none") {
+TEST_CASE("an evaluation is reported with its metric first, and without accuracy if it has none") {
   Metric const plain;
   Metric const f1{Metric::Kind::f1, 1};
   Metric const text{Metric::Kind::loss, 0};

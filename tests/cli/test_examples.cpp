@@ -46,7 +46,7 @@ TEST_CASE("shots have their right candidate, a blank line after each, and are as
   CHECK(count(many, " is no\n\n") == 7);
 }
 
-TEST_CASE("the seed alone chooses the shots and their order") {
+TEST_CASE("only the seed chooses the shots and their order") {
   Task const task = find_task("sst2");
   auto shots = [&](std::uint64_t seed) {
     TaskData data = unbalanced();

@@ -11,7 +11,7 @@ using namespace zeroth::cli;
 
 using Indices = std::vector<std::uint32_t>;
 
-TEST_CASE("a permutation holds each index once and follows from seed and epoch alone") {
+TEST_CASE("a permutation holds each index once and follows only from seed and epoch") {
   Indices sorted = permutation(7, 3, 1000);
   CHECK(sorted == permutation(7, 3, 1000));
   CHECK(sorted != permutation(8, 3, 1000));
@@ -33,7 +33,7 @@ TEST_CASE("every permutation of three is about equally likely") {
   }
 }
 
-TEST_CASE("the batch of a step does not depend on the batches asked for before") {
+TEST_CASE("the batch of a step does not depend on earlier batches") {
   Indices const alone = batch_of_step(5, 40, 16, 1000);
   for (std::uint64_t step = 0; step < 40; ++step) (void)batch_of_step(5, step, 16, 1000);
   CHECK(batch_of_step(5, 40, 16, 1000) == alone);

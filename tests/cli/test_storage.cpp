@@ -70,7 +70,7 @@ TEST_CASE("a run in 16 bits says so, takes half the bytes, and saves what was ev
   }
 }
 
-TEST_CASE("products in bf16 leave the weights f32 and move losses by their rounding alone") {
+TEST_CASE("products in bf16 leave the weights f32 and move losses only by their rounding") {
   Fixture const fixture;
   json const floats = finetune(fixture, {});
   CHECK(floats.at("options").at("compute_dtype").is_null());

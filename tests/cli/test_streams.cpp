@@ -484,7 +484,7 @@ TEST_CASE("JSON has no character that a terminal would not show, and says the sa
   CHECK(json_text(Json("caf\xE9")) == "\"caf\xEF\xBF\xBD\"");
 }
 
-TEST_CASE("no message of a library reaches the user as it is") {
+TEST_CASE("no message of a library reaches the user unchanged") {
   using zeroth::cli::fault_text;
   CHECK(fault_text(zeroth::InvalidFile("f: expected a, found b")) == "f: expected a, found b");
   CHECK(fault_text(fs::filesystem_error("status", "/a/b", std::make_error_code(std::errc::permission_denied))) ==

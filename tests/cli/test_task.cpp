@@ -192,7 +192,7 @@ TEST_CASE("a task file says what becomes of bytes that are not UTF-8") {
         "f.json: key 'invalid_utf8': expected refuse or replace, found \"ignore\"");
 }
 
-TEST_CASE("the split of a task file is there with files.all alone, and in range") {
+TEST_CASE("the split of a task file is there only with files.all, and in range") {
   ordered_json all = good();
   all["files"] = {{"all", "x"}};
   CHECK(rejection("/split", R"({"held_out_share": 0.5})") ==

@@ -221,7 +221,7 @@ TEST_CASE("a file name that the system rejects is one that is not there") {
                     directory.path().string() + ": expected " + std::string(80, 'n') + "..., found no such file");
 }
 
-TEST_CASE("a task without a training file has held-out examples alone") {
+TEST_CASE("a task without a training file has only held-out examples") {
   TemporaryDirectory const directory;
   write_file(directory, "dev.tsv", header + "1\tgood\n");
   Task task = find_task("sst2");

@@ -47,7 +47,7 @@ TEST_CASE("doubled braces are braces") {
   CHECK(fill("{{}}{{") == "{}{");
 }
 
-TEST_CASE("each filter does what it says, to ASCII letters alone") {
+TEST_CASE("each filter does what it says, to ASCII letters only") {
   CHECK(apply_filter(TextFilter::strip, "\t a b \n") == "a b");
   CHECK(apply_filter(TextFilter::lower, "AbZ \xC3\x84") == "abz \xC3\x84");
   CHECK(apply_filter(TextFilter::upper_first, "is IT") == "Is IT");

@@ -191,7 +191,7 @@ TEST_CASE("steps on a GPU have the same bits in one order, with panels beside pr
   }
 }
 
-TEST_CASE("a sequence that goes on token by token on a GPU scores as the whole one") {
+TEST_CASE("a sequence that continues token by token on a GPU scores as the whole one") {
   CudaBackend const backend;
   Model const model(backend, "mistral", DataType::f32);
   auto const tokens = zeroth_test::golden_sequences("families/mistral/golden")[3].tokens;

@@ -164,7 +164,7 @@ TEST_CASE("records of another journal, or at another place, are noticed") {
   CHECK_THROWS_WITH(Journal::read(bytes, "swapped"), contains_text("damaged"));
 }
 
-TEST_CASE("what cannot be the next entry is refused, and the journal stays") {
+TEST_CASE("what cannot be the next entry is rejected, and the journal stays") {
   Run expected = run(3);
   Journal& journal = expected.journal;
   Bytes const before = journal.bytes();
@@ -180,7 +180,7 @@ TEST_CASE("what cannot be the next entry is refused, and the journal stays") {
                     contains_text("expected text without control characters"));
 }
 
-TEST_CASE("a journal is refused for an optimizer that differs, and the difference is named") {
+TEST_CASE("a journal is rejected for an optimizer that differs, and the difference is named") {
   Journal const journal = run(2).journal;
   Options const same = SmallRun::options();
   auto refused = [&](auto sampler, auto mask, auto update, auto estimator, Options const& options,
@@ -209,7 +209,7 @@ TEST_CASE("a journal is refused for an optimizer that differs, and the differenc
           "theirs");
 }
 
-TEST_CASE("a journal is refused for other tensors and other weights, and the difference is named") {
+TEST_CASE("a journal is rejected for other tensors and other weights, and the difference is named") {
   Journal const journal = run(2).journal;
   auto refused = [&](auto change, std::string const& message) {
     SmallRun small;

@@ -54,7 +54,7 @@ std::pair<std::vector<std::uint32_t>, std::uint64_t> run(std::string const& path
   return {small.bits(), first};
 }
 
-TEST_CASE("a run goes on from a journal that is cut at any byte, to the bits of a run that was not stopped") {
+TEST_CASE("a run resumes from a journal that is cut at any byte, to the bits of a run that was not stopped") {
   zeroth_test::TemporaryDirectory const directory;
   std::string const path = directory / "run.journal";
   for (bool in_place : {false, true}) {
@@ -193,7 +193,7 @@ TEST_CASE("only a regular file is a journal: a pipe does not hang, and what neve
   CHECK_THROWS_WITH(zeroth::read_journal(large), contains_text("expected a journal of zeroth"));
 }
 
-TEST_CASE("what is no journal, or one of another run, is refused by name and left as it is") {
+TEST_CASE("a file that is not a journal, or one of another run, is rejected by name and left unchanged") {
   zeroth_test::TemporaryDirectory const directory;
   std::string const path = directory / "run.journal";
   write(path, "a text of mine");

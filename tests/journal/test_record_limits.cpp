@@ -37,7 +37,7 @@ std::vector<std::byte> journal_with(std::size_t at, std::uint32_t value) {
   return bytes;
 }
 
-TEST_CASE("a journal has at most so many abandoned attempts at a step, and a reader refuses more") {
+TEST_CASE("a journal has at most so many abandoned attempts at a step, and a reader rejects more") {
   constexpr std::size_t abandoned_at = 8;
   CHECK(zeroth::max_abandoned == 100);
   Journal const read = Journal::read(journal_with(abandoned_at, zeroth::max_abandoned), "run.journal");
@@ -48,7 +48,7 @@ TEST_CASE("a journal has at most so many abandoned attempts at a step, and a rea
         "run.journal: record 0: abandoned attempts: expected at most 100, found " + std::to_string(abandoned));
 }
 
-TEST_CASE("what a reader would refuse is not written") {
+TEST_CASE("what a reader would reject is not written") {
   Journal journal(JournalHeader{});
   auto refused = [&](zeroth::JournalEntry const& entry, std::string const& message) {
     CHECK_THROWS_WITH(journal.append(entry), contains_text(message));

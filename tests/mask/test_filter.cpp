@@ -69,7 +69,7 @@ TEST_CASE("a filter picks by name and role") {
   CHECK(picked({.exclude_roles = {Role::vector, Role::embedding}}) == "100");
 }
 
-TEST_CASE("a filtered policy leaves the other tensors alone and does not count them") {
+TEST_CASE("a filtered policy does not touch the other tensors and does not count them") {
   Tensors tensors;
   tensors.add("left_out", {0.1F, 0.2F, 0.3F, 0.4F});
   tensors.add("a", {1.0F, 2.0F});
@@ -105,7 +105,7 @@ TEST_CASE("a filtered policy names its part") {
   CHECK(Filtered{SmallestMagnitude{}, TensorFilter{}}.name() == "filtered(smallest-magnitude)");
 }
 
-TEST_CASE("a filter refuses to exclude a role that is none of the enum's") {
+TEST_CASE("a filter refuses to exclude a role that is not one of the enum's") {
   zeroth_test::Tensors tensors;
   tensors.add("w", std::vector<float>(4));
   zeroth::Filtered const filtered{zeroth::Dense{},

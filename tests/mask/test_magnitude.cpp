@@ -78,7 +78,7 @@ TEST_CASE("zeros are the smallest whatever their sign, NaN the largest") {
   CHECK(active(prepare(LargestMagnitude{0.75}, tensors.parameters), tensors.parameters, 0) == "0010");
 }
 
-TEST_CASE("vectors are dense or left alone, whatever the sparsity") {
+TEST_CASE("vectors are dense or not tuned, whatever the sparsity") {
   Tensors tensors;
   tensors.add("norm", Role::vector, {5.0F, 0.0F});
   tensors.add("w", ten);
@@ -175,7 +175,7 @@ TEST_CASE("a tensor of zeros has no magnitudes to tell apart: it is tuned densel
   }
 }
 
-TEST_CASE("a sparsity outside its range and a threshold for vectors are refused by name") {
+TEST_CASE("a sparsity outside its range and a threshold for vectors are rejected by name") {
   Tensors tensors;
   tensors.add("w", ten);
   for (double sparsity : {-0.1, 1.0, 1.5, std::numeric_limits<double>::quiet_NaN()})
@@ -185,7 +185,7 @@ TEST_CASE("a sparsity outside its range and a threshold for vectors are refused 
                     zeroth_test::contains_text("vectors must be Coverage::all or Coverage::none"));
 }
 
-TEST_CASE("a scope and a treatment of vectors that are none of their enums' are refused by name") {
+TEST_CASE("a scope and a treatment of vectors that are not one of their enums' are rejected by name") {
   Tensors tensors;
   tensors.add("w", ten);
   CHECK_THROWS_WITH(prepare(SmallestMagnitude{.scope = static_cast<Scope>(3)}, tensors.parameters),

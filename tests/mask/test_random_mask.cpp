@@ -85,7 +85,7 @@ TEST_CASE("the random mask stays, or is drawn anew every n steps") {
   CHECK(active(redrawn, tensors.parameters, 0, 10) == active(redrawn, tensors.parameters, 0, 19));
 }
 
-TEST_CASE("the random mask thins vectors only if told to") {
+TEST_CASE("the random mask thins vectors only on request") {
   Tensors tensors;
   tensors.add("norm", zeroth::Role::vector, std::vector<float>(1000));
   auto vector_share = [&](Coverage vectors) {
@@ -97,7 +97,7 @@ TEST_CASE("the random mask thins vectors only if told to") {
   CHECK(std::abs(vector_share(Coverage::some) - 0.5) < 0.1);
 }
 
-TEST_CASE("the random mask refuses a sparsity outside its range") {
+TEST_CASE("the random mask rejects a sparsity outside its range") {
   Tensors tensors;
   tensors.add("w", {1.0F});
   for (double sparsity : {-0.5, 1.0})
@@ -105,7 +105,7 @@ TEST_CASE("the random mask refuses a sparsity outside its range") {
                       zeroth_test::contains_text("sparsity must be in [0, 1), got "));
 }
 
-TEST_CASE("the random mask refuses a treatment of vectors that is none of the enum's") {
+TEST_CASE("the random mask rejects a treatment of vectors that is not one of the enum's") {
   zeroth_test::Tensors tensors;
   tensors.add("w", std::vector<float>(4));
   CHECK_THROWS_WITH(

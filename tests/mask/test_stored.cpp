@@ -34,7 +34,7 @@ TEST_CASE("the bits of a stored mask count from the first element of a slice") {
   }
 }
 
-TEST_CASE("a stored mask that does not fit the parameters is refused") {
+TEST_CASE("a stored mask that does not fit the parameters is rejected") {
   Tensors tensors;
   tensors.add("a", std::vector<float>(65));
   CHECK_THROWS_WITH(prepare(StoredMask{{{"b", {1, 1}}}}, tensors.parameters),

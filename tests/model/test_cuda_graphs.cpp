@@ -188,7 +188,8 @@ std::vector<double> run_next(std::string const& name, DataType stored, DataType 
 
 }  // namespace
 
-TEST_CASE("a sequence that goes on token by token as graphs has the bits of one without, whatever the weights' type") {
+TEST_CASE(
+    "a sequence that continues token by token as graphs has the bits of one without, whatever the weights' type") {
   for (auto [stored, computed] : std::initializer_list<std::pair<DataType, DataType>>{
            {DataType::f32, DataType::f32}, {DataType::bf16, DataType::f32}, {DataType::f32, DataType::bf16}}) {
     for (char const* name : {"llama3", "opt"}) {
@@ -292,7 +293,7 @@ TEST_CASE("a list comes after events that were marked before it was collected") 
   }
 }
 
-TEST_CASE("a graph's part of the side queue comes after what that queue was asked for before") {
+TEST_CASE("a graph's part of the side queue comes after that queue's earlier work") {
   // In both worst orders the stream's side queue runs before the graph's: only random orders can show the opposite.
   for (unsigned seed = 0; seed < 100; ++seed) {
     Collected const work(Order::random, seed);
@@ -318,7 +319,7 @@ TEST_CASE("a graph's part of the side queue comes after what that queue was aske
   }
 }
 
-TEST_CASE("a grid that no device takes is refused where it is asked for") {
+TEST_CASE("a grid that no device takes is rejected where it is requested") {
   Collected const work;
   for (bool collects : {false, true}) {
     if (collects) work.stream.collect();
@@ -330,7 +331,7 @@ TEST_CASE("a grid that no device takes is refused where it is asked for") {
   work.stream.synchronize("");
 }
 
-TEST_CASE("the model of CUDA's graphs refuses what CUDA refuses") {
+TEST_CASE("the model of CUDA's graphs rejects what CUDA refuses") {
   DeferredStream const stream;
   Collected const work;
   auto const event = stream.make_event();

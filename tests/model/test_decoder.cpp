@@ -32,7 +32,7 @@ TEST_CASE("log-probabilities of the golden models are those of Hugging Face tran
   }
 }
 
-TEST_CASE("a sequence scores the same to the bit alone and packed among others") {
+TEST_CASE("a sequence scores the same to the bit by itself and packed among others") {
   for (std::string name : golden_models) {
     DecoderWeights const weights = load_golden(name);
     CpuDecoder decoder(weights);
@@ -210,7 +210,7 @@ TEST_CASE("weights that are not finite give scores that are not finite") {
   for (double value : score(decoder, batch)) CHECK(std::isnan(value));
 }
 
-TEST_CASE("a batch that does not fit the model is refused") {
+TEST_CASE("a batch that does not fit the model is rejected") {
   DecoderWeights const weights = load_golden("mha_tied");
   CpuDecoder decoder(weights);
   auto refused = [&](Tokens const& tokens, std::int32_t asked, std::size_t outputs) {

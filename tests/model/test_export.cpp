@@ -58,7 +58,7 @@ TEST_CASE("an exported GGUF file loads with the same bits and metadata") {
                     contains_text("describe a decoder of another configuration"));
 }
 
-TEST_CASE("an exported GGUF file has its matrices in the type asked for and its vectors in F32") {
+TEST_CASE("an exported GGUF file has its matrices in the requested type and its vectors in F32") {
   using zeroth::model::TensorType;
   struct Case {
     TensorType type;
@@ -148,7 +148,7 @@ TEST_CASE("an exported Hugging Face folder has its files, fields and order of ro
     CHECK(same_bits(std::span(key).subspan((8 + i) * 48, 48), stored.subspan((8 + order[i]) * 48, 48)));
 }
 
-TEST_CASE("an exported Hugging Face folder has the type that is asked for, in parts if it is large") {
+TEST_CASE("an exported Hugging Face folder has the requested type, in parts if it is large") {
   using zeroth::model::TensorType;
   auto const weights = load_golden("gqa_odd_tied");
   auto const narrowed = [](float value, TensorType type) {

@@ -231,7 +231,7 @@ TEST_CASE("what llama.cpp assumes of Gemma is not written otherwise as GGUF") {
         }) == "accepted");
 }
 
-TEST_CASE("a theta of Gemma 3's layers with a window is kept by GGUF, and refused if it is none") {
+TEST_CASE("a theta of Gemma 3's layers with a window is kept by GGUF, and rejected if it is not one") {
   TemporaryDirectory const directory;
   std::string const path = (directory / "model.gguf").string();
   auto config = load_family_gguf("gemma3").config();
@@ -303,7 +303,7 @@ TEST_CASE("a sliding window hides what lies further back") {
   }
 }
 
-TEST_CASE("a sequence that goes on token by token scores as the whole one") {
+TEST_CASE("a sequence that continues token by token scores as the whole one") {
   for (std::string name : golden_families) {
     INFO(name);
     DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder(name));
@@ -335,7 +335,7 @@ TEST_CASE("a sequence that goes on token by token scores as the whole one") {
   }
 }
 
-TEST_CASE("a sequence that cannot go on is left as it was") {
+TEST_CASE("a sequence that cannot continue is left unchanged") {
   DecoderWeights const weights = zeroth::model::load_hugging_face(family_folder("opt"));
   CpuDecoder decoder(weights);
   std::vector<double> first(97), second(97), wrong(96);

@@ -57,7 +57,7 @@ TEST_CASE("the links of Hugging Face's cache are followed") {
                         contains_text("models--c--d/blobs/3; put a copy in its place"));
 }
 
-TEST_CASE("what is not a regular file of the folder, or too large, is refused by name") {
+TEST_CASE("what is not a regular file of the folder, or too large, is rejected by name") {
   TemporaryDirectory const outside;
   write(outside / "secret", "secret");
   auto refusal = [](std::string const& name, auto const& make) {

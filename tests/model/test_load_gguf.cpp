@@ -119,7 +119,7 @@ TEST_CASE("weights lie in one allocation under their GGUF names and roles") {
   }
 }
 
-TEST_CASE("a missing, misshapen or unknown tensor is refused by name") {
+TEST_CASE("a missing, misshapen or unknown tensor is rejected by name") {
   CHECK(loaded({}) == "accepted");
   Change missing;
   missing.without = "blk.1.ffn_up.weight";
@@ -145,7 +145,7 @@ TEST_CASE("a missing, misshapen or unknown tensor is refused by name") {
   CHECK_THAT(loaded(bias), contains_text("tensor 'blk.0.attn_q_norm.weight' is not part of a decoder of architecture"));
 }
 
-TEST_CASE("what the decoder would compute wrongly is refused by key") {
+TEST_CASE("what the decoder would compute wrongly is rejected by key") {
   using std::string;
   CHECK_THAT(loaded(with("general.architecture", string("gpt2"))),
              contains_text("metadata key 'general.architecture': expected one of 'llama', 'qwen2'") &&
@@ -213,7 +213,7 @@ TEST_CASE("LLaMA-3 slows waves longer than the original context and blends towar
   CHECK(frequencies[1] == Approx(1e-4 / 8));
 }
 
-TEST_CASE("a configuration out of range is refused by field") {
+TEST_CASE("a configuration out of range is rejected by field") {
   DecoderConfig good;
   good.layers = good.hidden = good.feed_forward = good.heads = good.kv_heads = good.vocabulary = good.context_length =
       good.head_dim = 2;

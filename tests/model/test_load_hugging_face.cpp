@@ -238,7 +238,7 @@ TEST_CASE("the context that llama3's scaling starts from has three places") {
   CHECK(original() == 128);  // max_position_embeddings
 }
 
-TEST_CASE("rotary parameters that the decoder lacks are refused by key, wherever they stand") {
+TEST_CASE("rotary parameters that the decoder lacks are rejected by key, wherever they are") {
   auto after = [](json const& keys) {
     return changed("qwen2", [&](json& config) {
       config.erase("rope_parameters");
@@ -271,7 +271,7 @@ TEST_CASE("rotary parameters that the decoder lacks are refused by key, wherever
   CHECK_THAT(after({{"partial_rotary_factor", 0.5}}), contains_text("key 'partial_rotary_factor': expected 1, since"));
 }
 
-TEST_CASE("a window is read where the family has one, and refused where only some layers would have it") {
+TEST_CASE("a window is read if the family has one, and rejected if only some layers would have it") {
   auto after = [](std::string const& family, json const& keys) {
     return changed(family, [&](json& config) {
       config.erase("layer_types");
@@ -374,7 +374,7 @@ TEST_CASE("SmolLM3 turns nothing in the layers that config.json says, every four
   CHECK(config_of(config).rope_theta == 2e6);
 }
 
-TEST_CASE("Phi-3 turns a part of each head, and refuses other scaling by its type") {
+TEST_CASE("Phi-3 rotates a part of each head, and rejects other scaling by its type") {
   auto after = [](json const& keys) { return changed("phi3", [&](json& config) { config.update(keys); }); };
   json config = read_json(golden_file("families/phi3/config.json"));
   CHECK(config_of(config).rotary_dim == 6);
@@ -509,7 +509,7 @@ TEST_CASE("Gemma 3's rotary parameters are those of its kinds of layers, whereve
              contains_text("'sliding_window_pattern': expected at least 1"));
 }
 
-TEST_CASE("a config.json that asks for what the decoder lacks is refused by key") {
+TEST_CASE("a config.json that asks for what the decoder lacks is rejected by key") {
   auto set = [](std::string const& key, json const& value) {
     return [=](json& config) { config[json::json_pointer(key)] = value; };
   };
@@ -578,7 +578,7 @@ TEST_CASE("OPT is read as it was published, the bare model's names included") {
     CHECK(std::equal(expected.values(p).begin(), expected.values(p).end(), found.values(p).begin()));
 }
 
-TEST_CASE("a checkpoint that does not fit its config.json is refused by tensor") {
+TEST_CASE("a checkpoint that does not match its config.json is rejected by tensor") {
   CHECK(ChangedFolder("qwen2").loaded() == "accepted");
   auto after = [](std::string const& family, std::function<void(json&)> const& change) {
     ChangedFolder const folder(family);

@@ -73,7 +73,7 @@ class SequenceLoss {
 
 }  // namespace
 
-TEST_CASE("a new adapter has a uniform A, a B of zeros, and leaves every score alone") {
+TEST_CASE("a new adapter has a uniform A, a B of zeros, and leaves every score unchanged") {
   DecoderWeights const weights = load_family_folder("llama3");
   LoraAdapter const adapter(weights, {.rank = 8, .alpha = 4, .targets = {"*"}, .seed = 11});
   CHECK(adapter.scale() == 0.5F);
@@ -210,7 +210,7 @@ TEST_CASE("scores with an adapter have the same bits whatever the executor does"
   CHECK(score(eigen_threaded, batch, probe) == score(eigen, batch, probe));
 }
 
-TEST_CASE("a sequence with an adapter goes on token by token as the whole one") {
+TEST_CASE("a sequence with an adapter continues token by token as the whole one") {
   DecoderWeights const weights = load_family_folder("mistral");
   LoraAdapter const adapter = busy_adapter(weights);
   CpuDecoder decoder(weights, adapter);
@@ -226,7 +226,7 @@ TEST_CASE("a sequence with an adapter goes on token by token as the whole one") 
   }
 }
 
-TEST_CASE("an optimizer tunes the adapter alone, fused and in place alike") {
+TEST_CASE("an optimizer tunes only the adapter, fused and in place alike") {
   DecoderWeights const weights = load_family_folder("llama3");
   auto const before = all_bits(weights.parameters());
   auto tuned = [&](auto const& policy, bool fused) {
@@ -292,7 +292,7 @@ TEST_CASE("targets are globs over the matrices of linear layers") {
   CHECK_THROWS_WITH(names({}), contains_text("expected at least one glob"));
 }
 
-TEST_CASE("options out of range and an adapter of another decoder are refused") {
+TEST_CASE("options out of range and an adapter of another decoder are rejected") {
   DecoderWeights const weights = load_family_folder("llama3");
   CHECK_THROWS_WITH(LoraAdapter(weights, {.rank = 0}), contains_text("lora rank must be in [1, 65536], got 0"));
   CHECK_THROWS_WITH(LoraAdapter(weights, {.rank = 65537}), contains_text("got 65537"));

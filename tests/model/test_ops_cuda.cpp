@@ -225,7 +225,7 @@ TEST_CASE("CUDA's set agrees with the vector code on continuations of a shared p
   }
 }
 
-TEST_CASE("a sequence that goes on token by token scores on CUDA's set as the whole one") {
+TEST_CASE("a sequence that continues token by token scores on CUDA's set as the whole one") {
   for (char const* name : {"mistral", "opt", "gemma3"}) {  // a window of 9, learned positions, two kinds of layers
     Golden const model = family(name);
     std::uint32_t const vocabulary = model.weights.config().vocabulary;
@@ -476,7 +476,7 @@ TEST_CASE("steps of CUDA's set allocate nothing where room was made ahead") {
   }
 }
 
-TEST_CASE("a pass that memory is too short for says what it asked for, and leaves the decoder as it was") {
+TEST_CASE("a pass that runs out of memory says what it requested, and leaves the decoder unchanged") {
   Golden const model = golden("mha_tied");
   MeteredStream const stream;
   Decoder decoder(model.weights, MeteredOps(stream, HostProducts{}));
@@ -492,7 +492,7 @@ TEST_CASE("a pass that memory is too short for says what it asked for, and leave
   CHECK(score(decoder, model.batch, probe).size() == 2 * expected.size());
 }
 
-TEST_CASE("heads that CUDA's attention does not take are refused") {
+TEST_CASE("heads that CUDA's attention does not support are rejected") {
   zeroth::model::DecoderConfig config = golden("mha_tied").weights.config();
   config.head_dim = 258;
   DecoderWeights const weights(config);

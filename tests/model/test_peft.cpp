@@ -160,7 +160,7 @@ TEST_CASE("target_modules name a kind of layer where all are adapted, else each 
   CHECK(targets({"*"}) == json{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"});
 }
 
-TEST_CASE("what an adapter's configuration may not say is refused by file and key") {
+TEST_CASE("what an adapter's configuration may not say is rejected by file and key") {
   Fixture const fixture;
   struct Case {
     char const* key;
@@ -219,7 +219,7 @@ TEST_CASE("what an adapter's configuration may not say is refused by file and ke
   }
 }
 
-TEST_CASE("what an adapter's tensors may not be is refused by file and tensor") {
+TEST_CASE("what an adapter's tensors may not be is rejected by file and tensor") {
   Fixture const fixture;
   std::string const prefix = "base_model.model.model.layers.";
   fixture.change_tensors("layers.1.self_attn.v_proj.lora_B", "layers.7.self_attn.v_proj.lora_B");

@@ -63,7 +63,7 @@ TEST_CASE("top_k and top_p leave the unlikely tokens out") {
   CHECK(all[0] > 0);
 }
 
-TEST_CASE("a draw depends on seed and position alone") {
+TEST_CASE("a draw depends only on seed and position") {
   std::vector<double> const logits(100, 0.0);
   SamplingOptions const options{.temperature = 1, .seed = 5};
   CHECK(sample_token(logits, options, 9) == sample_token(logits, options, 9));
@@ -76,7 +76,7 @@ TEST_CASE("a draw depends on seed and position alone") {
   CHECK(same[1] < 10);
 }
 
-TEST_CASE("logits and options that nothing can be drawn from are refused") {
+TEST_CASE("logits and options from which nothing can be drawn are rejected") {
   std::vector<double> const nan{1, std::nan(""), 2};
   CHECK_THROWS_WITH(sample_token(nan, {}, 0), contains_text("no finite logits"));
   CHECK_THROWS_WITH(sample_token(std::vector<double>{-infinity}, {}, 0), contains_text("no finite logits"));

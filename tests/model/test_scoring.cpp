@@ -176,7 +176,7 @@ TEST_CASE("the loss of a language model is the mean over all tokens of a batch, 
   CHECK(perturbed_losses[0] != perturbed_losses[1]);
 }
 
-TEST_CASE("examples that cannot be scored are refused") {
+TEST_CASE("examples that cannot be scored are rejected") {
   auto const weights = load_golden("mha_tied");
   CpuDecoder decoder(weights);
   CandidateScorer scorer(decoder);

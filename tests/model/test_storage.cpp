@@ -187,7 +187,7 @@ TEST_CASE("a model held in 16 bits is saved in them by default, and comes back w
   }
 }
 
-TEST_CASE("a weight beyond f16's range is refused by tensor and value, and not in bf16") {
+TEST_CASE("a weight beyond f16's range is rejected by tensor and value, and not in bf16") {
   DecoderWeights weights(load_golden("mha_tied").config(), "test", DataType::f16);
   std::size_t const down = weights.tensors().layers[0].down.weight;
   std::vector<float> const values{1.0F, -70000.0F};

@@ -30,7 +30,7 @@ struct UncheckedBackend : InexactBackend {
   static constexpr bool checks_arithmetic = false;
 };
 
-TEST_CASE("a backend that gives other bits is refused when an optimizer is made") {
+TEST_CASE("a backend that gives other bits is rejected when an optimizer is made") {
   std::vector<float> weights(10, 0.1F);
   zeroth::ParameterSet parameters;
   parameters.add("w", zeroth::Role::matrix, {1, 10}, weights);

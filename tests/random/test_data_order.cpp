@@ -53,7 +53,7 @@ TEST_CASE("draw_example refuses to draw from nothing") {
   CHECK_THROWS_AS(draw_example(1, 2, 3, 0), zeroth::InvalidArgument);
 }
 
-TEST_CASE("a place in a batch where draws would repeat is refused by range and value") {
+TEST_CASE("a place in a batch where draws would repeat is rejected by range and value") {
   CHECK_NOTHROW(zeroth::draw_example(1, 0, (std::uint64_t{1} << 48) - 1, 10));
   CHECK_THROWS_WITH(zeroth::draw_example(1, 0, std::uint64_t{1} << 48, 10),
                     "draw_example: position must be below 2^48, got 281474976710656");

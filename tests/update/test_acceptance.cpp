@@ -66,7 +66,7 @@ Options options(double learning_rate, std::uint32_t samples = 1) {
 
 using Fixture = zeroth_test::MatrixAndNorm;
 
-TEST_CASE("an update whose result cannot be evaluated before it is written is refused by name") {
+TEST_CASE("an update whose result cannot be evaluated before it is written is rejected by name") {
   auto make = [](auto update, char const* name) {
     Fixture fixture;
     CHECK_THROWS_WITH(
@@ -250,7 +250,7 @@ TEST_CASE("an exception while a candidate is evaluated leaves weights and step c
     }
 }
 
-TEST_CASE("in place without exact restore it is refused, and the weights stay") {
+TEST_CASE("in place without exact restore it is rejected, and the weights stay") {
   Fixture fixture;
   std::vector<std::uint32_t> const before = fixture.bits();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},

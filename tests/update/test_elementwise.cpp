@@ -116,7 +116,7 @@ TEST_CASE("powers are exact products") {
   CHECK(zeroth::detail::power(0.9, 1000) == Approx(std::pow(0.9, 1000)).epsilon(1e-12));
 }
 
-TEST_CASE("a field out of range is refused by name") {
+TEST_CASE("a field out of range is rejected by name") {
   double const nan = std::numeric_limits<double>::quiet_NaN();
   for (double beta : {-0.1, 1.0, nan}) {
     CHECK_THROWS_WITH(Momentum{.beta = beta}.check(), contains_text("beta must be in [0, 1), got "));

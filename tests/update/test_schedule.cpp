@@ -64,7 +64,7 @@ TEST_CASE("a warm-up that no run ends is no division by zero") {
   CHECK(Schedule::constant(most)(most - 1) == 1);
 }
 
-TEST_CASE("a schedule that cannot be followed is refused by field") {
+TEST_CASE("a schedule that cannot be followed is rejected by field") {
   using zeroth_test::contains_text;
   CHECK_NOTHROW(Schedule::constant(1000).check());
   CHECK_NOTHROW(Schedule::cosine(11, 10).check());

@@ -41,7 +41,7 @@ TEMPLATE_TEST_CASE("decay is the learning rate's share of weight_decay", "", Sgd
   CHECK(TestType{0.25}.decay(0.5) == 0.125);
 }
 
-TEMPLATE_TEST_CASE("a weight_decay outside its range is refused by name", "", Sgd, SignSgd) {
+TEMPLATE_TEST_CASE("a weight_decay outside its range is rejected by name", "", Sgd, SignSgd) {
   CHECK_NOTHROW(TestType{0}.check());
   CHECK_NOTHROW(TestType{1}.check());
   for (double decay : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()})

@@ -49,7 +49,7 @@ TEST_CASE("the concept UpdateWithWindow accepts WindowMomentum and no other upda
   CHECK(describe(WindowMomentum{}) == "window-momentum(beta=0.9, window=64, weight_decay=0)");
 }
 
-TEST_CASE("window momentum refuses a field out of range by name") {
+TEST_CASE("window momentum rejects a field out of range by name") {
   CHECK_THROWS_WITH(WindowMomentum{.beta = 1}.check(), contains_text("beta must be in [0, 1), got 1"));
   CHECK_THROWS_WITH(WindowMomentum{.window = 0}.check(), contains_text("window must be at least 1 update, got 0"));
   CHECK_THROWS_WITH(WindowMomentum{.weight_decay = 2}.check(), contains_text("weight_decay must be in [0, 1], got 2"));
@@ -176,7 +176,7 @@ TEST_CASE("window momentum has the same bits on each backend, in place, and repl
   }
 }
 
-TEST_CASE("window momentum refuses masks that change and weights of 16 bits") {
+TEST_CASE("window momentum rejects masks that change and 16-bit weights") {
   Fixture fixture;
   using Redrawn = ZerothOrderOptimizer<zeroth::Gaussian, zeroth::RandomMask, zeroth::CpuBackend, WindowMomentum>;
   CHECK_THROWS_WITH((Redrawn(fixture.parameters(), {}, {.redraw_every = 1}, zeroth::CpuBackend{}, {}, Options{})),

@@ -111,7 +111,7 @@ TEST_CASE("AtomicFile keeps small and large writes in order") {
   CHECK((text_of(path) == expected));
 }
 
-TEST_CASE("AtomicFile writes to the current folder and beside another writer of the same name") {
+TEST_CASE("AtomicFile writes to the current folder and next to another writer of the same name") {
   const TemporaryDirectory folder;
   const fs::path before = fs::current_path();
   fs::current_path(folder.path());
@@ -160,7 +160,7 @@ TEST_CASE("write_all reports a full disk") {
   ::close(descriptor);
 }
 
-TEST_CASE("AtomicFile refuses a name it cannot write to") {
+TEST_CASE("AtomicFile rejects a name it cannot write to") {
   const TemporaryDirectory folder;
   CHECK_THROWS_WITH(AtomicFile((folder / "none/model.bin").string()),
                     contains_text("none/model.bin: cannot create: No such file or directory"));

@@ -61,7 +61,7 @@ TEST_CASE("dequantize decodes block after block") {
   CHECK(values[95] == 0.25f);
 }
 
-TEST_CASE("dequantize refuses sizes that do not match and types it cannot decode") {
+TEST_CASE("dequantize rejects sizes that do not match and types it cannot decode") {
   using zeroth::InvalidArgument;
   using zeroth_test::contains_text;
   std::vector<std::byte> bytes(68);

@@ -145,7 +145,7 @@ TEST_CASE("GgufFile finds and decodes tensors") {
   CHECK_THROWS_WITH(file.tensor("absent"), contains_text("model.gguf: tensor 'absent' is missing"));
 }
 
-TEST_CASE("GgufFile refuses a header that is not one") {
+TEST_CASE("GgufFile rejects a header that is not one") {
   const Folder folder;
   CHECK_THROWS_AS(folder.open(""), InvalidFile);
   CHECK_THROWS_WITH(folder.open("GGML12345678901234567890"), contains_text("model.gguf: header: expected the magic"));
@@ -158,7 +158,7 @@ TEST_CASE("GgufFile refuses a header that is not one") {
   CHECK_NOTHROW(folder.open(Bytes().header(0, 0)));
 }
 
-TEST_CASE("GgufFile refuses damaged metadata and names the key") {
+TEST_CASE("GgufFile rejects damaged metadata and names the key") {
   const Folder folder;
   constexpr std::uint64_t huge = ~std::uint64_t{0};
   const auto one = [] { return std::move(Bytes().header(0, 1)); };
@@ -201,7 +201,7 @@ TEST_CASE("GgufFile makes a message of one short line from any key") {
   CHECK(message.size() < 300);
 }
 
-TEST_CASE("GgufFile refuses damaged tensors and names them") {
+TEST_CASE("GgufFile rejects damaged tensors and names them") {
   const Folder folder;
   const auto one = [&](const std::vector<std::uint64_t>& dims, std::uint32_t type, std::uint64_t offset,
                        std::size_t data = 128) {
@@ -227,7 +227,7 @@ TEST_CASE("GgufFile refuses damaged tensors and names them") {
                     contains_text("tensor 'w': expected once, found twice"));
 }
 
-TEST_CASE("GgufFile refuses a golden model cut anywhere") {
+TEST_CASE("GgufFile rejects a golden model cut anywhere") {
   const Folder folder;
   std::ifstream stream(zeroth_test::tests_directory() / "golden" / "quantized.gguf", std::ios::binary);
   const std::string whole((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());

@@ -151,7 +151,7 @@ TEST_CASE("GgufFile wants the first part of a split model and says which that is
         "are found");
 }
 
-TEST_CASE("GgufFile refuses parts that do not agree about the split") {
+TEST_CASE("GgufFile rejects parts that do not agree about the split") {
   const auto refusal = [](auto change) {
     auto parts = three_parts();
     change(parts);
@@ -181,7 +181,7 @@ TEST_CASE("GgufFile refuses parts that do not agree about the split") {
         "m-00003-of-00003.gguf: tensor 'b': expected once in all parts, found in m-00002-of-00003.gguf too");
 }
 
-TEST_CASE("GgufFile refuses a huge number of parts before it opens one") {
+TEST_CASE("GgufFile rejects a huge number of parts before it opens one") {
   const zeroth_test::TemporaryDirectory folder;
   const std::string path = (folder / "m-00001-of-70000.gguf").string();
   GgufWriter writer(path);

@@ -168,7 +168,7 @@ TEST_CASE("GgufWriter rounds to the type of the tensor") {
   }
 }
 
-TEST_CASE("GgufWriter refuses values beyond the range of the tensor's type") {
+TEST_CASE("GgufWriter rejects values beyond the range of the tensor's type") {
   const TemporaryDirectory folder;
   constexpr float infinity = std::numeric_limits<float>::infinity();
   constexpr float max = std::numeric_limits<float>::max();
@@ -194,7 +194,7 @@ TEST_CASE("GgufWriter refuses values beyond the range of the tensor's type") {
   CHECK_THROWS_AS(zeroth::model::gguf_file_type(TensorType::q8_0), InvalidArgument);
 }
 
-TEST_CASE("GgufWriter refuses calls out of order and names the tensor") {
+TEST_CASE("GgufWriter rejects calls out of order and names the tensor") {
   const TemporaryDirectory folder;
   const std::string path = (folder / "model.gguf").string();
   const std::vector<float> values(6, 1.0f);

@@ -141,7 +141,7 @@ TEST_CASE("JsonValue lists members, and values outlive the one they came from") 
   CHECK(inner.get<std::uint32_t>("x") == 1);
 }
 
-TEST_CASE("JsonValue refuses what is not JSON and says where") {
+TEST_CASE("JsonValue rejects what is not JSON and says where") {
   const auto refusal = [](std::string_view text) -> std::string {
     try {
       parse(text);
@@ -189,7 +189,7 @@ TEST_CASE("JsonValue refuses what is not JSON and says where") {
   }
 }
 
-TEST_CASE("JsonValue refuses NaN and Infinity as Python writes them") {
+TEST_CASE("JsonValue rejects NaN and Infinity as Python writes them") {
   for (const std::string word : {"NaN", "Infinity", "-Infinity"}) {
     INFO(word);
     for (const std::string& text : {word, "[" + word + "]", "{\"a\": " + word + "}"}) {
@@ -239,7 +239,7 @@ TEST_CASE("JsonValue says the place of a value deep inside and among many, witho
   CHECK_THROWS_WITH(root.get("a").elements()[1].get("y"), "config.json: key 'a[1].y': expected a value, found none");
 }
 
-TEST_CASE("JsonValue refuses a key that an object has twice") {
+TEST_CASE("JsonValue rejects a key that an object has twice") {
   CHECK_THROWS_WITH(parse(R"({"a": 1, "b": 2, "a": 1})"), "config.json: key 'a': expected once, found twice");
   CHECK_THROWS_WITH(parse(R"([{"x": {"a": 1, "\u0061": 2}}])"), contains_text("key 'a': expected once"));
   CHECK_NOTHROW(parse(R"({"a": {"a": [{"a": 1}, {"a": 2}]}})"));

@@ -65,7 +65,7 @@ TEST_CASE("MappedFile takes an empty file") {
   file.release(0, 10);
 }
 
-TEST_CASE("MappedFile stands for bytes that are on no disk") {
+TEST_CASE("MappedFile can hold bytes that are not on disk") {
   std::string text = "0123456789";
   MappedFile file = MappedFile::in_memory("a name", std::as_bytes(std::span(text)));
   text[0] = 'x';

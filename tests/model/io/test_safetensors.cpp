@@ -119,7 +119,7 @@ TEST_CASE("SafetensorsFile opens a file with types that nothing reads, and no me
                     contains_text("tensor 'w': expected 2 bytes for its type and shape, found 4"));
 }
 
-TEST_CASE("SafetensorsFile refuses a damaged header and names the place") {
+TEST_CASE("SafetensorsFile rejects a damaged header and names the place") {
   const Folder folder;
   const auto one = [&](const std::string& dtype, const std::string& shape, const std::string& offsets) {
     return folder.open("{" + item("w", dtype, shape, offsets) + "}", 16);

@@ -190,7 +190,7 @@ TEST_CASE("SafetensorsCheckpoint takes parts from the folder itself only") {
   CHECK_THROWS_WITH(folder.open(), contains_text("sub: expected a regular file"));
 }
 
-TEST_CASE("SafetensorsCheckpoint refuses an index that is none") {
+TEST_CASE("SafetensorsCheckpoint rejects a file that is not an index") {
   const Folder folder;
   const auto open = [&](const std::string& text) {
     folder.text("model.safetensors.index.json", text);

@@ -114,7 +114,7 @@ TEST_CASE("SafetensorsFolderWriter cuts by the bytes of each tensor's type") {
   CHECK(checkpoint.tensor("t2").dtype == "F16");
 }
 
-TEST_CASE("SafetensorsFolderWriter refuses calls out of order and names the tensor") {
+TEST_CASE("SafetensorsFolderWriter rejects calls out of order and names the tensor") {
   const TemporaryDirectory folder;
   const std::vector<float> values(6);
   {

@@ -70,7 +70,7 @@ TEST_CASE("SafetensorsWriter writes what SafetensorsFile reads") {
                                   R"("data_offsets":[0,24]})"));
 }
 
-TEST_CASE("SafetensorsWriter refuses calls out of order and names the tensor") {
+TEST_CASE("SafetensorsWriter rejects calls out of order and names the tensor") {
   const Folder folder;
   const std::vector<float> values(6);
   {

@@ -111,7 +111,7 @@ TEST_CASE("added tokens of every file and flag have the ids of transformers") {
   }
 }
 
-TEST_CASE("an added token whose file gives it another id than tokenizers is refused by its place") {
+TEST_CASE("an added token whose file gives it another id than tokenizers is rejected by its place") {
   const TemporaryDirectory folder;
   write(folder / "tokenizer.json", small_json({{{"id", 7}, {"content", "{u}"}}}).dump());
   CHECK_THAT(refusal(folder), contains_text("tokenizer.json: key 'added_tokens[0].id': expected the id 5, which "
@@ -135,7 +135,7 @@ TEST_CASE("an added token whose file gives it another id than tokenizers is refu
   CHECK_THAT(refusal(folder), contains_text("expected an id of its own for \"{u}\""));
 }
 
-TEST_CASE("added tokens that normalisation makes one, or nothing, are refused") {
+TEST_CASE("added tokens that normalisation makes one, or nothing, are rejected") {
   const TemporaryDirectory folder;
   const json space{{"id", 5}, {"content", "x "}, {"normalized", true}};
   const json written{{"id", 6}, {"content", "x\xE2\x96\x81"}, {"normalized", true}};
@@ -150,7 +150,7 @@ TEST_CASE("added tokens that normalisation makes one, or nothing, are refused") 
   CHECK_THAT(refusal(folder), contains_text("added token 2: expected a text that is not empty after normalisation"));
 }
 
-TEST_CASE("vocab.json and merges.txt are read as GPT-2's, or refused with a way out") {
+TEST_CASE("vocab.json and merges.txt are read as GPT-2's, or rejected with a way out") {
   const TemporaryDirectory folder;
   write(folder / "vocab.json", R"({"a": 0, "b": 1, "ab": 2})");
   CHECK_THAT(refusal(folder), contains_text("expected tokenizer.json, tokenizer.model, or vocab.json and merges.txt"));

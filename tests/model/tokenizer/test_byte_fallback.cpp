@@ -47,7 +47,7 @@ std::string refusal(const ByteFallbackData& data) {
   return "accepted";
 }
 
-TEST_CASE("a tokenizer.json is refused that could not tell the unknown token from a later one of the same text") {
+TEST_CASE("a tokenizer.json is rejected that could not tell the unknown token from a later one of the same text") {
   ByteFallbackData data = small_data();
   CHECK_NOTHROW(hugging_face_tokenizer_json(ByteFallbackTokenizer(data)));
   data.tokens[5] = "<unk>";
@@ -127,7 +127,7 @@ TEST_CASE("byte fallback tokenizer decodes bytes, spaces and control tokens") {
   CHECK_THROWS_WITH(tokenizer.token_bytes(-1), contains_text("found -1"));
 }
 
-TEST_CASE("byte fallback tokenizer refuses data that contradict themselves") {
+TEST_CASE("byte fallback tokenizer rejects data that contradict themselves") {
   ByteFallbackData data = small_data();
   CHECK(refusal(data) == "accepted");
   data.byte_fallback = true;

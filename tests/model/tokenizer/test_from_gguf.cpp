@@ -105,7 +105,7 @@ TEST_CASE("tokenizer from GGUF takes from the pre-tokenizer what the format has 
   CHECK(with_pre("llama-bpe", false).normalization() == zeroth::model::Normalization::none);
 }
 
-TEST_CASE("tokenizer from GGUF refuses what it cannot follow, naming file and key") {
+TEST_CASE("tokenizer from GGUF rejects what it cannot follow, naming file and key") {
   const auto with_text = [](const char* key, std::string_view value) {
     return refusal([&](GgufWriter& writer) { writer.set(key, value); });
   };

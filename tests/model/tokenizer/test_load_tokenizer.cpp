@@ -144,7 +144,7 @@ TEST_CASE("tokenizer.json gives an id without a token an unused one") {
   CHECK(tokenizer.encode("{u}b") == Ids{5, 8});
 }
 
-TEST_CASE("tokenizer.json that zeroth cannot follow is refused by the field") {
+TEST_CASE("tokenizer.json that zeroth cannot follow is rejected by the field") {
   const auto with = [](const char* pointer, const json& value) {
     return refusal([&](json& file) { file[json::json_pointer(pointer)] = value; });
   };
@@ -182,7 +182,7 @@ TEST_CASE("tokenizer.json that zeroth cannot follow is refused by the field") {
   CHECK_THROWS_WITH(zeroth::model::parse_tokenizer_json("[]", "f"), contains_text("f: expected an object, found []"));
 }
 
-TEST_CASE("tokenizer.json with byte fallback that zeroth cannot follow is refused by the field") {
+TEST_CASE("tokenizer.json with byte fallback that zeroth cannot follow is rejected by the field") {
   const zeroth_test::GoldenSentencePiece golden;
   const json good = json::parse(hugging_face_tokenizer_json(byte_fallback_tokenizer(golden.model("bpe"))));
   const auto with = [&](const char* pointer, const json& value) -> std::string {
@@ -348,7 +348,7 @@ TEST_CASE("GGUF file of a SentencePiece byte-pair encoding is read without the l
   CHECK_FALSE(other.add_bos());
 }
 
-TEST_CASE("GGUF file of a tokenizer that cannot be followed is refused, naming file and key") {
+TEST_CASE("GGUF file of a tokenizer that cannot be followed is rejected, naming file and key") {
   const TemporaryDirectory folder;
   const auto refused = [&](const char* name, const auto& change) -> std::string {
     const GgufFile file = sentencepiece_gguf(folder, name, change);

@@ -99,7 +99,7 @@ TEST_CASE("sentencepiece tokenizer agrees with the byte-pair one where both can 
   }
 }
 
-TEST_CASE("unused pieces of a unigram model stay out of a tokenizer.json, or are refused") {
+TEST_CASE("unused pieces of a unigram model stay out of a tokenizer.json, or are rejected") {
   const GoldenSentencePiece golden;
   SentencePieceModel model = without_user_defined(golden, "unigram");
   const std::string written = hugging_face_tokenizer_json(SentencePieceTokenizer(model));
@@ -145,7 +145,7 @@ TEST_CASE("sentencepiece tokenizer tells what it is made of and decodes") {
   CHECK(any.encode("The river") == tokenizer.encode("The river"));
 }
 
-TEST_CASE("sentencepiece tokenizer refuses a model that the library must not see") {
+TEST_CASE("sentencepiece tokenizer rejects a model that must not reach the library") {
   const GoldenSentencePiece golden;
   const auto with = [&](const auto& change) {
     SentencePieceModel model = golden.model("unigram with rules");
@@ -216,7 +216,7 @@ std::string rules_of_repeats(std::size_t count, bool circular) {
   return out + units + std::string("x\0", 2);
 }
 
-TEST_CASE("sentencepiece rules that lead out of themselves are refused") {
+TEST_CASE("sentencepiece rules that lead out of themselves are rejected") {
   const GoldenSentencePiece golden;
   const std::string rules = golden.model("unigram with rules").charsmap;
   const auto refused = [](const std::string& charsmap) -> std::string {

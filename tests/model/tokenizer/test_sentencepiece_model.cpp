@@ -111,7 +111,7 @@ TEST_CASE("sentencepiece model file says what it wants where it is not the defau
   CHECK(plain.pieces[0].type == TokenType::normal);
 }
 
-TEST_CASE("sentencepiece model file that is none is refused, naming it") {
+TEST_CASE("a file that is not a sentencepiece model is rejected by name") {
   CHECK_THAT(refusal(""), contains_text("file: expected a SentencePiece model, found no pieces"));
   CHECK_THAT(refusal("{\"version\": 1}"), contains_text("file: expected a SentencePiece model"));
   CHECK_THAT(refusal(message(number(3, 4))), contains_text("model_type: expected 1 (unigram) or 2 (BPE), found 4"));
@@ -162,7 +162,7 @@ TEST_CASE("of two pieces with one text the later is merged") {
       contains_text("expected one token with the text of the added token \"user\", found tokens 6 and 7"));
 }
 
-TEST_CASE("sentencepiece merges refuse a score that is no number") {
+TEST_CASE("sentencepiece merges reject a score that is not a number") {
   const GoldenSentencePiece golden;
   SentencePieceModel model = golden.model("bpe");
   model.pieces[300].score = std::numeric_limits<float>::quiet_NaN();

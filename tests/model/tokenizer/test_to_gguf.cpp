@@ -234,7 +234,7 @@ TEST_CASE("a unigram model is written as GGUF where llama.cpp has all of it") {
   CHECK_THROWS_WITH(write(model), contains_text("expected a byte-pair encoding without normalisation"));
 }
 
-TEST_CASE("a tokenizer.json in a GGUF file that is not that of its tokens is refused") {
+TEST_CASE("a tokenizer.json in a GGUF file that is not that of its tokens is rejected") {
   Small small;
   small.data.space_prefix = SpacePrefix::first_part;
   const InGguf gguf(small.tokenizer());

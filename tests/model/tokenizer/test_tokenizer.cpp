@@ -169,7 +169,7 @@ TEST_CASE("tokenizer takes a word that is a token whole where merges are to be i
   CHECK(BytePairTokenizer(data).encode("abc ab") == Ids{4, 12, 13});
 }
 
-TEST_CASE("tokenizer normalises what is left beside user-defined tokens") {
+TEST_CASE("tokenizer normalises the text between user-defined tokens") {
   TokenizerData data = small_data();
   data.tokens[2] = "e\xCC\x81";
   data.tokens[15] = "\xC3\x83";  // the bytes of U+00E9 in the byte alphabet
@@ -187,7 +187,7 @@ TEST_CASE("tokenizer normalises what is left beside user-defined tokens") {
   CHECK(BytePairTokenizer(data).encode("a\xC3\xA9") == Ids{4, 2});
 }
 
-TEST_CASE("tokenizer gives a user-defined token the white space beside it where its rule says so") {
+TEST_CASE("tokenizer gives a user-defined token the adjacent white space where its rule says so") {
   TokenizerData data = small_data();
   data.added_token_rules = {{.id = 2, .strip_left = true}, {.id = 3, .strip_right = true}};
   const BytePairTokenizer tokenizer(data);
@@ -244,7 +244,7 @@ TEST_CASE("tokenizer tells what it is made of") {
   CHECK(copy.encode("abc") == Ids{11});
 }
 
-TEST_CASE("tokenizer refuses data that contradict themselves") {
+TEST_CASE("tokenizer rejects data that contradict themselves") {
   const TokenizerData good = small_data();
   CHECK(refusal(good) == "accepted");
 
