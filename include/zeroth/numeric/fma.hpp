@@ -29,7 +29,7 @@ namespace detail {
   if (is_normal && (bits & 0x1fffffffU) != 0x10000000U) return static_cast<float>(sum);
   double const added = sum - product;
   double const lost = (product - (sum - added)) + (addend - added);
-  // If the sum is not finite, `lost` is 0 or NaN; with a NaN both comparisons are false.
+  // If the sum is not finite, `lost` is NaN, and both comparisons are false.
   if ((lost > 0 || lost < 0) && bits % 2 == 0) bits = (lost > 0) == (sum > 0) ? bits + 1 : bits - 1;
   double odd;
   std::memcpy(&odd, &bits, sizeof odd);

@@ -67,7 +67,7 @@ class Decoder {
   }
 
   /// Scores batch.requests(): out[i] is the score of request i.
-  /// @throws InvalidArgument if the size of `out` differs, a token is outside the vocabulary, or a sequence is longer
+  /// @throws InvalidArgument if `out` has another size, a token is outside the vocabulary, or a sequence is longer
   ///   than the context.
   void score(PackedBatch const& batch, ScoreKind kind, std::span<double> out) { run(batch, kind, nullptr, out); }
 

@@ -64,7 +64,7 @@ struct ScoringOptions {
 struct ScoredBatch {
   std::size_t lanes = 0;
   std::size_t examples = 0;
-  std::size_t weight = 0;      ///< number of examples, or for Loss::language_model of tokens, that losses average
+  std::size_t weight = 0;      ///< losses are means over this many examples, or tokens for Loss::language_model
   std::vector<double> losses;  ///< [lane], see Loss
   std::vector<std::size_t> predictions;  ///< [lane * examples + example]: the best candidate; the first on a tie
   std::vector<double> candidate_scores;  ///< [lane * all candidates + candidate], example by example
