@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A LLaMA in PyTorch alone, so that a machine without transformers can be measured on.
+"""A LLaMA in PyTorch only, so that it can be measured on a machine without transformers.
 
 Parameters have the names of Hugging Face's checkpoints. Attention is PyTorch's fused one, everything else its own
 operations: a forward launches no more than transformers' does.
@@ -104,7 +104,7 @@ class Llama(nn.Module):
         return types.SimpleNamespace(logits=self.lm_head(self.model.norm(x[:, -logits_to_keep:])))
 
     def fill_random(self):
-        """As before any training, and as our side makes them: what a step costs does not depend on it."""
+        """Untrained weights, as zeroth generates them: the cost of a step does not depend on them."""
         for p in self.parameters():
             if p.dim() == 2:
                 p.normal_(0, 0.02)

@@ -79,7 +79,7 @@ def single_token_examples(rows, candidates):
 
 
 def peer_round(loop, loss, seed, wait=lambda: None):
-    """Two plain forwards of PyTorch's and a step of each kind, each with its seconds and its losses."""
+    """Runs two plain forwards in PyTorch and a step of each kind; returns each one's seconds and losses."""
     seconds, losses = timed(lambda: (loss(), loss()), wait)
     row = {"forwards": {"seconds": seconds, "losses": losses}}
     for what in ("mezo", "s_mezo"):
@@ -90,7 +90,7 @@ def peer_round(loop, loss, seed, wait=lambda: None):
 
 
 def put_ratios(figures, rows):
-    """PyTorch's seconds over ours, round by round, and what a step is of two forwards on either side."""
+    """PyTorch's seconds over zeroth's, round by round, and each side's step over its two forwards."""
 
     def seconds(row, side, what):
         return row[side][what]["seconds"]

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Times steps of MeZO and Sparse MeZO in PyTorch and here, alternating, on the same GPU; needs PyTorch 2.5 alone.
+"""Times steps of MeZO and Sparse MeZO in PyTorch and in zeroth, alternating, on the same GPU; needs only PyTorch 2.5.
 
 usage: python on_device.py --server bench_cuda_step_server [--smoke] [--seconds N] [smollm2-135m|llama-7b]...
        python on_device.py --device cpu --build FOLDER [--threads N] [--rounds N] MODEL.gguf
 
-Weights of bf16 in the shapes that bench_cuda_step measures, Gaussian noise, passes as published (peer.Published), the
-head at the last position alone. SmolLM2's weights are the same on both sides, and losses at theta must agree; LLaMA-7b's
-are each side's own. Theta is put back after each of PyTorch's steps. A model's rounds end with its part of --seconds.
-Prints, last, a line of JSON. Where there is no PyTorch or no device it says so and returns 77. On a CPU the same is done
-in f32 with a model from a file.
+bf16 weights in the shapes that bench_cuda_step measures, Gaussian noise, passes as published (peer.Published), the head
+only at the last position. SmolLM2's weights are the same on both sides, and losses at theta must agree; LLaMA-7b's are
+each side's own. Theta is restored after each of PyTorch's steps. A model's rounds end with its part of --seconds.
+Prints, last, a line of JSON. Without PyTorch or a device it says so and returns 77. On a CPU it does the same in f32
+with a model from a file.
 """
 
 import argparse

@@ -23,7 +23,7 @@ class Published:
 
     def __init__(self, model):
         self.parameters = list(model.parameters())
-        # Matrices alone are thresholded; vectors are tuned densely.
+        # Only matrices are thresholded; vectors are tuned densely.
         self.thresholds = [
             p.abs().flatten().kthvalue(math.ceil((1 - SPARSITY) * p.numel())).values if p.dim() == 2 else None
             for p in self.parameters
@@ -55,7 +55,7 @@ class Published:
 
 
 class InPlace(Published):
-    """Three passes in buffers made once: the mask is worked out in the first, and restoring and updating are one."""
+    """Three passes in buffers allocated once: the first computes the mask, and restoring and updating are one pass."""
 
     def __init__(self, model):
         super().__init__(model)
@@ -85,7 +85,7 @@ class InPlace(Published):
 
 @torch.inference_mode()
 def loss_of_equal_lengths(model, ids, candidates, labels):
-    """Sequences of one length whose candidates are single tokens: the head runs at the last position alone."""
+    """Sequences of one length whose candidates are single tokens: the head runs only at the last position."""
     logits = model(input_ids=ids, logits_to_keep=1, use_cache=False).logits[:, -1]
     return torch.nn.functional.cross_entropy(logits[:, candidates].float(), labels).item()
 

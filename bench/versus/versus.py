@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Times steps of MeZO and Sparse MeZO in PyTorch and here, alternating in one run, on the same weights and threads.
+"""Times steps of MeZO and Sparse MeZO in PyTorch and in zeroth, alternating in one run, on the same weights and threads.
 
 usage: python versus.py MODEL.gguf --build FOLDER [--rounds N] [--threads N] [--data FOLDER] [--reviews FILE]
 
 Three comparisons, all in f32 with Gaussian noise and batches of 16:
-  identical       16 x 32 random tokens for both, PyTorch's passes as published (peer.Published), its head at the last
-                  position alone
+  identical       16 x 32 random tokens for both, PyTorch's passes as published (peer.Published), its head only at
+                  the last position
   in_place        the same tokens, PyTorch's passes done in place (peer.InPlace)
   published_loop  real batches of SST-2 (--data, a folder with SST-2/train.tsv; else of --reviews), prepared in PyTorch
                   as MeZO's code does: each candidate a whole sequence, padded, logits at all positions
 
-The losses at theta must agree. Theta is put back after each of PyTorch's steps, because its own way back is not exact;
-how much the loss has changed by then is printed. A ratio of steps is the product of three that are printed with it: `work`, the products
-of PyTorch's forwards over those of ours; `speed`, products a second of our forwards over PyTorch's; and `passes`, what
-PyTorch's step takes beyond its forwards, (step / forwards) over ours. Prints, last, one line of JSON.
+The losses at theta must agree. Theta is restored after each of PyTorch's steps, because PyTorch's own restore is not
+exact; how much the loss has changed by then is printed. A ratio of steps is the product of three that are printed with
+it: `work`, the products of PyTorch's forwards over those of ours; `speed`, products per second of our forwards over
+PyTorch's; and `passes`, what PyTorch's step takes beyond its forwards, (step / forwards) over ours. Prints, last, one
+line of JSON.
 """
 
 import argparse

@@ -66,7 +66,7 @@ MODELS = [
 
 
 def train_tokenizer(vocab):
-    """A byte-level BPE split like SmolLM's: each digit alone, then GPT-2's pattern."""
+    """A byte-level BPE split like SmolLM's: each digit by itself, then GPT-2's pattern."""
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [
@@ -207,7 +207,7 @@ def log_probabilities(network, tokens):
 
 
 def check_with_numpy(model, path, tokens, expected):
-    """A second opinion from the GGUF file alone, in float64 and with llama.cpp's rotary pairs. The largest error."""
+    """A second opinion from only the GGUF file, in float64 and with llama.cpp's rotary pairs. The largest error."""
     weights = {
         t.name.removesuffix(".weight"): np.array(gguf.quants.dequantize(t.data, t.tensor_type), dtype=np.float64)
         for t in gguf.GGUFReader(path).tensors

@@ -119,7 +119,7 @@ def make_network(family, random):
     for name, old in state.items():
         value = random.standard_normal(tuple(old.shape))
         if "norm" in name and name.endswith("weight"):
-            # Gemma's gains are 1 + weight, which GGUF holds: numbers of which that is exact.
+            # Gemma's gains are 1 + weight, which GGUF stores: choose numbers for which the sum is exact.
             value = np.round(51.2 * value) / 256 if "gemma" in family.name else 1 + 0.2 * value
         elif name.endswith("bias"):
             value = 0.3 * value

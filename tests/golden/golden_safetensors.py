@@ -17,7 +17,7 @@ import sys
 import torch
 from huggingface_hub import save_torch_state_dict
 
-# The file of parts is cut where the next tensor would make more than this; `big` alone is more.
+# The file of parts is cut where the next tensor would make more than this; `big` by itself is more.
 PART_BYTES = 600
 
 

@@ -139,7 +139,7 @@ def write_widen():
 
 
 def test_values(dtype, random):
-    """Bits of float32 at, between and just beside numbers of a type, and special ones."""
+    """Bits of float32 at, between and just next to numbers of a type, and special ones."""
     values = [0, 0x80000000, 1, 0x80000001, 0x007FFFFF, 0x00800000, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000]
     values += [0x7FC00000, 0x7F800001, 0xFFA12345, 0x7FFFFFFF]
     codes = [0, 1, 2, 3, 0x7F, 0x80, 0x3FF, 0x400, 0x401, dtype.infinity - 2, dtype.infinity - 1]

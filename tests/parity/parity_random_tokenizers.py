@@ -5,11 +5,11 @@
 
 Makes N tokenizers of each kind (byte-level BPE, BPE of characters, unigram), each with 60 texts, and counts those whose
 ids differ from those of `tokenizers`, `transformers` or `sentencepiece`; exits with 1 if any do. Vocabularies, merges and
-scores are random; added tokens have every flag and stand in every file that may hold them. A tokenizer that the program
-refuses is counted with the reason; one that the reference cannot load or that it fails on is left out. Each tokenizer is
+scores are random; added tokens have every flag and are in every file that may hold them. A tokenizer that the program
+rejects is counted with the reason; one that the reference cannot load or that it fails on is left out. Each tokenizer is
 also written as GGUF, read, written as Hugging Face's files and read again: ids and special tokens must stay.
 
-Special tokens that stand in a text are text on both sides (`split_special_tokens`). `tokenizers` still finds a special
+Special tokens in a text are text on both sides (`split_special_tokens`). `tokenizers` still finds a special
 piece of a unigram vocabulary there, which neither SentencePiece nor zeroth does: such pieces have another text in the
 reference's vocabulary, and no text has the name of a byte's piece. A "tie" is a text that a unigram model cuts into the
 same pieces in another order, so that the sums of their scores differ by rounding only; ties are no difference. Those of
@@ -70,7 +70,7 @@ BYTE_OF = {character: byte for byte, character in BYTE_CHARACTERS.items()}
 
 
 def surface(piece, byte_level):
-    """The text that a piece of a vocabulary stands for."""
+    """The text of a piece of a vocabulary."""
     if not byte_level:
         return piece.replace(SPACE, " ")
     return bytes(BYTE_OF[c] for c in piece if c in BYTE_OF).decode("utf-8", "ignore")
@@ -93,7 +93,7 @@ class Maker:
     # Vocabularies
 
     def characters(self):
-        """A few characters, of which most words are made."""
+        """A few characters that make up most words."""
         found = [self.random.choice(LETTERS) for _ in range(self.random.randrange(3, 14))]
         return list(dict.fromkeys(c for text in found for c in text))
 
@@ -112,7 +112,7 @@ class Maker:
                 known.add(left + right)
                 tokens.append(left + right)
                 weights += [left + right] * 2
-        # Other ways to make a token that is there.
+        # Other ways to form an existing token.
         for token in tokens:
             for i in range(1, len(token)):
                 if token[:i] in known and token[i:] in known and self.chance(0.2):
@@ -316,7 +316,7 @@ class Maker:
             metaspace = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
         return normalizer if steps else None, metaspace
 
-    # Files beside it
+    # Files next to it
 
     def token_value(self, token):
         """A special token as a configuration writes it."""
@@ -368,7 +368,7 @@ class Maker:
     # All together
 
     def make_json(self):
-        """A tokenizer.json, with the files beside it or without."""
+        """A tokenizer.json, with or without the files next to it."""
         make = {"byte-level": self.byte_level_document, "characters": self.character_document,
                 "unigram": self.unigram_document}[self.kind]
         document, tokens = make()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compares zeroth's tokenizers with Hugging Face's and SentencePiece's, a family after the other.
+"""Compares zeroth's tokenizers with Hugging Face's and SentencePiece's, one family after the other.
 
     python tests/parity/parity_tokenizers.py [--data FOLDER] [--program PATH] [--only NAME]
 
@@ -119,7 +119,7 @@ class Program:
 def encode_with_tokenizers(path, texts):
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True
-    # Encodings hold much beside the ids.
+    # Encodings hold much besides the ids.
     return [encoding.ids for i in range(0, len(texts), 1000)
             for encoding in tokenizer.encode_batch(texts[i:i + 1000], add_special_tokens=False)]
 
@@ -139,7 +139,7 @@ def byte_level_pre_tokenizer(name):
 
 
 def byte_level(name, text):
-    """The tokenizer and the tokens that GGUF would call user-defined by their text alone."""
+    """The tokenizer and the tokens that GGUF would call user-defined only by their text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = byte_level_pre_tokenizer(name)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Fails if a header of the library includes one of a layer above its own. A line is a layer, from the bottom; what stands
-# in one line may include each other.
+# Fails if a header of the library includes one of a layer above its own. A line is a layer, from the bottom; headers
+# of one line may include each other.
 cmake_minimum_required(VERSION 3.24)
 
 set(layers

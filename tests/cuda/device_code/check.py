@@ -88,8 +88,8 @@ def check_kernels(nvcc, source, include, folder, exact, *architectures, director
             wrong += [f"{kernel} of {folder} is not in {source}" for kernel in missing]
             if wrong:
                 raise SystemExit("\n".join([f"sm_{architecture}, -fmad={contracts}:", *wrong]))
-        # Whatever belongs to a kernel has its name: code, constants and what the driver is told of it. What belongs to none
-        # tells of them all.
+        # Everything that belongs to a kernel has its name: code, constants and what the driver is told about it. What
+        # belongs to none concerns them all.
         changed = [name for name, content in code["true"].items() if content != code["false"].get(name)]
         differing = [kernel for kernel in kernels if any(kernel.removeprefix(".text.") in name for name in changed)]
         promised = [kernel for kernel in kernels if re.search(exact, short(kernel))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes golden.json beside this file: a tiny byte-level BPE trained by Hugging Face `tokenizers` on the text below, and the
+"""Writes golden.json next to this file: a tiny byte-level BPE trained by Hugging Face `tokenizers` on the text below, and the
 ids it gives to every line of odd_unicode.txt, to the whole of it and to bytes that are not UTF-8, for each pre-tokenizer,
 with what belongs to it: NFC for Qwen2, words that are tokens taken whole for LLaMA-3.
 

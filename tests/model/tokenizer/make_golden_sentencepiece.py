@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes golden_sentencepiece.json beside this file: tiny SentencePiece models trained on the text of make_golden.py, in base
+"""Writes golden_sentencepiece.json next to this file: tiny SentencePiece models trained on the text of make_golden.py, in base
 64, and ids of lines of odd_unicode.txt: of the byte-pair model in each form that Hugging Face writes such a model in, of
 the others from SentencePiece itself.
 
