@@ -154,7 +154,7 @@ struct Family {
   bool partial_rotary = false;  ///< whether only the first elements of a head may be rotated
   Norm norm = Norm::rms;
   bool gains_less_one = false;    ///< whether Hugging Face checkpoints store norm gains minus 1, unlike GGUF
-  bool scaled_embedding = false;  ///< whether embeddings are multiplied by the root of `hidden`
+  bool scaled_embedding = false;  ///< whether embeddings are multiplied by the square root of `hidden`
   std::uint32_t full_interval =
       0;  ///< WindowRule::layer_types: every n-th layer sees all, unless a file says otherwise
   std::string_view full_interval_key = {};  ///< its key in config.json, used without layer_types

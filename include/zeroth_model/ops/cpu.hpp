@@ -200,7 +200,7 @@ class CpuOps {
   }
 
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
-    std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
+    std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from one pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
     std::size_t const dim = x.features() / heads;
     for_each_block(x, [&](std::size_t lane, std::size_t b) {
@@ -301,9 +301,9 @@ class CpuOps {
 
  private:
   static constexpr std::size_t tokens = cpu::block_tokens;
-  static constexpr std::size_t blocks_at_once = 8;  // whose products add_linear holds, within the first-level caches
+  static constexpr std::size_t blocks_at_once = 8;  // blocks whose products add_linear holds in the first-level cache
 
-  /// out's features [first, first + count) += those elements of a vector.
+  /// Adds those elements of a vector to features [first, first + count) of out.
   static void add_bias(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t count,
                        ScratchPool::Piece& scratch, Matrix& out) {
     cpu::Panel const bias = cpu::read_values(weights, parameter, first, count, scratch);

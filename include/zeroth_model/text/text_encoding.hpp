@@ -34,7 +34,7 @@ inline std::string_view wide_encoding(std::string_view text) noexcept {
   const std::string_view beginning = text.substr(0, looked_at);
   std::array<std::size_t, 4> zeros{};
   for (std::size_t i = 0; i < beginning.size(); ++i) zeros[i % 4] += beginning[i] == '\0' ? 1 : 0;
-  const std::size_t half = beginning.size() / 8;  // of the units of two bytes, of which a half are every fourth byte
+  const std::size_t half = beginning.size() / 8;  // half of the bytes at each position modulo 4
   if (half == 0) return {};
   if (zeros[0] > half && zeros[1] > half && zeros[2] > half && zeros[3] == 0) return "UTF-32, big-endian";
   if (zeros[1] > half && zeros[2] > half && zeros[3] > half && zeros[0] == 0) return "UTF-32, little-endian";

@@ -100,7 +100,7 @@ class ByteTrie {
  private:
   static bool is_less(char a, char b) { return static_cast<unsigned char>(a) < static_cast<unsigned char>(b); }
 
-  std::vector<Node> first_children_;  ///< of each node; then the end of the last one's
+  std::vector<Node> first_children_;  ///< first child of each node; then the end of the last node's children
   std::vector<char> bytes_;           ///< the byte that leads to each node
   std::vector<std::int32_t> texts_;   ///< the text that ends at each node
   std::array<Node, 256> root_children_{};

@@ -154,7 +154,7 @@ class RowMajorOps {
   }
 
   void rotate(Rotary const& rotary, RotaryPairing pairing, std::size_t heads, Matrix& x) {
-    std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from a pair to the next
+    std::size_t const step = pairing == RotaryPairing::adjacent ? 2 : 1;             // from one pair to the next
     std::size_t const mate = pairing == RotaryPairing::adjacent ? 1 : rotary.pairs;  // from an element to its partner
     std::size_t const dim = x.features() / heads;
     for_each_group(x.rows(), [&](std::size_t first, std::size_t count) {
