@@ -17,16 +17,12 @@
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/sampler/sampler.hpp>
-#include <zeroth/step/accept.hpp>
 #include <zeroth/step/check_options.hpp>
 #include <zeroth/step/check_policies.hpp>
-#include <zeroth/step/check_record.hpp>
-#include <zeroth/step/decide.hpp>
-#include <zeroth/step/fused.hpp>
-#include <zeroth/step/in_place.hpp>
-#include <zeroth/step/points.hpp>
+#include <zeroth/step/open_step.hpp>
 #include <zeroth/step/step_guard.hpp>
-#include <zeroth/step/updater.hpp>
+#include <zeroth/step/stepper.hpp>
+#include <zeroth/step_plan.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>
@@ -65,6 +61,7 @@ class ZerothOrderOptimizer {
 
  public:
   using State = MaskState<M>;
+  using Steps = Stepper<S, State, B, U, E>;
   using ProbeOfStep = MaskedProbe<S, State, B>;
 
   /// @param parameters the tensors to tune; the caller owns their memory and keeps it in place
@@ -77,10 +74,9 @@ class ZerothOrderOptimizer {
         update_(std::move(update)),
         estimator_(std::move(estimator)),
         options_(detail::checked(std::move(options), update_)),
-        points_(detail::points_of(estimator_, options_)),
         masks_(
             in_default_float_environment([&] { return prepare_mask(policy_, parameters_, WeightReader(backend_)); })),
-        updater_(parameters_, masks_, backend_, update_, options_) {
+        stepper_(parameters_, sampler_, masks_, backend_, update_, estimator_, options_) {
     if constexpr (UpdateWithWindow<U>) detail::check_window(update_, parameters_, is_fixed_mask(masks_));
   }
 
@@ -115,35 +111,64 @@ class ZerothOrderOptimizer {
   StepReport step(Objective&& objective) {
     using O = std::remove_reference_t<Objective>;
     static_assert(detail::check_objective<O, ProbeOfStep>());
-    auto const entry = guard_.enter("step", step_);
+    auto const entry = stepper_.guard().enter("step", steps());
     if constexpr (FusedObjective<O, ProbeOfStep>)
-      return take_step(fused_form(), objective);
+      return take_step(stepper_.fused(), objective);
     else
-      return take_step(in_place_form(), objective);
+      return take_step(stepper_.in_place(), objective);
   }
+
+  /// Opens a step whose losses are evaluated elsewhere, in any order: by other threads, processes or engines.
+  ///
+  ///     zeroth::StepLosses losses(optimizer.ask());
+  ///     // for each point k and micro-batch b of losses.plan(), through optimizer.probe(losses.plan(), k, 1, b):
+  ///     losses.set(k, b, loss);
+  ///     std::optional<zeroth::StepReport> const report = optimizer.tell(losses);
+  ///
+  /// The weights are only read until `tell` updates them. Until `tell` or `abandon` the optimizer takes no other step,
+  /// and asking again returns the same plan.
+  /// @throws as `step`
+  [[nodiscard]] StepPlan ask() { return stepper_.ask(); }
+
+  /// The weights at `count` points of an open plan, from `first` on. Any number of threads may use probes, until
+  /// `tell`.
+  /// @throws Error if the plan is not open
+  /// @throws InvalidArgument if it has no such points or micro-batch
+  [[nodiscard]] ProbeOfStep probe(StepPlan const& plan, std::uint32_t first, std::uint32_t count,
+                                  std::uint32_t micro_batch = 0) const {
+    return stepper_.probe(plan, first, count, micro_batch);
+  }
+
+  /// Takes the open step, with the bits of `step` and a fused objective that gives these losses. Returns nothing if the
+  /// step has a second plan, for `ask`: with Acceptance::lowest_of_three, the losses of its candidates.
+  /// @throws Error if the plan of the losses is not open: told already, abandoned, or of another step
+  /// @throws InvalidArgument naming the first loss that is missing
+  std::optional<StepReport> tell(StepLosses const& losses) { return stepper_.tell(losses); }
+
+  /// Abandons the step that `ask` opened, if any; the next `ask` or `step` starts it again.
+  void abandon() noexcept { stepper_.abandon_asked(); }
+
+  /// Opens a step in place, for an engine that has a loop of its own: see OpenStep.
+  /// @throws as `step`
+  [[nodiscard]] OpenStep<Steps> begin_step() { return OpenStep<Steps>(stepper_); }
 
   /// Replays a step without evaluating a loss: from the same weights it gives the same bits as the step of an equal
   /// optimizer, on any backend and in either form. One pass over the weights; in place, as many as the step.
   ///
   /// @param record what `step` returned, or a journal's record of it; must be the next step's
   /// @throws InvalidArgument if the record cannot be this optimizer's next step; the weights are then unchanged
-  /// @throws Error if the mask selected another number of weights than in the run: the weights are then not those of
-  /// the
-  ///   run, and undefined from here on; also as `step` does
+  /// @throws Error if the mask selected another number of weights than in the run: the weights are then not those
+  ///   of the run, and undefined from here on; also as `step` does
   void replay(StepRecord const& record) {
-    auto const entry = guard_.enter("replay", step_);
-    detail::check_record(record, step_, abandoned_, options_, parameters_.weights());
-    for (; abandoned_ < record.abandoned; ++abandoned_) {
-      begin(in_place_form());
-      in_place_->repeat_abandoned(points_);
-    }
+    auto const entry = stepper_.guard().enter("replay", steps());
+    stepper_.replay_abandoned(record);
     if (record.arithmetic == Arithmetic::fused)
-      replay_step(fused_form(), record);
+      stepper_.replay(stepper_.fused(), record);
     else
-      replay_step(in_place_form(), record);
+      stepper_.replay(stepper_.in_place(), record);
   }
 
-  [[nodiscard]] std::uint64_t steps() const noexcept { return step_; }
+  [[nodiscard]] std::uint64_t steps() const noexcept { return stepper_.steps(); }
   [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
   [[nodiscard]] Options const& options() const noexcept { return options_; }
   [[nodiscard]] S const& sampler() const noexcept { return sampler_; }
@@ -152,88 +177,37 @@ class ZerothOrderOptimizer {
   [[nodiscard]] U const& update() const noexcept { return update_; }
   [[nodiscard]] E const& estimator() const noexcept { return estimator_; }
   [[nodiscard]] State const& mask_state() const noexcept { return masks_; }
-  [[nodiscard]] std::span<Point const> points() const noexcept { return points_; }
+  [[nodiscard]] std::span<Point const> points() const noexcept { return stepper_.points(); }
 
   /// Bytes that the optimizer holds in addition to the weights, not counting thresholds and the like: 0 until the first
   /// in-place step, the first update of 16-bit weights whose rounding keeps remainders (see Rounding), or the first
   /// update with state.
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return updater_.bytes() + (in_place_ ? in_place_->bytes() : 0); }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return stepper_.bytes(); }
 
   /// Which weights of a tensor the mask selects at the current weights: one bit per weight.
   [[nodiscard]] Bitmap active_bits(std::size_t parameter) const {
     DefaultFloatEnvironment const environment;
     Bitmap bits(parameters_[parameter]);
-    backend_.mask_bits(parameters_[parameter], masks_.tensor(parameter, noise().step), bits.words());
+    backend_.mask_bits(parameters_[parameter], masks_.tensor(parameter, stepper_.noise().step), bits.words());
     return bits;
   }
 
  private:
-  using Fused = FusedForm<U, S, State, B>;
-  using InPlace = InPlaceForm<U, S, State, B>;
-
   /// Begin, evaluate, decide, commit.
   template <class Form, class Objective>
-  StepReport take_step(Form&& form, Objective& objective) {
-    detail::check_abandoned(form.arithmetic(), step_, abandoned_);
-    StepReport report;
-    report.step = step_;
-    report.arithmetic = form.arithmetic();
-    report.abandoned = abandoned_;
-    report.learning_rate = detail::learning_rate_of(step_, options_);
-    report.losses.assign(points_.size(), 0);
-    begin(form);
-    Change change;
+  StepReport take_step(Form& form, Objective& objective) {
+    stepper_.begin(form);
     try {
-      form.evaluate(points_, objective, report.losses);
-      detail::decide(report, options_, update_, estimator_);
-      if (options_.acceptance == Acceptance::lowest_of_three && !report.skipped())
-        detail::accept_lowest(report, form, updater_, objective);
-      if (!updater_.fits(report)) detail::skip(report, SkipReason::non_finite_coefficient);
-      change = updater_.prepare(report, form);
+      for (bool is_decided = false; !is_decided;) {
+        StepLosses losses(stepper_.plan());
+        form.evaluate(stepper_.points(losses.plan()), objective, losses);
+        is_decided = stepper_.decide(form, losses);
+      }
+      return stepper_.commit(form);
     } catch (...) {
-      abandoned_ += form.abandon();
+      stepper_.abandon(form);
       throw;
     }
-    guard_.write([&] { report.active_weights = form.commit(report, change); });
-    end(report);
-    return report;
-  }
-
-  template <class Form>
-  void replay_step(Form&& form, StepRecord const& record) {
-    begin(form);
-    Change const change = updater_.prepare(record, form);
-    guard_.write([&] {
-      form.revisit(points_);
-      detail::check_active_weights(record, form.commit(record, change));
-    });
-    end(record);
-  }
-
-  /// Evaluates the loss at the unperturbed weights.
-  template <class Form>
-  void begin(Form& form) {
-    detail::require_step_number(step_);
-    in_default_float_environment([&] { begin_mask_step(masks_, parameters_, WeightReader(backend_), noise().step); });
-    form.begin(noise(), detail::epsilon_of(options_));
-  }
-
-  void end(StepRecord const& record) noexcept {
-    updater_.finish(record);
-    abandoned_ = 0;
-    ++step_;
-  }
-
-  [[nodiscard]] Fused fused_form() {
-    return {parameters_, masks_, backend_, updater_, options_, detail::probe_sizes(estimator_, options_)};
-  }
-  [[nodiscard]] InPlace& in_place_form() {
-    detail::check_in_place(options_, parameters_);
-    if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, updater_, options_, guard_);
-    return *in_place_;
-  }
-  [[nodiscard]] NoiseField<S> noise() const noexcept {
-    return {sampler_, options_.seed, static_cast<std::uint32_t>(step_)};
   }
 
   ParameterSet parameters_;
@@ -243,13 +217,8 @@ class ZerothOrderOptimizer {
   U update_;
   E estimator_;
   Options options_;
-  std::vector<Point> points_;
   State masks_;
-  Updater<U, S, State, B> updater_;
-  std::optional<InPlace> in_place_;
-  StepGuard guard_;
-  std::uint64_t step_ = 0;
-  std::uint32_t abandoned_ = 0;  // see StepRecord
+  Steps stepper_;
 };
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -16,6 +16,13 @@ struct StepReport : StepRecord {
   std::vector<double> projected_gradients;  ///< one per sample, after clipping
   double learning_rate = 0;                 ///< the schedule's at this step
   bool clipped = false;
+
+  /// Whether every point had the same loss: most likely the engine does not read the weights that are tuned.
+  [[nodiscard]] bool losses_are_equal() const noexcept {
+    for (double loss : losses)
+      if (!(loss == losses.front())) return false;
+    return losses.size() > 1;
+  }
 };
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -6,24 +6,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/numeric/float_environment.hpp>
-#include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/step/masked_probe.hpp>
 #include <zeroth/step/points.hpp>
 #include <zeroth/step/updater.hpp>
+#include <zeroth/step_plan.hpp>
 #include <zeroth/step_record.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A step whose objective takes perturbed weights from probes: theta is only read until the update writes it. Owns
-/// nothing; refers to its constructor's arguments.
+/// A step whose losses are evaluated through probes: theta is only read until the update writes it.
 template <class U, Sampler S, class State, Backend B>
 class FusedForm {
  public:
@@ -31,53 +31,48 @@ class FusedForm {
 
   /// @param probe_sizes see points.hpp
   FusedForm(ParameterSet const& parameters, State const& masks, B const& backend, Updater<U, S, State, B>& updater,
-            Options const& options, detail::ProbeSizes probe_sizes)
-      : parameters_(parameters),
-        masks_(masks),
-        backend_(backend),
-        updater_(updater),
-        options_(options),
-        probe_sizes_(probe_sizes) {}
+            detail::ProbeSizes const& probe_sizes)
+      : parameters_(parameters), masks_(masks), backend_(backend), updater_(updater), probe_sizes_(probe_sizes) {}
 
   [[nodiscard]] static constexpr Arithmetic arithmetic() noexcept { return Arithmetic::fused; }
 
   void begin(NoiseField<S> const& noise, float epsilon) {
     noise_ = noise;
     epsilon_ = epsilon;
+    passes_.clear();
   }
 
-  /// Evaluates the mean losses over the micro-batches at the points.
+  /// Makes the weights that two changes would leave the points to evaluate.
+  void propose(std::array<Change, 2> candidates) {
+    candidates_ = std::move(candidates);
+    for (Change const& change : candidates_)
+      for (std::size_t i = 0; i < parameters_.size(); ++i)
+        passes_.push_back(is_touched(i) ? updater_.pass_of(change, i, parameters_[i], noise_.step) : ElementwisePass{});
+  }
+
+  /// A probe of `count` points from `first` on; `points` are those of the step or its candidates.
+  [[nodiscard]] StepProbe probe(std::span<Point const> points, std::size_t first, std::size_t count,
+                                std::uint32_t micro_batch) const {
+    std::span<Point const> const some = points.subspan(first, count);
+    if (passes_.empty()) return {parameters_, masks_, backend_, noise_, some, epsilon_, micro_batch};
+    auto const passes = std::span(passes_).subspan(first * parameters_.size(), count * parameters_.size());
+    return {parameters_, masks_, backend_, noise_, some, passes, micro_batch};
+  }
+
+  /// Evaluates the loss at each point on each micro-batch.
   template <class Objective>
-  void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) const {
-    std::vector<double> losses(points.size());
-    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
-      std::fill(losses.begin(), losses.end(), detail::unwritten_loss);
+  void evaluate(std::span<Point const> points, Objective& objective, StepLosses& losses) const {
+    std::vector<double> values(points.size());
+    for (std::uint32_t micro_batch = 0; micro_batch < losses.plan().micro_batches; ++micro_batch) {
+      std::fill(values.begin(), values.end(), detail::unwritten_loss);
       for (std::size_t first = 0; first < points.size();) {
-        std::size_t const most = first == 0 ? probe_sizes_.first : probe_sizes_.others;
-        std::size_t const count = std::min(most, points.size() - first);
-        StepProbe const probe(parameters_, masks_, backend_, noise_, points.subspan(first, count), epsilon_,
-                              micro_batch);
-        objective(probe, std::span(losses).subspan(first, count));
+        std::size_t const count =
+            std::min(first == 0 ? probe_sizes_.first : probe_sizes_.others, points.size() - first);
+        StepProbe const some = probe(points, first, count, micro_batch);
+        objective(some, std::span(values).subspan(first, count));
         first += count;
       }
-      for (std::size_t k = 0; k < points.size(); ++k) detail::add_micro_batch(means[k], losses[k], options_);
-    }
-  }
-
-  /// As above, at the weights that two changes would leave; `points` names the changes.
-  template <class Objective>
-  void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
-                std::span<double> means) {
-    std::vector<ElementwisePass> passes;  // all tensors for one candidate, then all for the other
-    for (Change const& change : candidates)
-      for (std::size_t i = 0; i < parameters_.size(); ++i)
-        passes.push_back(is_touched(i) ? updater_.pass_of(change, i, parameters_[i], noise_.step) : ElementwisePass{});
-    std::array<double, 2> losses{};
-    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
-      losses.fill(detail::unwritten_loss);
-      StepProbe const probe(parameters_, masks_, backend_, noise_, points, passes, micro_batch);
-      objective(probe, std::span<double>(losses));
-      for (std::size_t k = 0; k < 2; ++k) detail::add_micro_batch(means[k], losses[k], options_);
+      for (std::uint32_t k = 0; k < points.size(); ++k) losses.set(k, micro_batch, values[k]);
     }
   }
 
@@ -114,10 +109,11 @@ class FusedForm {
   State const& masks_;
   B const& backend_;
   Updater<U, S, State, B>& updater_;
-  Options const& options_;
   detail::ProbeSizes probe_sizes_;
   NoiseField<S> noise_{};
   float epsilon_ = 0;
+  std::array<Change, 2> candidates_;
+  std::vector<ElementwisePass> passes_;  // of every tensor for one candidate, then for the other; views of candidates_
 };
 
 }  // namespace zeroth::ZEROTH_ISA

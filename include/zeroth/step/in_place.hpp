@@ -18,15 +18,15 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
-#include <zeroth/step/points.hpp>
 #include <zeroth/step/step_guard.hpp>
 #include <zeroth/step/updater.hpp>
+#include <zeroth/step_plan.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/storage/memory.hpp>
 
 namespace zeroth::ZEROTH_ISA {
 
-/// A step whose objective reads the weights where they lie: moves them from point to point, then restores them.
+/// A step whose losses are evaluated on the weights in place: moves them from point to point, then restores them.
 ///
 /// A step's mask is computed from the weights before any perturbation: computed from perturbed weights, it would be
 /// another mask. So a mask that depends on the weights is stored for the step: 1 bit per weight. Restore::exact instead
@@ -56,29 +56,39 @@ class InPlaceForm {
     epsilon_ = epsilon;
     at_ = Point{};
     ahead_ = {};
+    has_moved_ = false;
     if (restores_exactly())
       save_weights();
     else if constexpr (stores_mask)
       save_masks();
   }
 
-  /// Evaluates the mean losses over the micro-batches at the points.
-  template <class Objective>
-  void evaluate(std::span<Point const> points, Objective& objective, std::span<double> means) {
-    for (std::size_t k = 0; k < points.size(); ++k) {
-      ahead_ = points.subspan(k + 1);
-      guard_.write([&] { move_to(points[k]); });
-      means[k] = loss_here(objective);
-    }
+  /// Makes the weights that two changes would leave the points to evaluate. Only with Restore::exact.
+  void propose(std::array<Change, 2> candidates) { candidates_ = std::move(candidates); }
+
+  /// Moves the weights to one of the points of the step or its candidates, from the previous one.
+  void go_to(std::span<Point const> points, std::size_t index) {
+    ahead_ = points.subspan(index + 1);
+    has_moved_ = true;
+    guard_.write([&] {
+      if (points[index].is_candidate)
+        move_to(points[index], candidates_[index]);
+      else
+        move_to(points[index]);
+    });
   }
 
-  /// As above, at the weights that two changes leave; `points` names the changes. Only with Restore::exact.
+  /// Evaluates the loss at each point on each micro-batch.
   template <class Objective>
-  void evaluate(std::array<Change, 2> const& candidates, std::span<Point const> points, Objective& objective,
-                std::span<double> means) {
-    for (std::size_t k = 0; k < candidates.size(); ++k) {
-      guard_.write([&] { move_to(points[k], candidates[k]); });
-      means[k] = loss_here(objective);
+  void evaluate(std::span<Point const> points, Objective& objective, StepLosses& losses) {
+    for (std::uint32_t k = 0; k < points.size(); ++k) {
+      go_to(points, k);
+      for (std::uint32_t micro_batch = 0; micro_batch < losses.plan().micro_batches; ++micro_batch) {
+        if constexpr (requires(Evaluation const& evaluation) { objective(evaluation); })
+          losses.set(k, micro_batch, objective(Evaluation{noise_.step, micro_batch, at_}));
+        else
+          losses.set(k, micro_batch, objective());
+      }
     }
   }
 
@@ -104,6 +114,7 @@ class InPlaceForm {
 
   /// After an exception, leaves the weights as a skipped step does; returns 1 if their bits changed.
   [[nodiscard]] std::uint32_t abandon() {
+    if (!has_moved_) return 0;
     if (restores_exactly()) {
       guard_.write([&] { put_back(); });
       return 0;
@@ -192,21 +203,6 @@ class InPlaceForm {
     });
   }
 
-  /// The mean over the micro-batches of the loss at the current weights.
-  template <class Objective>
-  [[nodiscard]] double loss_here(Objective& objective) const {
-    double mean = 0;
-    for (std::uint32_t micro_batch = 0; micro_batch < options_.micro_batches; ++micro_batch) {
-      double loss = 0;
-      if constexpr (requires(Evaluation const& evaluation) { objective(evaluation); })
-        loss = objective(Evaluation{noise_.step, micro_batch, at_});
-      else
-        loss = objective();
-      detail::add_micro_batch(mean, loss, options_);
-    }
-    return mean;
-  }
-
   void save_weights() {
     if (saved_.empty()) {
       std::vector<BackendBuffer> saved;
@@ -263,6 +259,8 @@ class InPlaceForm {
   float epsilon_ = 0;
   Point at_{};
   std::span<Point const> ahead_{};  // points of the step not yet visited
+  bool has_moved_ = false;
+  std::array<Change, 2> candidates_;
   std::vector<BackendBuffer> stored_masks_;
   std::vector<BackendBuffer> saved_;
   BackendBuffer trial_;  // remainders of one tensor, for a candidate that may not be taken
