@@ -19,8 +19,8 @@ struct StepReport : StepRecord {
 
   /// Whether every point had the same loss: most likely the engine does not read the weights that are tuned.
   [[nodiscard]] bool losses_are_equal() const noexcept {
-    for (double loss : losses)
-      if (!(loss == losses.front())) return false;
+    for (double value : losses)
+      if (!(value == losses.front())) return false;
     return losses.size() > 1;
   }
 };

@@ -83,6 +83,12 @@ class DefaultFloatEnvironment {
   bool differs_;
 };
 
+/// Whether the calling thread computes as in a DefaultFloatEnvironment already.
+[[nodiscard]] inline bool has_default_float_environment() noexcept {
+  detail::FloatControl::State const state = detail::FloatControl::get();
+  return detail::FloatControl::changed(state) == state;
+}
+
 /// Runs body() in a DefaultFloatEnvironment.
 template <class Body>
 decltype(auto) in_default_float_environment(Body&& body) {
