@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+void context() {
+  // @block
+}
