@@ -65,6 +65,8 @@ class Site:
             raise ValueError(f"{file.relative_to(ROOT)}: the link to {target} leads nowhere")
         if is_image:
             return f'<img src="{self.copied(at)}" alt="{html.escape(text)}"/>'
+        if text == at.name and at in self.documents:  # there are no file names on the site
+            text = markdown.plain(markdown.headings(at)[0][2])
         shown = self.text(file, text)
         if at in self.documents:
             page = page_of(at)
@@ -100,6 +102,7 @@ class Site:
         prefix = page_of(file)
         done = []
         chunk = []
+        skipped = 0
 
         def flush():
             if chunk:
@@ -112,9 +115,14 @@ class Site:
                 level, text, anchor = headings[number]
                 name = prefix if level == 1 else f"{prefix}-{anchor}"
                 done.append(f"{'#' * level} {self.text(file, markdown.plain(text))} {{#{name}}}")
+                if level == 1 and sum(level == 2 for level, _, _ in headings.values()) > 2:
+                    done.append("@tableofcontents\n")
+                    skipped = number + 1  # the empty line after the title
             elif fenced:
                 flush()
                 done.append(line)
+            elif number == skipped:
+                continue
             elif markdown.COMMENT.match(line):
                 chunk.append("")
             else:
@@ -159,7 +167,7 @@ class Site:
 
     def layout(self):
         """Writes the layout file, with the groups for readers before those of the interface."""
-        tabs = ['<tab type="user" url="@ref guides" title="Documentation"/>']
+        tabs = ['<tab type="user" url="@ref guides" title="Guides"/>']
         for title, pages in self.navigation():
             tabs.append(f'<tab type="usergroup" title="{html.escape(title)}">')
             tabs += [f'  <tab type="user" url="@ref {page}" title="{html.escape(text)}"/>' for text, page in pages]
