@@ -40,7 +40,7 @@ import markdown
 ROOT = markdown.ROOT
 CONTEXTS = ROOT / "docs/site/contexts"
 COMPILER = shlex.split(os.environ.get("CXX", "g++"))
-FLAGS = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", "include", "-I", "bench"]
+FLAGS = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", "include", "-I", "bench", "-I", "."]
 # What a block names for code that is the reader's.
 FRAGMENT_FLAGS = ["-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-unused-parameter"]
 OTHER_COMMANDS = {"cd", "cp", "g++", "git", "tar"}
