@@ -67,7 +67,7 @@ class Site:
             return f'<img src="{self.copied(at)}" alt="{html.escape(text)}"/>'
         if text == at.name and at in self.documents:  # there are no file names on the site
             text = markdown.plain(markdown.headings(at)[0][2])
-        shown = self.text(file, text)
+        shown = escaped(markdown.plain(text))  # a reference shows no code
         if at in self.documents:
             page = page_of(at)
             if at == ROOT / "README.md" and not anchor:
