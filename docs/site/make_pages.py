@@ -182,7 +182,7 @@ def code(span):
     inner = span.strip("`").replace("\\|", "|")
     if not re.search(r"['%|\n]|(?<!\w)::", inner):
         return span
-    inner = re.sub(r"[\\@#%*_`\[\]|]|(?<!\w)::", r"\\\g<0>", inner).replace("--", "\\-\\-")
+    inner = re.sub(r"[\\@#%*`\[\]|]|(?<!\w)_|_(?!\w)|(?<!\w)::", r"\\\g<0>", inner).replace("--", "\\-\\-")
     return f"<code>{html.escape(inner, quote=False)}</code>"
 
 
