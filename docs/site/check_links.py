@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks every link within the documentation: on GitHub (the Markdown files), and on the site if it has been built.
+"""Checks every link within the documentation: between the Markdown files, as on GitHub, or on the site.
 
 usage: docs/site/check_links.py [FOLDER OF THE SITE]
 
@@ -77,15 +77,11 @@ def on_site(folder):
 def main():
     if len(sys.argv) > 2:
         sys.exit(__doc__.split("\n")[3])
-    wrong, count = on_github()
-    said = f"{count} links between the Markdown files"
-    if len(sys.argv) == 2:
-        more, count = on_site(pathlib.Path(sys.argv[1]).resolve())
-        wrong += more
-        said += f", {count} on the site"
+    site = len(sys.argv) == 2
+    wrong, count = on_site(pathlib.Path(sys.argv[1]).resolve()) if site else on_github()
     for line in wrong:
         print(line)
-    print(f"{said}: {len(wrong)} broken")
+    print(f"{count} links {'on the site' if site else 'between the Markdown files'}, {len(wrong)} broken")
     sys.exit(1 if wrong else 0)
 
 

@@ -5,8 +5,8 @@
 usage: docs/site/make_pages.py FOLDER
 
 FOLDER gets pages/*.md (the README, the guides and the examples), layout.xml (the navigation, in the order of
-docs/README.md) and html/ with the files and images that pages link to. Line numbers stay as they are, so that a warning
-of Doxygen names the right line.
+docs/README.md) and html/ with the files and images that pages link to. The lines of the README and the guides keep their
+numbers, so that a warning of Doxygen names the right one.
 
 Doxygen 1.9.4 reads a different Markdown: its headings have no anchors of their own, its links know no anchors of other
 files, and @, \\, # and < start commands, links and tags. So each heading gets an id (PAGE-ANCHOR, with GitHub's
@@ -116,7 +116,7 @@ class Site:
                 name = prefix if level == 1 else f"{prefix}-{anchor}"
                 done.append(f"{'#' * level} {self.text(file, markdown.plain(text))} {{#{name}}}")
                 if level == 1 and sum(level == 2 for level, _, _ in headings.values()) > 2:
-                    done.append("@tableofcontents\n")
+                    done.append("@tableofcontents")
                     skipped = number + 1  # the empty line after the title
             elif fenced:
                 flush()
@@ -162,7 +162,7 @@ class Site:
         wanted = {page_of(file) for file in self.documents} - {"readme", "guides"}
         wanted |= {f"example-{file.stem}" for file in self.examples}
         if wanted - listed:
-            raise ValueError(f"docs/README.md: no list links to {', '.join(sorted(wanted - listed))}")
+            raise ValueError(f"docs/README.md: expected a list with a link to {', '.join(sorted(wanted - listed))}")
         return groups
 
     def layout(self):
