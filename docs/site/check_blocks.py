@@ -53,7 +53,13 @@ class Failure(Exception):
 def run(command):
     """Runs a command from the root; its output. Failure with the output if it does not succeed."""
     done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise Failure(done.stdout or f"{command[0]} ended with {done.returncode}")
@@ -103,7 +109,8 @@ class Checks:
         where = self.out / (re.sub(r"[^A-Za-z0-9]+", "_", block.where) + (context.suffix if context else ".cpp"))
         where.write_text(text, encoding="utf-8")
         if where.suffix == ".cu":
-            run([nvcc(), "-std=c++20", "-I", "include", "-arch=compute_90", "--ptx", where, "-o", where.with_suffix(".ptx")])
+            flags = ["-std=c++20", "-I", "include", "-arch=compute_90"]
+            run([nvcc(), *flags, "--ptx", where, "-o", where.with_suffix(".ptx")])
             return "compiled by nvcc"
         eigen = ["-isystem", "/usr/include/eigen3"]
         is_program = re.search(r"\bint main\(", text) and "// @parse only" not in text
@@ -135,7 +142,7 @@ class Checks:
         """What `zeroth COMMAND --help` prints."""
         if command not in self.helps:
             if not self.program.exists():
-                raise Failure(f"{self.program}: expected the program zeroth, found none; build it, or name it by --program")
+                raise Failure(f"{self.program}: expected the program zeroth; build it, or name it by --program")
             self.helps[command] = run([self.program, *([command] if command else []), "--help"])
         return self.helps[command]
 
@@ -233,7 +240,8 @@ class Checks:
             if not context or block.language not in ("cpp", "cmake"):
                 raise Failure(f"docs/site/contexts has no {value} for {block.language}")
         if kind == "file":
-            if not (ROOT / value).is_file() or "\n" + block.text not in "\n" + (ROOT / value).read_text(encoding="utf-8"):
+            text = (ROOT / value).read_text(encoding="utf-8") if (ROOT / value).is_file() else ""
+            if "\n" + block.text not in "\n" + text:
                 raise Failure(f"expected lines of {value}, found others")
         language = {"cpp": self.cpp, "cmake": self.cmake, "sh": self.sh, "json": self.json, "python": self.python}
         if block.language in language and not (kind == "file" and block.language == "cpp"):

@@ -5,8 +5,8 @@
 usage: docs/site/make_pages.py FOLDER
 
 FOLDER gets pages/*.md (the README, the guides and the examples), layout.xml (the navigation, in the order of
-docs/README.md) and html/ with the files and images that pages link to. The lines of the README and the guides keep their
-numbers, so that a warning of Doxygen names the right one.
+docs/README.md) and html/ with the files and images that pages link to. The lines of the README and the guides keep
+their numbers, so that a warning of Doxygen names the right one.
 
 Doxygen 1.9.4 reads a different Markdown: its headings have no anchors of their own, its links know no anchors of other
 files, and @, \\, # and < start commands, links and tags. So each heading gets an id (PAGE-ANCHOR, with GitHub's
