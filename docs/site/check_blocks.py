@@ -6,14 +6,14 @@ usage: docs/site/check_blocks.py [--program PATH] [--out FOLDER] [FILE.md]...
 
 What a block is checked for depends on its language:
 
-- cpp: compiled; also linked and run if there is a main(). A block that is no program by itself is put into a file of
-  docs/site/contexts, which has what the reader is told in words, in place of the line `// @block`;
+- cpp: compiled; also linked and run if there is a main(). A block that is not a whole program replaces the line
+  `// @block` of a file in docs/site/contexts, which declares what the page explains in words;
 - cmake: run, with commands that check the components and targets of zeroth;
 - sh: parsed; scripts, files and presets must exist, options too: those of zeroth in its help, those of a script in its
   text;
 - json, python: parsed.
 
-A comment directly above a block says what else there is to know; no reader sees it:
+A comment directly above a block, which readers do not see, says more:
 
     <!-- context: NAME -->          the file of docs/site/contexts
     <!-- file: PATH -->             the block is that file, or consecutive lines of it
@@ -41,7 +41,7 @@ ROOT = markdown.ROOT
 CONTEXTS = ROOT / "docs/site/contexts"
 COMPILER = shlex.split(os.environ.get("CXX", "g++"))
 FLAGS = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", "include", "-I", "bench", "-I", "."]
-# What a block names for code that is the reader's.
+# For names that a block introduces for the reader's own code.
 FRAGMENT_FLAGS = ["-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-unused-parameter"]
 OTHER_COMMANDS = {"cd", "cp", "g++", "git", "tar"}
 
