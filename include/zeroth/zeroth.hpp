@@ -37,8 +37,8 @@
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
-#include <zeroth/step_record.hpp>
 #include <zeroth/step_plan.hpp>
+#include <zeroth/step_record.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/memory.hpp>

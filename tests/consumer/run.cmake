@@ -11,15 +11,22 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
+# What a program is compiled with that uses no CMake.
+set(flags)
 if(WAY STREQUAL copied_headers)
   file(COPY ${SOURCE}/include DESTINATION ${WORK})
-  run(${COMPILER}
-      -std=c++20
-      -I
-      ${WORK}/include
-      ${project}/main.cpp
-      -o
-      ${WORK}/consumer)
+  set(flags -I ${WORK}/include)
+elseif(WAY STREQUAL single_header)
+  run(${PYTHON} ${SOURCE}/scripts/amalgamate ${WORK}/include/zeroth/zeroth.hpp)
+  set(flags -I ${WORK}/include)
+elseif(WAY STREQUAL pkg_config)
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  set(ENV{PKG_CONFIG_PATH} ${WORK}/prefix/share/pkgconfig)
+  execute_process(COMMAND ${PKG_CONFIG} --cflags zeroth OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+endif()
+if(flags)
+  run(${COMPILER} -std=c++20 ${flags} ${project}/main.cpp -o ${WORK}/consumer)
   run(${WORK}/consumer)
   return()
 endif()
@@ -31,6 +38,8 @@ set(options
     -DCMAKE_DISABLE_FIND_PACKAGE_OneDNN=ON)
 if(WAY STREQUAL add_subdirectory)
   list(APPEND options -DZEROTH_SOURCE=${SOURCE})
+elseif(WAY STREQUAL fetch_content)
+  list(APPEND options -DZEROTH_FETCHED=${SOURCE})
 else()
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   if(WAY STREQUAL find_package_components)
