@@ -5,6 +5,10 @@
 
 #include <zeroth/numeric/isa.hpp>
 
+#if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
+#error "zeroth needs C++20: compile with -std=c++20 or later."
+#endif
+
 // Results are defined to the bit: float and double are those of IEEE 754, and each operation rounds once. What a
 // compiler reports in no macro, check_arithmetic (numeric/known_answer.hpp) finds when an optimizer is made.
 

@@ -27,7 +27,7 @@ inline constexpr bool is_elementwise_rule<T, 0> = requires(T const& rule, float 
 /// `rule(theta, direction, state)` is pure and returns the new theta. `state` holds the weight's own values, which the
 /// rule may change (an Array<float, floats>&, or a std::span<float, floats> in host-only code); `direction` is the
 /// noise combined with the step's coefficients. A rule without state is called as `rule(theta, direction)`. Its results
-/// for inactive weights are discarded. Without branches it becomes vector code on the CPU (docs/design.md). Its bits
+/// for inactive weights are discarded. Without branches it becomes vector code on the CPU (docs/policies.md). Its bits
 /// are the same on every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 template <class T, std::size_t floats>
 concept ElementwiseRule = std::semiregular<T> && detail::is_elementwise_rule<T, floats>;
