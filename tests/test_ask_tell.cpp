@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -252,6 +253,14 @@ TEST_CASE("a step that is not finished in place is taken back") {
   }
   CHECK(asked.fixture.bits() == before);
   CHECK(optimizer.steps() == 0);
+
+  // abandon() is about ask() only.
+  CHECK_THROWS_WITH(optimizer.step([&]() -> double {
+    optimizer.abandon();
+    throw std::runtime_error("from the objective");
+  }),
+                    "from the objective");
+  CHECK(asked.fixture.bits() == before);
 
   auto step = optimizer.begin_step();
   while (step.next()) step.tell(1);

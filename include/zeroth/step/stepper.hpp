@@ -154,7 +154,7 @@ class Stepper {
     }
   }
   void abandon_asked() noexcept {
-    if (guard_.is_open(Opener::begin_step)) return;
+    if (!guard_.is_open(Opener::ask)) return;
     guard_.set_open(Opener::none);
     is_open_ = false;  // nothing was perturbed
   }
