@@ -19,9 +19,8 @@ struct Evaluation {
 /// A loss that reads the weights where they lie, while the optimizer perturbs them.
 ///
 /// 1. Callable as `() -> double`, or as `(Evaluation const&) -> double` to be told which evaluation it is.
-/// 2. Returns the mean loss of its batch at the current weights. Within a step it must be the same function of the
-/// weights
-///    each time (same batch, no dropout): otherwise differences of losses are noise.
+/// 2. Returns the mean loss of its batch at the current weights. Within a step it must be the same function of
+///    the weights each time (same batch, no dropout): otherwise differences of losses are noise.
 /// 3. May throw: the weights are then restored as for a skipped step, and the exception propagates.
 /// 4. Must not call `step` or `replay` of the optimizer that calls it: both throw.
 template <class T>

@@ -105,8 +105,7 @@ class ZerothOrderOptimizer {
   ///
   /// @param objective an InPlaceObjective or a FusedObjective<ProbeOfStep>
   /// @throws Error if called from within a step, if the weights are undefined as above, or if with Restore::arithmetic
-  /// the
-  ///   objective has thrown max_abandoned times at this step
+  ///   the objective has thrown max_abandoned times at this step
   template <class Objective>
   StepReport step(Objective&& objective) {
     using O = std::remove_reference_t<Objective>;

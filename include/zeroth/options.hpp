@@ -17,12 +17,10 @@ namespace zeroth::ZEROTH_ISA {
 /// How the in-place form restores the weights.
 enum class Restore : std::uint8_t {
   /// By subtracting what was added: takes no memory, but each step leaves an active weight off by a few roundings of
-  /// the
-  /// *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. A weight of 1e-8 moves by 0.4% of
-  /// itself per
-  /// step (root mean square, epsilon 1e-3; docs/design.md, Drift). Use `exact` or the fused form where small weights
-  /// matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the steps of the perturbation
-  /// itself, so it is rejected.
+  /// the *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. A weight of 1e-8 moves by 0.4% of
+  /// itself per step (root mean square, epsilon 1e-3; docs/design.md, Drift). Use `exact` or the fused form where small
+  /// weights matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the steps of the
+  /// perturbation itself, so it is rejected.
   arithmetic,
   /// From a copy: exact, with the bits of the fused form. The copy takes as many bytes as the tuned weights.
   exact,
