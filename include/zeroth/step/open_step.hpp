@@ -87,6 +87,9 @@ class OpenStep {
     }
   }
 
+  /// Whether finish() was called and took the step, or failed to.
+  [[nodiscard]] bool is_finished() const noexcept { return is_finished_; }
+
  private:
   [[nodiscard]] StepGuard::Entry enter(char const* what) {
     if (is_finished_) throw Error(std::string(what) + ": expected a step that is not finished");
