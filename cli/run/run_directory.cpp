@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(fs::path const& path, std::string const& what, int error) {
-  throw InvalidFile(path.string() + ": " + what + ": " + std::strerror(error));
-}
-
 /// What a run writes to its folder, with the folders last.
 constexpr std::array<std::string_view, 6> run_names{"options.json",  "summary.json", "journal",
                                                     "metrics.jsonl", "model",        "adapter"};
@@ -45,7 +40,7 @@ bool has_steps(fs::path const& journal) {
 void remove_all_of(fs::path const& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) fail(path, "cannot remove", error.value());
+  if (error) throw InvalidFile(path.string() + ": cannot remove: " + error.message());
 }
 
 fs::path folder_of_run(fs::path path, EarlierRun earlier) {
