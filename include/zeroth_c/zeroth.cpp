@@ -62,6 +62,12 @@ T& checked(T* pointer, char const* name) {
   return *pointer;
 }
 
+/// The value of an enum that a caller names by its number; one that there is not stays one, to be rejected.
+template <class Enum>
+[[nodiscard]] Enum choice_of(std::int32_t number) {
+  return static_cast<Enum>(number < 0 || number > 255 ? 255 : number);
+}
+
 enum class MaskName { smallest_magnitude, largest_magnitude, random, dense };
 enum class SamplerName { gaussian, rademacher };
 enum class EstimatorName { central, one_sided, fzoo };
@@ -371,12 +377,12 @@ zeroth_status zeroth_set(zeroth_optimizer* optimizer, const char* key, const cha
   });
 }
 
-zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, zeroth_role role, uint64_t rows,
-                                uint64_t columns, zeroth_dtype dtype, void* data) {
+zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, int32_t role, uint64_t rows,
+                                uint64_t columns, int32_t dtype, void* data) {
   return answer([&] {
     checked(optimizer, "optimizer").require_unset("zeroth_add_tensor");
-    optimizer->parameters.add(&checked(name, "name"), static_cast<Role>(role), {rows, columns},
-                              static_cast<DataType>(dtype), data);
+    optimizer->parameters.add(&checked(name, "name"), choice_of<Role>(role), {rows, columns},
+                              choice_of<DataType>(dtype), data);
   });
 }
 

@@ -80,10 +80,11 @@ void zeroth_destroy(zeroth_optimizer* optimizer);
  *   rounding           nearest | stochastic | compensated | extra-byte                (extra-byte) */
 zeroth_status zeroth_set(zeroth_optimizer* optimizer, const char* key, const char* value);
 
-/* Adds a tensor; only before the first step. `data` points to rows x columns elements, contiguous and row-major, which
- * stay where they are until zeroth_destroy(). A vector of n elements is 1 x n. */
-zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, zeroth_role role, uint64_t rows,
-                                uint64_t columns, zeroth_dtype dtype, void* data);
+/* Adds a tensor of a zeroth_role and zeroth_dtype; only before the first step. `data` points to rows x columns
+ * elements, contiguous and row-major, which stay where they are until zeroth_destroy(). A vector of n elements is 1 x
+ * n. */
+zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, int32_t role, uint64_t rows,
+                                uint64_t columns, int32_t dtype, void* data);
 
 /* Records every step from now on in a journal. If the file exists, its steps are replayed first. Before the first step,
  * over the base weights. */

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <zeroth/optimizer.hpp>
@@ -19,11 +20,13 @@ namespace {
 
 constexpr std::size_t size = 96;
 
+using Settings = std::vector<std::pair<char const*, char const*>>;
+
 struct Run {
   std::vector<float> weights;
   zeroth_optimizer* optimizer = zeroth_create();
 
-  explicit Run(std::vector<std::pair<char const*, char const*>> const& options = {}) : weights(size) {
+  explicit Run(Settings const& options = {}) : weights(size) {
     for (std::size_t i = 0; i < size; ++i) weights[i] = 0.01F * static_cast<float>(i);
     REQUIRE(zeroth_add_tensor(optimizer, "w", ZEROTH_MATRIX, 8, size / 8, ZEROTH_F32, weights.data()) == ZEROTH_OK);
     for (auto const& [key, value] : options) REQUIRE(zeroth_set(optimizer, key, value) == ZEROTH_OK);
@@ -74,7 +77,7 @@ zeroth_report opened(Run& run) {
   return report;
 }
 
-void check_ways(std::vector<std::pair<char const*, char const*>> const& options) {
+void check_ways(Settings const& options) {
   Run whole(options);
   Run by_plan(options);
   Run by_loss(options);
@@ -104,7 +107,7 @@ TEST_CASE("each way to take a step through the C interface gives the same weight
 }
 
 TEST_CASE("a step through the C interface is one of the library") {
-  Run run({{"learning_rate", "1e-3"}, {"seed", "4"}});
+  Run run(Settings{{"learning_rate", "1e-3"}, {"seed", "4"}});
   Run same;
   zeroth::ParameterSet parameters;
   parameters.add("w", zeroth::Role::matrix, {8, size / 8}, same.weights);
@@ -122,19 +125,19 @@ TEST_CASE("a step through the C interface is one of the library") {
 TEST_CASE("a run through the C interface resumes from its journal, and replays") {
   zeroth_test::TemporaryDirectory const directory;
   std::string const path = (directory.path() / "journal").string();
-  Run whole({{"learning_rate", "1e-3"}});
+  Run whole(Settings{{"learning_rate", "1e-3"}});
   for (int i = 0; i < 6; ++i) REQUIRE(zeroth_step(whole.optimizer, loss, &whole.weights, nullptr) == ZEROTH_OK);
   for (int part = 0; part < 2; ++part) {
-    Run run({{"learning_rate", "1e-3"}});
+    Run run(Settings{{"learning_rate", "1e-3"}});
     REQUIRE(zeroth_record(run.optimizer, path.c_str()) == ZEROTH_OK);
     CHECK(zeroth_steps(run.optimizer) == 3 * static_cast<std::uint64_t>(part));
     for (int i = 0; i < 3; ++i) REQUIRE(zeroth_step(run.optimizer, loss, &run.weights, nullptr) == ZEROTH_OK);
     if (part == 1) CHECK(run.weights == whole.weights);
   }
-  Run replayed({{"learning_rate", "1e-3"}});
+  Run replayed(Settings{{"learning_rate", "1e-3"}});
   REQUIRE(zeroth_replay(replayed.optimizer, path.c_str(), std::numeric_limits<std::uint64_t>::max()) == ZEROTH_OK);
   CHECK(replayed.weights == whole.weights);
-  Run other({{"learning_rate", "1e-3"}, {"seed", "1"}});
+  Run other(Settings{{"learning_rate", "1e-3"}, {"seed", "1"}});
   CHECK(zeroth_record(other.optimizer, path.c_str()) == ZEROTH_INVALID_FILE);
   CHECK(std::string(zeroth_last_error()).find("seed") != std::string::npos);
 }
@@ -155,8 +158,10 @@ TEST_CASE("the C interface tells what is wrong") {
   fails(zeroth_set(nullptr, "seed", "1"), ZEROTH_INVALID_ARGUMENT, "optimizer: expected a pointer, found null");
   fails(zeroth_add_tensor(o, "w", ZEROTH_MATRIX, 1, size, ZEROTH_F32, run.weights.data()), ZEROTH_INVALID_ARGUMENT,
         "'w'");
-  fails(zeroth_add_tensor(o, "v", ZEROTH_MATRIX, 1, 1, static_cast<zeroth_dtype>(9), run.weights.data()),
-        ZEROTH_INVALID_ARGUMENT, "parameter 'v': dtype must be one of the 3");
+  fails(zeroth_add_tensor(o, "v", ZEROTH_MATRIX, 1, 1, 9, run.weights.data()), ZEROTH_INVALID_ARGUMENT,
+        "parameter 'v': dtype must be one of the 3");
+  fails(zeroth_add_tensor(o, "v", 256, 1, 1, ZEROTH_F32, run.weights.data()), ZEROTH_INVALID_ARGUMENT,
+        "parameter 'v': role must be one of the 4");
   fails(zeroth_step(o, nullptr, nullptr, nullptr), ZEROTH_INVALID_ARGUMENT, "loss: expected a function");
   fails(zeroth_tell_next(o, 1), ZEROTH_ERROR, "zeroth_tell_next: expected zeroth_begin() before it");
 
