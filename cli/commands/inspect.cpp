@@ -92,9 +92,7 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-void print_fact(char const* name, std::string const& value) {
-  print(padded(name, 18) + model::replace_unprintable(value) + "\n");
-}
+constexpr std::size_t model_fact_width = 18;
 
 void print_tensors(std::vector<model::StoredTensor> const& tensors) {
   std::size_t longest = 6;
@@ -118,30 +116,31 @@ void print_tensors(std::vector<model::StoredTensor> const& tensors) {
 void print_model(Json const& model, model::ModelSource const& source) {
   model::DecoderConfig const& config = source.config();
   auto number = [&](char const* field) { return std::to_string(model.at(field).get<std::uint64_t>()); };
-  print_fact("model", source.path());
+  print_fact(model_fact_width, "model", source.path());
   std::string format = model.at("format").get<std::string>();
   if (!model.at("format_version").is_null()) format += " version " + number("format_version");
   if (model.at("files") != 1) format += " in " + number("files") + " files";
-  print_fact("format", format);
-  print_fact("architecture", config.architecture);
-  print_fact("layers", number("layers"));
-  print_fact("hidden", number("hidden"));
-  print_fact("feed forward", number("feed_forward"));
-  print_fact("heads",
+  print_fact(model_fact_width, "format", format);
+  print_fact(model_fact_width, "architecture", config.architecture);
+  print_fact(model_fact_width, "layers", number("layers"));
+  print_fact(model_fact_width, "hidden", number("hidden"));
+  print_fact(model_fact_width, "feed forward", number("feed_forward"));
+  print_fact(model_fact_width, "heads",
              number("heads") + " of " + number("head_dim") + ", " + number("kv_heads") + " for keys and values");
-  print_fact("vocabulary", number("vocabulary") + (config.tied_head ? ", head tied to the embedding" : ""));
-  print_fact("context", number("context_length"));
-  print_fact("parameters", number("parameters"));
+  print_fact(model_fact_width, "vocabulary",
+             number("vocabulary") + (config.tied_head ? ", head tied to the embedding" : ""));
+  print_fact(model_fact_width, "context", number("context_length"));
+  print_fact(model_fact_width, "parameters", number("parameters"));
   auto const bytes = [&](char const* field) {
     return human_bytes(model.at("finetuning_memory").at(field).get<std::uint64_t>());
   };
-  print_fact("weights", human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " on disk, " +
-                            bytes("weights_bytes") + " in memory (" + bytes("weights_bytes_16_bit") +
-                            " with --dtype bf16 or f16)");
-  print_fact("memory of a step", bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
-                                     " per token of a batch: " + bytes("example_bytes") + " (" +
-                                     bytes("example_bytes_16_bit") + ") with " + std::to_string(example_tokens) +
-                                     " tokens");
+  print_fact(model_fact_width, "weights",
+             human_bytes(model.at("tensor_bytes").get<std::uint64_t>()) + " on disk, " + bytes("weights_bytes") +
+                 " in memory (" + bytes("weights_bytes_16_bit") + " with --dtype bf16 or f16)");
+  print_fact(model_fact_width, "memory of a step",
+             bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
+                 " per token of a batch: " + bytes("example_bytes") + " (" + bytes("example_bytes_16_bit") + ") with " +
+                 std::to_string(example_tokens) + " tokens");
   print_tensors(source.tensors());
 }
 

@@ -82,31 +82,26 @@ Json to_json(RecoveredJournal const& recovered) {
   return json;
 }
 
-constexpr std::size_t name_width = 24;
-
-void print_fact(std::string const& name, std::string const& value) {
-  std::string line = model::replace_unprintable(name);
-  line.resize(std::max(line.size() + 1, name_width), ' ');
-  print(line + model::replace_unprintable(value) + "\n");
-}
+constexpr std::size_t journal_fact_width = 24;
 
 void print_header(Journal const& journal) {
   JournalHeader const& header = journal.header();
   std::uint64_t weights = 0;
   for (JournalTensor const& tensor : header.tensors) weights += tensor.shape.size();
-  print_fact("base weights", hexadecimal(header.base_hash));
-  print_fact("noise", "version " + std::to_string(header.noise_version));
-  print_fact("tensors", std::to_string(header.tensors.size()) + ", " + std::to_string(weights) + " weights");
-  print_fact("samples", std::to_string(header.samples));
+  print_fact(journal_fact_width, "base weights", hexadecimal(header.base_hash));
+  print_fact(journal_fact_width, "noise", "version " + std::to_string(header.noise_version));
+  print_fact(journal_fact_width, "tensors",
+             std::to_string(header.tensors.size()) + ", " + std::to_string(weights) + " weights");
+  print_fact(journal_fact_width, "samples", std::to_string(header.samples));
   for (auto const* fields : {&header.fields, &header.notes})
-    for (JournalField const& field : *fields) print_fact(field.name, field.value);
-  print_fact("records", std::to_string(journal.steps()) + " steps, " +
-                            std::to_string(journal.entries().size() - journal.steps()) + " evaluations, " +
-                            human_bytes(journal.size()));
+    for (JournalField const& field : *fields) print_fact(journal_fact_width, field.name, field.value);
+  print_fact(journal_fact_width, "records",
+             std::to_string(journal.steps()) + " steps, " + std::to_string(journal.entries().size() - journal.steps()) +
+                 " evaluations, " + human_bytes(journal.size()));
   if (auto const best = best_evaluation(journal, static_cast<std::uint8_t>(EvaluationSet::validation)))
-    print_fact("best validation", "step " + std::to_string(best->step) + ", score " +
-                                      number_text(unsigned_nan(best->score)) + ", loss " +
-                                      number_text(unsigned_nan(best->loss)));
+    print_fact(journal_fact_width, "best validation",
+               "step " + std::to_string(best->step) + ", score " + number_text(unsigned_nan(best->score)) + ", loss " +
+                   number_text(unsigned_nan(best->loss)));
 }
 
 std::string line_of(StepRecord const& record) {

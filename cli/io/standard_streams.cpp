@@ -3,9 +3,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include <zeroth/error.hpp>
 #include <zeroth_model/text/printable.hpp>
@@ -21,6 +23,12 @@ namespace {
 
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_to_print(errno);
+}
+
+void print_fact(std::size_t width, std::string_view name, std::string_view value) {
+  std::string line = model::replace_unprintable(name);
+  line.resize(std::max(line.size() + 1, width), ' ');
+  print(line + model::replace_unprintable(value) + "\n");
 }
 
 void print_now(std::string_view text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@ namespace zeroth::cli {
 /// Writes to standard output.
 /// @throws InvalidFile if it cannot be written; a short text may fail only at `finish_printing`.
 void print(std::string_view text);
+
+/// Prints a line of a table of two columns: a name, which takes `width` characters or more, and its value. Characters
+/// that cannot be shown are replaced.
+void print_fact(std::size_t width, std::string_view name, std::string_view value);
 
 /// The same, and flushes what was printed so far.
 void print_now(std::string_view text);
