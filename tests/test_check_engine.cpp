@@ -115,7 +115,7 @@ TEST_CASE("check_engine finds copies of the weights") {
 
 TEST_CASE("check_engine finds what evaluations leave behind, and losses that differ by themselves") {
   Engine engine;
-  double kept = 0;  // a cache that goes on with what it was filled with
+  double kept = 0;  // a cache that is never cleared
   finds(
       engine, [&] { return kept = 0.5 * kept + engine.loss(); },
       "expected the same loss from the same weights and batch");
