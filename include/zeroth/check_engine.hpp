@@ -75,16 +75,15 @@ class EngineChecker {
   bool is_writable() {
     if constexpr (BackendWithMemory<B>) return true;  // not the process's own
     for (Parameter const& p : parameters_) {
-      if (memory_access(p.data, p.bytes()) != MemoryAccess::read_only) continue;
-      fault("parameter '" + p.name +
-            "': expected memory that can be written, found a read-only mapping: load the model "
-            "without mapping its file (llama.cpp: use_mmap = false)");
-    }
-    for (Parameter const& p : parameters_) {
-      if (memory_access(p.data, p.bytes()) != MemoryAccess::none) continue;
-      fault("parameter '" + p.name +
-            "': expected memory of the process, found none at its address: the engine has freed "
-            "or moved the tensor; take its address after all conversions");
+      MemoryAccess const access = memory_access(p.data, p.bytes());
+      if (access == MemoryAccess::read_only)
+        fault("parameter '" + p.name +
+              "': expected memory that can be written, found a read-only mapping: load the model "
+              "without mapping its file (llama.cpp: use_mmap = false)");
+      if (access == MemoryAccess::none)
+        fault("parameter '" + p.name +
+              "': expected memory of the process, found none at its address: the engine has freed "
+              "or moved the tensor; take its address after all conversions");
     }
     return findings_.ok();
   }
