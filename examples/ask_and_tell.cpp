@@ -35,9 +35,7 @@ zeroth::ParameterSet parameters_of(std::vector<float>& weights) {
   return parameters;
 }
 
-// With Restore::exact, steps in place have the bits of fused ones.
-zeroth::Options const options{
-    .epsilon = 1e-3, .learning_rate = 0.5, .samples = 4, .seed = 1, .restore = zeroth::Restore::exact};
+zeroth::Options const options{.epsilon = 1e-3, .learning_rate = 0.5, .samples = 4, .seed = 1};
 
 }  // namespace
 

@@ -26,13 +26,12 @@ struct Model {
   }
 };
 
-/// The optimizer of a run. With Restore::exact the losses leave no trace in the weights.
+/// The optimizer of a run.
 auto optimizer_of(Model& model) {
   zeroth::ParameterSet parameters;
   parameters.add("weights", zeroth::Role::matrix, {1, model.weights.size()}, model.weights);
-  return zeroth::ZerothOrderOptimizer(
-      parameters, zeroth::Gaussian{}, zeroth::Dense{}, zeroth::CpuBackend{},
-      {.epsilon = 1e-3, .learning_rate = 5e-3, .seed = 1, .restore = zeroth::Restore::exact});
+  return zeroth::ZerothOrderOptimizer(parameters, zeroth::Gaussian{}, zeroth::Dense{}, zeroth::CpuBackend{},
+                                      {.epsilon = 1e-3, .learning_rate = 5e-3, .seed = 1});
 }
 
 /// Takes steps until the run has `steps` of them; those that the journal holds are replayed.

@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <zeroth/backend/cpu.hpp>
+#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/filter.hpp>
@@ -91,6 +94,7 @@ TEST_CASE("with exact restore 100 steps in place have the bits of 100 fused ones
     INFO(std::string(mask.name()));
     results.push_back(after_100_steps(true, mask, ReferenceBackend{}));
     CHECK(after_100_steps(false, mask, ReferenceBackend{}) == results.back());
+    CHECK(after_100_steps(false, mask, zeroth::CpuBackend{}) == results.back());
     CHECK(results.back() != initial);
   };
   SmallestMagnitude const small{0.5};
@@ -114,11 +118,11 @@ TEST_CASE("with exact restore 100 steps in place have the bits of 100 fused ones
     for (std::size_t j = 0; j < i; ++j) CHECK(results[i] != results[j]);
 }
 
-TEST_CASE("with exact restore and a base point, or vector code, the bits are the fused form's too") {
+TEST_CASE("with exact restore and a base point the bits are the fused form's too") {
   SmallestMagnitude const small{0.5};
-  CHECK(after_100_steps(false, small, ReferenceBackend{}, zeroth::OneSided{}) ==
-        after_100_steps(true, small, ReferenceBackend{}, zeroth::OneSided{}));
-  CHECK(after_100_steps(false, small, zeroth::CpuBackend{}) == after_100_steps(true, small, ReferenceBackend{}));
+  std::vector<std::uint32_t> const fused = after_100_steps(true, small, ReferenceBackend{}, zeroth::OneSided{});
+  CHECK(after_100_steps(false, small, ReferenceBackend{}, zeroth::OneSided{}) == fused);
+  CHECK(after_100_steps(false, small, zeroth::CpuBackend{}, zeroth::OneSided{}) == fused);
 }
 
 /// A mutant of SmallestMagnitude: it claims to ignore the weights, so the in-place form does not store its mask and
@@ -156,7 +160,7 @@ std::vector<bool> moved(std::vector<float> const& before, std::vector<float> con
 template <class M, class FusedMask>
 int steps_with_another_active_set(M mask, FusedMask fused_mask) {
   // Rademacher directions move every active weight by all of epsilon, so that the moved ones are the active ones.
-  Options const options{.epsilon = 2e-3, .learning_rate = 2e-3, .seed = 8};
+  Options const options{.epsilon = 2e-3, .learning_rate = 2e-3, .seed = 8, .restore = Restore::arithmetic};
   Fixture fused_fixture;
   Fixture fixture;
   ZerothOrderOptimizer fused(fused_fixture.parameters(), zeroth::Rademacher{}, fused_mask, ReferenceBackend{}, options);
@@ -212,7 +216,7 @@ TEST_CASE("a mask that is worked out on perturbed weights would be noticed") {
 TEST_CASE("arithmetic restore leaves a weight within ulps of the perturbed one, inactive ones untouched") {
   Fixture fixture;
   std::vector<float> const before = fixture.tensors.all();
-  Options const options{.epsilon = 1e-3, .learning_rate = 0, .samples = 3};
+  Options const options{.epsilon = 1e-3, .learning_rate = 0, .samples = 3, .restore = Restore::arithmetic};
   ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
                                  options);
   zeroth::Bitmap const active = optimizer.active_bits(0);
@@ -305,7 +309,7 @@ TEST_CASE("after an exception the next step is the one that was interrupted") {
   CHECK(weights_after_step(true) == weights_after_step(false));
 }
 
-TEST_CASE("the in-place form holds one bit a weight, a copy of the weights, or nothing") {
+TEST_CASE("on a backend without corrections the in-place form holds a bit per weight, a copy, or nothing") {
   auto bytes_held = [](auto mask, Restore restore) {
     Fixture fixture;
     ZerothOrderOptimizer optimizer(fixture.parameters(), zeroth::Gaussian{}, mask, ReferenceBackend{},
@@ -321,6 +325,91 @@ TEST_CASE("the in-place form holds one bit a weight, a copy of the weights, or n
   CHECK(bytes_held(zeroth::RandomMask{}, Restore::arithmetic) == 0);
   CHECK(bytes_held(zeroth::Dense{}, Restore::arithmetic) == 0);
   CHECK(bytes_held(SmallestMagnitude{}, Restore::exact) == (201 + 9 + 40 + 130) * sizeof(float));
+}
+
+/// Numbers of every size and kind, in the order in which a type counts them, and neighbours of some.
+std::vector<float> numbers_of_every_size() {
+  std::vector<float> values;
+  for (int exponent = -149; exponent <= 127; ++exponent)
+    for (float digits : {1.0F, 1.0000001F, 1.7F})
+      for (float sign : {1.0F, -1.0F}) values.push_back(sign * std::ldexp(digits, exponent));
+  for (float special : {0.0F, -0.0F, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                        std::numeric_limits<float>::quiet_NaN()})
+    values.push_back(special);
+  return values;
+}
+
+/// A tensor of that type, a part of a larger one: neither its beginning nor its end is one of a tile.
+struct Shard {
+  std::vector<std::byte> memory;
+  ParameterSet parameters;
+
+  Shard(zeroth::DataType dtype, std::span<float const> values) : memory(values.size() * zeroth::size_of(dtype)) {
+    zeroth::narrow_values(dtype, values, memory.data());
+    zeroth::Parameter p;
+    p.name = "w";
+    p.role = zeroth::Role::matrix;
+    p.shape = {1, values.size()};
+    p.dtype = dtype;
+    p.data = memory.data();
+    p.stream = zeroth::stream_of("w");
+    p.offset = 77;
+    parameters.add(p);
+  }
+};
+
+template <class S, class M>
+void check_that_every_weight_is_restored(S sampler, M mask, zeroth::CpuBackend const& backend, zeroth::DataType dtype,
+                                         double epsilon) {
+  INFO(std::string(sampler.name()) << ", " << std::string(mask.name()) << ", " << std::string(to_string(dtype)) << ", "
+                                   << epsilon << ", " << std::string(to_string(backend.instruction_set())));
+  std::vector<float> const values = numbers_of_every_size();
+  Shard shard(dtype, values);
+  std::vector<std::byte> const before = shard.memory;
+  ZerothOrderOptimizer optimizer(shard.parameters, sampler, mask, backend,
+                                 Options{.epsilon = epsilon, .samples = 3, .restore = Restore::exact});
+  int differ = 0;
+  for (int step = 0; step < 2; ++step) {
+    auto const report = optimizer.step([&] {
+      differ += shard.memory != before ? 1 : 0;
+      return std::numeric_limits<double>::quiet_NaN();
+    });
+    CHECK(report.skipped());
+    CHECK((shard.memory == before));
+  }
+  CHECK(differ == 12);
+}
+
+TEST_CASE("exact restore gives back every weight to the bit, whatever its size, type and mask") {
+  for (zeroth::InstructionSet set :
+       {zeroth::InstructionSet::portable, zeroth::InstructionSet::avx2, zeroth::InstructionSet::avx512}) {
+    if (!zeroth::is_supported(set)) continue;
+    zeroth::CpuBackend const backend{{}, set};
+    for (zeroth::DataType dtype : {zeroth::DataType::f32, zeroth::DataType::bf16, zeroth::DataType::f16}) {
+      for (double epsilon : {1e-5, 1e-3, 1.0}) {
+        check_that_every_weight_is_restored(zeroth::Gaussian{}, zeroth::Dense{}, backend, dtype, epsilon);
+        check_that_every_weight_is_restored(zeroth::Rademacher{}, zeroth::Dense{}, backend, dtype, epsilon);
+        check_that_every_weight_is_restored(zeroth::Gaussian{}, SmallestMagnitude{0.5}, backend, dtype, epsilon);
+        check_that_every_weight_is_restored(zeroth::Gaussian{}, zeroth::RandomMask{0.5}, backend, dtype, epsilon);
+      }
+    }
+  }
+}
+
+TEST_CASE("exact restore takes a byte per weight, and a copy of the tiles whose weights need one") {
+  // Six tiles; each has a byte per element and one for its state.
+  std::uint64_t const least = 6 * (128 + 1);
+  auto bytes_held = [](float size) {
+    zeroth_test::Tensors tensors;
+    tensors.add("w", zeroth_test::normal_weights(6 * 128, 1, size));
+    ZerothOrderOptimizer optimizer(tensors.parameters, zeroth::Gaussian{}, zeroth::Dense{}, zeroth::CpuBackend{},
+                                   {.epsilon = 1e-3, .restore = Restore::exact});
+    optimizer.step(zeroth_test::in_place(tensors.parameters, loss));
+    return optimizer.bytes();
+  };
+  CHECK(bytes_held(1.0F) == least);
+  CHECK(bytes_held(0.0F) == least);
+  CHECK(bytes_held(1e-7F) == least + 6 * 128 * sizeof(float));
 }
 
 TEST_CASE("in place the weights stand at the point that the evaluation names") {

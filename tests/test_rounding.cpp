@@ -154,7 +154,8 @@ TEST_CASE("in place, 16-bit weights are rejected without exact restore, by name"
   for (DataType dtype : {DataType::bf16, DataType::f16}) {
     Fixture fixture(dtype);
     std::vector<float> const before = fixture.values();
-    ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{});
+    ZerothOrderOptimizer optimizer(fixture.parameters, Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
+                                   {.restore = Restore::arithmetic});
     CHECK_THROWS_WITH(optimizer.step([] { return 1.0; }),
                       zeroth_test::contains_text("parameter 'matrix'") &&
                           zeroth_test::contains_text(std::string(to_string(dtype))) &&
@@ -192,9 +193,9 @@ TEST_CASE("in place with exact restore, points are rounded to nearest and update
       }
       CHECK(in_place.values() == fused.values());
       CHECK(in_place.values() != Fixture(dtype).values());
-      // The copy takes 2 bytes per weight, 4 for the vector.
+      // Four tiles and one: a byte per weight, and one per tile.
       std::size_t const each = remainder_bytes(rounding);
-      CHECK(one.bytes() == 401 * 2 + 9 * 4 + (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
+      CHECK(one.bytes() == 5 * (128 + 1) + (each == 0 ? 0 : 202 * each + 4 * 18 + 8));
     }
   }
 }

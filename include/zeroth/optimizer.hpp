@@ -45,8 +45,7 @@ namespace zeroth::ZEROTH_ISA {
 /// - fused, `(probe, losses)`: the evaluation reads theta and never writes it; the step's only write is the update. No
 ///   memory beyond the weights. One pass over the weights in addition to the evaluation.
 /// - in place, `() -> double`: the optimizer perturbs the weights where they lie. One pass over the weights per point,
-/// one
-///   for the update. See Restore for the memory.
+///   one for the update. See Restore for the memory.
 ///
 /// Not thread safe; the backend's executor may run a step on many threads.
 ///
@@ -99,9 +98,9 @@ class ZerothOrderOptimizer {
   ///
   /// If anything throws (objective, mask, allocation), the weights are as after a skipped step and the step does not
   /// count: the next call takes it again. One exception: a failure of the backend or executor while weights are being
-  /// written leaves them between two points. Restore::exact then restores them from its copy. Where that is impossible,
-  /// every later call of `step` and `replay` throws Error; the run continues with a new optimizer that replays the
-  /// journal over the base weights.
+  /// written leaves them between two points. Restore::exact then restores them, unless it is the update that failed.
+  /// Where that is impossible, every later call of `step` and `replay` throws Error; the run continues with a new
+  /// optimizer that replays the journal over the base weights.
   ///
   /// @param objective an InPlaceObjective or a FusedObjective<ProbeOfStep>
   /// @throws Error if called from within a step, if the weights are undefined as above, or if with Restore::arithmetic
@@ -164,7 +163,7 @@ class ZerothOrderOptimizer {
     if (record.arithmetic == Arithmetic::fused)
       stepper_.replay(stepper_.fused(), record);
     else
-      stepper_.replay(stepper_.in_place(), record);
+      stepper_.replay(stepper_.in_place(Restore::arithmetic), record);
   }
 
   [[nodiscard]] std::uint64_t steps() const noexcept { return stepper_.steps(); }

@@ -18,11 +18,13 @@ namespace zeroth::ZEROTH_ISA {
 enum class Restore : std::uint8_t {
   /// By subtracting what was added: takes no memory, but each step leaves an active weight off by a few roundings of
   /// the *perturbed* weight: about 4e-8 epsilon, however small the weight itself is. A weight of 1e-8 moves by 0.4% of
-  /// itself per step (root mean square, epsilon 1e-3; docs/design.md, Drift). Use `exact` or the fused form where small
-  /// weights matter, as with SmallestMagnitude. Only for f32: in 16 bits the error is as large as the steps of the
-  /// perturbation itself, so it is rejected.
+  /// itself per step (root mean square, epsilon 1e-3; docs/design.md, Drift). Only for f32: in 16 bits the error is as
+  /// large as the steps of the perturbation itself, so it is rejected.
   arithmetic,
-  /// From a copy: exact, with the bits of the fused form. The copy takes as many bytes as the tuned weights.
+  /// To the bit, with the bits of the fused form: what rounding took from a perturbed weight is kept, in one byte per
+  /// weight (Corrections). On a backend without corrections, as CUDA is, and with Acceptance::lowest_of_three, a copy
+  /// of
+  /// the weights is kept instead.
   exact,
 };
 
@@ -55,7 +57,7 @@ struct Options {
   std::uint64_t seed = 0;               ///< seed of the perturbations
   std::optional<double> clip{};         ///< bound on each |projected gradient|, > 0
   Acceptance acceptance = Acceptance::always;
-  Restore restore = Restore::arithmetic;     ///< in-place form only
+  Restore restore = Restore::exact;          ///< in-place form only; a replay restores as the run did
   Rounding rounding = Rounding::extra_byte;  ///< of updated weights that are stored in 16 bits
 
   /// @throws InvalidArgument naming the field, its range and its value

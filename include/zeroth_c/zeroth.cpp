@@ -91,7 +91,7 @@ struct Settings {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double adam_epsilon = 1e-8;
-  Options options{.restore = Restore::exact};
+  Options options;
 
   void set(std::string_view key, std::string_view value) {
     auto const choose = [&]<class Enum>(Enum& field, std::initializer_list<Choice<Enum>> choices) {

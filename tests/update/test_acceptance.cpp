@@ -254,7 +254,7 @@ TEST_CASE("in place without exact restore it is rejected, and the weights stay")
   Fixture fixture;
   std::vector<std::uint32_t> const before = fixture.bits();
   ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{0.5}, ReferenceBackend{},
-                                 {.acceptance = Acceptance::lowest_of_three});
+                                 {.acceptance = Acceptance::lowest_of_three, .restore = Restore::arithmetic});
   CHECK_THROWS_WITH(optimizer.step([] { return 1.0; }),
                     zeroth_test::contains_text("in place, Acceptance::lowest_of_three needs Restore::exact"));
   CHECK(fixture.bits() == before);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include <zeroth/backend/elementwise_pass.hpp>
 #include <zeroth/executor.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/mask.hpp>
@@ -15,40 +16,10 @@
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/storage/memory.hpp>
-#include <zeroth/storage/remainder.hpp>
-#include <zeroth/storage/rounding.hpp>
 #include <zeroth/update/elementwise_rule.hpp>
 #include <zeroth/update/momentum.hpp>
 
 namespace zeroth::ZEROTH_ISA {
-
-/// A multiple of the noise of one sample of a step.
-struct NoiseTerm {
-  std::uint32_t step = 0;
-  std::uint32_t sample = 0;
-  float coefficient = 0;
-};
-
-/// What one pass over a tensor does to each active weight t, in f32 and in this order:
-///
-///     t <- t with its remainder       for 16-bit weights, see Rounding
-///     t <- fma(c, z, t)               for each term c z of `restore`, which undoes a perturbation
-///     t <- fma(-decay, t, t)          if decay is not 0
-///     t <- fma(c, z, t)               for each term of `terms`: Backend::apply
-///     t <- rule(t, sum c z, state)    with the same terms, chained by fma from 0: Backend::apply_rule
-///     t is rounded                    if the tensor is stored in 16 bits; its remainder is replaced
-///
-/// Inactive weights keep their bits, and so do their remainders.
-struct ElementwisePass {
-  std::span<NoiseTerm const> restore{};  ///< at most max_terms
-  float decay = 0;
-  std::span<NoiseTerm const> terms{};     ///< at most max_terms
-  Rounding rounding = Rounding::nearest;  ///< of 16-bit weights; its random bits use the noise's seed and step
-  Remainders remainders{};                ///< of the tensor's weights; initially 0
-};
-
-/// The most terms of a pass; a longer sum takes several passes.
-inline constexpr std::size_t max_terms = max_samples;
 
 /// Where the weights live, and how elementwise passes run there. A cheap value that owns no weights.
 ///
@@ -74,7 +45,7 @@ inline constexpr std::size_t max_terms = max_samples;
 ///    differently or treats subnormal numbers as 0 (see DefaultFloatEnvironment). A mask sees a weight as its f32
 ///    value.
 ///
-/// Optional members: BackendWithMemory, BackendWithDeferredCounts, BackendWithPanels,
+/// Optional members: BackendWithMemory, BackendWithDeferredCounts, BackendWithPanels, BackendWithCorrections,
 /// BackendWithExecutor, BackendWithKnownArithmetic.
 template <class T>
 concept Backend = std::copyable<T> &&
@@ -111,6 +82,14 @@ concept BackendWithPanels = requires(T const& backend, Parameter const& tensor, 
                                      NoiseField<Gaussian> const& noise, std::span<Point const> points,
                                      PanelRequest const& request, std::span<void* const> panels) {
   backend.expand_to(tensor, mask, noise, points, float{}, request, panels);
+};
+
+/// A backend on host memory whose passes keep and use Corrections: `apply` and `apply_rule` with `pass.corrections`
+/// take the weights and the mask from what the corrections give back, and keep new ones as they say. Without this,
+/// exact restore in place keeps a copy of the weights.
+template <class T>
+concept BackendWithCorrections = !BackendWithMemory<T> && requires {
+  requires T::has_corrections;
 };
 
 /// A backend that lends the executor of its threads.

@@ -15,6 +15,7 @@
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu/convert.hpp>
+#include <zeroth/backend/cpu/corrected_tile.hpp>
 #include <zeroth/backend/cpu/instruction_set.hpp>
 #include <zeroth/backend/cpu/kernels.hpp>
 #include <zeroth/backend/cpu/kth_magnitude.hpp>
@@ -89,11 +90,11 @@ class CpuBackend {
       for (std::size_t k = 0; k < floats; ++k) {
         float* const plane = state + k * tensor.size();
         tiles[k] = part.is_whole() ? plane + at : buffers[k];
-        if (!part.is_whole()) load_part(plane, at, part, buffers[k]);
+        if (!part.is_whole()) detail::load_part(plane, at, part, buffers[k]);
       }
       kernels.apply_rule(t, part.tile, bits, z, pass, rule, tiles);
       if (part.is_whole()) return;
-      for (std::size_t k = 0; k < floats; ++k) store_part(buffers[k], part, state + k * tensor.size(), at);
+      for (std::size_t k = 0; k < floats; ++k) detail::store_part(buffers[k], part, state + k * tensor.size(), at);
     };
     return run(tensor, source, mask, noise, pass, change);
   }
@@ -172,6 +173,7 @@ class CpuBackend {
   }
 
   static constexpr bool checks_arithmetic = true;
+  static constexpr bool has_corrections = true;
   [[nodiscard]] static constexpr bool supports(DataType /*dtype*/) noexcept { return true; }
   [[nodiscard]] static constexpr std::string_view name() noexcept { return "cpu"; }
   [[nodiscard]] AnyExecutor executor() const noexcept { return executor_; }
@@ -197,8 +199,9 @@ class CpuBackend {
   [[nodiscard]] static bool have_one_sample(ElementwisePass const& pass) noexcept {
     NoiseTerm const first = !pass.restore.empty() ? pass.restore[0] : !pass.terms.empty() ? pass.terms[0] : NoiseTerm{};
     auto is_of_it = [&](NoiseTerm const& term) { return term.step == first.step && term.sample == first.sample; };
-    return std::all_of(pass.restore.begin(), pass.restore.end(), is_of_it) &&
-           std::all_of(pass.terms.begin(), pass.terms.end(), is_of_it);
+    auto are_of_it = [&](auto const& terms) { return std::all_of(terms.begin(), terms.end(), is_of_it); };
+    return are_of_it(pass.restore) && are_of_it(pass.terms) &&
+           (pass.corrections == nullptr || are_of_it(pass.corrections->terms));
   }
 
   /// Prefetches the tile that comes eight tiles after element i, for reading (0) or writing (1).
@@ -210,29 +213,18 @@ class CpuBackend {
       __builtin_prefetch(reinterpret_cast<void const*>(from + line), change);
   }
 
-  /// Loads elements of T from `at` on to the places of the part within a tile; zeros elsewhere.
-  template <class T>
-  static void load_part(void const* memory, std::uint64_t at, detail::TilePart const& part, T* tile) noexcept {
-    if (!part.is_whole()) std::fill_n(tile, tile_size, T{});
-    std::memcpy(tile + part.begin, static_cast<std::byte const*>(memory) + at * sizeof(T), part.size * sizeof(T));
-  }
-  template <class T>
-  static void store_part(T const* tile, detail::TilePart const& part, void* memory, std::uint64_t at) noexcept {
-    std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
-  }
-
-  /// The same for remainders; `tile` counts from the first tile that the tensor touches.
+  /// Loads the remainders of a part's elements; `tile` counts from the first tile that the tensor touches.
   template <class T>
   static void load_remainders(Remainders const& remainders, std::uint64_t tile, std::uint64_t at,
                               detail::TilePart const& part, T* values) noexcept {
-    if (remainders.places == nullptr) return load_part(remainders.data, at, part, values);
+    if (remainders.places == nullptr) return detail::load_part(remainders.data, at, part, values);
     std::fill_n(values, tile_size, T{});
     for_each_place<T>(remainders, tile, [&](unsigned e, T const& value) { values[e] = value; });
   }
   template <class T>
   static void store_remainders(T const* values, std::uint64_t tile, detail::TilePart const& part,
                                Remainders const& remainders, std::uint64_t at) noexcept {
-    if (remainders.places == nullptr) return store_part(values, part, remainders.data, at);
+    if (remainders.places == nullptr) return detail::store_part(values, part, remainders.data, at);
     for_each_place<T>(remainders, tile, [&](unsigned e, T& value) { value = values[e]; });
   }
 
@@ -252,10 +244,10 @@ class CpuBackend {
                                               std::uint64_t at, detail::TilePart const& part, float* buffer) {
     if (tensor.dtype == DataType::f32) {
       if (part.is_whole()) return static_cast<float const*>(memory) + at;
-      load_part(memory, at, part, buffer);
+      detail::load_part(memory, at, part, buffer);
     } else {
       alignas(64) std::uint16_t weights[tile_size];
-      load_part(memory, at, part, weights);
+      detail::load_part(memory, at, part, weights);
       kernels.widen(tensor.dtype, weights, buffer);
     }
     return buffer;
@@ -284,10 +276,22 @@ class CpuBackend {
         auto z = kernels.noise(noise, tensor.stream, have_one_sample(pass));
         detail::for_each_tile(tensor.offset + first, count, [&](detail::TilePart const& part) {
           prefetch<1>(tensor, first + part.position);
+          auto restored = [&](auto stored, auto const& change_tile) {
+            if (pass.corrections == nullptr) return change_tile();
+            detail::CorrectedTile<decltype(stored)> tile(tensor, *pass.corrections, part, first + part.position);
+            if (tile.is_done()) return TileMask{};
+            tile.restore(kernels, z);
+            TileMask const bits = change_tile();
+            tile.finish(kernels, z, bits);
+            return bits;
+          };
           TileMask const bits =
               tensor.dtype == DataType::f32
-                  ? change_floats(kernels, z, tensor, source, mask, first, part, change)
-                  : change_16_bits(kernels, z, tensor, source, mask, noise, pass, first, part, change);
+                  ? restored(float{},
+                             [&] { return change_floats(kernels, z, tensor, source, mask, first, part, change); })
+                  : restored(std::uint16_t{}, [&] {
+                      return change_16_bits(kernels, z, tensor, source, mask, noise, pass, first, part, change);
+                    });
           active += static_cast<std::uint64_t>(std::popcount(bits.word[0]) + std::popcount(bits.word[1]));
         });
       });
@@ -305,10 +309,10 @@ class CpuBackend {
     alignas(64) float buffer[tile_size];
     bool const in_place = part.is_whole() && source == tensor.data;
     float* const t = in_place ? static_cast<float*>(tensor.data) + at : buffer;
-    if (!in_place) load_part(source, at, part, buffer);
+    if (!in_place) detail::load_part(source, at, part, buffer);
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
     change(kernels, z, t, part, at, bits);
-    if (!in_place) store_part(buffer, part, tensor.data, at);
+    if (!in_place) detail::store_part(buffer, part, tensor.data, at);
     return bits;
   }
 
@@ -319,7 +323,7 @@ class CpuBackend {
     std::uint64_t const at = first + part.position;
     alignas(64) std::uint16_t weights[tile_size];
     alignas(64) float t[tile_size];
-    load_part(source, at, part, weights);
+    detail::load_part(source, at, part, weights);
     kernels.widen(tensor.dtype, weights, t);
     TileMask const bits = kernels.mask(mask, t, part.tile) & part.bits();
     auto run = [&](auto* remainder) {
@@ -344,7 +348,7 @@ class CpuBackend {
       else
         run(static_cast<std::byte*>(nullptr));
     }
-    if (bits != TileMask{} || source != tensor.data) store_part(weights, part, tensor.data, at);
+    if (bits != TileMask{} || source != tensor.data) detail::store_part(weights, part, tensor.data, at);
     return bits;
   }
 

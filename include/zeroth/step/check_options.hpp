@@ -49,13 +49,13 @@ void check_window(U const& update, ParameterSet const& parameters, bool mask_is_
 }
 
 /// Whether a step can be taken in place.
-inline void check_in_place(Options const& options, ParameterSet const& parameters) {
-  if (options.restore == Restore::exact) return;
+inline void check_in_place(Restore restore, Acceptance acceptance, ParameterSet const& parameters) {
+  if (restore == Restore::exact) return;
   for (Parameter const& p : parameters)
     if (p.dtype != DataType::f32)
       throw InvalidArgument("parameter '" + p.name + "': in place, weights of " + std::string(to_string(p.dtype)) +
                             " need Restore::exact: adding and subtracting the perturbation changes the weights");
-  if (options.acceptance == Acceptance::lowest_of_three)
+  if (acceptance == Acceptance::lowest_of_three)
     throw InvalidArgument(
         "in place, Acceptance::lowest_of_three needs Restore::exact: otherwise theta could not be restored to the bits "
         "that were evaluated");

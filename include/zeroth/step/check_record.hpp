@@ -36,9 +36,6 @@ inline void check_record(StepRecord const& record, std::uint64_t step, std::uint
   require_step_number(record.step);
   require_choice(record.arithmetic, arithmetics, replay + "arithmetic");
   require_choice(record.skip_reason, skip_reasons, replay + "skip_reason");
-  bool const in_place = record.arithmetic == Arithmetic::in_place || record.abandoned != 0;
-  if (in_place && options.restore != Restore::arithmetic)
-    refuse("arithmetic", to_string(Arithmetic::fused), to_string(Arithmetic::in_place));
   if (record.abandoned > max_abandoned)
     refuse("abandoned at most", std::to_string(max_abandoned), std::to_string(record.abandoned));
   if (record.abandoned < abandoned)

@@ -18,6 +18,7 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/step/correction_memory.hpp>
 #include <zeroth/step/step_guard.hpp>
 #include <zeroth/step/updater.hpp>
 #include <zeroth/step_plan.hpp>
@@ -30,7 +31,8 @@ namespace zeroth::ZEROTH_ISA {
 ///
 /// A step's mask is computed from the weights before any perturbation: computed from perturbed weights, it would be
 /// another mask. So a mask that depends on the weights is stored for the step: 1 bit per weight. Restore::exact instead
-/// keeps the unperturbed weights themselves, in as many bytes as they take.
+/// keeps what gives the unperturbed weights back: a byte per weight (Corrections) if the backend can and if every step
+/// is taken, otherwise a copy.
 ///
 /// Each point rounds 16-bit weights to nearest; only the update rounds as the options say.
 template <class U, Sampler S, class State, Backend B>
@@ -45,6 +47,9 @@ class InPlaceForm {
         options_(options),
         guard_(guard) {}
 
+  /// How the next steps restore the weights.
+  void use(Restore restore) noexcept { restore_ = restore; }
+
   /// Which roundings its steps include.
   [[nodiscard]] Arithmetic arithmetic() const noexcept {
     return restores_exactly() ? Arithmetic::fused : Arithmetic::in_place;
@@ -57,7 +62,10 @@ class InPlaceForm {
     at_ = Point{};
     ahead_ = {};
     has_moved_ = false;
-    if (restores_exactly())
+    if (has_corrections()) {
+      corrections_.begin(parameters_);
+      updater_.reserve(*this, noise_.step);  // later the weights that it may read are perturbed
+    } else if (restores_exactly())
       save_weights();
     else if constexpr (stores_mask)
       save_masks();
@@ -92,10 +100,10 @@ class InPlaceForm {
     }
   }
 
-  /// The tensor with the unperturbed weights, if they were kept.
+  /// The tensor with the unperturbed weights, if they were copied.
   [[nodiscard]] Parameter unperturbed(std::size_t index) const {
     Parameter tensor = parameters_[index];
-    if (restores_exactly()) tensor.data = saved_[index].template as<std::byte>();
+    if (has_copy()) tensor.data = saved_[index].template as<std::byte>();
     return tensor;
   }
 
@@ -135,10 +143,11 @@ class InPlaceForm {
     NoiseTerm const back = undo();
     bool const undoes = !restores_exactly() && at_.sign != 0;
     at_ = Point{};
+    corrections_.move_back();
     std::uint64_t const touched = run([&](std::size_t index, void const* source, auto const& mask) {
       ElementwisePass pass = updater_.pass_of(change, index, unperturbed(index), noise_.step);
       if (undoes) pass.restore = {&back, 1};
-      return updater_.update(index, source, mask, noise_, pass, change);
+      return corrected(index, pass, [&] { return updater_.update(index, source, mask, noise_, pass, change); });
     });
     updater_.add_rest(noise_, change);
     return touched;
@@ -149,13 +158,31 @@ class InPlaceForm {
     std::uint64_t total = 0;
     for (BackendBuffer const& mask : stored_masks_) total += mask.bytes();
     for (BackendBuffer const& weights : saved_) total += weights.bytes();
-    return total;
+    return total + corrections_.bytes();
   }
 
  private:
   static constexpr bool stores_mask = depends_on_weights<MaskRuleOf<State>>;
 
-  [[nodiscard]] bool restores_exactly() const noexcept { return options_.restore == Restore::exact; }
+  [[nodiscard]] bool restores_exactly() const noexcept { return restore_ == Restore::exact; }
+  [[nodiscard]] bool has_corrections() const noexcept {
+    return BackendWithCorrections<B> && restores_exactly() && options_.acceptance == Acceptance::always;
+  }
+  [[nodiscard]] bool has_copy() const noexcept { return restores_exactly() && !has_corrections(); }
+
+  /// Runs the pass over a tensor with its corrections, if there are any, until no tile is left for lack of memory.
+  template <class Pass>
+  std::uint64_t corrected(std::size_t index, ElementwisePass& pass, Pass const& run) {
+    if (!has_corrections()) return run();
+    std::uint64_t active = 0;
+    do {
+      Corrections const corrections = corrections_.of(index);
+      pass.corrections = &corrections;
+      active += run();
+    } while (corrections_.grow(index));
+    return active;
+  }
+
   [[nodiscard]] NoiseTerm undo() const noexcept {
     return {noise_.step, at_.sample, -static_cast<float>(at_.sign) * epsilon_};
   }
@@ -164,7 +191,7 @@ class InPlaceForm {
     if (at_.sign != 0) move_to(Point{});
   }
 
-  /// Moves the weights from the current point to theta + sign epsilon m z(sample). Allocates nothing itself.
+  /// Moves the weights from the current point to theta + sign epsilon m z(sample).
   ///
   /// An exception leaves the weights between the two points. With Restore::exact, `put_back` restores them even then.
   void move_to(Point point) {
@@ -181,9 +208,13 @@ class InPlaceForm {
       if (point.sign != 0) list[count++] = perturbation(point.sign);
     }
     at_ = point;
-    std::span<NoiseTerm const> const terms(list.data(), count);
+    if (point.sign != 0)
+      corrections_.move_to(list[count - 1]);
+    else
+      corrections_.move_back();
+    ElementwisePass pass{.terms = {list.data(), count}};
     run([&](std::size_t index, void const* source, auto const& mask) {
-      return backend_.apply(parameters_[index], source, mask, noise_, ElementwisePass{.terms = terms});
+      return corrected(index, pass, [&] { return backend_.apply(parameters_[index], source, mask, noise_, pass); });
     });
   }
 
@@ -231,13 +262,15 @@ class InPlaceForm {
 
   /// Sums apply(index, source of the weights, mask) over the tensors that have active weights.
   template <class Apply>
-  std::uint64_t run(Apply const& apply) const {
+  std::uint64_t run(Apply const& apply) {
     DefaultFloatEnvironment const environment;
     return count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         if (coverage(i) == Coverage::none) continue;
-        if (restores_exactly())
+        if (has_corrections())
+          active += apply(i, nullptr, masks_.tensor(i, noise_.step));
+        else if (restores_exactly())
           active += apply(i, saved_[i].template as<std::byte>(), masks_.tensor(i, noise_.step));
         else if constexpr (stores_mask)
           active += apply(i, nullptr,
@@ -255,6 +288,7 @@ class InPlaceForm {
   Updater<U, S, State, B>& updater_;
   Options const& options_;
   StepGuard& guard_;
+  Restore restore_ = Restore::exact;
   NoiseField<S> noise_{};
   float epsilon_ = 0;
   Point at_{};
@@ -263,6 +297,7 @@ class InPlaceForm {
   std::array<Change, 2> candidates_;
   std::vector<BackendBuffer> stored_masks_;
   std::vector<BackendBuffer> saved_;
+  CorrectionMemory corrections_;
   BackendBuffer trial_;  // remainders of one tensor, for a candidate that may not be taken
 };
 

@@ -58,9 +58,12 @@ class Stepper {
 
   [[nodiscard]] Fused& fused() noexcept { return fused_; }
   [[nodiscard]] Fused const& fused() const noexcept { return fused_; }
-  [[nodiscard]] InPlace& in_place() {
-    detail::check_in_place(options_, parameters_);
+  [[nodiscard]] InPlace& in_place() { return in_place(options_.restore); }
+  /// @param restore of the steps to come: that of the options, or of the run that is replayed
+  [[nodiscard]] InPlace& in_place(Restore restore) {
+    detail::check_in_place(restore, options_.acceptance, parameters_);
     if (!in_place_) in_place_.emplace(parameters_, masks_, backend_, updater_, options_, guard_);
+    in_place_->use(restore);
     return *in_place_;
   }
 
@@ -175,7 +178,7 @@ class Stepper {
   void replay_abandoned(StepRecord const& record) {
     detail::check_record(record, step_, abandoned_, options_, parameters_.weights());
     for (; abandoned_ < record.abandoned; ++abandoned_) {
-      start(in_place());
+      start(in_place(Restore::arithmetic));
       in_place_->repeat_abandoned(points_);
     }
   }

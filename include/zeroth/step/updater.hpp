@@ -87,16 +87,22 @@ class Updater {
     if (record.skipped()) return {};
     DefaultFloatEnvironment const environment;
     auto const step = static_cast<std::uint32_t>(record.step);
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (masks_.tensor(i, step).coverage == Coverage::none) continue;
-      (void)as_update({}, i, form.unperturbed(i), step);
-      if constexpr (ElementwiseUpdate<U>) (void)state(i);
-    }
+    reserve(form, step);
     if constexpr (UpdateWithWindow<U>) {
       past_.reserve(past_.size() + 1);
       made_ = {step, record.coefficients};
     }
     return change_of(record);
+  }
+
+  /// Allocates what the update keeps per weight, at the unperturbed weights.
+  template <class Form>
+  void reserve(Form const& form, std::uint32_t step) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (masks_.tensor(i, step).coverage == Coverage::none) continue;
+      (void)as_update({}, i, form.unperturbed(i), step);
+      if constexpr (ElementwiseUpdate<U>) (void)state(i);
+    }
   }
 
   /// The first pass of the change over a tensor, as an update: with rounding and the tensor's remainders.

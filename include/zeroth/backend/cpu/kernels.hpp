@@ -54,6 +54,8 @@ namespace portable {
 //
 #include <zeroth/backend/cpu/storage.inc>
 //
+#include <zeroth/backend/cpu/corrections.inc>
+//
 #include <zeroth/backend/cpu/rules.inc>
 //
 #include <zeroth/backend/cpu/interface.inc>
@@ -79,6 +81,8 @@ namespace avx2 {
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/corrections.inc>
 //
 #include <zeroth/backend/cpu/rules.inc>
 //
@@ -107,6 +111,8 @@ namespace avx512 {
 #include <zeroth/backend/cpu/kernels.inc>
 //
 #include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/corrections.inc>
 //
 #include <zeroth/backend/cpu/rules.inc>
 //

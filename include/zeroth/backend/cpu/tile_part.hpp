@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/random/tile.hpp>
@@ -27,6 +29,17 @@ struct TilePart {
     return {{below(end) & ~below(begin), end <= 64 ? 0 : below(end - 64) & ~(begin <= 64 ? 0 : below(begin - 64))}};
   }
 };
+
+/// Loads elements of T from `at` on to the places of the part within a tile; zeros elsewhere.
+template <class T>
+void load_part(void const* memory, std::uint64_t at, TilePart const& part, T* tile) noexcept {
+  if (!part.is_whole()) std::fill_n(tile, tile_size, T{});
+  std::memcpy(tile + part.begin, static_cast<std::byte const*>(memory) + at * sizeof(T), part.size * sizeof(T));
+}
+template <class T>
+void store_part(T const* tile, TilePart const& part, void* memory, std::uint64_t at) noexcept {
+  std::memcpy(static_cast<std::byte*>(memory) + at * sizeof(T), tile + part.begin, part.size * sizeof(T));
+}
 
 /// Calls body(TilePart) for each tile that elements [first, first + count) of a tensor touch, in order.
 template <class Body>
