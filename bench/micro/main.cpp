@@ -34,6 +34,10 @@ int main(int argc, char** argv) {
   micro.step(Gaussian{}, small, OneSided{});
   micro.step(Rademacher{}, small, CentralDifference{});
   micro.step(Rademacher{}, Dense{}, Fzoo{});
+  micro.in_place(Gaussian{}, Dense{});
+  micro.in_place(Gaussian{}, small);
+  micro.in_place(Rademacher{}, Dense{});
+  micro.in_place(Rademacher{}, small);
   micro.replay(Gaussian{}, Sgd{});
   micro.replay(Gaussian{}, Momentum{});
   micro.replay(Gaussian{}, Adam{});

@@ -141,6 +141,26 @@ class Micro {
         });
   }
 
+  /// A whole step in place with an objective that computes nothing: two points, restored and updated. In f32 with
+  /// arithmetic restore too.
+  template <zeroth::Sampler S, zeroth::MaskPolicy M>
+  void in_place(S const& s, M const& policy) {
+    for (zeroth::Restore restore : {zeroth::Restore::arithmetic, zeroth::Restore::exact}) {
+      bool const is_exact = restore == zeroth::Restore::exact;
+      add("in-place/" + std::string(is_exact ? "exact" : "arithmetic") + "+" + text(s.name()) + "+" +
+              text(policy.name()),
+          sizes, is_exact ? types : std::vector{zeroth::DataType::f32},
+          [s, policy, restore](Tensor const& tensor, zeroth::CpuBackend const& backend) {
+            using Optimizer = zeroth::ZerothOrderOptimizer<S, M, zeroth::CpuBackend>;
+            auto optimizer =
+                std::make_shared<Optimizer>(tensor.parameters(), s, policy, backend,
+                                            zeroth::Options{.learning_rate = no_change, .restore = restore});
+            auto body = [optimizer, loss = 0.0]() mutable { optimizer->step([&] { return loss += 1; }); };
+            return Benchmark{std::move(body), 6 * tensor.element_bytes(), Access::update, {}};
+          });
+    }
+  }
+
   /// The update of a dense step of any kind, with its state or past noise, as a journal's replay makes it; an update
   /// with a window has its window full.
   template <zeroth::Sampler S, class U>
