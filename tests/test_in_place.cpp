@@ -396,6 +396,22 @@ TEST_CASE("exact restore gives back every weight to the bit, whatever its size, 
   }
 }
 
+TEST_CASE("exact restore uses the whole range of a byte, and no more") {
+  // Perturbed, these weights have units of 256 of their own: their numbers are from -128 to 128.
+  std::vector<float> weights = zeroth_test::normal_weights(100 * 128, 3, 1.0F);
+  for (float& w : weights) w = std::ldexp(1.0F + std::min(std::abs(w) / 8, 0.99F), -16);
+  zeroth_test::Tensors tensors;
+  tensors.add("w", weights);
+  ZerothOrderOptimizer optimizer(tensors.parameters, zeroth::Rademacher{}, zeroth::Dense{}, zeroth::CpuBackend{},
+                                 {.epsilon = 0.005});
+  optimizer.step([] { return std::numeric_limits<double>::quiet_NaN(); });
+  CHECK((bits(tensors.all()) == bits(weights)));
+  std::uint64_t const least = 100 * (128 + 1);
+  std::uint64_t const all_copied = least + 100 * 128 * sizeof(float);
+  CHECK(optimizer.bytes() > least);
+  CHECK(optimizer.bytes() < all_copied);
+}
+
 TEST_CASE("exact restore takes a byte per weight, and a copy of the tiles whose weights need one") {
   // Six tiles; each has a byte per element and one for its state.
   std::uint64_t const least = 6 * (128 + 1);
