@@ -49,6 +49,11 @@ struct Shape {
   bool operator==(Shape const&) const = default;
 };
 
+/// "576 x 192".
+[[nodiscard]] inline std::string to_string(Shape const& shape) {
+  return std::to_string(shape.rows) + " x " + std::to_string(shape.columns);
+}
+
 /// The default noise stream of a tensor: FNV-1a (32 bits) of its name, so that a tensor's noise depends neither on
 /// which other tensors are tuned nor on their order.
 [[nodiscard]] constexpr std::uint32_t stream_of(std::string_view name) noexcept {
@@ -101,6 +106,9 @@ class ParameterSet {
   [[nodiscard]] auto begin() const noexcept { return parameters_.begin(); }
   [[nodiscard]] auto end() const noexcept { return parameters_.end(); }
 
+  /// The tensor with that name; null if there is none.
+  [[nodiscard]] Parameter const* find(std::string_view name) const noexcept;
+
   /// Index of the tensor with that name.
   /// @throws InvalidArgument if there is none.
   [[nodiscard]] std::size_t index_of(std::string_view name) const;
@@ -120,8 +128,7 @@ inline std::size_t ParameterSet::add(Parameter parameter) {
   if (parameter.name.empty()) throw InvalidArgument("parameter " + std::to_string(size()) + ": its name is empty");
   detail::require_choice(parameter.role, roles, "parameter '" + parameter.name + "': role");
   detail::require_choice(parameter.dtype, data_types, "parameter '" + parameter.name + "': dtype");
-  std::string const shape =
-      "shape " + std::to_string(parameter.shape.rows) + " x " + std::to_string(parameter.shape.columns);
+  std::string const shape = "shape " + to_string(parameter.shape);
   if (!parameter.shape.has_size()) refuse(shape + " must have fewer than 2^64 elements");
   if (parameter.size() == 0) refuse("its shape has no elements");
   if (parameter.size() > max_elements || parameter.offset > max_elements - parameter.size())
@@ -156,9 +163,8 @@ inline std::size_t ParameterSet::add(Parameter parameter) {
 
 inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, std::span<float> data) {
   if (data.size() != shape.size())
-    throw InvalidArgument("parameter '" + name + "': shape " + std::to_string(shape.rows) + " x " +
-                          std::to_string(shape.columns) + " needs " + std::to_string(shape.size()) + " elements, got " +
-                          std::to_string(data.size()));
+    throw InvalidArgument("parameter '" + name + "': shape " + to_string(shape) + " needs " +
+                          std::to_string(shape.size()) + " elements, got " + std::to_string(data.size()));
   return add(std::move(name), role, shape, DataType::f32, data.data());
 }
 
@@ -167,9 +173,14 @@ inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, D
   return add(Parameter{std::move(name), role, shape, dtype, data, stream, 0});
 }
 
+inline Parameter const* ParameterSet::find(std::string_view name) const noexcept {
+  for (Parameter const& p : parameters_)
+    if (p.name == name) return &p;
+  return nullptr;
+}
+
 inline std::size_t ParameterSet::index_of(std::string_view name) const {
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i].name == name) return i;
+  if (Parameter const* const found = find(name)) return static_cast<std::size_t>(found - parameters_.data());
   throw InvalidArgument("no parameter is named '" + std::string(name) + "'");
 }
 

@@ -22,6 +22,7 @@ using zeroth::EvaluationRecord;
 using zeroth::Gaussian;
 using zeroth::Journal;
 using zeroth::JournalEntry;
+using zeroth::JournalHeader;
 using zeroth::Options;
 using zeroth::ReferenceBackend;
 using zeroth::Restore;
@@ -221,14 +222,22 @@ TEST_CASE("a journal is rejected for other tensors and other weights, and the di
     CHECK_THROWS_WITH(replay(journal, optimizer), contains_text("journal: " + message));
   };
   using Tensors = std::vector<zeroth::Parameter>;
-  refused([](Tensors& t) { t.pop_back(); }, "number of tensors: expected 2");
-  refused([](Tensors& t) { std::swap(t[0], t[1]); }, "tensor 0: expected blk.0.norm");
+  refused([](Tensors& t) { t.pop_back(); }, "tensor 'blk.1.w': expected one of the optimizer's 2 tensors");
+  refused([](Tensors& t) { t[1].name = "blk.0.other"; },
+          "tensor 'blk.0.norm': expected one of the optimizer's 3 tensors");
   refused([](Tensors& t) { t[0].role = zeroth::Role::head; }, "tensor 'blk.0.w': role: expected head");
   refused([](Tensors& t) { t[0].shape = {3, 67}; }, "tensor 'blk.0.w': shape: expected 3 x 67");
   refused([](Tensors& t) { t[0].stream = 5; }, "tensor 'blk.0.w': noise stream: expected 5");
   refused([](Tensors& t) { t[2].offset = 128; }, "tensor 'blk.1.w': offset: expected 128");
   refused([](Tensors& t) { static_cast<float*>(t[2].data)[129] += 1e-6F; },
           "base weights: expected those with hash 0x");
+  JournalHeader fewer = journal.header();
+  fewer.tensors.pop_back();
+  SmallRun small;
+  SmallRun::Optimizer optimizer(small.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{}, SmallRun::options());
+  CHECK_THROWS_WITH(
+      replay(Journal(fewer), optimizer),
+      contains_text("tensor 'blk.1.w': expected, as in the optimizer, found only the run's 2 other tensors"));
 }
 
 TEST_CASE("a journal of another version of the noise is read, but not replayed") {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -90,8 +91,8 @@ template <class Optimizer>
   return header;
 }
 
-/// Rejects a journal whose run does not match `expected`, and names the first difference. The journal must have the
-/// notes of `expected`; it may have others.
+/// Rejects a journal whose run does not match `expected`, and names the first difference. Tensors are matched by name:
+/// their order changes no bit. The journal must have the notes of `expected`; it may have others.
 /// @param source where the journal comes from, for messages
 /// @throws InvalidFile
 inline void require_same(JournalHeader const& found, JournalHeader const& expected, std::string const& source) {
@@ -99,7 +100,6 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
     if (wanted != met)
       throw InvalidFile(source + ": " + what + ": expected " + wanted + ", as in the optimizer, found " + met);
   };
-  auto shape = [](Shape const& s) { return std::to_string(s.rows) + " x " + std::to_string(s.columns); };
   if (found.noise_version != expected.noise_version)
     throw InvalidFile(
         source + ": expected version " + std::to_string(expected.noise_version) + " of the noise, found " +
@@ -110,18 +110,26 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
   for (JournalField const& field : found.fields)
     require(field.name, value_of(expected.fields, field.name), field.value);
   require("samples", std::to_string(expected.samples), std::to_string(found.samples));
-  require("number of tensors", std::to_string(expected.tensors.size()), std::to_string(found.tensors.size()));
-  for (std::size_t i = 0; i < found.tensors.size(); ++i) {
-    JournalTensor const& want = expected.tensors[i];
-    JournalTensor const& met = found.tensors[i];
-    require("tensor " + std::to_string(i), want.name, met.name);
-    std::string const name = "tensor '" + want.name + "': ";
+  std::unordered_map<std::string_view, JournalTensor const*> missing;
+  for (JournalTensor const& tensor : expected.tensors) missing.emplace(tensor.name, &tensor);
+  for (JournalTensor const& met : found.tensors) {
+    auto const match = missing.extract(met.name);
+    std::string const name = "tensor '" + met.name + "': ";
+    if (match.empty())
+      throw InvalidFile(source + ": " + name + "expected one of the optimizer's " +
+                        std::to_string(expected.tensors.size()) + " tensors, found no such tensor there");
+    JournalTensor const& want = *match.mapped();
     require(name + "role", std::string(to_string(want.role)), std::string(to_string(met.role)));
     require(name + "type", std::string(to_string(want.dtype)), std::string(to_string(met.dtype)));
-    require(name + "shape", shape(want.shape), shape(met.shape));
+    require(name + "shape", to_string(want.shape), to_string(met.shape));
     require(name + "noise stream", std::to_string(want.stream), std::to_string(met.stream));
     require(name + "offset", std::to_string(want.offset), std::to_string(met.offset));
   }
+  for (JournalTensor const& tensor : expected.tensors)
+    if (missing.contains(tensor.name))
+      throw InvalidFile(source + ": tensor '" + tensor.name +
+                        "': expected, as in the optimizer, found only the run's " +
+                        std::to_string(found.tensors.size()) + " other tensors");
   for (JournalField const& note : expected.notes) {
     auto refuse = [&](std::string const& met) {
       throw InvalidFile(source + ": " + note.name + ": expected " + note.value + ", found " + met +

@@ -165,7 +165,8 @@ using MaskRuleOf = decltype(std::declval<State const&>().tensor(std::size_t{}, s
 ///    describe.
 /// 3. Either the policy is itself a MaskRule, which then applies to every tensor, or
 ///    `policy.prepare(ParameterSet const&, WeightReader const&)` returns a state, made once before the first step.
-/// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule.
+/// 4. `state.tensor(index, step)` returns the TensorMask<Rule> of that tensor at that step; Rule satisfies MaskRule. It
+///    may depend on the tensor's name, role, shape and weights, but not on its index: a journal finds tensors by name.
 /// 5. `state.begin_step(parameters, weights, step)` is optional and called at the start of each step, before any
 ///    perturbation; a policy that refreshes its thresholds does so there. If the attempt ends with an exception, even
 ///    its own, it is called again for the same step and must then arrive at the same state.
