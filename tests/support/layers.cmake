@@ -16,7 +16,7 @@ set(layers
     "zeroth/step"
     "zeroth/optimizer.hpp"
     "zeroth/check_engine.hpp"
-    "zeroth/journal zeroth/journal.hpp zeroth/journal_file.hpp"
+    "zeroth/journal zeroth/journal.hpp zeroth/journal_file.hpp zeroth/replay_journal.hpp"
     "zeroth/zeroth.hpp"
     "zeroth_model/text"
     "zeroth_model/families zeroth_model/weights"
