@@ -18,6 +18,7 @@
 #include <zeroth/optimizer.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/sampler/gaussian.hpp>
+#include <zeroth/step/mirrors.hpp>
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/storage/memory_access.hpp>
 #include <zeroth/storage/narrow.hpp>
@@ -56,7 +57,7 @@ class EngineChecker {
           "the calling thread flushes subnormal numbers to zero, rounds otherwise than to nearest, or traps: "
           "perturbations and updates do not depend on it, losses do");
     // A write to such memory would end the program.
-    if (!is_writable() || !is_repeatable() || !sees_weights()) return std::move(findings_);
+    if (!is_writable() || !has_equal_mirrors() || !is_repeatable() || !sees_weights()) return std::move(findings_);
     sees_all_bits();
     sees_each_tensor();
     sees_rows_of_tied();
@@ -75,7 +76,8 @@ class EngineChecker {
   bool is_writable() {
     if constexpr (BackendWithMemory<B>) return true;  // not the process's own
     for (Parameter const& p : parameters_) {
-      MemoryAccess const access = memory_access(p.data, p.bytes());
+      MemoryAccess access = memory_access(p.data, p.bytes());
+      for (void const* mirror : p.mirrors) access = std::min(access, memory_access(mirror, p.bytes()));
       if (access == MemoryAccess::read_only)
         fault("parameter '" + p.name +
               "': expected memory that can be written, found a read-only mapping: load the model "
@@ -84,6 +86,17 @@ class EngineChecker {
         fault("parameter '" + p.name +
               "': expected memory of the process, found none at its address: the engine has freed "
               "or moved the tensor; take its address after all conversions");
+    }
+    return findings_.ok();
+  }
+
+  bool has_equal_mirrors() {
+    for (Parameter const& p : parameters_) {
+      try {
+        check_mirrors(p, backend_);
+      } catch (InvalidArgument const& error) {
+        fault(error.what());
+      }
     }
     return findings_.ok();
   }
@@ -131,8 +144,10 @@ class EngineChecker {
       double const loss = loss_();
       std::vector<std::vector<float>> const perturbed = round_to(dtype, single);
       double const rounded_loss = loss_();
-      for (std::size_t i = 0; i < single.size(); ++i)
+      for (std::size_t i = 0; i < single.size(); ++i) {
         std::copy(perturbed[i].begin(), perturbed[i].end(), static_cast<float*>(single[i].data));
+        write_mirrors(single[i], backend_);
+      }
       if (is_same(rounded_loss, loss))
         note("f32 weights that are rounded to " + std::string(to_string(dtype)) + " give the same loss: the engine " +
              "rounds them so itself, and epsilon has to be larger than that rounding");
@@ -140,12 +155,13 @@ class EngineChecker {
   }
 
   /// Returns what the weights were.
-  static std::vector<std::vector<float>> round_to(DataType dtype, ParameterSet const& parameters) {
+  std::vector<std::vector<float>> round_to(DataType dtype, ParameterSet const& parameters) const {
     std::vector<std::vector<float>> before;
     for (Parameter const& p : parameters) {
       auto* const values = static_cast<float*>(p.data);
       before.emplace_back(values, values + p.size());
       for (std::uint64_t i = 0; i < p.size(); ++i) values[i] = widen(dtype, narrow(dtype, values[i]));
+      write_mirrors(p, backend_);
     }
     return before;
   }
@@ -180,6 +196,7 @@ class EngineChecker {
         row.shape = {1, p.shape.columns};
         row.offset += first;
         row.data = static_cast<std::byte*>(p.data) + first * size_of(p.dtype);
+        for (void*& mirror : row.mirrors) mirror = static_cast<std::byte*>(mirror) + first * size_of(p.dtype);
         ParameterSet one;
         one.add(row);
         if (is_same(perturb(one, check_.epsilon).loss, base_)) ++unseen;
@@ -190,7 +207,7 @@ class EngineChecker {
               "same for " +
               std::to_string(unseen) + " of " + std::to_string(count) +
               ": the head is a copy; tune the "
-              "model with the head as the same memory, or write the copy after every change");
+              "model with the head as the same memory, or add the copy as a mirror of this tensor (add_mirror)");
     }
   }
 

@@ -67,15 +67,26 @@ struct Shape {
 /// repeat.
 inline constexpr std::uint64_t max_elements = max_blocks;
 
+namespace detail {
+
+/// Whether two ranges have an element in common.
+[[nodiscard]] constexpr bool overlap(std::uint64_t a, std::uint64_t a_size, std::uint64_t b,
+                                     std::uint64_t b_size) noexcept {
+  return a < b + b_size && b < a + a_size;
+}
+
+}  // namespace detail
+
 /// One tensor to tune, or a slice of one. The caller owns the memory.
 struct Parameter {
   std::string name{};
   Role role = Role::matrix;
   Shape shape{};
   DataType dtype = DataType::f32;
-  void* data = nullptr;      ///< first element, at a multiple of its size; row-major and contiguous; not owned
-  std::uint32_t stream = 0;  ///< noise stream; see stream_of
-  std::uint64_t offset = 0;  ///< index of data[0] in the whole tensor, for a slice (shard) of a larger one
+  void* data = nullptr;          ///< first element, at a multiple of its size; row-major and contiguous; not owned
+  std::uint32_t stream = 0;      ///< noise stream; see stream_of
+  std::uint64_t offset = 0;      ///< index of data[0] in the whole tensor, for a slice (shard) of a larger one
+  std::vector<void*> mirrors{};  ///< other copies of the same values, not owned; see ParameterSet::add_mirror
 
   [[nodiscard]] std::uint64_t size() const noexcept { return shape.size(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return size() * size_of(dtype); }
@@ -84,13 +95,15 @@ struct Parameter {
 /// The tensors to tune, over memory that the caller owns and keeps alive and in place.
 ///
 /// Add a tied tensor once: the second use of its memory has no entry of its own, and a model refers to both uses by one
-/// index. Elements, noise streams and names must not overlap; `add` rejects overlaps.
+/// index. If an engine keeps a second copy of it, add the copy as a mirror. Elements, noise streams and names must not
+/// overlap; `add` rejects overlaps.
 class ParameterSet {
  public:
   /// Adds a tensor and returns its index.
   /// @throws InvalidArgument naming the tensor, if its name is empty or taken, its role or type is not an enumerator,
   ///   its shape is empty or too large, it ends beyond max_elements, its data is null, misaligned or too large for the
-  ///   address space, its memory overlaps another's, or its range of the noise stream overlaps another's.
+  ///   address space, its memory overlaps another's, or its range of the noise stream overlaps another's; and as
+  ///   `add_mirror` for each of its mirrors.
   std::size_t add(Parameter parameter);
 
   /// Adds an f32 tensor whose stream follows from its name.
@@ -99,6 +112,12 @@ class ParameterSet {
 
   /// Adds a tensor of any type whose stream follows from its name; `data` points to shape.size() elements.
   std::size_t add(std::string name, Role role, Shape shape, DataType dtype, void* data);
+
+  /// Declares a second copy of a tensor's values, such as a tied head that an engine keeps apart from the embedding:
+  /// as many elements of the same type, with the same bits. It is not tuned by itself. Whatever writes the tensor,
+  /// perturbations included, then writes the copy; this costs a copy of the tensor per pass over it.
+  /// @throws InvalidArgument if no tensor has that name, or the memory is null, misaligned or overlaps any tensor's
+  void add_mirror(std::string_view name, void* data);
 
   [[nodiscard]] std::size_t size() const noexcept { return parameters_.size(); }
   [[nodiscard]] bool empty() const noexcept { return parameters_.empty(); }
@@ -120,6 +139,9 @@ class ParameterSet {
   [[nodiscard]] std::uint64_t bytes() const noexcept;
 
  private:
+  /// Rejects memory that cannot hold the tensor, or is in use. @param whose "its", or "its mirror's"
+  void check_memory(Parameter const& tensor, void const* data, char const* whose) const;
+
   std::vector<Parameter> parameters_;
 };
 
@@ -134,31 +156,49 @@ inline std::size_t ParameterSet::add(Parameter parameter) {
   if (parameter.size() > max_elements || parameter.offset > max_elements - parameter.size())
     refuse("must end at or before element 2^48 of its tensor, where its noise would repeat, got " + shape +
            " at offset " + std::to_string(parameter.offset));
-  if (parameter.data == nullptr) refuse("its data pointer is null");
-  auto const first_byte = reinterpret_cast<std::uintptr_t>(parameter.data);
-  if (first_byte % size_of(parameter.dtype) != 0)
-    refuse("its data must be at a multiple of " + std::to_string(size_of(parameter.dtype)) + " bytes, as " +
-           std::string(to_string(parameter.dtype)) + " needs, got address " + hexadecimal(first_byte));
-  if (parameter.bytes() > std::numeric_limits<std::uintptr_t>::max() - first_byte)
-    refuse(shape + " of " + std::string(to_string(parameter.dtype)) + " from address " + hexadecimal(first_byte) +
-           " on is beyond the end of the address space");
-
-  auto overlaps = [](std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) {
-    return a < b + b_size && b < a + a_size;
-  };
-  auto address = [](Parameter const& p) {
-    return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(p.data));
-  };
-  for (Parameter const& other : parameters_) {
-    if (other.name == parameter.name) refuse("another parameter already has this name");
-    if (overlaps(address(parameter), parameter.bytes(), address(other), other.bytes()))
-      refuse("its memory overlaps that of '" + other.name + "'; add a tied tensor once");
-    if (other.stream == parameter.stream && overlaps(parameter.offset, parameter.size(), other.offset, other.size()))
+  if (find(parameter.name) != nullptr) refuse("another parameter already has this name");
+  check_memory(parameter, parameter.data, "its");
+  for (Parameter const& other : parameters_)
+    if (other.stream == parameter.stream &&
+        detail::overlap(parameter.offset, parameter.size(), other.offset, other.size()))
       refuse("its noise stream " + std::to_string(parameter.stream) + " overlaps that of '" + other.name +
              "'; give one of them another stream");
-  }
+  std::vector<void*> const mirrors = std::exchange(parameter.mirrors, {});
   parameters_.push_back(std::move(parameter));
+  try {
+    for (void* mirror : mirrors) add_mirror(parameters_.back().name, mirror);
+  } catch (...) {
+    parameters_.pop_back();
+    throw;
+  }
   return parameters_.size() - 1;
+}
+
+inline void ParameterSet::add_mirror(std::string_view name, void* data) {
+  Parameter& tensor = parameters_[index_of(name)];
+  check_memory(tensor, data, "its mirror's");
+  tensor.mirrors.push_back(data);
+}
+
+inline void ParameterSet::check_memory(Parameter const& tensor, void const* data, char const* whose) const {
+  auto const refuse = [&](std::string const& why) { throw InvalidArgument("parameter '" + tensor.name + "': " + why); };
+  std::string const owner(whose);
+  if (data == nullptr) refuse(owner + " data pointer is null");
+  auto const first_byte = reinterpret_cast<std::uintptr_t>(data);
+  if (first_byte % size_of(tensor.dtype) != 0)
+    refuse(owner + " data must be at a multiple of " + std::to_string(size_of(tensor.dtype)) + " bytes, as " +
+           std::string(to_string(tensor.dtype)) + " needs, got address " + hexadecimal(first_byte));
+  if (tensor.bytes() > std::numeric_limits<std::uintptr_t>::max() - first_byte)
+    refuse("shape " + to_string(tensor.shape) + " of " + std::string(to_string(tensor.dtype)) + " from address " +
+           hexadecimal(first_byte) + " on is beyond the end of the address space");
+  for (Parameter const& other : parameters_) {
+    auto const require_apart = [&](void const* used) {
+      if (detail::overlap(first_byte, tensor.bytes(), reinterpret_cast<std::uintptr_t>(used), other.bytes()))
+        refuse(owner + " memory overlaps that of '" + other.name + "'; add a tied tensor once");
+    };
+    require_apart(other.data);
+    for (void const* mirror : other.mirrors) require_apart(mirror);
+  }
 }
 
 inline std::size_t ParameterSet::add(std::string name, Role role, Shape shape, std::span<float> data) {

@@ -386,6 +386,13 @@ zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, i
   });
 }
 
+zeroth_status zeroth_add_mirror(zeroth_optimizer* optimizer, const char* name, void* data) {
+  return answer([&] {
+    checked(optimizer, "optimizer").require_unset("zeroth_add_mirror");
+    optimizer->parameters.add_mirror(&checked(name, "name"), data);
+  });
+}
+
 zeroth_status zeroth_record(zeroth_optimizer* optimizer, const char* path) {
   return answer([&] {
     if (checked(optimizer, "optimizer").journal) throw Error("zeroth_record: expected one journal, found a second one");

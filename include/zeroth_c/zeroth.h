@@ -86,6 +86,10 @@ zeroth_status zeroth_set(zeroth_optimizer* optimizer, const char* key, const cha
 zeroth_status zeroth_add_tensor(zeroth_optimizer* optimizer, const char* name, int32_t role, uint64_t rows,
                                 uint64_t columns, int32_t dtype, void* data);
 
+/* Declares a second copy of a tensor's values, of the same type and with the same bits, that is to be written whenever
+ * the tensor is: such as a tied head that lies apart from the embedding. Only before the first step. */
+zeroth_status zeroth_add_mirror(zeroth_optimizer* optimizer, const char* name, void* data);
+
 /* Records every step from now on in a journal. If the file exists, its steps are replayed first. Before the first step,
  * over the base weights. */
 zeroth_status zeroth_record(zeroth_optimizer* optimizer, const char* path);

@@ -9,6 +9,7 @@
 #include <zeroth/error.hpp>
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
+#include <zeroth/step/mirrors.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/update/update.hpp>
@@ -25,6 +26,7 @@ template <Backend B>
     if (!backend.supports(p.dtype))
       throw InvalidArgument("parameter '" + p.name + "': backend '" + std::string(backend.name()) +
                             "' does not support " + std::string(to_string(p.dtype)));
+  for (Parameter const& p : parameters) check_mirrors(p, backend);
   return parameters;
 }
 

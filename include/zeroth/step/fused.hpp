@@ -16,6 +16,7 @@
 #include <zeroth/probe.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/step/masked_probe.hpp>
+#include <zeroth/step/mirrors.hpp>
 #include <zeroth/step/points.hpp>
 #include <zeroth/step/updater.hpp>
 #include <zeroth/step_plan.hpp>
@@ -97,6 +98,8 @@ class FusedForm {
       return active;
     });
     updater_.add_rest(noise_, change);
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (is_touched(i)) detail::write_mirrors(parameters_[i], backend_);
     return touched;
   }
 

@@ -19,6 +19,7 @@
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/step/correction_memory.hpp>
+#include <zeroth/step/mirrors.hpp>
 #include <zeroth/step/step_guard.hpp>
 #include <zeroth/step/updater.hpp>
 #include <zeroth/step_plan.hpp>
@@ -264,7 +265,7 @@ class InPlaceForm {
   template <class Apply>
   std::uint64_t run(Apply const& apply) {
     DefaultFloatEnvironment const environment;
-    return count_active(backend_, [&] {
+    std::uint64_t const touched = count_active(backend_, [&] {
       std::uint64_t active = 0;
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         if (coverage(i) == Coverage::none) continue;
@@ -280,6 +281,9 @@ class InPlaceForm {
       }
       return active;
     });
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      if (coverage(i) != Coverage::none) detail::write_mirrors(parameters_[i], backend_);
+    return touched;
   }
 
   ParameterSet const& parameters_;

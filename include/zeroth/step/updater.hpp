@@ -18,6 +18,7 @@
 #include <zeroth/options.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/sampler/sampler.hpp>
+#include <zeroth/step/mirrors.hpp>
 #include <zeroth/step/remainder_memory.hpp>
 #include <zeroth/step_record.hpp>
 #include <zeroth/storage/memory.hpp>
@@ -141,6 +142,8 @@ class Updater {
         }
         return std::uint64_t{0};
       });
+      for (std::size_t i = 0; i < parameters_.size(); ++i)
+        if (masks_.tensor(i, noise.step).coverage != Coverage::none) detail::write_mirrors(parameters_[i], backend_);
     }
   }
 
