@@ -33,6 +33,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/random/data_order.hpp>
+#include <zeroth/run_steps.hpp>
 #include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/rademacher.hpp>
 #include <zeroth/sampler/sampler.hpp>
