@@ -142,6 +142,18 @@ TEST_CASE("a run through the C interface resumes from its journal, and replays")
   CHECK(std::string(zeroth_last_error()).find("seed") != std::string::npos);
 }
 
+TEST_CASE("a mirror that is declared through the C interface is written with its tensor") {
+  Run run(Settings{{"learning_rate", "1e-3"}});
+  std::vector<float> mirror = run.weights;
+  CHECK(zeroth_add_mirror(run.optimizer, "v", mirror.data()) == ZEROTH_INVALID_ARGUMENT);
+  CHECK(zeroth_add_mirror(run.optimizer, "w", run.weights.data()) == ZEROTH_INVALID_ARGUMENT);
+  REQUIRE(zeroth_add_mirror(run.optimizer, "w", mirror.data()) == ZEROTH_OK);
+  REQUIRE(zeroth_step(run.optimizer, loss, &mirror, nullptr) == ZEROTH_OK);
+  CHECK(mirror == run.weights);
+  CHECK(mirror != Run().weights);
+  CHECK(zeroth_add_mirror(run.optimizer, "w", mirror.data()) == ZEROTH_ERROR);
+}
+
 TEST_CASE("the C interface tells what is wrong") {
   Run run;
   auto fails = [&](zeroth_status status, zeroth_status expected, std::string const& message) {
