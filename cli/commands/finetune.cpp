@@ -20,10 +20,10 @@
 #include "io/paths.hpp"
 #include "io/standard_streams.hpp"
 #include "options/options_json.hpp"
-#include "run/any_optimizer.hpp"
 #include "run/evaluation.hpp"
 #include "run/finetune_run.hpp"
 #include "run/interrupt.hpp"
+#include "run/replay_weights.hpp"
 #include "run/run_directory.hpp"
 #include "run/run_lock.hpp"
 #include "run/save.hpp"
@@ -97,8 +97,7 @@ void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options,
   model.load_again(options);
   make_adapter(model, options);
   OpenMpExecutor executor(options.threads);
-  make_optimizer(options, model.tuned(), executor, model.gpu.get())
-      ->replay(read_journal(journal), {.until = step, .source = journal});
+  replay_weights(read_journal(journal), model.tuned(), {.until = step, .source = journal}, executor, model.gpu.get());
 }
 
 /// Saves what was tuned, unless nothing is to be saved.

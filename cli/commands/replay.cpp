@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string>
 
 #include <zeroth/error.hpp>
@@ -13,13 +14,58 @@
 #include "io/output.hpp"
 #include "io/standard_streams.hpp"
 #include "options/options_json.hpp"
-#include "run/any_optimizer.hpp"
 #include "run/language_model.hpp"
+#include "run/recorded_tensors.hpp"
+#include "run/replay_weights.hpp"
 #include "run/run_directory.hpp"
 #include "run/run_log.hpp"
 #include "run/save.hpp"
 
 namespace zeroth::cli {
+namespace {
+
+/// Rejects a model whose rows lie in another order than those of the run.
+void require_form(JournalHeader const& header, std::string const& journal, model::ModelSource const& source) {
+  std::string const name = form_note(source).name;
+  std::string const form = note_of(header, journal, name);
+  if (form != "GGUF" && form != "safetensors")
+    throw InvalidFile(journal + ": note '" + name + "': expected GGUF or safetensors, found " + form);
+  if (form != source.format())
+    throw InvalidArgument("--model: expected a model in " + form + ", as the run of " + journal +
+                          " began with, found " + source.format() + " in " + source.path());
+}
+
+/// The model that the run of a journal began with, and its adapter if that is what the run tuned.
+LanguageModel base_of(JournalHeader const& header, std::string const& journal, ReplayModelOptions const& given) {
+  model::ModelSource const source(given.model);
+  std::optional<FinetuneOptions> const recorded = options_of(header, journal);
+  FinetuneOptions options = recorded.value_or(FinetuneOptions{});
+  options.model = given.model;
+  options.adapter = given.adapter;
+  if (recorded) {
+    require_form(header, journal, source);
+    bool const wants_adapter = continues_adapter(header, journal);
+    if (wants_adapter == given.adapter.empty())
+      throw InvalidArgument(wants_adapter ? "--adapter: expected the adapter that the run of " + journal + " began with"
+                                          : "--adapter: expected none, as the run of " + journal + " began with none");
+  } else if (given.adapter.empty()) {
+    options.dtype = type_of_matrices(header, source);
+  }
+  LanguageModel model(options, options.dtype, given.cuda_device);
+  model.source.keep_files();
+  make_adapter(model, options);
+  return model;
+}
+
+/// What to do about another base, if it may be the run's in another form.
+std::string other_form_of(LanguageModel const& model) {
+  model::Family const& family = model.weights.config().family();
+  if (model.adapter || (family.gguf_pairing == model::RotaryPairing::halves && !family.gains_less_one)) return "";
+  return std::string("; ") + (family.gains_less_one ? "gains differ" : "rows of Q and K are in another order") +
+         " in GGUF than in safetensors: give the model in the form that the run had";
+}
+
+}  // namespace
 
 int run(ReplayModelOptions const& given) {
   std::filesystem::path const output = check_saveable(given.output, SavedAs::folder, given.overwrite);
@@ -35,27 +81,21 @@ int run(ReplayModelOptions const& given) {
                         " replays the steps before, and zeroth journal --repair cuts off the rest");
     tell("zeroth: warning: " + source + ": " + recovered.damage() + "; the " + steps + " steps before are intact");
   }
-  FinetuneOptions options = options_of(journal.header(), source);
-  options.model = given.model;
-  options.adapter = given.adapter;
-  options.cuda_device = given.cuda_device;
+  LanguageModel model = base_of(journal.header(), source, given);
+  RecordedTensors tensors(model, journal.header(), source);
   OpenMpExecutor executor{given.threads};
-  options.threads = executor.concurrency();
-  if (bool const wants_adapter = continues_adapter(journal.header()); wants_adapter == given.adapter.empty())
-    throw InvalidArgument(wants_adapter ? "--adapter: expected the adapter that the run of " + source + " began with"
-                                        : "--adapter: expected none, as the run of " + source + " began with none");
-
-  LanguageModel model(options, options.dtype, options.cuda_device);
-  model.source.keep_files();
-  make_adapter(model, options);
-  std::unique_ptr<AnyOptimizer> const optimizer = make_optimizer(options, model.tuned(), executor, model.gpu.get());
-  optimizer->replay(journal, {.until = given.until, .notes = {form_note(model)}, .source = source});
+  std::uint64_t const steps = given.until.value_or(journal.steps());
+  try {
+    replay_weights(journal, tensors.parameters(), {.until = steps, .source = source}, executor, model.gpu.get());
+  } catch (OtherBase const& error) {
+    throw InvalidFile(error.what() + (" in " + model.source.path()) + other_form_of(model));
+  }
+  tensors.write_back();
   if (model.adapter)
     save_adapter(model, output);
   else
     model::save_model(model, output, given.save);
-  tell(std::to_string(optimizer->steps()) + " of the " + std::to_string(journal.steps()) + " steps of " + source +
-       " replayed");
+  tell(std::to_string(steps) + " of the " + std::to_string(journal.steps()) + " steps of " + source + " replayed");
   print_name(given.output);
   return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The model on a GPU. Only this file and cuda_optimizer_*.cu are compiled with CUDA.
+// The model on a GPU. Only this file, cuda_replay.cu and cuda_optimizer_*.cu are compiled with CUDA.
 #include "gpu.hpp"
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <zeroth_model/weights/random_weights.hpp>
 
 #include "cuda_optimizer.hpp"
+#include "cuda_replay.hpp"
 #include "run/built_optimizer.hpp"
 
 namespace zeroth::cli {
@@ -34,6 +35,10 @@ class CudaGpu final : public Gpu {
                                                         ParameterSet const& parameters) const override {
     return with_update_of(options,
                           [&](auto const& update) { return cuda_optimizer(options, parameters, backend_, update); });
+  }
+
+  void replay(Journal const& journal, ParameterSet const& parameters, ReplayOptions const& options) const override {
+    cuda_replay(journal, parameters, options, backend_);
   }
 
  private:

@@ -34,6 +34,9 @@ class Gpu {
   /// See cli::make_optimizer.
   [[nodiscard]] virtual std::unique_ptr<AnyOptimizer> optimizer(FinetuneOptions const& options,
                                                                 ParameterSet const& parameters) const = 0;
+
+  /// See cli::replay_weights.
+  virtual void replay(Journal const& journal, ParameterSet const& parameters, ReplayOptions const& options) const = 0;
 };
 
 /// The GPU that --device names; null for the CPU.

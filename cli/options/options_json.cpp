@@ -98,6 +98,7 @@ void for_each_note(Options& options, Visit const& visit) {
 
 constexpr std::string_view note_prefix = "option ";
 constexpr char const* adapter_note = "adapter";
+constexpr char const* missing_note = "': expected, as in every journal of zeroth finetune, found no such note";
 
 }  // namespace
 
@@ -154,23 +155,34 @@ std::vector<JournalField> option_notes(FinetuneOptions const& options) {
   return notes;
 }
 
-FinetuneOptions options_of(JournalHeader const& header, std::string const& journal) {
+std::optional<FinetuneOptions> options_of(JournalHeader const& header, std::string const& journal) {
   std::string text;
   for (JournalField const& note : header.notes)
     if (note.name.starts_with(note_prefix))
       text += (text.empty() ? "{" : ", ") + Json(note.name.substr(note_prefix.size())).dump() + ": " + note.value;
-  if (text.empty())
-    throw InvalidFile(journal + ": expected a journal that zeroth finetune wrote, found one without its options");
+  if (text.empty()) return std::nullopt;
   model::JsonValue const json = model::JsonValue::parse(text + "}", journal);
   FinetuneOptions options;
+  std::string const place = journal + ": note '" + std::string(note_prefix);
   for_each_note(options, [&](auto const& row, auto& field) {
-    read_option(json, journal + ": note '" + std::string(note_prefix), row, field);
+    if (!json.json().contains(row.details.key)) throw InvalidFile(place + row.details.key + missing_note);
+    read_option(json, place, row, field);
   });
   return options;
 }
 
-bool continues_adapter(JournalHeader const& header) {
-  return value_of(header.notes, std::string(note_prefix) + adapter_note) == "true";
+std::string note_of(JournalHeader const& header, std::string const& journal, std::string const& name) {
+  for (JournalField const& note : header.notes)
+    if (note.name == name) return note.value;
+  throw InvalidFile(journal + ": note '" + name + missing_note);
+}
+
+bool continues_adapter(JournalHeader const& header, std::string const& journal) {
+  std::string const name = std::string(note_prefix) + adapter_note;
+  std::string const value = note_of(header, journal, name);
+  if (value != "true" && value != "false")
+    throw InvalidFile(journal + ": note '" + name + "': expected true or false, found " + value);
+  return value == "true";
 }
 
 }  // namespace zeroth::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,18 @@ void write_options(std::filesystem::path const& path, std::string const& text);
 /// The options that the steps of a run depend on, as notes of its journal: all but paths, speed and what is saved.
 [[nodiscard]] std::vector<JournalField> option_notes(FinetuneOptions const& options);
 
-/// The options that a journal has as notes; the others have their defaults.
-/// @throws InvalidFile naming the journal and the option, as read_options() does.
-[[nodiscard]] FinetuneOptions options_of(JournalHeader const& header, std::string const& journal);
+/// The options that a journal of `finetune` has as notes; the others have their defaults. None if the journal has no
+/// such note, because another program recorded it.
+/// @throws InvalidFile naming the journal and the note, if one is missing, null although every run has a value, or has
+/// a value that the command line would reject.
+[[nodiscard]] std::optional<FinetuneOptions> options_of(JournalHeader const& header, std::string const& journal);
 
-/// Whether the run of a journal tuned an adapter that it was given, which is then its base.
-[[nodiscard]] bool continues_adapter(JournalHeader const& header);
+/// A note of a journal of `finetune`.
+/// @throws InvalidFile naming the journal and the note, if it is missing
+[[nodiscard]] std::string note_of(JournalHeader const& header, std::string const& journal, std::string const& name);
+
+/// Whether the run of a journal of `finetune` tuned an adapter that it was given, which is then its base.
+/// @throws InvalidFile as note_of(), and if the note is neither true nor false
+[[nodiscard]] bool continues_adapter(JournalHeader const& header, std::string const& journal);
 
 }  // namespace zeroth::cli

@@ -38,9 +38,6 @@ class AnyOptimizer {
 
   /// Replays a step.
   virtual void replay(StepRecord const& record) = 0;
-
-  /// See zeroth::replay.
-  virtual void replay(Journal const& journal, ReplayOptions const& options) = 0;
 };
 
 class Gpu;

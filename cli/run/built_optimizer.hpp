@@ -103,9 +103,6 @@ class BuiltOptimizer final : public AnyOptimizer {
     return make_journal_header(optimizer_, std::move(notes));
   }
   void replay(StepRecord const& record) override { optimizer_.replay(record); }
-  void replay(Journal const& journal, ReplayOptions const& options) override {
-    zeroth::replay(journal, optimizer_, options);
-  }
 
  private:
   ZerothOrderOptimizer<S, M, B, U, AnyEstimator> optimizer_;

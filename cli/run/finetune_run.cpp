@@ -76,7 +76,7 @@ void FinetuneRun::open(RunDirectory const& out) {
 
 std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
   std::vector<JournalField> notes = option_notes(options_);
-  notes.push_back(form_note(model));
+  notes.push_back(form_note(model.source));
   notes.push_back({"training examples", hexadecimal(hash_of(examples_.train))});
   if (!examples_.validation.examples.empty())
     notes.push_back({"validation examples", hexadecimal(hash_of(examples_.validation))});

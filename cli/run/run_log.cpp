@@ -89,8 +89,8 @@ std::vector<JournalField> task_notes(Task const& task) {
           {"task metric", metric}};
 }
 
-JournalField form_note(LanguageModel const& model) {
-  return {"form of the model", model.source.format()};
+JournalField form_note(model::ModelSource const& source) {
+  return {"form of the model", source.format()};
 }
 
 }  // namespace zeroth::cli

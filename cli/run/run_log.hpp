@@ -57,6 +57,6 @@ class RunLog {
 [[nodiscard]] std::vector<JournalField> task_notes(Task const& task);
 
 /// The note of a journal about the order of its model's rows: that of GGUF or that of a Hugging Face folder.
-[[nodiscard]] JournalField form_note(LanguageModel const& model);
+[[nodiscard]] JournalField form_note(model::ModelSource const& source);
 
 }  // namespace zeroth::cli

@@ -145,7 +145,8 @@ TEST_CASE("replay rejects what does not belong together, by name") {
   check_rejected_at_once(words, run.journal + ": ");
   words = run.replay();
   std::replace(words.begin(), words.end(), run.fixture.model, run.fixture.out + "/model");
-  check_rejected_at_once(words, run.journal + ": ");
+  check_rejected_at_once(words, "--model: expected a model in GGUF, as the run of " + run.journal +
+                                    " began with, found safetensors in " + run.fixture.out + "/model");
   std::string bytes = read_file(run.journal);
   bytes[bytes.size() - 100] ^= 1;
   write_file(run.fixture.directory, "out/journal", bytes);
@@ -179,28 +180,55 @@ TEST_CASE("replay rejects what does not belong together, by name") {
   write_file(run.fixture.directory, "out/journal", "no journal");
   check_rejected_at_once(run.replay(), run.journal + ": expected a journal of zeroth");
 
-  // One written by another program with the same library.
+  // One that no optimizer recorded.
   fs::remove(run.journal);
   zeroth::JournalHeader header;
   zeroth::JournalFile(run.journal, header).synchronize();
-  check_rejected_at_once(run.replay(), run.journal + ": expected a journal that zeroth finetune wrote");
+  check_rejected_at_once(run.replay(), run.journal + ": mask: expected one of the library's, ");
   fs::create_directory(run.output);
   words = run.replay();
   words.erase(std::find(words.begin(), words.end(), "--overwrite"));
   check_rejected_at_once(words, "--output: " + run.output + " exists");
 }
 
-TEST_CASE("a journal whose notes lack what a run always has is rejected by the note's name") {
+TEST_CASE("a journal of finetune that lacks a note is rejected by the note's name") {
   RecordedRun const run;
-  zeroth::Journal const before = zeroth::read_journal(run.journal);
-  for (char const* key : {"samples", "sampler", "learning_rate", "steps", "eval_every", "max_tokens"}) {
-    zeroth::JournalHeader header = before.header();
-    for (zeroth::JournalField& note : header.notes)
-      if (note.name == "option " + std::string(key)) note.value = "null";
+  zeroth::JournalHeader const header = zeroth::read_journal(run.journal).header();
+  // The value that a note gets; none: the note is left out.
+  auto const refused = [&](std::string const& name, char const* value, std::string const& message) {
+    zeroth::JournalHeader changed = header;
+    auto const note = std::find_if(changed.notes.begin(), changed.notes.end(),
+                                   [&](zeroth::JournalField const& field) { return field.name == name; });
+    REQUIRE(note != changed.notes.end());
+    if (value == nullptr)
+      changed.notes.erase(note);
+    else
+      note->value = value;
     fs::remove(run.journal);
-    zeroth::JournalFile(run.journal, header).synchronize();
-    check_rejected_at_once(run.replay(), run.journal + ": note 'option " + key + "': expected a value, found none");
+    zeroth::JournalFile(run.journal, changed).synchronize();
+    check_rejected_at_once(run.replay(), run.journal + ": note '" + name + "': " + message);
+  };
+  for (char const* key : {"samples", "sampler", "learning_rate", "steps", "eval_every", "max_tokens"})
+    refused("option " + std::string(key), "null", "expected a value, found none");
+  std::string const missing = "expected, as in every journal of zeroth finetune, found no such note";
+  for (char const* key : {"samples", "sparsity", "clip", "lora_rank", "lora_targets", "adapter"})
+    refused("option " + std::string(key), nullptr, missing);
+  refused("option adapter", "null", "expected true or false, found null");
+  refused("form of the model", nullptr, missing);
+  refused("form of the model", "null", "expected GGUF or safetensors, found null");
+}
+
+TEST_CASE("a journal of finetune without its notes is one of any program") {
+  RecordedRun const run;
+  zeroth::Journal const recorded = zeroth::read_journal(run.journal);
+  zeroth::JournalHeader header = recorded.header();
+  header.notes.clear();
+  fs::remove(run.journal);
+  {
+    zeroth::JournalFile without(run.journal, header);
+    for (zeroth::JournalEntry const& entry : recorded.entries()) without.append(entry);
   }
+  CHECK(run.replayed() == read_file(run.fixture.out + "/model/model.safetensors"));
 }
 
 TEST_CASE("journal shows what the metrics show, as a table and as JSON") {

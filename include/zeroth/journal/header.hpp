@@ -51,6 +51,12 @@ struct JournalHeader {
   bool operator==(JournalHeader const&) const = default;
 };
 
+/// The base weights are not those that the run of a journal began with.
+class OtherBase : public InvalidFile {
+ public:
+  using InvalidFile::InvalidFile;
+};
+
 /// The value of a field, or "none" if no field has that name.
 [[nodiscard]] inline std::string value_of(std::vector<JournalField> const& fields, std::string_view name) {
   auto const field = std::find_if(fields.begin(), fields.end(), [&](JournalField const& f) { return f.name == name; });
@@ -94,7 +100,7 @@ template <class Optimizer>
 /// Rejects a journal whose run does not match `expected`, and names the first difference. Tensors are matched by name:
 /// their order changes no bit. The journal must have the notes of `expected`; it may have others.
 /// @param source where the journal comes from, for messages
-/// @throws InvalidFile
+/// @throws InvalidFile, OtherBase if all but the base weights is the same
 inline void require_same(JournalHeader const& found, JournalHeader const& expected, std::string const& source) {
   auto require = [&](std::string const& what, auto const& wanted, auto const& met) {
     if (wanted != met)
@@ -145,8 +151,8 @@ inline void require_same(JournalHeader const& found, JournalHeader const& expect
     if (!is_there) refuse(note.value == "none" ? "no such note" : "none");
   }
   if (found.base_hash != expected.base_hash)
-    throw InvalidFile(source + ": base weights: expected those with hash " + hexadecimal(found.base_hash) +
-                      ", which the run began with, found " + hexadecimal(expected.base_hash));
+    throw OtherBase(source + ": base weights: expected those with hash " + hexadecimal(found.base_hash) +
+                    ", which the run began with, found " + hexadecimal(expected.base_hash));
 }
 
 }  // namespace zeroth::ZEROTH_ISA

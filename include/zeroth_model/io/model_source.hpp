@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -16,12 +17,14 @@
 #include <zeroth_model/io/gguf/gguf.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 #include <zeroth_model/io/hugging_face/folder_files.hpp>
+#include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
 #include <zeroth_model/io/hugging_face/load_hugging_face.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/io/mapped_file.hpp>
 #include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>
 #include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
+#include <zeroth_model/weights/decoder_tensors.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 #include <zeroth_model/weights/weight_memory.hpp>
 
@@ -89,6 +92,22 @@ class ModelSource {
         list.push_back({tensor.name, tensor.shape, tensor.dtype, tensor.bytes});
     }
     return list;
+  }
+
+  /// The parameters of the loaded weights, by the names that the files give their tensors; a tied head is the
+  /// embedding.
+  [[nodiscard]] std::map<std::string, std::size_t> parameters_by_name() const {
+    std::map<std::string, std::size_t> parameters;
+    DecoderTensors tensors;
+    std::vector<TensorSpec> const specs = tensor_specs(config_, &tensors);
+    if (gguf() != nullptr) {
+      for (std::size_t i = 0; i < specs.size(); ++i) parameters[specs[i].name] = i;
+      return parameters;
+    }
+    for (HuggingFaceTensor const& tensor : detail::checkpoint_tensors(folder()->checkpoint, config_, tensors))
+      parameters[tensor.name] = tensor.parameter;
+    if (config_.tied_head) parameters[std::string(detail::hugging_face_head)] = tensors.embedding;
+    return parameters;
   }
 
   /// Reads everything that a saved model carries over into memory, so that the files may be changed or removed: the
