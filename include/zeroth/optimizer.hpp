@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,8 +57,6 @@ namespace zeroth::ZEROTH_ISA {
 /// @tparam E how losses become a projected gradient, see Estimator
 template <class S, class M, class B, class U = Sgd, class E = CentralDifference>
 class ZerothOrderOptimizer {
-  static_assert(detail::check_policies<S, M, B, U, E>());
-
  public:
   using State = MaskState<M>;
   using Steps = Stepper<S, State, B, U, E>;
@@ -108,9 +107,10 @@ class ZerothOrderOptimizer {
   template <class Objective>
   StepReport step(Objective&& objective) {
     using O = std::remove_reference_t<Objective>;
-    static_assert(detail::check_objective<O, ProbeOfStep>());
     auto const entry = stepper_.guard().enter("step", steps());
-    if constexpr (FusedObjective<O, ProbeOfStep>)
+    if constexpr (!detail::check_objective<O, ProbeOfStep>())
+      return {};
+    else if constexpr (FusedObjective<O, ProbeOfStep>)
       return take_step(stepper_.fused(), objective);
     else
       return take_step(stepper_.in_place(), objective);
@@ -218,5 +218,29 @@ class ZerothOrderOptimizer {
   State masks_;
   Steps stepper_;
 };
+
+/// An optimizer of types that are no policies: exists so that the sentence that says so is the compiler's only error.
+template <class S, class M, class B, class U, class E>
+requires(!detail::are_policies<S, M, B, U, E>()) class ZerothOrderOptimizer<S, M, B, U, E> {
+  static_assert(detail::check_policies<S, M, B, U, E>());
+
+ public:
+  template <class... Arguments>
+  explicit ZerothOrderOptimizer(Arguments const&... /*arguments*/) {}
+  ZerothOrderOptimizer(ParameterSet const&, S const&, M const&, B const&, U const&, E const&, Options const&) {}
+  ZerothOrderOptimizer(ParameterSet const&, S const&, M const&, B const&, U const&, Options const&) {}
+  ZerothOrderOptimizer(ParameterSet const&, S const&, M const&, B const&, Options const&) {}
+  ZerothOrderOptimizer(ParameterSet const&, S const&, M const&, Options const&) {}
+
+  StepReport step(auto&& /*objective*/) { return {}; }
+  [[nodiscard]] std::uint64_t steps() const noexcept { return 0; }
+};
+
+// What lacks parameters or a backend is such an optimizer, too.
+template <class S, class M>
+ZerothOrderOptimizer(ParameterSet, S, M, Options = {}) -> ZerothOrderOptimizer<S, M, detail::Missing>;
+template <class P, class... Rest>
+requires(!std::convertible_to<P, ParameterSet>) ZerothOrderOptimizer(P const&, Rest const&...)
+->ZerothOrderOptimizer<detail::Missing, detail::Missing, detail::Missing>;
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the third policy is not a Backend
+// expect: zeroth: the backend lacks its name: write static constexpr std::string_view name()
 // Backend, requirement 9: it has a name.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>

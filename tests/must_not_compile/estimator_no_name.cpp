@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fifth policy is not an Estimator
+// expect: zeroth: the estimator lacks its name: write static constexpr std::string_view name()
 // Estimator, requirement 5: it has a name.
 #include <array>
 #include <cstdint>

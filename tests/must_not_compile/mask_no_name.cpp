@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the second policy is not a MaskPolicy
+// expect: zeroth: the mask lacks its name: write static constexpr std::string_view name()
 // MaskPolicy, requirement 2: it has a name.
 #include <cstdint>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the objective must be callable as () -> double
+// expect: zeroth: the objective must be callable as () -> double
 // InPlaceObjective, requirement 1: its parameter, if any, is an Evaluation.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the first policy is not a Sampler
+// expect: zeroth: the sampler lacks its name: write static constexpr std::string_view name()
 // Sampler, requirement 5: it has a name.
 #include <array>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fourth policy is not an Update
+// expect: zeroth: the update lacks its name: write static constexpr std::string_view name()
 // Update, requirement 5: it has a name.
 #include <span>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: the fourth policy is not an Update
+// expect: zeroth: the update lacks its rule: write Rule rule(float step_size, std::uint64_t updates) const
 // ElementwiseUpdate, requirement 3: it makes a rule.
 #include <cstddef>
 #include <cstdint>

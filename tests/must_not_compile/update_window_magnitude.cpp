@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: needs a mask that does not depend on the weights
+// expect: zeroth: an update over the noise of the last updates needs a mask that does not depend on the weights
 // A past update touched other weights than this mask would select now.
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/mask/dense.hpp>

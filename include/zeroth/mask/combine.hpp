@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <zeroth/describe.hpp>
+#include <zeroth/mask/check_mask.hpp>
+#include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/mask.hpp>
 
 namespace zeroth::ZEROTH_ISA {
@@ -76,16 +78,31 @@ struct CombinedMask {
   }
 };
 
-/// The intersection of two policies: `both(SmallestMagnitude{0.5}, RandomMask{0.5})`.
-template <MaskPolicy A, MaskPolicy B>
-[[nodiscard]] CombinedMask<Combination::both, A, B> both(A first, B second) {
-  return {std::move(first), std::move(second)};
+namespace detail {
+
+template <Combination how, class A, class B>
+[[nodiscard]] auto combined(A first, B second) {
+  if constexpr (MaskPolicy<A> && MaskPolicy<B>) {
+    return CombinedMask<how, A, B>{std::move(first), std::move(second)};
+  } else {
+    check_mask<A>();
+    check_mask<B>();
+    return Dense{};  // so that the sentence above is the only error
+  }
 }
 
-/// The union of two policies.
-template <MaskPolicy A, MaskPolicy B>
-[[nodiscard]] CombinedMask<Combination::either, A, B> either(A first, B second) {
-  return {std::move(first), std::move(second)};
+}  // namespace detail
+
+/// The intersection of two mask policies, a CombinedMask: `zeroth::both(SmallestMagnitude{0.5}, RandomMask{0.5})`.
+template <class A, class B>
+[[nodiscard]] auto both(A first, B second) {
+  return detail::combined<Combination::both>(std::move(first), std::move(second));
+}
+
+/// The union of two mask policies, a CombinedMask.
+template <class A, class B>
+[[nodiscard]] auto either(A first, B second) {
+  return detail::combined<Combination::either>(std::move(first), std::move(second));
 }
 
 }  // namespace zeroth::ZEROTH_ISA

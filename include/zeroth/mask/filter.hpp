@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <zeroth/describe.hpp>
+#include <zeroth/mask/check_mask.hpp>
+#include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/mask.hpp>
 
 namespace zeroth::ZEROTH_ISA {
@@ -71,7 +73,7 @@ struct TensorFilter {
 /// Applies a policy to some tensors; the others are not tuned, and the policy does not see them:
 ///
 ///     Filtered{SmallestMagnitude{0.75}, TensorFilter{.exclude = {"token_embd.*"}, .exclude_roles = {Role::vector}}}
-template <MaskPolicy Policy>
+template <class Policy>
 struct Filtered {
   Policy policy;
   TensorFilter filter;
@@ -128,5 +130,13 @@ struct Filtered {
 };
 template <class Policy>
 Filtered(Policy, TensorFilter) -> Filtered<Policy>;
+
+/// Of a type that is no policy: exists so that the sentence that says so is the compiler's only error.
+template <class Policy>
+requires(!MaskPolicy<Policy>) struct Filtered<Policy> : Dense {
+  static_assert(detail::check_mask<Policy>());
+  Filtered() = default;
+  Filtered(Policy const& /*policy*/, TensorFilter const& /*filter*/) {}
+};
 
 }  // namespace zeroth::ZEROTH_ISA
