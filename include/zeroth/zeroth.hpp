@@ -21,6 +21,7 @@
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/filter.hpp>
+#include <zeroth/mask/layer.hpp>
 #include <zeroth/mask/magnitude.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/random_mask.hpp>

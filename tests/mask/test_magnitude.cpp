@@ -112,7 +112,7 @@ TEST_CASE("the share is counted within a tensor, a layer or all of them") {
 }
 
 TEST_CASE("a layer is the name up to its first number") {
-  using zeroth::detail::layer_of;
+  using zeroth::layer_of;
   CHECK(layer_of("blk.3.attn_q.weight") == "blk.3.");
   CHECK(layer_of("blk.31.attn_q.weight") == "blk.31.");
   CHECK(layer_of("model.layers.0.mlp.experts.7.up") == "model.layers.0.");

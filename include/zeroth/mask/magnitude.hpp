@@ -11,6 +11,7 @@
 
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
+#include <zeroth/mask/layer.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/numeric/float_bits.hpp>
 #include <zeroth/numeric/number_text.hpp>
@@ -37,23 +38,6 @@ struct MagnitudeRule {
     return smallest ? magnitude_bits(theta) <= threshold_bits : magnitude_bits(theta) >= threshold_bits;
   }
 };
-
-namespace detail {
-
-/// "blk.3." of "blk.3.attn_q.weight": the name up to its first numeric part, or all of it.
-[[nodiscard]] inline std::string layer_of(std::string_view name) {
-  std::size_t begin = 0;
-  while (begin < name.size()) {
-    std::size_t const end = std::min(name.find('.', begin), name.size());
-    std::string_view const part = name.substr(begin, end - begin);
-    if (!part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }))
-      return std::string(name.substr(0, end)) + ".";
-    begin = end + 1;
-  }
-  return std::string(name);
-}
-
-}  // namespace detail
 
 /// Active: the share (1 - sparsity) of weights whose magnitude is smallest (`SmallestMagnitude`, the paper's mask) or
 /// largest (`LargestMagnitude`, its opposite, for ablation).
@@ -106,7 +90,7 @@ struct MagnitudeMask {
       std::vector<std::string> groups(parameters.size());
       for (std::size_t i = 0; i < parameters.size(); ++i)
         groups[i] = policy_.scope == Scope::tensor  ? parameters[i].name
-                    : policy_.scope == Scope::layer ? detail::layer_of(parameters[i].name)
+                    : policy_.scope == Scope::layer ? layer_of(parameters[i].name)
                                                     : std::string();
       std::vector<bool> done(parameters.size(), false);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
