@@ -26,6 +26,7 @@
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/random_mask.hpp>
 #include <zeroth/mask/stored.hpp>
+#include <zeroth/mask/tiled.hpp>
 #include <zeroth/numeric/float_environment.hpp>
 #include <zeroth/numeric/rounded.hpp>
 #include <zeroth/objective.hpp>

@@ -45,8 +45,9 @@ inline constexpr std::uint8_t coverages = 3;  ///< number of values
 /// 1. `rule(theta, element)` is pure; `theta` is the unperturbed weight, `element` its index in the whole tensor.
 /// 2. `static constexpr bool depends_on_weights`, if present and false, promises that `theta` is ignored; the in-place
 ///    form then needs no stored mask. Absent means true.
-/// 3. `rule` may be called for any element of a tile that a slice touches, even outside the slice; results there are
-///    ignored.
+/// 3. `rule` may be called for any element of a tile that a slice touches, even outside the slice or beyond the
+/// tensor's
+///    end; results there are ignored. A mask that looks at its neighbours is a TileRule instead.
 /// 4. A rule for device code is marked ZEROTH_HOST_DEVICE and trivially copyable.
 template <class T>
 concept MaskRule = std::semiregular<T> && requires(T const& rule, float theta, std::uint64_t element) {

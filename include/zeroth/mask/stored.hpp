@@ -7,11 +7,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <zeroth/describe.hpp>
 #include <zeroth/error.hpp>
 #include <zeroth/mask/mask.hpp>
+#include <zeroth/numeric/float_environment.hpp>
 #include <zeroth/numeric/number_text.hpp>
 #include <zeroth/numeric/split_mix.hpp>
 #include <zeroth/random/tile.hpp>
@@ -75,6 +77,27 @@ struct StoredMask {
     bool operator==(Entry const&) const = default;
   };
   std::vector<Entry> entries;
+
+  /// The weights that another policy selects now: their bits stay when the weights change. @param backend any Backend
+  template <MaskPolicy Policy, class Backend>
+  [[nodiscard]] static StoredMask of(Policy const& policy, ParameterSet const& parameters, Backend const& backend) {
+    DefaultFloatEnvironment const environment;
+    auto const state = prepare_mask(policy, parameters, WeightReader(backend));
+    StoredMask stored;
+    for (std::size_t index = 0; index < parameters.size(); ++index) {
+      Parameter const& p = parameters[index];
+      auto const mask = state.tensor(index, 0);
+      if (mask.coverage == Coverage::none) continue;
+      Bitmap bits(p);
+      backend.mask_bits(p, mask, bits.words());
+      BitmapRule const is_active = bits.rule();
+      Entry entry{p.name, std::vector<std::uint64_t>((p.size() + 63) / 64)};
+      for (std::uint64_t i = 0; i < p.size(); ++i)
+        if (is_active(0, p.offset + i)) entry.words[i / 64] |= std::uint64_t{1} << (i % 64);
+      stored.entries.push_back(std::move(entry));
+    }
+    return stored;
+  }
 
   using Rule = BitmapRule;
 
