@@ -15,7 +15,7 @@ set(layers
     "zeroth/backend"
     "zeroth/step"
     "zeroth/optimizer.hpp"
-    "zeroth/check_engine.hpp zeroth/run_steps.hpp"
+    "zeroth/check_engine.hpp zeroth/check_policies.hpp zeroth/run_steps.hpp"
     "zeroth/journal zeroth/journal.hpp zeroth/journal_file.hpp zeroth/replay_journal.hpp"
     "zeroth/zeroth.hpp"
     "zeroth_model/text"

@@ -39,7 +39,7 @@ inline constexpr bool is_array_of_floats<Array<float, N>> = true;
 /// 3. It is pure: the same bits and an equal sampler give the same values, on any thread. The bits are the same on
 ///    every machine only if each multiply-add in it is an explicit std::fma or cannot be contracted.
 /// 4. Over uniform bits the values are uncorrelated, with mean 0 and variance 1; the estimate of the gradient is then
-///    unbiased up to O(epsilon^2). Nothing checks this.
+///    unbiased up to O(epsilon^2). check_policies measures it.
 /// 5. `sampler.value(block, i)` is optional and returns the i-th of these values, for kernels that need few of many.
 /// 6. `name()` identifies the distribution and its mapping of bits in logs and journals; a sampler with settings also
 ///    has `description()`, see describe.
