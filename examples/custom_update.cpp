@@ -3,7 +3,6 @@
 // and Lion, which keeps a value for each weight.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -20,9 +19,9 @@ namespace {
 /// -sqrt(2), 0, 0 or sqrt(2) with equal probability: mean 0 and variance 1, as a Sampler needs. Two random bits per
 /// value, so a block of 128 bits gives 64 of them.
 struct SparseSign {
-  std::array<float, 64> operator()(zeroth::RandomBlock const& block) const {
+  ZEROTH_HOST_DEVICE zeroth::Array<float, 64> operator()(zeroth::RandomBlock const& block) const {
     constexpr float values[] = {-0x1.6a09e6p+0F, 0, 0, 0x1.6a09e6p+0F};
-    std::array<float, 64> z;
+    zeroth::Array<float, 64> z;
     for (unsigned i = 0; i < 64; ++i) z[i] = values[block[i / 16] >> (2 * (i % 16)) & 3U];
     return z;
   }
@@ -57,7 +56,7 @@ struct Lion {
     float step_size = 0;
     // Explicit multiply-adds, so that the bits are the same on every machine; and no branch, so that it becomes vector
     // code.
-    float operator()(float theta, float direction, std::span<float, 1> mean) const {
+    ZEROTH_HOST_DEVICE float operator()(float theta, float direction, zeroth::Array<float, 1>& mean) const {
       float const c = std::fma(beta_1, mean[0], (1 - beta_1) * direction);
       mean[0] = std::fma(beta_2, mean[0], (1 - beta_2) * direction);
       return std::fma(static_cast<float>((c < 0) - (c > 0)), step_size, theta);

@@ -109,7 +109,7 @@ class Checks:
         where = self.out / (re.sub(r"[^A-Za-z0-9]+", "_", block.where) + (context.suffix if context else ".cpp"))
         where.write_text(text, encoding="utf-8")
         if where.suffix == ".cu":
-            flags = ["-std=c++20", "-I", "include", "-arch=compute_90"]
+            flags = ["-std=c++20", "-I", "include", "-I", ".", "-arch=compute_90"]
             run([nvcc(), *flags, "--ptx", where, "-o", where.with_suffix(".ptx")])
             return "compiled by nvcc"
         eigen = ["-isystem", "/usr/include/eigen3"]
