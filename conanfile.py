@@ -18,11 +18,11 @@ class Zeroth(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     no_copy_source = True
     exports_sources = "include/*", "LICENSE"
-    exports = "include/zeroth/config.hpp"
+    exports = "include/zeroth/version.hpp"
 
     def set_version(self):
-        text = pathlib.Path(self.recipe_folder, "include/zeroth/config.hpp").read_text()
-        self.version = re.search(r'version = "([0-9.]+)"', text).group(1)
+        text = pathlib.Path(self.recipe_folder, "include/zeroth/version.hpp").read_text()
+        self.version = re.search(r'VERSION_STRING "([0-9.]+)"', text).group(1)
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -32,7 +32,7 @@ class Zeroth(ConanFile):
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, pathlib.Path(self.package_folder, "licenses"))
-        for folder in ("zeroth", "zeroth_c"):
+        for folder in ("zeroth", "zeroth_adapters", "zeroth_c"):
             for pattern in ("*.hpp", "*.inc", "*.h", "*.cpp"):
                 copy(self, f"{folder}/{pattern}", pathlib.Path(self.source_folder, "include"),
                      pathlib.Path(self.package_folder, "include"))

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <zeroth/numeric/isa.hpp>
+#include <zeroth/version.hpp>
 
 #if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
 #error "zeroth needs C++20: compile with -std=c++20 or later."
@@ -60,13 +61,15 @@ namespace zeroth::ZEROTH_ISA {
 static_assert(0.1 != static_cast<double>(0.1F),
               "zeroth needs constants of type double to be doubles: compile without -fsingle-precision-constant");
 
-inline constexpr int version_major = 0;
-inline constexpr int version_minor = 1;
-inline constexpr int version_patch = 0;
-inline constexpr char const* version = "0.1.0";
+inline constexpr int version_major = ZEROTH_VERSION_MAJOR;
+inline constexpr int version_minor = ZEROTH_VERSION_MINOR;
+inline constexpr int version_patch = ZEROTH_VERSION_PATCH;
+inline constexpr char const* version = ZEROTH_VERSION_STRING;
 
-/// Incremented whenever the same seed gives different noise, masks or roundings: a journal of another version is
-/// rejected.
-inline constexpr unsigned noise_version = 1;
+/// Of noise, masks, updates and roundings: a journal of another version is rejected.
+inline constexpr unsigned noise_version = ZEROTH_NOISE_VERSION;
+
+/// Of the format in which journals are written.
+inline constexpr std::uint32_t journal_version = ZEROTH_JOURNAL_VERSION;
 
 }  // namespace zeroth::ZEROTH_ISA

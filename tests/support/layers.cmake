@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.24)
 
 set(layers
-    "zeroth/config.hpp zeroth/numeric"
+    "zeroth/version.hpp zeroth/config.hpp zeroth/numeric"
     "zeroth/error.hpp zeroth/describe.hpp zeroth/executor.hpp"
     "zeroth/random"
     "zeroth/storage"

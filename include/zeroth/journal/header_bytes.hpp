@@ -25,7 +25,6 @@ namespace detail {
 /// The first eight bytes of a journal. The first has its top bit set and line ends follow, so that a transfer in text
 /// mode is detected.
 inline constexpr std::array<unsigned char, 8> journal_magic = {0x89, 'Z', 'O', 'J', '\r', '\n', 0x1a, '\n'};
-inline constexpr std::uint32_t journal_version = 1;
 /// Size of the part that has the same size in every journal.
 inline constexpr std::size_t journal_prefix_bytes = 44;
 
@@ -46,7 +45,7 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
     throw InvalidArgument("journal: samples must be in [1, 4096], got " + std::to_string(header.samples));
   detail::ByteWriter out;
   for (unsigned char c : detail::journal_magic) out.number(c);
-  out.number(detail::journal_version);
+  out.number(journal_version);
   std::size_t const size_at = out.bytes().size();
   out.number(std::uint32_t{0});
   out.number(header.noise_version);
@@ -88,8 +87,8 @@ inline constexpr std::size_t journal_prefix_bytes = 44;
   if (!detail::is_journal(bytes)) throw InvalidFile(source + ": expected a journal of zeroth, found something else");
   detail::ByteReader prefix(bytes.subspan(detail::journal_magic.size()), source + ": header");
   auto const found = prefix.number<std::uint32_t>();
-  if (found != detail::journal_version)
-    throw InvalidFile(source + ": expected format version " + std::to_string(detail::journal_version) + ", found " +
+  if (found != journal_version)
+    throw InvalidFile(source + ": expected format version " + std::to_string(journal_version) + ", found " +
                       std::to_string(found) + "; a newer version of zeroth may read it");
   auto const header_bytes = prefix.number<std::uint32_t>();
   if (header_bytes < detail::journal_prefix_bytes + checksum_bytes || header_bytes > bytes.size())
