@@ -3,7 +3,11 @@
 # only zeroth::zeroth needs none, and one that links zeroth::eigen is told by CMake when Eigen3::Eigen is missing.
 
 # GLOBAL, so that a project that reached us by add_subdirectory sees the targets too.
-find_package(Eigen3 3.4 QUIET GLOBAL)
+# Eigen's version files take a range from 3.4.1 on, and 5 only in one; that of 3.4.0 takes none.
+find_package(Eigen3 3.4...5 QUIET GLOBAL)
+if(NOT Eigen3_FOUND)
+  find_package(Eigen3 3.4 QUIET GLOBAL)
+endif()
 find_package(nlohmann_json 3.11 QUIET GLOBAL)
 find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
