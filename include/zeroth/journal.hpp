@@ -59,7 +59,7 @@ class Journal {
 
   /// Drops all but the first `count` entries.
   void truncate(std::size_t count) {
-    for (; entries_.size() > count; entries_.pop_back()) steps_ -= is_step(entries_.back()) ? 1 : 0;
+    for (; entries_.size() > count; entries_.pop_back()) steps_ -= is_step(entries_.back()) ? 1U : 0U;
   }
 
   /// Size in bytes.
@@ -111,7 +111,7 @@ class Journal {
   [[nodiscard]] static bool is_step(JournalEntry const& entry) { return std::holds_alternative<StepRecord>(entry); }
 
   void add(JournalEntry entry) {
-    steps_ += is_step(entry) ? 1 : 0;
+    steps_ += is_step(entry) ? 1U : 0U;
     entries_.push_back(std::move(entry));
   }
 
