@@ -33,7 +33,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/zerothConfigVersion.cmake
 
 install(FILES ${PROJECT_BINARY_DIR}/zerothConfig.cmake ${PROJECT_BINARY_DIR}/zerothConfigVersion.cmake
               cmake/FindOneDNN.cmake cmake/FindSentencePiece.cmake DESTINATION ${zeroth_package_directory})
-# The core for programs that ask pkg-config; they compile with -std=c++20 or later.
+# The core for programs that ask pkg-config; they compile with -std=c++20 or later. c_source is what C programs compile.
 configure_file(cmake/zeroth.pc.in ${PROJECT_BINARY_DIR}/zeroth.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/zeroth.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

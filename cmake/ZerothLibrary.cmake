@@ -16,6 +16,7 @@ find_package(SentencePiece QUIET GLOBAL)
 
 set(zeroth_components
     zeroth
+    c
     eigen
     openmp
     model
@@ -39,6 +40,7 @@ function(zeroth_component name)
 endfunction()
 
 zeroth_component(zeroth)
+zeroth_component(c zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
 zeroth_component(model zeroth nlohmann_json::nlohmann_json)
