@@ -43,7 +43,7 @@ COMPILER = shlex.split(os.environ.get("CXX", "g++"))
 FLAGS = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", "include", "-I", "bench", "-I", "."]
 # For names that a block introduces for the reader's own code.
 FRAGMENT_FLAGS = ["-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-unused-parameter"]
-OTHER_COMMANDS = {"cd", "cp", "g++", "git", "tar"}
+OTHER_COMMANDS = {"cd", "conan", "cp", "g++", "git", "pkg-config", "tar", "vcpkg"}
 
 
 class Failure(Exception):

@@ -37,3 +37,13 @@ endfunction()
 function(FetchContent_MakeAvailable)
 
 endfunction()
+
+function(CPMAddPackage)
+  if(NOT "${ARGV}" MATCHES "^NAME;zeroth;")
+    message(FATAL_ERROR "expected NAME zeroth, found ${ARGV}")
+  endif()
+endfunction()
+
+function(include)
+
+endfunction()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+add_subdirectory(third_party/zeroth)

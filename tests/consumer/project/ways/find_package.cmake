@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+find_package(zeroth 0.1 REQUIRED)
