@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <zeroth/version.hpp>
+
 // The whole library lies in `namespace zeroth::ZEROTH_ISA`, where ZEROTH_ISA expands to `inline` and a name that says
 // for which instructions a translation unit is compiled (-march=native, -mavx2, ...). Inline functions and templates
 // are compiled in every translation unit that uses them, and the linker keeps one copy per name: without this, a
@@ -9,6 +11,8 @@
 //
 // So two such files share no function of zeroth. They cannot pass zeroth's types to each other either: the linker then
 // reports that a function with, say, x86_ffff00000 in its name is undefined.
+//
+// The name ends with the version, so that libraries with different versions of zeroth can be linked together too.
 
 // ZEROTH_ISA_BIT(M) is 1 if the compiler's macro M is defined as 1, and 0 if it is not defined.
 #define ZEROTH_ISA_ON_1 ,
@@ -39,8 +43,11 @@
 #define ZEROTH_ISA_DIGIT(a, b, c, d) \
   ZEROTH_ISA_DIGIT_1(ZEROTH_ISA_BIT(a), ZEROTH_ISA_BIT(b), ZEROTH_ISA_BIT(c), ZEROTH_ISA_BIT(d))
 
-#define ZEROTH_ISA_NAME_2(name, a, b, c, d, e, f, g, h, i) inline name##_##a##b##c##d##e##f##g##h##i
-#define ZEROTH_ISA_NAME(name, a, b, c, d, e, f, g, h, i) ZEROTH_ISA_NAME_2(name, a, b, c, d, e, f, g, h, i)
+#define ZEROTH_ISA_NAME_3(name, a, b, c, d, e, f, g, h, i, major, minor, patch) \
+  inline name##_##a##b##c##d##e##f##g##h##i##_v##major##_##minor##_##patch
+#define ZEROTH_ISA_NAME_2(...) ZEROTH_ISA_NAME_3(__VA_ARGS__)
+#define ZEROTH_ISA_NAME(...) \
+  ZEROTH_ISA_NAME_2(__VA_ARGS__, ZEROTH_VERSION_MAJOR, ZEROTH_VERSION_MINOR, ZEROTH_VERSION_PATCH)
 
 // Extensions that compilers use without being asked to by the source.
 #if defined(__x86_64__) || defined(__i386__)
@@ -64,5 +71,6 @@
       ZEROTH_ISA_DIGIT(__ARM_FEATURE_MATMUL_INT8, __ARM_FEATURE_BF16, __ARM_FEATURE_MOPS, __ARM_FEATURE_CSSC), 0, 0, \
       0, 0, 0, 0)
 #else
-#define ZEROTH_ISA inline other  // no protection here for files compiled for different processors
+// No protection here for files compiled for different processors.
+#define ZEROTH_ISA ZEROTH_ISA_NAME(other, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 #endif
