@@ -56,7 +56,7 @@ typedef struct zeroth_report {
 /* The message of the last call of this thread that failed; empty if none did. Valid until its next call. */
 const char* zeroth_last_error(void);
 
-/* "0.1.0" */
+/* Such as "0.1.0". */
 const char* zeroth_version(void);
 
 /* An optimizer without tensors and with the default options; null if there is no memory. */

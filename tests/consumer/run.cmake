@@ -32,6 +32,14 @@ function(install_package build)
       endif()
     endforeach()
   endforeach()
+  # An older interface is not promised.
+  set(PACKAGE_FIND_VERSION 0.0)
+  set(PACKAGE_FIND_VERSION_MAJOR 0)
+  set(PACKAGE_FIND_VERSION_MINOR 0)
+  include(${prefix}/share/cmake/zeroth/zerothConfigVersion.cmake)
+  if(PACKAGE_VERSION_COMPATIBLE)
+    message(FATAL_ERROR "expected a package that does not pass for version 0.0, found one that does")
+  endif()
 endfunction()
 
 # repository(): what a tag of the library holds and a project that uses it needs, in ${WORK}/repository.
