@@ -135,7 +135,7 @@ elseif(WAY STREQUAL cpm)
 elseif(WAY STREQUAL vcpkg)
   set(kind find_package)
   run(${CMAKE_COMMAND}
-      -DPORT_DIR=${SOURCE}/packaging/vcpkg/zeroth
+      -DPORT_DIR=${SOURCE}/cmake/vcpkg/zeroth
       -DPREFIX=${prefix}
       -DWORK=${WORK}
       -DCOMPONENTS=${ALL_COMPONENTS}

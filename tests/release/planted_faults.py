@@ -12,7 +12,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = (
-    "CHANGELOG.md CITATION.cff CMakeLists.txt LICENSE README.md .ci .gitignore include packaging scripts tests/consumer"
+    "CHANGELOG.md CITATION.cff CMakeLists.txt LICENSE README.md .ci .gitignore include cmake/vcpkg scripts tests/consumer"
 ).split()
 VERSION = "7.8.9"
 
@@ -71,7 +71,7 @@ def main():
         copy = Copy(folder)
         code, said = copy.release(VERSION, "--prepare")
         expect(code == 0, said)
-        manifest = json.loads((copy.folder / "packaging/vcpkg/zeroth/vcpkg.json").read_text(encoding="utf-8"))
+        manifest = json.loads((copy.folder / "cmake/vcpkg/zeroth/vcpkg.json").read_text(encoding="utf-8"))
         expect(manifest["version"] == VERSION, manifest)
         copy.commit()
         code, said = copy.release(VERSION)
@@ -100,7 +100,7 @@ def main():
         for name, old, new in (
             ("CMakeLists.txt", "  VERSION 7.8.9\n", "  VERSION 7.8.8\n"),
             ("include/zeroth/version.hpp", "VERSION_PATCH 9", "VERSION_PATCH 8"),
-            ("packaging/vcpkg/zeroth/vcpkg.json", '"version": "7.8.9"', '"version": "7.8.8"'),
+            ("cmake/vcpkg/zeroth/vcpkg.json", '"version": "7.8.9"', '"version": "7.8.8"'),
             ("CITATION.cff", "\nversion: 7.8.9", "\nversion: 7.8.8"),
             ("README.md", "GIT_TAG v7.8.9", "GIT_TAG v7.8.8"),
             ("tests/consumer/project/ways/cpm.cmake", "VERSION 7.8.9", "VERSION 7.8.8"),
