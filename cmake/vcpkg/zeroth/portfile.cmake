@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# As an overlay port, this installs the checkout that it lies in. In a registry, vcpkg_from_github(... REF "v${VERSION}"
-# ...) takes the place of the next line.
+# As an overlay port, this installs the checkout that it lies in; vcpkg's cache does not see changes of the checkout
+# other than of this folder, unless it is told --editable. In a registry, vcpkg_from_github(... REF "v${VERSION}" ...)
+# takes the place of the next line.
 get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 
 # Headers: there is nothing to build in two configurations.
