@@ -92,6 +92,7 @@ endfunction()
 
 add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth ${PROJECT_BINARY_DIR}/include/zeroth)
 add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth_c ${PROJECT_BINARY_DIR}/include/zeroth_c)
+add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth_adapters ${PROJECT_BINARY_DIR}/include/zeroth_adapters)
 add_subdirectory(${PROJECT_SOURCE_DIR}/include/zeroth_model ${PROJECT_BINARY_DIR}/include/zeroth_model)
 set_target_properties(zeroth zeroth_model PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
 
