@@ -47,7 +47,7 @@ int run(std::string const& model_path, std::string const& reviews, std::string c
   auto make_optimizer = [&](zeroth::ParameterSet const& parameters) {
     return zeroth::ZerothOrderOptimizer(parameters, zeroth::Gaussian{}, zeroth::SmallestMagnitude{.sparsity = 0.75},
                                         zeroth::CpuBackend{executor},
-                                        {.epsilon = 1e-3, .learning_rate = 5e-6, .seed = 1, .restore = restore});
+                                        {.epsilon = 1e-3, .learning_rate = 5e-5, .seed = 1, .restore = restore});
   };
   auto optimizer = make_optimizer(weights.parameters());
   zeroth::JournalFile journal(journal_path, optimizer);

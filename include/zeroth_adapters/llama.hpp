@@ -43,29 +43,49 @@ namespace detail {
   return tensor->view_src != nullptr ? tensor->view_src : tensor;
 }
 
+/// Whether a tensor in memory is a weight of a model: learned, and no table of rotary factors or of integers.
+[[nodiscard]] inline bool is_llama_weight(ggml_tensor const* tensor) {
+  std::string_view const name = tensor->name;
+  bool const is_number = tensor->type != GGML_TYPE_I8 && tensor->type != GGML_TYPE_I16 &&
+                         tensor->type != GGML_TYPE_I32 && tensor->type != GGML_TYPE_I64;
+  return ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS && is_number &&
+         name.find("rope_freqs") == name.npos && name.find("rope_factors") == name.npos;
+}
+
+/// Whether a tensor in memory is a matrix of an adapter: its buffer is not marked as weights, as a model's is.
+[[nodiscard]] inline bool is_llama_adapter(ggml_tensor const* tensor) {
+  std::string_view const name = tensor->name;
+  return ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_ANY &&
+         (name.ends_with(".lora_a") || name.ends_with(".lora_b"));
+}
+
 /// Collects the tensors in memory that the nodes of a graph read.
 struct LlamaLeaves {
+  bool (*is_wanted)(ggml_tensor const*);
   std::vector<ggml_tensor*> found{};
 
   static bool on_node(ggml_tensor* node, bool ask, void* leaves) {
-    if (!ask) return true;
-    for (ggml_tensor* source : node->src) {
-      if (source == nullptr) continue;
-      if (source->view_src != nullptr) source = source->view_src;
-      auto& found = static_cast<LlamaLeaves*>(leaves)->found;
-      if (source->op == GGML_OP_NONE && source->buffer != nullptr &&
+    return !ask || static_cast<LlamaLeaves*>(leaves)->add_sources(*node);
+  }
+
+  /// Returns false: nothing is looked at between nodes, so that they run together.
+  bool add_sources(ggml_tensor const& node) {
+    for (ggml_tensor* source : node.src) {
+      if (source != nullptr && source->view_src != nullptr) source = source->view_src;
+      if (source != nullptr && source->op == GGML_OP_NONE && source->buffer != nullptr && is_wanted(source) &&
           std::find(found.begin(), found.end(), source) == found.end())
         found.push_back(source);
     }
-    return false;  // nothing is looked at in between, so that nodes run together
+    return false;
   }
 };
 
-/// The tensors in memory that an evaluation of the model reads, in that order: weights, and what goes in.
-[[nodiscard]] inline std::vector<ggml_tensor*> llama_leaves(llama_model* model, llama_adapter_lora* adapter) {
+/// Those that an evaluation of one token reads, in that order.
+[[nodiscard]] inline std::vector<ggml_tensor*> llama_leaves(llama_model* model, llama_adapter_lora* adapter,
+                                                            bool (*is_wanted)(ggml_tensor const*)) {
   if (llama_model_has_encoder(model))
     throw InvalidArgument("llama.cpp: expected a model that only decodes, found one with an encoder");
-  LlamaLeaves leaves;
+  LlamaLeaves leaves{is_wanted};
   llama_context_params params = llama_context_default_params();
   params.n_ctx = 32;
   params.n_batch = 1;
@@ -81,6 +101,8 @@ struct LlamaLeaves {
   llama_token token = 0;
   if (int const status = llama_decode(context.get(), llama_batch_get_one(&token, 1)); status != 0)
     throw Error("llama.cpp: llama_decode of one token returned " + std::to_string(status));
+  if (leaves.found.empty())
+    throw InvalidArgument("llama.cpp: expected an evaluation that reads weights to tune, found none");
   return std::move(leaves.found);
 }
 
@@ -103,7 +125,7 @@ class LlamaWeights {
   /// repacked
   ///   or on a device, or is quantised
   [[nodiscard]] static LlamaWeights of_model(llama_model* model, std::string const& file = {}) {
-    return LlamaWeights(detail::llama_leaves(model, nullptr), &is_weight, file, "the model's");
+    return LlamaWeights(detail::llama_leaves(model, nullptr, &detail::is_llama_weight), file);
   }
 
   /// The matrices NAME.lora_a and NAME.lora_b of an adapter, over a model of any type, which nothing writes.
@@ -111,7 +133,7 @@ class LlamaWeights {
   /// @throws InvalidArgument as above
   [[nodiscard]] static LlamaWeights of_adapter(llama_model* model, llama_adapter_lora* adapter,
                                                std::string const& file = {}) {
-    return LlamaWeights(detail::llama_leaves(model, adapter), &is_adapter, file, "the adapter's");
+    return LlamaWeights(detail::llama_leaves(model, adapter, &detail::is_llama_adapter), file);
   }
 
   /// The weights among these tensors, for callers that know them.
@@ -136,31 +158,9 @@ class LlamaWeights {
   }
 
  private:
-  using IsWanted = bool(ggml_tensor const*);
-
-  LlamaWeights(std::vector<ggml_tensor*> tensors, IsWanted* is_wanted, std::string const& file, char const* whose) {
-    std::erase_if(tensors, [&](ggml_tensor const* tensor) { return !is_wanted(tensor); });
-    if (tensors.empty())
-      throw InvalidArgument("llama.cpp: expected that an evaluation reads " + std::string(whose) +
-                            " tensors, found none");
+  LlamaWeights(std::vector<ggml_tensor*> tensors, std::string const& file) {
     if (!file.empty()) sort_as_in(file, tensors);
     for (ggml_tensor* tensor : tensors) add(tensor);
-  }
-
-  /// Learned, and no table of rotary factors or of integers.
-  static bool is_weight(ggml_tensor const* tensor) {
-    std::string_view const name = tensor->name;
-    bool const is_number = tensor->type != GGML_TYPE_I8 && tensor->type != GGML_TYPE_I16 &&
-                           tensor->type != GGML_TYPE_I32 && tensor->type != GGML_TYPE_I64;
-    return ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS && is_number &&
-           name.find("rope_freqs") == name.npos && name.find("rope_factors") == name.npos;
-  }
-
-  /// An adapter's buffers are not marked as weights, a model's are.
-  static bool is_adapter(ggml_tensor const* tensor) {
-    std::string_view const name = tensor->name;
-    return ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_ANY &&
-           (name.ends_with(".lora_a") || name.ends_with(".lora_b"));
   }
 
   static void sort_as_in(std::string const& path, std::vector<ggml_tensor*>& tensors) {
@@ -213,8 +213,11 @@ class LlamaWeights {
         refuse(tensor, "host memory", where + ": load the model with n_gpu_layers = 0");
       refuse(tensor, "the weights as in the file", where + ", repacked: load the model with use_extra_bufts = false");
     }
-    bool const is_mapped = std::string_view(ggml_backend_buft_name(kind)).find("_Mapped") != std::string_view::npos;
-    if (is_mapped || memory_access(tensor->data, ggml_nbytes(tensor)) == MemoryAccess::read_only)
+    // An adapter's buffer has the name of the model's, but is memory of its own.
+    MemoryAccess const access = memory_access(tensor->data, ggml_nbytes(tensor));
+    bool const is_named_so = ggml_backend_buffer_get_usage(tensor->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS &&
+                             where.find("_Mapped") != where.npos;
+    if (access == MemoryAccess::read_only || (access == MemoryAccess::unknown && is_named_so))
       refuse(tensor, "memory that can be written",
              where +
                  ", a mapping of the file: load the model with load_mode = LLAMA_LOAD_MODE_NONE (before llama.cpp "
