@@ -18,6 +18,7 @@ set(layers
     "zeroth/check_engine.hpp zeroth/check_policies.hpp zeroth/run_steps.hpp"
     "zeroth/journal zeroth/journal.hpp zeroth/journal_file.hpp zeroth/replay_journal.hpp"
     "zeroth/zeroth.hpp"
+    "zeroth_adapters"
     "zeroth_model/text"
     "zeroth_model/families zeroth_model/weights"
     "zeroth_model/adapter"

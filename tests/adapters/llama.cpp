@@ -110,7 +110,7 @@ std::string write_adapter(std::string const& path, LlamaWeights const& base) {
 
 }  // namespace
 
-TEST_CASE("llama: parameters are the file's tensors without rotary factors, a tied head once", "[adapters]") {
+TEST_CASE("parameters are the file's tensors without rotary factors, a tied head once", "[adapters]") {
   std::string const path = golden(GENERATE("gqa_odd_tied", "gqa_separate", "families/llama3/model"));
   llama_model_ptr const model = load(path);
   LlamaWeights const weights = LlamaWeights::of_model(model.get(), path);
@@ -143,7 +143,7 @@ TEST_CASE("llama: parameters are the file's tensors without rotary factors, a ti
   CHECK(hash(unordered) == hash(weights));
 }
 
-TEST_CASE("llama: a model that cannot be tuned where it lies is refused, with what to set", "[adapters]") {
+TEST_CASE("a model that cannot be tuned where it lies is refused, with what to set", "[adapters]") {
   llama_model_ptr const mapped = load(golden("gqa_separate"), LLAMA_LOAD_MODE_MMAP);
   CHECK_THAT(message([&] { (void)LlamaWeights::of_model(mapped.get()); }),
              contains_text("llama.cpp: tensor 'token_embd.weight': expected memory that can be written") &&
@@ -175,7 +175,7 @@ TEST_CASE("llama: a model that cannot be tuned where it lies is refused, with wh
   }
 }
 
-TEST_CASE("llama: the second copy of a tied tensor is written with it", "[adapters]") {
+TEST_CASE("the second copy of a tied tensor is written with it", "[adapters]") {
   ggml_context_ptr const memory(ggml_init({.mem_size = 4096, .mem_buffer = nullptr, .no_alloc = true}));
   ggml_tensor* tensors[2];
   for (ggml_tensor*& tensor : tensors) {
@@ -199,7 +199,7 @@ TEST_CASE("llama: the second copy of a tied tensor is written with it", "[adapte
              contains_text("expected two of that name and of the same shape and type"));
 }
 
-TEST_CASE("llama: the loss does not depend on how a batch is divided or on what was evaluated before", "[adapters]") {
+TEST_CASE("the loss does not depend on how a batch is divided or on what was evaluated before", "[adapters]") {
   llama_model_ptr const model = load(golden("gqa_odd_tied"));
   LlamaWeights const weights = LlamaWeights::of_model(model.get());
   llama_context_ptr const context = context_of(model);
@@ -234,7 +234,7 @@ TEST_CASE("llama: the loss does not depend on how a batch is divided or on what 
              contains_text("expected targets among the candidates, found token 17"));
 }
 
-TEST_CASE("llama: a loss that is not finite leaves nothing in the cache", "[adapters]") {
+TEST_CASE("a loss that is not finite leaves nothing in the cache", "[adapters]") {
   llama_model_ptr const model = load(golden("gqa_odd_tied"));
   LlamaWeights const weights = LlamaWeights::of_model(model.get());
   llama_context_ptr const context = context_of(model);
@@ -250,7 +250,7 @@ TEST_CASE("llama: a loss that is not finite leaves nothing in the cache", "[adap
   CHECK(loss(batch()) == before);
 }
 
-TEST_CASE("llama: fused and in place give the same losses and weights", "[adapters]") {
+TEST_CASE("fused and in place give the same losses and weights", "[adapters]") {
   zeroth_test::TemporaryDirectory const directory;
   std::string path = golden(GENERATE("gqa_odd_tied", "gqa_separate", "families/llama3/model"));
   bool const is_half = GENERATE(false, true);
@@ -297,7 +297,7 @@ TEST_CASE("llama: fused and in place give the same losses and weights", "[adapte
   CHECK(layerwise.bytes() <= largest + 4096);
 }
 
-TEST_CASE("llama: a model serves other contexts while it is probed", "[adapters]") {
+TEST_CASE("a model serves other contexts while it is probed", "[adapters]") {
   llama_model_ptr const model = load(golden("gqa_odd_tied"));
   LlamaWeights const weights = LlamaWeights::of_model(model.get());
   llama_context_ptr const serving = context_of(model);
@@ -333,7 +333,7 @@ TEST_CASE("llama: a model serves other contexts while it is probed", "[adapters]
   CHECK(loss(batch()) == base);
 }
 
-TEST_CASE("llama: an adapter is tuned over a quantised model that is mapped", "[adapters]") {
+TEST_CASE("an adapter is tuned over a quantised model that is mapped", "[adapters]") {
   zeroth_test::TemporaryDirectory const directory;
   llama_model_ptr const model = load(golden("quantized"), LLAMA_LOAD_MODE_MMAP);
   std::string const path = [&] {
@@ -373,7 +373,7 @@ TEST_CASE("llama: an adapter is tuned over a quantised model that is mapped", "[
   CHECK(loss(batch()) == probed);
 }
 
-TEST_CASE("llama: check_engine passes a loaded model", "[adapters]") {
+TEST_CASE("check_engine passes a loaded model", "[adapters]") {
   llama_model_ptr const model = load(golden("gqa_odd_tied"));
   LlamaWeights const weights = LlamaWeights::of_model(model.get());
   llama_context_ptr const context = context_of(model);
