@@ -53,7 +53,9 @@ int run(std::string const& model_path, std::string const& reviews, std::string c
   std::filesystem::remove(journal_path);
 
   // glue: begin
-  llama_model_ptr const model(llama_model_load_from_file(model_path.c_str(), llama_model_default_params()));
+  llama_model_params model_params = llama_model_default_params();
+  model_params.use_extra_bufts = false;  // else it is copied and repacked
+  llama_model_ptr const model(llama_model_load_from_file(model_path.c_str(), model_params));
   llama_adapter_lora* adapter = llama_adapter_lora_init(model.get(), adapter_path.c_str());
   LlamaWeights const weights = LlamaWeights::of_adapter(model.get(), adapter, adapter_path);
 
