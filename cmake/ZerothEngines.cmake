@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Other people's engines, for our own examples and tests of include/zeroth_adapters: ZEROTH_BUILDS_LLAMA and
-# ZEROTH_BUILDS_LIBTORCH. The adapters are headers and need no say here.
+# Other people's engines, for our own examples and tests of include/zeroth_adapters: ZEROTH_BUILDS_LLAMA,
+# ZEROTH_BUILDS_LIBTORCH, ZEROTH_BUILDS_ONNXRUNTIME. The adapters are headers and need no say here.
 zeroth_choice(ZEROTH_LLAMA wanted "Build our own examples and tests inside llama.cpp")
 set(ZEROTH_BUILDS_LLAMA OFF)
 if(wanted)
@@ -20,5 +20,16 @@ if(wanted)
     set(ZEROTH_BUILDS_LIBTORCH ON)
   else()
     zeroth_choice_without(ZEROTH_LIBTORCH "LibTorch (libtorch-dev, or CMAKE_PREFIX_PATH: where it is)")
+  endif()
+endif()
+
+zeroth_choice(ZEROTH_ONNXRUNTIME wanted "Build our own examples and tests inside ONNX Runtime")
+set(ZEROTH_BUILDS_ONNXRUNTIME OFF)
+if(wanted)
+  find_package(OnnxRuntime QUIET)
+  if(OnnxRuntime_FOUND)
+    set(ZEROTH_BUILDS_ONNXRUNTIME ON)
+  else()
+    zeroth_choice_without(ZEROTH_ONNXRUNTIME "ONNX Runtime (libonnxruntime-dev, or CMAKE_PREFIX_PATH: where it is)")
   endif()
 endif()
