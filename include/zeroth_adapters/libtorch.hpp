@@ -80,8 +80,8 @@ class TorchWeights {
   /// Where the tensors lie.
   [[nodiscard]] torch::Device device() const noexcept { return device_; }
 
-  /// Checks that every tensor still has the memory, type and shape that it had, in the module too. Microseconds for a
-  /// model of a hundred tensors; to be called before each step, which objective() does.
+  /// Checks that every tensor still has the memory, type and shape that it had, in the module too. To be called before
+  /// each step, which objective() does; looks at no values.
   /// @throws Error naming the first tensor that has not
   void check() const {
     auto const now =
