@@ -121,9 +121,8 @@ class LlamaWeights {
   /// Load it so that it keeps them as they are: llama_model_params with load_mode = LLAMA_LOAD_MODE_NONE,
   /// use_extra_bufts = false and n_gpu_layers = 0.
   /// @param file the GGUF file it was loaded from: parameters are then in the file's order, not in that of evaluation
-  /// @throws InvalidArgument naming the tensor and what to set, if it lies in memory that cannot be written, is
-  /// repacked
-  ///   or on a device, or is quantised
+  /// @throws InvalidArgument naming the tensor and what to set, if it is quantised, repacked, on a device, or in memory
+  ///   that cannot be written
   [[nodiscard]] static LlamaWeights of_model(llama_model* model, std::string const& file = {}) {
     return LlamaWeights(detail::llama_leaves(model, nullptr, &detail::is_llama_weight), file);
   }
