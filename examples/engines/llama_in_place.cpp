@@ -39,7 +39,7 @@ int run(std::string const& model_path, std::string const& reviews, std::string c
   llama_context_ptr const context(llama_init_from_model(model.get(), params));
 
   LlamaWeights const weights = LlamaWeights::of_model(model.get(), model_path);
-  LlamaLoss loss(context.get(), weights, {examples[0].candidates[0][0], examples[0].candidates[1][0]}, executor);
+  LlamaLoss loss(context.get(), {examples[0].candidates[0][0], examples[0].candidates[1][0]}, executor);
   std::vector<LlamaSequence> batch;
   for (zeroth::model::Example const& e : examples)
     batch.push_back({e.prompt, {{engines::batch_tokens - 1, e.candidates[e.label][0]}}});

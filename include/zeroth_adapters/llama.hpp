@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <span>
 #include <string>
@@ -113,7 +112,7 @@ struct LlamaLeaves {
 ///
 /// The tensors are those that an evaluation of one token reads: llama.cpp says so itself, through `cb_eval`. So rotary
 /// factors (which it computes with, but does not learn) are left out, and a head that is tied to the embedding is one
-/// parameter. Names are those of the file.
+/// parameter; if llama.cpp holds a second copy of it, that is its mirror. Names are those of the file.
 class LlamaWeights {
  public:
   /// The weights of a model.
@@ -150,12 +149,6 @@ class LlamaWeights {
     return found == index_of_.end() ? none : found->second;
   }
 
-  /// Writes the second copies that the model has of tied tensors, if any. LlamaLoss does so before it evaluates; call
-  /// it once more after the last step.
-  void write_copies() const {
-    for (ggml_tensor* copy : copies_) std::memcpy(copy->data, parameters_[find(copy)].data, ggml_nbytes(copy));
-  }
-
  private:
   LlamaWeights(std::vector<ggml_tensor*> tensors, std::string const& file) {
     if (!file.empty()) sort_as_in(file, tensors);
@@ -182,7 +175,7 @@ class LlamaWeights {
       if (parameters_[i].shape != shape || parameters_[i].dtype != dtype)
         refuse(tensor, "two of that name and of the same shape and type", "others");
       index_of_.emplace(tensor, i);
-      if (tensor->data != parameters_[i].data) copies_.push_back(tensor);
+      if (tensor->data != parameters_[i].data) parameters_.add_mirror(name, tensor->data);
       return;
     }
     Role role = shape.rows == 1 ? Role::vector : Role::matrix;
@@ -228,7 +221,6 @@ class LlamaWeights {
 
   ParameterSet parameters_;
   std::unordered_map<ggml_tensor const*, std::size_t> index_of_;
-  std::vector<ggml_tensor*> copies_;
 };
 
 /// A token that should follow a position of a sequence.
@@ -251,13 +243,10 @@ struct LlamaSequence {
 class LlamaLoss {
  public:
   /// @param context borrowed; a cache in f32 (type_k, type_v) keeps its rounding out of small differences of losses
-  /// @param weights whose copies are kept in step; must outlive this
   /// @param candidates the tokens among which a target is to be chosen; empty: all of the vocabulary
   /// @param executor runs the sums over the vocabulary
-  LlamaLoss(llama_context* context, LlamaWeights const& weights, std::vector<llama_token> candidates = {},
-            AnyExecutor executor = {})
+  explicit LlamaLoss(llama_context* context, std::vector<llama_token> candidates = {}, AnyExecutor executor = {})
       : context_(context),
-        weights_(&weights),
         candidates_(std::move(candidates)),
         executor_(executor),
         vocabulary_(llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context)))),
@@ -272,7 +261,6 @@ class LlamaLoss {
   /// @throws InvalidArgument naming the sequence, if a token, target or length is not one that the context can take
   /// @throws Error if llama_decode fails
   [[nodiscard]] double operator()(std::span<LlamaSequence const> sequences) {
-    weights_->write_copies();
     double total = 0;
     std::size_t targets = 0;
     for (std::size_t next = 0; next < sequences.size();) {
@@ -368,7 +356,6 @@ class LlamaLoss {
   }
 
   llama_context* context_;
-  LlamaWeights const* weights_;
   std::vector<llama_token> candidates_;
   AnyExecutor executor_;
   std::int32_t vocabulary_;
