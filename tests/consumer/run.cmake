@@ -18,10 +18,33 @@ function(run)
   execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${WORK} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
+# headers_of(VARIABLE FOLDER): the names of the files in FOLDER/include that users need.
+function(headers_of variable folder)
+  file(
+    GLOB_RECURSE names
+    RELATIVE ${folder}/include
+    ${folder}/include/*)
+  list(FILTER names EXCLUDE REGEX "CMakeLists.txt$")
+  set(${variable}
+      ${names}
+      PARENT_SCOPE)
+endfunction()
+
+# expect_all_headers(): fails if a file of include/ is not in the package.
+function(expect_all_headers)
+  headers_of(missing ${SOURCE})
+  headers_of(found ${prefix})
+  list(REMOVE_ITEM missing ${found})
+  if(missing)
+    message(FATAL_ERROR "expected all of include/ in the package, found none of ${missing}")
+  endif()
+endfunction()
+
 # install_package(BUILD): into a folder that is then renamed to ${prefix}: a package may lie anywhere.
 function(install_package build)
   run(${CMAKE_COMMAND} --install ${build} --prefix ${WORK}/installed)
   file(RENAME ${WORK}/installed ${prefix})
+  expect_all_headers()
   file(GLOB_RECURSE files ${prefix}/share/*.cmake ${prefix}/share/*.pc)
   foreach(file IN LISTS files)
     file(READ ${file} text)
@@ -143,6 +166,7 @@ elseif(WAY STREQUAL vcpkg)
       -DCOMPILER=${COMPILER}
       -P
       ${CMAKE_CURRENT_LIST_DIR}/stand_ins/vcpkg.cmake)
+  expect_all_headers()
 else()
   install_package(${BUILD})
 endif()
