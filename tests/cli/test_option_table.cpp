@@ -167,7 +167,7 @@ FinetuneOptions through_file(FinetuneOptions const& options) {
 FinetuneOptions through_notes(FinetuneOptions const& options) {
   zeroth::JournalHeader header;
   header.notes = option_notes(options);
-  return options_of(header, "journal");
+  return options_of(header, "journal").value();
 }
 
 /// Options parsed from the command line with these words.
