@@ -17,6 +17,7 @@
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
+#include <zeroth/mask/dense.hpp>
 #include <zeroth/mask/mask.hpp>
 #include <zeroth/mask/stored.hpp>
 #include <zeroth/numeric/float_bits.hpp>
@@ -25,6 +26,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/random/tile.hpp>
+#include <zeroth/sampler/gaussian.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/update/sgd.hpp>
 #include <zeroth/update/update.hpp>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/estimator/estimator.hpp>
