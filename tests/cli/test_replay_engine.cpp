@@ -237,9 +237,8 @@ TEST_CASE("replay makes the adapter that an engine tuned") {
   std::string const file = "/adapter_model.safetensors";
   CHECK(read_file(place.output + file) == read_file(expected + file));
   CHECK(read_file(place.output + file) != read_file(adapter + file));
-  check_rejected_at_once(
-      place.replay(fixture.model, {"--overwrite"}),
-      "tensor 'blk.0.attn_q.weight.lora_a': expected a tensor of " + fixture.model + ", found none of that name there");
+  check_rejected_at_once(place.replay(fixture.model, {"--overwrite"}),
+                         ".lora_a': expected a tensor of " + fixture.model + ", found none of that name there");
 }
 
 TEST_CASE("replay rejects an engine's journal over another model, by name") {
