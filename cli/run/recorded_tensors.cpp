@@ -24,6 +24,11 @@ void in_parts(std::uint64_t size, Convert const& convert) {
     convert(first, std::span(values).first(std::min(part, size - first)));
 }
 
+/// What a journal's tensor lacks.
+std::string tensor_text(JournalTensor const& tensor, std::string const& expected, std::string const& found) {
+  return "tensor '" + model::detail::printable(tensor.name) + "': expected " + expected + ", found " + found;
+}
+
 }  // namespace
 
 DataType type_of_matrices(JournalHeader const& header, model::ModelSource const& source) {
@@ -49,8 +54,7 @@ RecordedTensors::RecordedTensors(LanguageModel& model, JournalHeader const& head
   for (std::size_t i = 0; i < tuned.size(); ++i) by_name[tuned[i].name] = i;
   for (JournalTensor const& tensor : header.tensors) {
     auto const refuse = [&](std::string const& expected, std::string const& found) {
-      throw InvalidFile(journal + ": tensor '" + model::detail::printable(tensor.name) + "': expected " + expected +
-                        ", found " + found);
+      throw InvalidFile(journal + ": " + tensor_text(tensor, expected, found));
     };
     auto const found = by_name.find(tensor.name);
     if (found == by_name.end())
