@@ -30,15 +30,26 @@
 
 namespace {
 
-/// Which of the coming allocations throws, from 1; 0: none.
+/// Which of the coming allocations throws, from 1; 0: none. And whether all others throw after it.
 std::size_t failing_allocation = 0;
+bool is_last_allocation = false;
+
+bool fails_now() {
+  if (failing_allocation == 0) return false;
+  if (failing_allocation > 1) {
+    --failing_allocation;
+    return false;
+  }
+  if (!is_last_allocation) failing_allocation = 0;
+  return true;
+}
 
 }  // namespace
 
 // Must not be inlined: g++ 12 warns of a mismatch wherever it sees both malloc and delete. The forms that do not throw
 // are replaced too: otherwise AddressSanitizer supplies its own, whose memory these deletes must not receive.
 [[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  if (failing_allocation != 0 && --failing_allocation == 0) return nullptr;
+  if (fails_now()) return nullptr;
   return std::malloc(size == 0 ? 1 : size);
 }
 [[gnu::noinline]] void* operator new(std::size_t size) {
@@ -209,6 +220,35 @@ TEST_CASE("memory that runs out anywhere in a step in place leaves the weights, 
   check_each_allocation(Setup<SmallestMagnitude, Sgd>{mask, {}, Form::in_place, DataType::f32, options});
   check_each_allocation(
       Setup<Dense, zeroth::WindowMomentum>{{}, {.window = 3}, Form::in_place, DataType::f32, options});
+}
+
+TEST_CASE("in place the weights are put back even if no memory is left at all") {
+  // So large a perturbation takes copies of tiles, and memory for them.
+  Options const options{.epsilon = 10, .learning_rate = 1e-3, .samples = 2, .seed = 8};
+  Setup<Dense, Sgd> const setup{{}, {}, Form::in_place, DataType::f32, options};
+  std::size_t n = 1;
+  for (bool fails = true; fails; ++n) {
+    Fixture fixture(DataType::f32);
+    auto optimizer = setup.optimizer(fixture);
+    std::vector<std::uint32_t> const before = fixture.bits();
+    fails = false;
+    is_last_allocation = true;
+    failing_allocation = n;
+    try {
+      // Allocates nothing itself, unlike a loss over copies of the weights.
+      (void)optimizer.step([&] { return static_cast<double>(fixture.vector[0]); });
+    } catch (std::bad_alloc const&) {
+      fails = true;
+    }
+    failing_allocation = 0;
+    is_last_allocation = false;
+    if (!fails) break;
+    INFO("allocation " << n);
+    REQUIRE(optimizer.steps() == 0);
+    REQUIRE((fixture.bits() == before));
+    REQUIRE_FALSE(setup.step(optimizer, fixture).skipped());
+  }
+  CHECK(n > 8);
 }
 
 /// Serial, but one task throws: the `*left`-th from now, counted from 1.

@@ -38,7 +38,7 @@ struct Corrections {
   std::uint64_t capacity = 0;                    ///< of `copies`, in tiles
   std::atomic<std::uint64_t>* needed = nullptr;  ///< copies asked for; a tile that gets none is not perturbed
   std::array<NoiseTerm, 2> terms{};              ///< c and z of the tiles in state with_first_term, with_second_term
-  State to = State::unperturbed;                 ///< that of perturbed tiles after the pass: its first term is theirs
+  State to = State::unperturbed;                 ///< what the pass leaves; if perturbed tiles, by that state's term
 };
 
 }  // namespace zeroth::ZEROTH_ISA

@@ -60,8 +60,9 @@ class CorrectionMemory {
   }
 
   /// Makes room for the copies that a pass over a tensor did not get; returns whether there were any. The pass must
-  /// then run again: it does the rest.
+  /// then run again: it does the rest. After a pass that restores, does nothing, so that restoring needs no memory.
   bool grow(std::size_t index) {
+    if (to_ == Corrections::State::unperturbed) return false;
     Tensor& tensor = tensors_[index];
     std::uint64_t const capacity = tensor.copies.size() / tensor.copy_bytes;
     std::uint64_t const needed = tensor.needed;
