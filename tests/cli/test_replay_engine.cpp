@@ -130,7 +130,7 @@ struct Engine {
   }
 };
 
-/// Where a journal and what is made of it lie.
+/// Paths of a journal and of what is made of it.
 struct Place {
   TemporaryDirectory directory;
   std::string journal = (directory.path() / "run.journal").string();

@@ -22,7 +22,6 @@ namespace zeroth::ZEROTH_ISA {
 /// Takes remainder_bytes(rounding) for each weight of an updated tensor. If the mask state says that it is fixed, an
 /// inactive weight keeps its bits and stays inactive: then only the weights active at the first update have a place,
 /// and 9/64 bytes per weight say which those are (see Remainders).
-/// at the first update have a place, and 9/64 bytes per weight say which those are (see Remainders).
 class RemainderMemory {
  public:
   RemainderMemory(ParameterSet const& parameters, Rounding rounding)
