@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <zeroth/check_engine.hpp>
@@ -132,6 +133,7 @@ std::shared_ptr<Transformer> transformer_over(zeroth::model::DecoderWeights cons
 
 int run(std::string const& model_path, std::string const& reviews, std::string const& journal_path) {
   zeroth::OpenMpExecutor const executor;
+  at::set_num_threads(static_cast<int>(executor.concurrency()));  // 1 is the default of Debian's
   zeroth::model::Model const ours = zeroth::model::open_model(model_path);
   std::vector<zeroth::model::Example> const examples = engines::review_batch(ours.tokenizer, reviews);
   std::filesystem::remove(journal_path);
