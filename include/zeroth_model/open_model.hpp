@@ -52,6 +52,7 @@ namespace zeroth::ZEROTH_ISA::model {
 struct OpenOptions {
   DataType dtype = DataType::f32;  ///< type of the matrices in memory, see DecoderWeights
   WeightMemory memory = {};        ///< where the weights lie; by default in host memory
+  bool as_stored = false;          ///< the weights stay in the files, in their encoding: see ModelSource::map()
   SentencePieceMaker maker = {};   ///< pass sentencepiece_tokenizer for models that need SentencePiece
   bool keeps_files = false;  ///< see ModelSource::keep_files(): the model can be saved even if its files are removed
 };
@@ -61,7 +62,7 @@ struct Model {
   ModelSource source;
   AnyTokenizer tokenizer;
   std::vector<std::int32_t> end_tokens;  ///< the tokens that end a text, the tokenizer's eos first
-  DecoderWeights weights;
+  DecoderWeights weights;                ///< if they are held as stored, they lie in `source`
 
   /// Reads tokenizer and weights of a source.
   /// @throws InvalidFile naming file, field or tensor, if they are not supported or do not match each other.
@@ -69,7 +70,7 @@ struct Model {
       : source(std::move(files)),
         tokenizer(load_tokenizer(source, options.maker)),
         end_tokens(model::end_tokens(source, tokenizer)),
-        weights(source.load(options.dtype, options.memory)) {
+        weights(options.as_stored ? source.map() : source.load(options.dtype, options.memory)) {
     check_vocabulary();
   }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/atomic_file.hpp>
 #include <zeroth_model/io/gguf/export_gguf.hpp>
 #include <zeroth_model/io/gguf/gguf_writer.hpp>
@@ -16,7 +17,6 @@
 #include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/io/model_format.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/open_model.hpp>
 #include <zeroth_model/tokenizer/from_gguf.hpp>
 
@@ -71,8 +71,10 @@ inline void add_folder_metadata(Model const& model, std::string const& path, Ggu
 /// @param type of the weights: f32, f16 or bf16; none: each tensor keeps its type in memory
 [[nodiscard]] inline std::uint64_t saved_bytes(DecoderWeights const& weights, ModelFormat format,
                                                std::optional<TensorType> type = std::nullopt) {
-  ParameterSet const& parameters = weights.parameters();
-  std::uint64_t const bytes = type ? parameters.weights() * (*type == TensorType::f32 ? 4 : 2) : parameters.bytes();
+  std::uint64_t bytes = 0;
+  for (WeightTensor const& tensor : weights.weight_tensors())
+    bytes +=
+        tensor.size() * size_of(type ? data_type_of(*type) : DecoderWeights::dtype_of(tensor.role, weights.dtype()));
   return bytes * (format == ModelFormat::both ? 2 : 1);
 }
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 
 #include "fuzz_target.hpp"
 #include "gguf_bytes.hpp"

@@ -149,7 +149,8 @@ void check_products(Ops ops, double roundoff) {
           at(in, t, c) = std::cos(1.1F * static_cast<float>(t * columns + c) + 0.2F);
       typename Ops::Matrix out;
       std::vector const projections{zeroth::model::Projection<typename Ops::Matrix>{{0}, out}};
-      ops.linear({parameters}, in, projections);
+      std::vector const tensors = zeroth::model::weight_tensors(parameters);
+      ops.linear({tensors}, in, projections);
       double const bound = 2 * roundoff + roundoff * roundoff + static_cast<double>(columns + 1) * 0x1p-24;
       for (std::size_t t = 0; t < tokens; ++t) {
         for (std::size_t r = 0; r < rows; ++r) {

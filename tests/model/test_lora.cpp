@@ -276,7 +276,8 @@ TEST_CASE("targets are globs over the matrices of linear layers") {
   DecoderWeights const weights = load_family_folder("qwen2");
   auto names = [&](std::vector<std::string> const& globs) {
     std::vector<std::string> found;
-    for (std::size_t i : zeroth::model::lora_targets(weights, globs)) found.push_back(weights.parameters()[i].name);
+    for (std::size_t i : zeroth::model::matching_matrices(weights, globs, "lora target"))
+      found.push_back(weights.parameters()[i].name);
     return found;
   };
   using Names = std::vector<std::string>;

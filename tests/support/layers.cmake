@@ -19,7 +19,7 @@ set(layers
     "zeroth/journal zeroth/journal.hpp zeroth/journal_file.hpp zeroth/replay_journal.hpp"
     "zeroth/zeroth.hpp"
     "zeroth_adapters"
-    "zeroth_model/text"
+    "zeroth_model/text zeroth_model/encoding"
     "zeroth_model/families zeroth_model/weights"
     "zeroth_model/adapter"
     "zeroth_model/decoder"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,16 +10,16 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/mask/filter.hpp>
 #include <zeroth/numeric/number_text.hpp>
 #include <zeroth/parameters.hpp>
 #include <zeroth/random/philox.hpp>
 #include <zeroth/random/tile.hpp>
 #include <zeroth/sampler/sampler.hpp>
 #include <zeroth/sampler/uniform.hpp>
+#include <zeroth_model/adapter/float_parameters.hpp>
+#include <zeroth_model/adapter/targets.hpp>
 #include <zeroth_model/weights/decoder_tensors.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
-#include <zeroth_model/weights/page_buffer.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
@@ -43,14 +42,10 @@ struct LoraOptions {
 
 /// The two matrices that adapt one matrix.
 struct LoraPair {
-  std::size_t weight;  ///< W, in the decoder's parameters
+  std::size_t weight;  ///< W, in the decoder's tensors
   std::size_t a;       ///< A, rank x in, in the adapter's parameters
   std::size_t b;       ///< B, out x rank, in the adapter's parameters
 };
-
-/// The matrices of linear layers that match one of the globs, in the order of the decoder's parameters.
-/// @throws InvalidArgument naming the glob, if there are none or one matches nothing.
-[[nodiscard]] std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::span<std::string const> globs);
 
 /// LoRA (Hu et al. 2021, arXiv 2106.09685): a matrix W of a linear layer is frozen, and W x becomes W x + (alpha /
 /// rank) B (A x). Only the A and B are tuned.
@@ -64,33 +59,24 @@ class LoraAdapter {
   /// A new adapter, which changes nothing yet: B is zero. A is uniform in (-1, 1) / sqrt(in), PEFT's default (kaiming
   /// uniform with a = sqrt(5)): the Uniform sampler's values divided by sqrt(3 in), from random bits with their own
   /// Purpose, a function of seed, name and element.
-  /// @throws InvalidArgument as LoraOptions::check() and lora_targets() do.
+  /// @throws InvalidArgument as LoraOptions::check() and matching_matrices() do.
   LoraAdapter(DecoderWeights const& base, LoraOptions const& options)
-      : LoraAdapter(base, checked(options).rank, options.alpha, lora_targets(base, options.targets)) {
-    for (LoraPair const& pair : pairs_) draw(parameters_[pair.a], options.seed);
+      : LoraAdapter(base, checked(options).rank, options.alpha,
+                    matching_matrices(base, options.targets, "lora target")) {
+    for (LoraPair const& pair : pairs_) draw(parameters()[pair.a], options.seed);
   }
 
   /// An adapter of zeros on those matrices, for the caller to fill.
-  /// @param weights indices of matrices in the base's parameters, each once
+  /// @param weights indices of matrices in the base's tensors, each once
   LoraAdapter(DecoderWeights const& base, std::uint32_t rank, double alpha, std::vector<std::size_t> const& weights)
-      : rank_(rank), alpha_(alpha), place_of_(base.parameters().size(), none) {
-    std::vector<TensorSpec> specs;
-    std::size_t bytes = 0;
+      : rank_(rank),
+        alpha_(alpha),
+        place_of_(base.weight_tensors().size(), none),
+        parameters_(specs_of(base, rank, weights)),
+        weight_tensors_(model::weight_tensors(parameters_.set())) {
     for (std::size_t weight : weights) {
-      Parameter const& p = base.parameters()[weight];
       place_of_[weight] = pairs_.size();
-      pairs_.push_back({weight, specs.size(), specs.size() + 1});
-      specs.push_back({p.name + ".lora_a", Role::matrix, {rank, p.shape.columns}});
-      specs.push_back({p.name + ".lora_b", Role::matrix, {p.shape.rows, rank}});
-      bytes += slot(*(specs.end() - 2)) + slot(specs.back());
-    }
-    pages_ = PageBuffer(bytes);
-    std::byte* next = pages_.data();
-    for (TensorSpec& spec : specs) {
-      std::size_t const step = slot(spec);
-      parameters_.add(std::move(spec.name), spec.role, spec.shape,
-                      {reinterpret_cast<float*>(next), static_cast<std::size_t>(spec.shape.size())});
-      next += step;
+      pairs_.push_back({weight, 2 * pairs_.size(), 2 * pairs_.size() + 1});
     }
   }
 
@@ -101,7 +87,10 @@ class LoraAdapter {
   [[nodiscard]] float scale() const noexcept { return static_cast<float>(alpha_ / rank_); }
 
   /// The parameters to tune: A and B of each adapted matrix.
-  [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_; }
+  [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_.set(); }
+
+  /// The same as a decoder reads them.
+  [[nodiscard]] std::span<WeightTensor const> weight_tensors() const noexcept { return weight_tensors_; }
 
   /// The adapted matrices, in the order of the decoder's parameters.
   [[nodiscard]] std::span<LoraPair const> pairs() const noexcept { return pairs_; }
@@ -112,25 +101,21 @@ class LoraAdapter {
   }
 
   /// The values of one of parameters(), row-major.
-  [[nodiscard]] std::span<float> values(std::size_t parameter) noexcept {
-    Parameter const& p = parameters_[parameter];
-    return {static_cast<float*>(p.data), static_cast<std::size_t>(p.size())};
-  }
+  [[nodiscard]] std::span<float> values(std::size_t parameter) noexcept { return parameters_.values(parameter); }
   [[nodiscard]] std::span<float const> values(std::size_t parameter) const noexcept {
-    Parameter const& p = parameters_[parameter];
-    return {static_cast<float const*>(p.data), static_cast<std::size_t>(p.size())};
+    return parameters_.values(parameter);
   }
 
   /// @throws InvalidArgument naming the tensor, if this is not an adapter for a decoder of that shape.
   void check(DecoderWeights const& base) const {
-    if (base.parameters().size() != place_of_.size())
+    if (base.weight_tensors().size() != place_of_.size())
       throw InvalidArgument("the adapter belongs to a decoder with " + std::to_string(place_of_.size()) +
-                            " tensors, not " + std::to_string(base.parameters().size()));
+                            " tensors, not " + std::to_string(base.weight_tensors().size()));
     for (LoraPair const& pair : pairs_) {
-      Parameter const& weight = base.parameters()[pair.weight];
-      Parameter const& a = parameters_[pair.a];
+      WeightTensor const& weight = base.weight_tensors()[pair.weight];
+      Parameter const& a = parameters()[pair.a];
       if (a.name != weight.name + ".lora_a" || a.shape.columns != weight.shape.columns ||
-          parameters_[pair.b].shape.rows != weight.shape.rows)
+          parameters()[pair.b].shape.rows != weight.shape.rows)
         throw InvalidArgument("adapter tensor '" + a.name + "' does not fit '" + weight.name + "' of the decoder");
     }
   }
@@ -143,10 +128,15 @@ class LoraAdapter {
     return options;
   }
 
-  /// Bytes from one tensor to the next: whole cache lines.
-  static std::size_t slot(TensorSpec const& spec) noexcept {
-    constexpr std::size_t line = 64;
-    return (static_cast<std::size_t>(spec.shape.size()) * sizeof(float) + line - 1) / line * line;
+  static std::vector<TensorSpec> specs_of(DecoderWeights const& base, std::uint32_t rank,
+                                          std::vector<std::size_t> const& weights) {
+    std::vector<TensorSpec> specs;
+    for (std::size_t weight : weights) {
+      WeightTensor const& w = base.weight_tensors()[weight];
+      specs.push_back({w.name + ".lora_a", Role::matrix, {rank, w.shape.columns}});
+      specs.push_back({w.name + ".lora_b", Role::matrix, {w.shape.rows, rank}});
+    }
+    return specs;
   }
 
   static void draw(Parameter const& a, std::uint64_t seed) {
@@ -163,8 +153,8 @@ class LoraAdapter {
   double alpha_;
   std::vector<LoraPair> pairs_;
   std::vector<std::size_t> place_of_;  // index in pairs_ of each parameter of the decoder
-  PageBuffer pages_;
-  ParameterSet parameters_;
+  FloatParameters parameters_;
+  std::vector<WeightTensor> weight_tensors_;
 };
 
 inline void LoraOptions::check() const {
@@ -173,27 +163,6 @@ inline void LoraOptions::check() const {
                           std::to_string(rank));
   if (!(alpha > 0) || !std::isfinite(alpha))
     throw InvalidArgument("lora alpha must be > 0 and finite, got " + number_text(alpha));
-}
-
-inline std::vector<std::size_t> lora_targets(DecoderWeights const& base, std::span<std::string const> globs) {
-  ParameterSet const& parameters = base.parameters();
-  std::vector<std::size_t> matrices;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].role == Role::matrix) matrices.push_back(i);
-  auto matches = [&](std::string const& glob) {
-    return [&](std::size_t i) { return glob_match(glob, parameters[i].name); };
-  };
-  for (std::string const& glob : globs)
-    if (std::none_of(matrices.begin(), matrices.end(), matches(glob)))
-      throw InvalidArgument("lora target '" + glob +
-                            "': expected a glob that matches a matrix of a linear layer, from '" +
-                            parameters[matrices.front()].name + "' to '" + parameters[matrices.back()].name +
-                            "', found one that matches none");
-  if (globs.empty()) throw InvalidArgument("lora targets: expected at least one glob, found none");
-  std::erase_if(matrices, [&](std::size_t i) {
-    return std::none_of(globs.begin(), globs.end(), [&](std::string const& glob) { return matches(glob)(i); });
-  });
-  return matrices;
 }
 
 /// Adds (alpha / rank) B A to each adapted matrix: the decoder by itself then scores as with the adapter, up to

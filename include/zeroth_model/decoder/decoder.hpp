@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,17 +29,30 @@ enum class ScoreKind : std::uint8_t {
   logit,            ///< the same plus a number that all tokens of a row share: reads only the requested rows
 };
 
+/// Parameters that are tuned instead of a decoder's weights: SparseDelta, BlockScales.
+template <class T>
+concept TunedBeside = !std::same_as<T, LoraAdapter> && requires(T const& tuned) {
+  { tuned.parameters() } -> std::same_as<ParameterSet const&>;
+  { tuned.weight_tensors() } -> std::same_as<std::span<WeightTensor const>>;
+};
+
 /// A decoder-only transformer (see DecoderConfig): scores tokens in a packed batch, for theta or for all lanes of a
 /// probe at once.
 ///
 /// With a LoraAdapter, theta is the adapter's weights: a probe perturbs those, and all lanes share the decoder's own
 /// weights, each of which is read once for all lanes.
 ///
+/// With a SparseDelta or BlockScales, theta is what these have of the weights, and the rest is shared likewise.
+///
 /// Refers to the weights, which must outlive it, and owns its workspace, so a decoder serves one caller at a time.
 template <DecoderOps Ops>
 class Decoder {
  public:
-  explicit Decoder(DecoderWeights const& weights, Ops ops = Ops()) : weights_(&weights), ops_(std::move(ops)) {
+  /// @throws InvalidArgument if the weights are held as stored and the operations need them in a device's memory.
+  explicit Decoder(DecoderWeights const& weights, Ops ops = Ops())
+      : weights_(&weights), tensors_(weights.weight_tensors()), ops_(std::move(ops)) {
+    if (sizes_ahead && weights.is_stored())
+      throw InvalidArgument("decoder: expected numbers in the device's memory, found weights held as stored");
     DecoderConfig const& config = weights.config();
     if (config.positions == Positions::rotary)
       frequencies_ = rotary_frequencies(config.rotated_dim(), config.rope_theta, config.rope_scaling);
@@ -51,6 +65,19 @@ class Decoder {
       : Decoder(weights, std::move(ops)) {
     adapter.check(weights);
     adapter_ = &adapter;
+  }
+
+  /// @param tuned what is tuned of the weights; must outlive the decoder
+  /// @throws InvalidArgument if it does not belong to these weights.
+  template <TunedBeside Beside>
+  Decoder(DecoderWeights const& weights, Beside const& tuned, Ops ops = Ops()) : Decoder(weights, std::move(ops)) {
+    tensors_ = tuned.weight_tensors();
+    auto const is_same = [](WeightTensor const& a, WeightTensor const& b) {
+      return a.name == b.name && a.shape == b.shape && a.data == b.data;
+    };
+    std::span<WeightTensor const> const own = weights.weight_tensors();
+    if (!std::equal(own.begin(), own.end(), tensors_.begin(), tensors_.end(), is_same))
+      throw InvalidArgument("decoder: expected tuned values of these weights, found those of others");
   }
 
   /// Allocates for the largest batch to come, if the operations allocate ahead (CudaOps): scores within the limits then
@@ -73,8 +100,12 @@ class Decoder {
 
   /// Scores for every lane of `probe`, which perturbs the weights or, if there is one, the adapter: out[lane * requests
   /// + i].
-  /// @throws InvalidArgument as above.
+  /// @throws InvalidArgument as above, and if there is nothing to perturb: no adapter, and weights held as stored.
   void score(PackedBatch const& batch, ScoreKind kind, AnyProbe const& probe, std::span<double> out) {
+    auto const is_tuned = [](WeightTensor const& t) { return t.tuned != Tuned::nothing; };
+    if (adapter_ == nullptr && std::none_of(tensors_.begin(), tensors_.end(), is_tuned))
+      throw InvalidArgument("decoder: expected weights or an adapter that a probe can perturb, found only weights " +
+                            std::string("held as stored"));
     run(batch, kind, &probe, out);
   }
 
@@ -117,9 +148,9 @@ class Decoder {
   };
 
   [[nodiscard]] Views views(AnyProbe const* probe) const noexcept {
-    WeightView const tuned{adapter_ == nullptr ? weights_->parameters() : adapter_->parameters(), probe};
+    WeightView const tuned{adapter_ == nullptr ? tensors_ : adapter_->weight_tensors(), probe};
     if (adapter_ == nullptr) return {tuned, tuned};
-    return {{weights_->parameters(), nullptr, tuned.lanes()}, tuned};
+    return {{tensors_, nullptr, tuned.lanes()}, tuned};
   }
 
   void run(PackedBatch const& batch, ScoreKind kind, AnyProbe const* probe, std::span<double> out) {
@@ -323,6 +354,7 @@ class Decoder {
   }
 
   DecoderWeights const* weights_;
+  std::span<WeightTensor const> tensors_;  // what is read
   LoraAdapter const* adapter_ = nullptr;
   Ops ops_;
 

@@ -6,20 +6,26 @@
 #include <cstdint>
 #include <span>
 
-#include <zeroth/parameters.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth_model/decoder/packed_batch.hpp>
 #include <zeroth_model/weights/decoder_tensors.hpp>
+#include <zeroth_model/weights/weight_tensor.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
 /// The weights of a forward pass: theta itself, or all lanes of a probe around it.
 struct WeightView {
-  ParameterSet const& parameters;
-  AnyProbe const* probe = nullptr;  ///< null: theta, read in place
+  std::span<WeightTensor const> tensors;
+  AnyProbe const* probe = nullptr;  ///< null: theta
   std::size_t frozen_lanes = 1;     ///< without a probe: number of lanes that share theta, which is read once for all
 
+  [[nodiscard]] WeightTensor const& operator[](std::size_t tensor) const noexcept { return tensors[tensor]; }
   [[nodiscard]] std::size_t lanes() const noexcept { return probe == nullptr ? frozen_lanes : probe->points().size(); }
+
+  /// Whether all lanes read the same values of a tensor.
+  [[nodiscard]] bool shares(std::size_t tensor) const noexcept {
+    return probe == nullptr || tensors[tensor].tuned == Tuned::nothing;
+  }
 };
 
 /// One output of a linear layer: its weight or some rows of it, its bias, and the destination of the product.

@@ -75,7 +75,9 @@ class ScratchPool {
     AlignedFloats narrowed;        ///< the same in 16 bits, for products that take 16 bits
     AlignedFloats workspace;       ///< what a library needs
     AlignedFloats values;          ///< results of the task
+    AlignedFloats tuned;           ///< what is tuned of expanded weights, if not all of them
     std::vector<float*> pointers;  ///< one per lane
+    std::vector<float*> tuned_of;  ///< likewise, into `tuned`
   };
 
   /// Gives a task a piece until the lease ends.

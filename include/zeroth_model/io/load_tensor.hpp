@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth_model/io/dequantize.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 
 namespace zeroth::ZEROTH_ISA::model::detail {

@@ -13,6 +13,7 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/storage/data_type.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/file_status.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
@@ -22,7 +23,6 @@
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/io/mapped_file.hpp>
 #include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
 #include <zeroth_model/weights/decoder_tensors.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
@@ -129,6 +129,13 @@ class ModelSource {
   [[nodiscard]] DecoderWeights load(DataType dtype = DataType::f32, WeightMemory memory = {}) const {
     if (gguf() != nullptr) return load_gguf(*gguf(), dtype, std::move(memory));
     return load_hugging_face(folder()->checkpoint, config_, folder()->config.file_name(), dtype, std::move(memory));
+  }
+
+  /// The weights held as the files store them, which reads none: see DecoderWeights. This object, or the one that it is
+  /// moved to, must outlive them.
+  [[nodiscard]] DecoderWeights map() const {
+    if (gguf() != nullptr) return map_gguf(*gguf());
+    return map_hugging_face(folder()->checkpoint, config_, folder()->config.file_name());
   }
 
   /// The file, or null if the model is a Hugging Face folder.

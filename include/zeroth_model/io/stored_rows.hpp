@@ -6,22 +6,17 @@
 #include <span>
 #include <vector>
 
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
+#include <zeroth_model/weights/weight_tensor.hpp>
 
 namespace zeroth::ZEROTH_ISA::model::detail {
-
-/// The file type that stores weights of this type without changing their bits.
-[[nodiscard]] constexpr TensorType tensor_type_of(DataType dtype) noexcept {
-  return dtype == DataType::bf16 ? TensorType::bf16 : dtype == DataType::f16 ? TensorType::f16 : TensorType::f32;
-}
 
 /// Calls write(span of floats) with the rows of a tensor one after the other; row r is row `stored_row(r)` of the
 /// parameter. For a vector there is one call with all elements; element r is its element `stored_row(r)` plus `added`.
 template <class StoredRow, class Write>
 void for_each_row(DecoderWeights const& weights, std::size_t parameter, StoredRow const& stored_row, Write const& write,
                   float added = 0) {
-  Parameter const& p = weights.parameters()[parameter];
+  WeightTensor const& p = weights.weight_tensors()[parameter];
   std::vector<float> row(static_cast<std::size_t>(p.shape.columns));
   if (p.role != Role::vector) {
     for (std::uint64_t r = 0; r < p.shape.rows; ++r) {

@@ -69,7 +69,7 @@ class CpuOps {
   }
 
   void embed(WeightView const& weights, std::size_t parameter, std::span<std::int32_t const> ids, Matrix& out) {
-    auto const columns = static_cast<std::size_t>(weights.parameters[parameter].shape.columns);
+    auto const columns = static_cast<std::size_t>(weights[parameter].shape.columns);
     out.resize(weights.lanes(), ids.size(), columns);
     executor_.parallel_for(out.blocks(), [&](std::size_t b) {
       ScratchPool::Lease scratch(*pool_);
@@ -102,7 +102,7 @@ class CpuOps {
     out.resize(in.lanes(), in.rows(), in.features());
     ScratchPool::Lease scratch(*pool_);
     cpu::Panel const gain = cpu::read_panel(weights, norm.gain, 0, 1, *scratch);
-    auto const width = static_cast<std::size_t>(weights.parameters[norm.gain].shape.columns);
+    auto const width = static_cast<std::size_t>(weights[norm.gain].shape.columns);
     for_each_block(in, [&](std::size_t lane, std::size_t b) {
       float const* const gains = gain.lanes[lane];
       for (std::size_t first = 0; first < in.features(); first += width) {
@@ -150,7 +150,7 @@ class CpuOps {
   }
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
-    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.parameters); };
+    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.tensors); };
     std::size_t const height = products_.panel_rows(in.features());
     auto panels = [&](Projection<Matrix> const& p) { return (rows_of(p) + height - 1) / height; };
     std::size_t tasks = 0;
@@ -306,7 +306,7 @@ class CpuOps {
   /// Adds those elements of a vector to features [first, first + count) of out.
   static void add_bias(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t count,
                        ScratchPool::Piece& scratch, Matrix& out) {
-    cpu::Panel const bias = cpu::read_values(weights, parameter, first, count, scratch);
+    cpu::Panel const bias = cpu::read_elements(weights, parameter, first, count, scratch);
     for (std::size_t lane = 0; lane < out.lanes(); ++lane) {
       for (std::size_t b = 0; b < out.blocks(); ++b) {
         float* const to = out.block(lane, b) + first * tokens;

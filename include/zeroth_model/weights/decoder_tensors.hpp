@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <zeroth/parameters.hpp>
 #include <zeroth_model/families/families.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
+#include <zeroth_model/weights/weight_tensor.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
@@ -20,10 +22,7 @@ struct TensorSpec {
   Shape shape;
 };
 
-/// The index of a tensor that a decoder does not have.
-inline constexpr std::size_t no_tensor = static_cast<std::size_t>(-1);
-
-/// Indices of a norm's tensors in a ParameterSet.
+/// Indices of a norm's tensors in a decoder's list.
 struct NormTensors {
   std::size_t gain = no_tensor;  // 1 x hidden, or 1 x head_dim
   std::size_t bias = no_tensor;  // likewise
@@ -33,7 +32,7 @@ struct NormTensors {
   [[nodiscard]] explicit operator bool() const noexcept { return gain != no_tensor; }
 };
 
-/// Indices of a linear layer's tensors in a ParameterSet.
+/// Indices of a linear layer's tensors in a decoder's list.
 struct LinearTensors {
   std::size_t weight = no_tensor;  // out x in, or a tensor with more rows than these
   std::size_t bias = no_tensor;    // 1 x out
@@ -41,12 +40,12 @@ struct LinearTensors {
   std::size_t rows = 0;            // number of those rows; 0: all
 
   /// Number of output features.
-  [[nodiscard]] std::size_t outputs(ParameterSet const& parameters) const {
-    return rows != 0 ? rows : static_cast<std::size_t>(parameters[weight].shape.rows);
+  [[nodiscard]] std::size_t outputs(std::span<WeightTensor const> tensors) const {
+    return rows != 0 ? rows : static_cast<std::size_t>(tensors[weight].shape.rows);
   }
 };
 
-/// Indices of a layer's tensors in a ParameterSet.
+/// Indices of a layer's tensors in a decoder's list.
 struct LayerTensors {
   NormTensors attention_norm;
   LinearTensors query;              // heads * head_dim x hidden
@@ -63,7 +62,7 @@ struct LayerTensors {
   NormTensors mlp_post_norm;  // none in most families
 };
 
-/// Indices of a decoder's tensors in a ParameterSet. A tied head has the embedding's index.
+/// Indices of a decoder's tensors in its list. A tied head has the embedding's index.
 struct DecoderTensors {
   std::size_t embedding = no_tensor;  // vocabulary x hidden
   std::size_t positions = no_tensor;  // context_length + learned_position_offset x hidden, if they are learned

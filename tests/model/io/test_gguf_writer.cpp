@@ -175,8 +175,9 @@ TEST_CASE("GgufWriter rejects values beyond the range of the tensor's type") {
   GgufWriter writer((folder / "model.gguf").string());
   writer.add_tensor("half", Dims{4}, TensorType::f16);
   writer.add_tensor("brain", Dims{2}, TensorType::bf16);
-  CHECK_THROWS_WITH(writer.add_tensor("x", Dims{32}, TensorType::q8_0),
-                    contains_text("expected type F32, F16 or BF16"));
+  CHECK_THROWS_WITH(writer.add_tensor("x", Dims{32}, TensorType::q5_0),
+                    contains_text("expected type F32, F16, BF16, Q8_0 or Q4_0"));
+  CHECK_THROWS_WITH(writer.add_tensor("x", Dims{33, 2}, TensorType::q8_0), contains_text("multiple of 32 values"));
   CHECK_THROWS_WITH(writer.write("half", std::vector<float>{1, -65520, 3, 4}),
                     contains_text("tensor 'half': expected values in the range of F16, found -65520"));
   writer.write("half", std::vector<float>{1, 65519, -infinity, std::nanf("")});

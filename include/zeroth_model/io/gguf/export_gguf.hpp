@@ -12,12 +12,12 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
 #include <zeroth_model/io/gguf/gguf_writer.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 #include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
 #include <zeroth_model/io/stored_rows.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
@@ -64,27 +64,34 @@ inline std::vector<float> gguf_rotary_factors(DecoderConfig const& config) {
   return factors;
 }
 
+/// Sets what llama.cpp reads of the type of the matrices.
+inline void set_file_type(GgufWriter& writer, TensorType matrices) {
+  writer.set("general.file_type", gguf_file_type(matrices));
+  constexpr std::uint32_t quantization_version = 2;
+  if (find_tensor_type(matrices)->is_quantized()) writer.set("general.quantization_version", quantization_version);
+}
+
 /// Adds and writes all tensors, matrices as `type`, vectors as F32; then commits.
 inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights, TensorType type) {
   DecoderConfig const& config = weights.config();
   std::vector<float> const factors = gguf_rotary_factors(config);
   std::array<std::uint64_t, 1> const pairs{factors.size()};
   if (!factors.empty()) writer.add_tensor(rotary_factors_name, pairs);
-  for (Parameter const& p : weights.parameters()) {
+  for (WeightTensor const& p : weights.weight_tensors()) {
     std::array<std::uint64_t, 2> const dims{p.shape.columns, p.shape.rows};
     bool const vector = p.role == Role::vector;
     writer.add_tensor(p.name, std::span(dims).first(vector ? 1 : 2), vector ? TensorType::f32 : type);
   }
-  std::vector<bool> permuted(weights.parameters().size());
-  std::vector<bool> gains(weights.parameters().size());
+  std::vector<bool> permuted(weights.weight_tensors().size());
+  std::vector<bool> gains(weights.weight_tensors().size());
   for (HuggingFaceTensor const& tensor : hugging_face_tensors(config, weights.tensors())) {
     permuted[tensor.parameter] = tensor.rotary && config.pairing != config.family().gguf_pairing;
     gains[tensor.parameter] = tensor.gain;
   }
 
   if (!factors.empty()) writer.write(rotary_factors_name, factors);
-  for (std::size_t i = 0; i < weights.parameters().size(); ++i) {
-    Parameter const& p = weights.parameters()[i];
+  for (std::size_t i = 0; i < weights.weight_tensors().size(); ++i) {
+    WeightTensor const& p = weights.weight_tensors()[i];
     auto const stored_row = [&](std::size_t row) {
       return permuted[i] ? halves_rotary_row(row, config.head_dim) : row;
     };
@@ -101,7 +108,8 @@ inline void write_gguf_tensors(GgufWriter& writer, DecoderWeights const& weights
 /// loaded from. `path` may be the source's own.
 ///
 /// @param source_config the result of read_decoder_config() when `source` was opened: only metadata is read again
-/// @param type of the matrices: f32, f16 or bf16, by default their type in memory; vectors (norm gains, biases) are
+/// @param type of the matrices: f32, f16, bf16, q8_0 or q4_0, by default their type in memory; vectors (norm gains,
+/// biases) are
 ///   always F32, as llama.cpp requires. In their type in memory, and in F32, weights keep their bits; otherwise each is
 ///   rounded to nearest even.
 /// @throws InvalidFile if it cannot be written; InvalidArgument if `source` has another configuration, `type` is not
@@ -112,8 +120,8 @@ inline void save_gguf(std::string path, GgufFile const& source, DecoderConfig co
     throw InvalidArgument(path + ": the metadata of " + source.path() + " describe a decoder of another configuration");
   GgufWriter writer(std::move(path));
   writer.copy_metadata(source);
-  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
-  writer.set("general.file_type", gguf_file_type(matrices));
+  TensorType const matrices = type.value_or(tensor_type_of(weights.dtype()));
+  detail::set_file_type(writer, matrices);
   detail::write_gguf_tensors(writer, weights, matrices);
 }
 
@@ -161,8 +169,8 @@ inline void save_gguf(std::string path, DecoderWeights const& weights,
   require_gguf_form(weights.config(), path);
   GgufWriter writer(std::move(path));
   detail::set_decoder_metadata(writer, weights.config());
-  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
-  writer.set("general.file_type", gguf_file_type(matrices));
+  TensorType const matrices = type.value_or(tensor_type_of(weights.dtype()));
+  detail::set_file_type(writer, matrices);
   add_metadata(writer);
   detail::write_gguf_tensors(writer, weights, matrices);
 }

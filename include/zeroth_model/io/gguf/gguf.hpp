@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth_model/io/dequantize.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
 #include <zeroth_model/io/gguf/gguf_part.hpp>
 #include <zeroth_model/io/gguf/gguf_split.hpp>
 #include <zeroth_model/io/gguf/gguf_value.hpp>
@@ -108,6 +108,9 @@ class GgufFile {
   std::span<const std::byte> bytes(const GgufTensor& tensor) const noexcept {
     return parts_[tensor.part].bytes(tensor);
   }
+
+  /// All bytes of the model's first file.
+  std::span<const std::byte> file_bytes() const noexcept { return first().file_bytes(); }
 
   /// Decodes a tensor of this model into `values`, then lets the system drop its pages.
   ///

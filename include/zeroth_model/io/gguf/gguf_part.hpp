@@ -13,10 +13,10 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/gguf/gguf_metadata.hpp>
 #include <zeroth_model/io/gguf/gguf_value.hpp>
 #include <zeroth_model/io/mapped_file.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/text/printable.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
@@ -66,6 +66,9 @@ class GgufPart {
   std::span<const std::byte> bytes(const GgufTensor& tensor) const noexcept {
     return file_.bytes().subspan(tensor.offset, tensor.bytes);
   }
+
+  /// All bytes of this file.
+  std::span<const std::byte> file_bytes() const noexcept { return file_.bytes(); }
 
   /// Lets the system drop the pages of a tensor of this file. See MappedFile::release().
   void release(const GgufTensor& tensor) const noexcept { file_.release(tensor.offset, tensor.bytes); }

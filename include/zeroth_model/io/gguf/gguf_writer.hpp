@@ -15,14 +15,15 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/storage/narrow.hpp>
+#include <zeroth_model/encoding/quantize.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/atomic_file.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/text/printable.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// The value of general.file_type for a file whose matrices have type f32, f16 or bf16; its vectors are always F32.
+/// The value of general.file_type for a file whose matrices have that type; its vectors are always F32.
 /// Throws InvalidArgument for other types.
 inline std::uint32_t gguf_file_type(TensorType type) {
   switch (type) {
@@ -32,13 +33,18 @@ inline std::uint32_t gguf_file_type(TensorType type) {
       return 1;
     case TensorType::bf16:
       return 32;
+    case TensorType::q4_0:
+      return 2;
+    case TensorType::q8_0:
+      return 7;
     default:
-      throw InvalidArgument("gguf_file_type: expected F32, F16 or BF16, found type number " +
+      throw InvalidArgument("gguf_file_type: expected F32, F16, BF16, Q8_0 or Q4_0, found type number " +
                             std::to_string(static_cast<std::uint32_t>(type)));
   }
 }
 
-/// Writes a GGUF file, version 3, of F32, F16 and BF16 tensors, holding at most a part of one tensor in memory.
+/// Writes a GGUF file, version 3, of F32, F16, BF16, Q8_0 and Q4_0 tensors, holding at most a part of one tensor in
+/// memory.
 ///
 /// Call in this order: metadata (copy_metadata(), set(), erase()) and add_tensor() for every tensor; then write() for
 /// the values of each tensor in the order of add_tensor(); then commit(). Nothing appears under the file's name before
@@ -89,17 +95,20 @@ class GgufWriter {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.key == key; });
   }
 
-  /// Announces a tensor of type f32, f16 or bf16. `dims` are in GGUF's order, fastest-varying first: {columns, rows}
-  /// for a matrix.
+  /// Announces a tensor of type f32, f16, bf16, q8_0 or q4_0. `dims` are in GGUF's order, fastest-varying first:
+  /// {columns, rows} for a matrix.
   void add_tensor(std::string_view name, std::span<const std::uint64_t> dims, TensorType type = TensorType::f32) {
     require_no_values();
     const auto fail = [&](const char* what) {
       throw InvalidArgument(file_.path() + ": tensor '" + detail::printable(name) + "': " + what);
     };
-    if (type != TensorType::f32 && type != TensorType::f16 && type != TensorType::bf16) {
-      fail("expected type F32, F16 or BF16");
+    if (type != TensorType::f32 && type != TensorType::f16 && type != TensorType::bf16 && type != TensorType::q8_0 &&
+        type != TensorType::q4_0) {
+      fail("expected type F32, F16, BF16, Q8_0 or Q4_0");
     }
     if (dims.empty() || dims.size() > 4) fail("expected 1 to 4 dimensions");
+    if (dims[0] % traits_of(type).block_values != 0)
+      fail("expected rows of a multiple of 32 values for a quantised type");
     if (std::any_of(tensors_.begin(), tensors_.end(), [&](const Tensor& tensor) { return tensor.name == name; })) {
       fail("expected once, found twice");
     }
@@ -131,6 +140,10 @@ class GgufWriter {
         break;
       case TensorType::bf16:
         write_narrow<float_to_bfloat16, 0x7f80>(values);
+        break;
+      case TensorType::q8_0:
+      case TensorType::q4_0:
+        write_blocks(values);
         break;
       default:
         file_.write(std::as_bytes(values));
@@ -226,7 +239,7 @@ class GgufWriter {
       file_.write(encode(std::string_view(tensor.name)) + encode(static_cast<std::uint32_t>(tensor.dims.size())));
       for (const std::uint64_t dim : tensor.dims) file_.write(encode(dim));
       file_.write(encode(static_cast<std::uint32_t>(tensor.type)) + encode(offset));
-      offset += (tensor.values * traits_of(tensor.type).block_bytes + alignment - 1) / alignment * alignment;
+      offset += (traits_of(tensor.type).bytes_of(tensor.values) + alignment - 1) / alignment * alignment;
     }
     pad();
   }
@@ -250,6 +263,18 @@ class GgufWriter {
     }
   }
 
+  /// Writes values of the current tensor as blocks, which no two calls may share.
+  void write_blocks(std::span<const float> values) {
+    const Tensor& tensor = tensors_[current_];
+    blocks_.clear();
+    try {
+      quantize(tensor.type, values, blocks_);
+    } catch (const InvalidArgument& error) {
+      throw InvalidArgument(file_.path() + ": tensor '" + tensor.name + "': " + error.what());
+    }
+    file_.write(std::span<const std::byte>(blocks_));
+  }
+
   void pad() {
     while (file_.size() % alignment != 0) file_.write(std::string_view("\0", 1));
   }
@@ -260,6 +285,7 @@ class GgufWriter {
   bool header_written_ = false;
   std::size_t current_ = 0;    // tensor whose values come next
   std::uint64_t written_ = 0;  // number of its values written so far
+  std::vector<std::byte> blocks_;
 };
 
 }  // namespace zeroth::ZEROTH_ISA::model

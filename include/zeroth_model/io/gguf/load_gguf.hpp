@@ -214,6 +214,30 @@ class GgufDecoderKeys {
   return config;
 }
 
+namespace detail {
+
+/// Checks that the file has the tensors of that decoder and no others.
+inline void require_tensors(GgufFile const& file, std::vector<TensorSpec> const& specs, DecoderConfig const& config) {
+  std::unordered_set<std::string_view> known{rotary_factors_name};
+  for (TensorSpec const& spec : specs) {
+    GgufTensor const& tensor = file.tensor(spec.name);
+    auto refuse = [&](std::string const& found) {
+      throw InvalidFile(file.path() + ": tensor '" + spec.name + "': expected " + shape_text(spec.shape) + ", found " +
+                        found);
+    };
+    auto const shape = matrix_shape(tensor);
+    if (!shape) refuse(std::to_string(tensor.dims.size()) + " dimensions");
+    if (*shape != spec.shape) refuse(shape_text(*shape));
+    known.insert(spec.name);
+  }
+  for (GgufTensor const& tensor : file.tensors())
+    if (!known.contains(tensor.name))
+      throw InvalidFile(file.path() + ": tensor '" + printable(tensor.name) +
+                        "' is not part of a decoder of architecture '" + config.architecture + "' that is supported");
+}
+
+}  // namespace detail
+
 /// Loads the decoder of a GGUF file, part by part, dequantised to f32 and, for matrices of another type, rounded to
 /// nearest; the file's pages do not stay in memory.
 ///
@@ -226,23 +250,7 @@ class GgufDecoderKeys {
                                               WeightMemory memory = {}) {
   DecoderConfig config = read_decoder_config(file);
   std::vector<TensorSpec> const specs = tensor_specs(config);
-  std::unordered_set<std::string_view> known{detail::rotary_factors_name};
-  for (TensorSpec const& spec : specs) {
-    GgufTensor const& tensor = file.tensor(spec.name);
-    auto refuse = [&](std::string const& found) {
-      throw InvalidFile(file.path() + ": tensor '" + spec.name + "': expected " + detail::shape_text(spec.shape) +
-                        ", found " + found);
-    };
-    auto const shape = detail::matrix_shape(tensor);
-    if (!shape) refuse(std::to_string(tensor.dims.size()) + " dimensions");
-    if (*shape != spec.shape) refuse(detail::shape_text(*shape));
-    known.insert(spec.name);
-  }
-  for (GgufTensor const& tensor : file.tensors())
-    if (!known.contains(tensor.name))
-      throw InvalidFile(file.path() + ": tensor '" + detail::printable(tensor.name) +
-                        "' is not part of a decoder of architecture '" + config.architecture + "' that is supported");
-
+  detail::require_tensors(file, specs, config);
   DecoderWeights weights(std::move(config), file.path(), dtype, std::move(memory));
   for (std::size_t i = 0; i < specs.size(); ++i) {
     GgufTensor const& tensor = file.tensor(specs[i].name);
@@ -250,6 +258,22 @@ class GgufDecoderKeys {
     file.release(tensor);
   }
   return weights;
+}
+
+/// The decoder of a GGUF file with its weights held as the file stores them: nothing is decoded or copied, and
+/// processes that map the same file share its pages.
+/// @param file must outlive the weights; it may be moved
+/// @throws InvalidFile as load_gguf does
+[[nodiscard]] inline DecoderWeights map_gguf(GgufFile const& file) {
+  DecoderConfig config = read_decoder_config(file);
+  std::vector<TensorSpec> const specs = tensor_specs(config);
+  detail::require_tensors(file, specs, config);
+  std::vector<StoredValues> stored;
+  for (TensorSpec const& spec : specs) {
+    GgufTensor const& tensor = file.tensor(spec.name);
+    stored.push_back({tensor.type, file.bytes(tensor)});
+  }
+  return {std::move(config), file.path(), stored};
 }
 
 }  // namespace zeroth::ZEROTH_ISA::model

@@ -17,12 +17,12 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/atomic_file.hpp>
 #include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
 #include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
 #include <zeroth_model/io/safetensors/safetensors_folder_writer.hpp>
 #include <zeroth_model/io/stored_rows.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
 #include <zeroth_model/weights/decoder_weights.hpp>
 
@@ -102,7 +102,7 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
                               HuggingFaceExtras const& extras = {}, std::optional<TensorType> type = std::nullopt,
                               std::uint64_t part_bytes = SafetensorsFolderWriter::default_part_bytes,
                               std::function<void(AtomicDirectory const&)> const& add_files = {}) {
-  TensorType const matrices = type.value_or(detail::tensor_type_of(weights.dtype()));
+  TensorType const matrices = type.value_or(tensor_type_of(weights.dtype()));
   AtomicDirectory directory(folder);
   auto write_text = [&](std::string const& name, std::string_view text) {
     AtomicFile file(directory.file(name));
@@ -115,7 +115,8 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
   for (auto const& [name, text] : extras.files) write_text(name, text);
 
   auto type_of = [&](HuggingFaceTensor const& tensor) {
-    return type.value_or(detail::tensor_type_of(weights.parameters()[tensor.parameter].dtype));
+    Role const role = weights.weight_tensors()[tensor.parameter].role;
+    return type.value_or(tensor_type_of(DecoderWeights::dtype_of(role, weights.dtype())));
   };
   std::vector<HuggingFaceTensor> tensors = hugging_face_tensors(weights.config(), weights.tensors());
   // A file has no gaps, so tensors with the wider alignment come first.
@@ -123,9 +124,9 @@ inline void save_hugging_face(std::filesystem::path const& folder, DecoderWeight
                         [&](HuggingFaceTensor const& tensor) { return type_of(tensor) == TensorType::f32; });
   SafetensorsFolderWriter writer(directory, part_bytes);
   for (HuggingFaceTensor const& tensor : tensors) {
-    Shape const shape = weights.parameters()[tensor.parameter].shape;
+    Shape const shape = weights.weight_tensors()[tensor.parameter].shape;
     std::array<std::uint64_t, 2> const sizes{shape.rows, shape.columns};
-    bool const vector = weights.parameters()[tensor.parameter].role == Role::vector;
+    bool const vector = weights.weight_tensors()[tensor.parameter].role == Role::vector;
     writer.add_tensor(tensor.name, std::span(sizes).last(vector ? 1 : 2), type_of(tensor));
   }
   DecoderConfig const& config = weights.config();

@@ -13,13 +13,13 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth_model/io/dequantize.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/hugging_face/hugging_face_config.hpp>
 #include <zeroth_model/io/hugging_face/hugging_face_tensors.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/io/load_tensor.hpp>
 #include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 #include <zeroth_model/text/printable.hpp>
 #include <zeroth_model/weights/decoder_config.hpp>
 #include <zeroth_model/weights/decoder_tensors.hpp>
@@ -136,6 +136,31 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
   return config;
 }
 
+namespace detail {
+
+/// The tensors of a checkpoint that hold the weights of a decoder, in the order of hugging_face_tensors().
+/// @throws InvalidFile if one is missing, has another shape or type, or is not part of the decoder
+inline std::vector<HuggingFaceTensor> require_tensors(SafetensorsCheckpoint const& checkpoint,
+                                                      DecoderConfig const& config) {
+  DecoderTensors tensors;
+  std::vector<TensorSpec> const specs = tensor_specs(config, &tensors);
+  std::vector<HuggingFaceTensor> list = checkpoint_tensors(checkpoint, config, tensors);
+  std::unordered_set<std::string_view> known;
+  for (HuggingFaceTensor const& wanted : list) {
+    static_cast<void>(tensor_of_shape(checkpoint, wanted.name, specs[wanted.parameter]));
+    known.insert(wanted.name);
+  }
+  if (config.tied_head) known.insert(hugging_face_head);  // a copy of the embedding, in some checkpoints
+  for (SafetensorsTensor const& tensor : checkpoint.tensors())
+    if (!known.contains(tensor.name) && !is_derived_tensor(tensor.name))
+      throw InvalidFile(checkpoint.path() + ": tensor '" + printable(tensor.name) +
+                        "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
+                        "config.json");
+  return list;
+}
+
+}  // namespace detail
+
 /// Loads the decoder of a Hugging Face checkpoint, F32, F16 or BF16, part by part, rounded to nearest for matrices of
 /// another type; the files' pages do not stay in memory. A checkpoint of the bare model, whose names lack the first
 /// "model.", is also loaded.
@@ -148,21 +173,7 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
 [[nodiscard]] inline DecoderWeights load_hugging_face(SafetensorsCheckpoint const& checkpoint, DecoderConfig config,
                                                       std::string const& source, DataType dtype = DataType::f32,
                                                       WeightMemory memory = {}) {
-  DecoderTensors tensors;
-  std::vector<TensorSpec> const specs = tensor_specs(config, &tensors);
-  std::vector<HuggingFaceTensor> const list = detail::checkpoint_tensors(checkpoint, config, tensors);
-  std::unordered_set<std::string_view> known;
-  for (HuggingFaceTensor const& wanted : list) {
-    static_cast<void>(detail::tensor_of_shape(checkpoint, wanted.name, specs[wanted.parameter]));
-    known.insert(wanted.name);
-  }
-  if (config.tied_head) known.insert(detail::hugging_face_head);  // a copy of the embedding, in some checkpoints
-  for (SafetensorsTensor const& tensor : checkpoint.tensors())
-    if (!known.contains(tensor.name) && !detail::is_derived_tensor(tensor.name))
-      throw InvalidFile(checkpoint.path() + ": tensor '" + detail::printable(tensor.name) +
-                        "' is not part of a decoder of architecture '" + config.architecture + "' with this " +
-                        "config.json");
-
+  std::vector<HuggingFaceTensor> const list = detail::require_tensors(checkpoint, config);
   DecoderWeights weights(std::move(config), source, dtype, std::move(memory));
   for (HuggingFaceTensor const& wanted : list) {
     SafetensorsTensor const& tensor = checkpoint.tensor(wanted.name);
@@ -171,6 +182,19 @@ inline std::vector<HuggingFaceTensor> checkpoint_tensors(SafetensorsCheckpoint c
     checkpoint.release(tensor);
   }
   return weights;
+}
+
+/// The decoder of a Hugging Face checkpoint with its weights held as the files store them: see map_gguf().
+/// @param checkpoint must outlive the weights; it may be moved
+/// @throws InvalidFile as load_hugging_face() does
+[[nodiscard]] inline DecoderWeights map_hugging_face(SafetensorsCheckpoint const& checkpoint, DecoderConfig config,
+                                                     std::string const& source) {
+  std::vector<StoredValues> stored(tensor_specs(config).size());
+  for (HuggingFaceTensor const& wanted : detail::require_tensors(checkpoint, config)) {
+    SafetensorsTensor const& tensor = checkpoint.tensor(wanted.name);
+    stored[wanted.parameter] = {detail::weights_type(checkpoint, tensor), checkpoint.bytes(tensor)};
+  }
+  return {std::move(config), source, stored};
 }
 
 /// As above, with the configuration read from config.json and the weights.

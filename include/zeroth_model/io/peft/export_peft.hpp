@@ -60,7 +60,7 @@ inline void save_peft(std::filesystem::path const& folder, LoraAdapter const& ad
   std::vector<PeftModule> modules = peft_modules(base);
   std::erase_if(modules, [&](PeftModule const& module) { return adapter.find(module.weight) == nullptr; });
   for (PeftModule const& module : modules) {
-    Shape const shape = base.parameters()[module.weight].shape;
+    Shape const shape = base.weight_tensors()[module.weight].shape;
     writer.add_tensor(module.a_name(), std::array<std::uint64_t, 2>{rank, shape.columns});
     writer.add_tensor(module.b_name(), std::array<std::uint64_t, 2>{shape.rows, rank});
   }

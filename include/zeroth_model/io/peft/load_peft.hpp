@@ -54,7 +54,7 @@ class PeftTensors {
                           std::to_string(base.config().layers) + " layers)");
     if (modules_.empty()) throw InvalidFile(file.path() + ": expected at least one adapted linear layer, found none");
     for (PeftModule const& module : modules_) {
-      Shape const shape = base.parameters()[module.weight].shape;
+      Shape const shape = base.weight_tensors()[module.weight].shape;
       check(file.tensor(module.a_name()), {config.rank, shape.columns}, /*rank_at=*/0);
       check(file.tensor(module.b_name()), {shape.rows, config.rank}, /*rank_at=*/1);
     }

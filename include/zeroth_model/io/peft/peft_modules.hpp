@@ -31,7 +31,7 @@ struct PeftModule {
   constexpr std::string_view end = ".weight";
   std::vector<PeftModule> modules;
   for (HuggingFaceTensor const& tensor : hugging_face_tensors(weights.config(), weights.tensors()))
-    if (weights.parameters()[tensor.parameter].role == Role::matrix)
+    if (weights.weight_tensors()[tensor.parameter].role == Role::matrix)
       modules.push_back({tensor.name.substr(0, tensor.name.size() - end.size()), tensor.parameter, tensor.rotary});
   return modules;
 }

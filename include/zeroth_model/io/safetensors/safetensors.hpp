@@ -14,7 +14,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth_model/io/dequantize.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/io/mapped_file.hpp>
 #include <zeroth_model/text/printable.hpp>

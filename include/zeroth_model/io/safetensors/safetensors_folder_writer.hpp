@@ -13,8 +13,8 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
 #include <zeroth_model/io/atomic_file.hpp>
-#include <zeroth_model/io/dequantize.hpp>
 #include <zeroth_model/io/safetensors/safetensors_writer.hpp>
 #include <zeroth_model/text/printable.hpp>
 

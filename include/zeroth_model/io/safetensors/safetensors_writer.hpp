@@ -15,8 +15,8 @@
 
 #include <zeroth/error.hpp>
 #include <zeroth/storage/narrow.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
 #include <zeroth_model/io/atomic_file.hpp>
-#include <zeroth_model/io/dequantize.hpp>
 #include <zeroth_model/text/printable.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {

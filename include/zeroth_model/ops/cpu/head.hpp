@@ -50,7 +50,7 @@ class Head {
                          std::span<ScoreRequest const> requests, std::span<double> out) {
     products.begin(executor, in);
     sort_by_token(requests);
-    auto const vocabulary = static_cast<std::size_t>(weights.parameters[parameter].shape.rows);
+    auto const vocabulary = static_cast<std::size_t>(weights[parameter].shape.rows);
     std::size_t const height = products.panel_rows(in.features());
     std::size_t const panels = (vocabulary + height - 1) / height;
     std::size_t const stripes = std::min(panels, stripes_most);

@@ -6,9 +6,10 @@
 #include <cstdint>
 #include <span>
 
-#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth_model/decoder/decoder_ops.hpp>
+#include <zeroth_model/decoder/weight_rows.hpp>
 #include <zeroth_model/ops/cpu/activations.hpp>
+#include <zeroth_model/weights/weight_tensor.hpp>
 
 namespace zeroth::ZEROTH_ISA::model::cpu {
 
@@ -32,65 +33,55 @@ struct Panel {
   std::size_t stride;  ///< floats from one row to the next
 };
 
-/// Rows [first, first + rows) of a tensor for all lanes: without a probe theta itself if it is f32, otherwise expanded
-/// or widened into `scratch`.
+/// Rows [first, first + rows) of a tensor for all lanes: in place if they share floats, otherwise in `scratch`, once
+/// for the lanes that share them; see read_rows().
 ///
 /// `reserved` floats of the scratch come before the panels, for the caller's own use.
-[[nodiscard]] inline Panel read_panel(WeightView const& weights, std::size_t parameter, std::size_t first,
+[[nodiscard]] inline Panel read_panel(WeightView const& weights, std::size_t tensor, std::size_t first,
                                       std::size_t rows, ScratchPool::Piece& scratch, std::size_t reserved = 0) {
-  Parameter const& p = weights.parameters[parameter];
-  auto const columns = static_cast<std::size_t>(p.shape.columns);
+  WeightTensor const& t = weights[tensor];
+  auto const columns = static_cast<std::size_t>(t.shape.columns);
   std::size_t const lanes = weights.lanes();
   // Rows whose length is a multiple of 4 KiB all fall into the same set of the first-level cache, and the register tile
   // reads twelve of them at once.
   bool const spread = columns % 1024 == 0 && rows > 1;
   std::size_t const stride = columns + (spread ? block_tokens : 0);
+  bool const shared = weights.shares(tensor);
+  if (shared && t.has_floats() && !spread) {
+    scratch.pointers.assign(lanes, static_cast<float*>(t.data) + first * columns);
+    scratch.values.reserve(reserved);
+    return {scratch.pointers, stride};
+  }
   std::size_t const size = (rows * stride + block_tokens - 1) / block_tokens * block_tokens;
+  std::size_t const distinct = shared ? 1 : lanes;
+  float* const base = scratch.values.reserve(reserved + distinct * size) + reserved;
   scratch.pointers.resize(lanes);
-  if (weights.probe == nullptr) {
-    auto* const theta = static_cast<std::byte*>(p.data) + first * columns * size_of(p.dtype);
-    if (p.dtype == DataType::f32 && !spread) {
-      std::fill(scratch.pointers.begin(), scratch.pointers.end(), reinterpret_cast<float*>(theta));
-      scratch.values.reserve(reserved);
-      return {scratch.pointers, stride};
-    }
-    float* const panel = scratch.values.reserve(reserved + size) + reserved;
-    std::fill(scratch.pointers.begin(), scratch.pointers.end(), panel);
-    std::size_t const pieces = spread ? rows : 1;
-    std::size_t const length = spread ? columns : rows * columns;
-    for (std::size_t i = 0; i < pieces; ++i)
-      widen_values(p.dtype, theta + i * length * size_of(p.dtype), {panel + i * stride, length});
-    return {scratch.pointers, stride};
+  std::span<float* const> const pointers(scratch.pointers.data(), distinct);
+  std::size_t const height = spread ? 1 : rows;  // rows that are read at once
+  for (std::size_t r = 0; r < rows; r += height) {
+    for (std::size_t l = 0; l < distinct; ++l) scratch.pointers[l] = base + l * size + r * stride;
+    read_rows(weights, tensor, first + r, height, pointers, scratch);
   }
-  float* const base = scratch.values.reserve(reserved + lanes * size) + reserved;
-  for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + l * size;
-  if (!spread) {
-    weights.probe->expand(parameter, first * columns, rows * columns, scratch.pointers);
-    return {scratch.pointers, stride};
-  }
-  for (std::size_t r = 0; r < rows; ++r) {
-    weights.probe->expand(parameter, (first + r) * columns, columns, scratch.pointers);
-    for (float*& panel : scratch.pointers) panel += stride;
-  }
-  for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + l * size;
+  for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + (shared ? 0 : l * size);
   return {scratch.pointers, stride};
 }
 
 /// Elements [first, first + count) of a vector for all lanes, in one row each; otherwise like read_panel().
-[[nodiscard]] inline Panel read_values(WeightView const& weights, std::size_t parameter, std::size_t first,
-                                       std::size_t count, ScratchPool::Piece& scratch) {
-  Parameter const& p = weights.parameters[parameter];
-  scratch.pointers.resize(weights.lanes());
-  if (weights.probe == nullptr && p.dtype == DataType::f32) {
-    std::fill(scratch.pointers.begin(), scratch.pointers.end(), static_cast<float*>(p.data) + first);
-  } else if (weights.probe == nullptr) {
-    float* const values = scratch.values.reserve(count);
-    std::fill(scratch.pointers.begin(), scratch.pointers.end(), values);
-    widen_values(p.dtype, static_cast<std::byte const*>(p.data) + first * size_of(p.dtype), {values, count});
+[[nodiscard]] inline Panel read_elements(WeightView const& weights, std::size_t tensor, std::size_t first,
+                                         std::size_t count, ScratchPool::Piece& scratch) {
+  WeightTensor const& t = weights[tensor];
+  std::size_t const lanes = weights.lanes();
+  if (!weights.shares(tensor)) {
+    float* const base = scratch.values.reserve(lanes * count);
+    scratch.pointers.resize(lanes);
+    for (std::size_t l = 0; l < lanes; ++l) scratch.pointers[l] = base + l * count;
+    weights.probe->expand(t.parameter, first, count, scratch.pointers);
+  } else if (t.has_floats()) {
+    scratch.pointers.assign(lanes, static_cast<float*>(t.data) + first);
   } else {
-    float* const base = scratch.values.reserve(weights.lanes() * count);
-    for (std::size_t l = 0; l < weights.lanes(); ++l) scratch.pointers[l] = base + l * count;
-    weights.probe->expand(parameter, first, count, scratch.pointers);
+    float* const values = scratch.values.reserve(count);
+    scratch.pointers.assign(lanes, values);
+    decode_values(t, first, {values, count});
   }
   return {scratch.pointers, count};
 }

@@ -58,11 +58,11 @@ class Products {
   [[nodiscard]] Panel panel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
                             ScratchPool::Piece& scratch, std::size_t reserved = 0) const {
     if (compute_ == DataType::f32) return read_panel(weights, parameter, first, rows, scratch, reserved);
-    Parameter const& p = weights.parameters[parameter];
+    WeightTensor const& p = weights[parameter];
     auto const columns = static_cast<std::size_t>(p.shape.columns);
     std::size_t const width = slots(columns);
     std::size_t const stride = width + (width % 1024 == 0 && rows > 1 ? block_tokens : 0);  // see read_panel()
-    std::size_t const distinct = weights.probe == nullptr ? 1 : weights.lanes();
+    std::size_t const distinct = weights.shares(parameter) ? 1 : weights.lanes();
     float* const base = scratch.narrowed.reserve(distinct * rows * stride);
     scratch.values.reserve(reserved);
     // Few rows at a time, so that the f32 numbers stay in the first-level cache.

@@ -90,7 +90,7 @@ class BasicOps {
 
   void embed(WeightView const& weights, std::size_t parameter, std::span<std::int32_t const> tokens, Matrix& out) {
     index_.assign(tokens.begin(), tokens.end());
-    out.resize(*memory_, dtype(), weights.lanes(), tokens.size(), weights.parameters[parameter].shape.columns);
+    out.resize(*memory_, dtype(), weights.lanes(), tokens.size(), weights[parameter].shape.columns);
     panels_.gather(weights, parameter, index_, out.view(), /*adds=*/false);
   }
 
@@ -102,7 +102,7 @@ class BasicOps {
   void rms_norm(WeightView const& weights, NormTensors const& norm, Matrix const& in, float epsilon, Matrix& out) {
     resize_like(in, out);
     // Treats each run of features as a row of its own.
-    std::uint64_t const width = weights.parameters[norm.gain].shape.columns;
+    std::uint64_t const width = weights[norm.gain].shape.columns;
     LaneRows const x = in.view().with_features(width);
     device_.launch(
         RmsNormKernel{x, out.view().with_features(width), panels_.vector(weights, norm.gain, 0), epsilon, norm.offset},
@@ -119,7 +119,7 @@ class BasicOps {
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
     for (Projection<Matrix> const& p : projections) {
-      p.out.resize(*memory_, dtype(), in.view().lanes, in.view().rows, p.tensors.outputs(weights.parameters));
+      p.out.resize(*memory_, dtype(), in.view().lanes, in.view().rows, p.tensors.outputs(weights.tensors));
       multiply(weights, p.tensors, in.view(), p.out.view(), 1, 0);
       if (p.tensors.bias == no_tensor) continue;
       LaneRows const& out = p.out.view();
@@ -204,7 +204,7 @@ class BasicOps {
   }
 
   static std::string what(char const* operation, WeightView const& weights, std::size_t parameter) {
-    return std::string(operation) + " of '" + weights.parameters[parameter].name + "'";
+    return std::string(operation) + " of '" + weights[parameter].name + "'";
   }
 
   [[nodiscard]] UploadedLists& lists() noexcept { return panels_.lists(); }

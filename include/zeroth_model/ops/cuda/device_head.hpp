@@ -89,7 +89,7 @@ class DeviceHead {
                     reserve_picked(in, requests.size()),
                     in,
                     name(weights, parameter)};
-    std::uint64_t const vocabulary = weights.parameters[parameter].shape.rows;
+    std::uint64_t const vocabulary = weights[parameter].shape.rows;
     std::uint64_t const height = std::min({panels.height(weights, parameter), most_tokens, vocabulary});
     reserve_logits(in, height);
     for (std::uint64_t first = 0; first < vocabulary; first += height) {
@@ -116,7 +116,7 @@ class DeviceHead {
   };
 
   static std::string name(WeightView const& weights, std::size_t parameter) {
-    return "scores by '" + weights.parameters[parameter].name + "'";
+    return "scores by '" + weights[parameter].name + "'";
   }
 
   static std::uint64_t blocks_of(std::uint64_t threads) { return (threads + block_threads - 1) / block_threads; }

@@ -55,14 +55,14 @@ class WeightPanels {
 
   /// Rows of a matrix per panel.
   [[nodiscard]] std::uint64_t height(WeightView const& weights, std::size_t parameter) const noexcept {
-    Parameter const& p = weights.parameters[parameter];
-    return in_place(weights, p) ? p.shape.rows : copied_height(weights, parameter);
+    WeightTensor const& p = weights[parameter];
+    return in_place(weights, parameter) ? p.shape.rows : copied_height(weights, parameter);
   }
 
   /// The same for rows that are always copied.
   [[nodiscard]] std::uint64_t copied_height(WeightView const& weights, std::size_t parameter) const noexcept {
-    Parameter const& p = weights.parameters[parameter];
-    std::uint64_t const copies = weights.probe == nullptr ? 1 : weights.lanes();
+    WeightTensor const& p = weights[parameter];
+    std::uint64_t const copies = weights.shares(parameter) ? 1 : weights.lanes();
     std::uint64_t const fitting = panel_bytes_ / (copies * p.shape.columns * size_of(dtype_));
     // A multiple of what suits products, in nearly equal parts.
     constexpr std::uint64_t unit = 128;
@@ -76,10 +76,10 @@ class WeightPanels {
   /// Rows [first, first + rows) of a matrix. Valid until the next call of rows(), and for the work queued before that.
   [[nodiscard]] LaneWeights rows(WeightView const& weights, std::size_t parameter, std::uint64_t first,
                                  std::uint64_t rows) {
-    Parameter const& p = weights.parameters[parameter];
+    WeightTensor const& p = weights[parameter];
     std::uint64_t const size = rows * p.shape.columns;
-    if (in_place(weights, p)) return {advanced(dtype_, p.data, first * p.shape.columns), dtype_, 0};
-    bool const same = weights.probe == nullptr;
+    if (in_place(weights, parameter)) return {advanced(dtype_, p.data, first * p.shape.columns), dtype_, 0};
+    bool const same = weights.shares(parameter);
     LaneRows to{nullptr, dtype_, same ? 1 : weights.lanes(), rows, p.shape.columns};
     void* const panels = buffers_.fill(to.lanes * size * size_of(dtype_), [&](void* panel) {
       to.data = panel;
@@ -94,9 +94,9 @@ class WeightPanels {
   /// Rows of a matrix that need not be consecutive, one after the other; valid as above.
   [[nodiscard]] LaneWeights gathered(WeightView const& weights, std::size_t parameter,
                                      std::span<std::uint64_t const> rows) {
-    Parameter const& p = weights.parameters[parameter];
+    WeightTensor const& p = weights[parameter];
     std::uint64_t const size = rows.size() * p.shape.columns;
-    bool const same = weights.probe == nullptr;
+    bool const same = weights.shares(parameter);
     std::uint64_t const copies = same ? 1 : weights.lanes();
     LaneRows const to{buffers_.take(copies * size * size_of(dtype_)), dtype_, copies, rows.size(), p.shape.columns};
     gather(weights, parameter, rows, to, /*adds=*/false);
@@ -106,8 +106,8 @@ class WeightPanels {
   /// Writes rows of a table to the rows of activations, or adds them.
   void gather(WeightView const& weights, std::size_t parameter, std::span<std::uint64_t const> rows, LaneRows const& to,
               bool adds) {
-    Parameter const& p = weights.parameters[parameter];
-    if (weights.probe == nullptr)
+    WeightTensor const& p = weights[parameter];
+    if (weights.shares(parameter))
       return copy(p, lists_.get(*memory_, rows), 0, to, rows.size() * p.shape.columns, adds);
     if (!adds) return expand(weights, parameter, 0, p.shape.columns, lists_.get(*memory_, rows), rows, to);
     std::uint64_t const size = to.lanes * to.rows * to.features;
@@ -120,8 +120,8 @@ class WeightPanels {
 
   /// A vector of weights. Two are valid at a time: `slot` 0 and 1.
   [[nodiscard]] LaneWeights vector(WeightView const& weights, std::size_t parameter, std::size_t slot) {
-    Parameter const& p = weights.parameters[parameter];
-    if (weights.probe == nullptr) return {p.data, p.dtype, 0};
+    WeightTensor const& p = weights[parameter];
+    if (weights.shares(parameter)) return {p.data, p.dtype(), 0};
     std::size_t const bytes = weights.lanes() * static_cast<std::size_t>(p.size()) * sizeof(float);
     auto* const values =
         reinterpret_cast<float*>(vectors_[slot].reserve(*memory_, std::max(bytes, room_.vector), "vectors"));
@@ -166,11 +166,11 @@ class WeightPanels {
            (sizes.probe || sizes.weight_dtype != dtype_);
   }
 
-  [[nodiscard]] bool in_place(WeightView const& weights, Parameter const& p) const noexcept {
-    return weights.probe == nullptr && p.dtype == dtype_;
+  [[nodiscard]] bool in_place(WeightView const& weights, std::size_t parameter) const noexcept {
+    return weights.shares(parameter) && weights[parameter].dtype() == dtype_;
   }
 
-  static std::string what(char const* operation, Parameter const& p) {
+  static std::string what(char const* operation, WeightTensor const& p) {
     return std::string(operation) + " of '" + p.name + "'";
   }
 
@@ -179,12 +179,12 @@ class WeightPanels {
   }
 
   /// Copies rows of theta for all lanes of `to`.
-  void copy(Parameter const& p, std::uint64_t const* rows, std::uint64_t first, LaneRows const& to,
+  void copy(WeightTensor const& p, std::uint64_t const* rows, std::uint64_t first, LaneRows const& to,
             std::uint64_t lane_stride, bool adds) {
-    launch({{p.data, p.dtype, 0}, p.shape.columns, rows, first, to, lane_stride, to.features, adds}, what("rows", p));
+    launch({{p.data, p.dtype(), 0}, p.shape.columns, rows, first, to, lane_stride, to.features, adds}, what("rows", p));
   }
 
-  void add_rows(Parameter const& p, LaneRows const& from, LaneRows const& to) {
+  void add_rows(WeightTensor const& p, LaneRows const& from, LaneRows const& to) {
     std::uint64_t const lane = from.rows * from.features;
     launch({{from.data, from.dtype, lane}, from.features, nullptr, 0, to, lane, to.features, true}, what("rows", p));
   }
@@ -198,7 +198,7 @@ class WeightPanels {
     targets_.clear();
     for (std::uint64_t lane = 0; lane < to.lanes; ++lane)
       targets_.push_back(advanced(to.dtype, to.data, lane * lane_size));
-    if (weights.probe->has_panels()) return weights.probe->expand_to(parameter, request, targets_);
+    if (weights.probe->has_panels()) return weights.probe->expand_to(weights[parameter].parameter, request, targets_);
     // Via f32, one piece at a time.
     std::size_t const bytes = static_cast<std::size_t>(to.size()) * sizeof(float);
     auto* const floats =
@@ -210,14 +210,14 @@ class WeightPanels {
                     floats + i * count, lane_size);
     if (to.dtype != DataType::f32)
       launch({{floats, DataType::f32, lane_size}, to.features, nullptr, 0, to, lane_size, to.features, false},
-             what("panels", weights.parameters[parameter]));
+             what("panels", weights[parameter]));
   }
 
   void expand_floats(WeightView const& weights, std::size_t parameter, std::uint64_t first, std::uint64_t count,
                      float* out, std::uint64_t lane_stride) {
     pointers_.clear();
     for (std::size_t lane = 0; lane < weights.lanes(); ++lane) pointers_.push_back(out + lane * lane_stride);
-    weights.probe->expand(parameter, first, count, pointers_);
+    weights.probe->expand(weights[parameter].parameter, first, count, pointers_);
   }
 
   Workspace<Device>* memory_;

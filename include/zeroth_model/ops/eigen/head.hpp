@@ -47,7 +47,7 @@ class EigenHead {
                          std::span<ScoreRequest const> requests, std::span<double> out) {
     gemm.begin(executor, in);
     sort_by_token(requests);
-    auto const vocabulary = static_cast<std::size_t>(weights.parameters[parameter].shape.rows);
+    auto const vocabulary = static_cast<std::size_t>(weights[parameter].shape.rows);
     std::size_t const height = gemm.panel_rows(vocabulary, in.features());
     std::size_t const panels = (vocabulary + height - 1) / height;
     std::size_t const stripes = std::min(panels, most_stripes);

@@ -4,30 +4,34 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <utility>
 
-#include <zeroth/backend/cpu/convert.hpp>
 #include <zeroth_model/decoder/decoder_ops.hpp>
+#include <zeroth_model/decoder/weight_rows.hpp>
 #include <zeroth_model/ops/eigen/lane_matrix.hpp>
+#include <zeroth_model/weights/weight_tensor.hpp>
 
 namespace zeroth::ZEROTH_ISA::model {
 
-/// Rows [first, first + rows) of a weight matrix as every lane sees them, each [rows x columns].
-///
-/// Without a probe that is theta itself, read in place if it is f32 and otherwise widened into scratch; with a probe,
-/// the rows are expanded into scratch, once for all lanes. Valid while the scratch is.
+/// Rows [first, first + rows) of a weight matrix as every lane sees them, each [rows x columns]: in place if all lanes
+/// share floats, otherwise in scratch, once for the lanes that share them; see read_rows(). Valid while the scratch is.
 class WeightPanel {
  public:
-  WeightPanel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
+  WeightPanel(WeightView const& weights, std::size_t tensor, std::size_t first, std::size_t rows,
               ScratchPool::Piece& scratch)
-      : WeightPanel(weights, parameter, scratch, rows,
-                    static_cast<std::size_t>(weights.parameters[parameter].shape.columns), first) {}
+      : rows_(rows), columns_(static_cast<std::size_t>(weights[tensor].shape.columns)) {
+    if (!place(weights, tensor, first * columns_, rows * columns_, scratch))
+      read_rows(weights, tensor, first, rows, lanes_.first(distinct_), scratch);
+  }
 
   /// Elements [first, first + count) of a weight vector, as one row.
-  [[nodiscard]] static WeightPanel elements(WeightView const& weights, std::size_t parameter, std::size_t first,
+  [[nodiscard]] static WeightPanel elements(WeightView const& weights, std::size_t tensor, std::size_t first,
                                             std::size_t count, ScratchPool::Piece& scratch) {
-    WeightPanel panel(weights, parameter, scratch, count, 1, first);
-    std::swap(panel.rows_, panel.columns_);
+    WeightPanel panel(1, count);
+    if (panel.place(weights, tensor, first, count, scratch)) return panel;
+    if (weights.shares(tensor))
+      decode_values(weights[tensor], first, {panel.lanes_[0], count});
+    else
+      weights.probe->expand(weights[tensor].parameter, first, count, panel.lanes_);
     return panel;
   }
 
@@ -36,31 +40,28 @@ class WeightPanel {
   }
 
  private:
-  WeightPanel(WeightView const& weights, std::size_t parameter, ScratchPool::Piece& scratch, std::size_t rows,
-              std::size_t columns, std::size_t first)
-      : rows_(rows), columns_(columns) {
+  WeightPanel(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {}
+
+  /// Gives each lane its values, or those that are shared. Returns whether they are there already.
+  bool place(WeightView const& weights, std::size_t tensor, std::size_t first, std::size_t count,
+             ScratchPool::Piece& scratch) {
+    WeightTensor const& t = weights[tensor];
     std::size_t const lanes = weights.lanes();
+    bool const shared = weights.shares(tensor);
+    bool const there = shared && t.has_floats();
+    distinct_ = shared ? 1 : lanes;
+    std::size_t const size = (count + line - 1) / line * line;
+    float* const base = there ? static_cast<float*>(t.data) + first : scratch.panels.reserve(distinct_ * size);
     scratch.pointers.resize(lanes);
-    Parameter const& p = weights.parameters[parameter];
-    if (weights.probe == nullptr && p.dtype == DataType::f32) {
-      std::fill(scratch.pointers.begin(), scratch.pointers.end(), static_cast<float*>(p.data) + first * columns_);
-    } else if (weights.probe == nullptr) {
-      float* const panel = scratch.panels.reserve(rows * columns_);
-      std::fill(scratch.pointers.begin(), scratch.pointers.end(), panel);
-      widen_values(p.dtype, static_cast<std::byte const*>(p.data) + first * columns_ * size_of(p.dtype),
-                   {panel, rows * columns_});
-    } else {
-      std::size_t const size = (rows * columns_ + line - 1) / line * line;
-      float* const base = scratch.panels.reserve(lanes * size);
-      for (std::size_t lane = 0; lane < lanes; ++lane) scratch.pointers[lane] = base + lane * size;
-      weights.probe->expand(parameter, first * columns_, rows * columns_, scratch.pointers);
-    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) scratch.pointers[lane] = base + (shared ? 0 : lane * size);
     lanes_ = scratch.pointers;
+    return there;
   }
 
   static constexpr std::size_t line = 16;  // floats per cache line
 
   std::span<float* const> lanes_;
+  std::size_t distinct_ = 0;
   std::size_t rows_;
   std::size_t columns_;
 };

@@ -58,7 +58,7 @@ class RowMajorOps {
   }
 
   void embed(WeightView const& weights, std::size_t parameter, std::span<std::int32_t const> tokens, Matrix& out) {
-    auto const columns = static_cast<std::size_t>(weights.parameters[parameter].shape.columns);
+    auto const columns = static_cast<std::size_t>(weights[parameter].shape.columns);
     out.resize(weights.lanes(), tokens.size(), columns);
     for_each_group(tokens.size(), [&](std::size_t first, std::size_t count) {
       ScratchPool::Lease scratch(*pool_);
@@ -109,7 +109,7 @@ class RowMajorOps {
   }
 
   void linear(WeightView const& weights, Matrix const& in, std::span<Projection<Matrix> const> projections) {
-    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.parameters); };
+    auto rows_of = [&](Projection<Matrix> const& p) { return p.tensors.outputs(weights.tensors); };
     auto height_of = [&](Projection<Matrix> const& p) { return gemm_.panel_rows(rows_of(p), in.features()); };
     auto panels_of = [&](Projection<Matrix> const& p) { return (rows_of(p) + height_of(p) - 1) / height_of(p); };
     std::size_t tasks = 0;

@@ -50,13 +50,13 @@ class OneDnnGemm {
 
   [[nodiscard]] Panel panel(WeightView const& weights, std::size_t parameter, std::size_t first, std::size_t rows,
                             ScratchPool::Piece& scratch) const {
-    Parameter const& p = weights.parameters[parameter];
+    WeightTensor const& p = weights[parameter];
     auto const columns = static_cast<std::size_t>(p.shape.columns);
     if (compute_ == DataType::f32) {
       WeightPanel const expanded(weights, parameter, first, rows, scratch);
       return {scratch.pointers, rows, columns};
     }
-    std::size_t const distinct = weights.probe == nullptr ? 1 : weights.lanes();
+    std::size_t const distinct = weights.shares(parameter) ? 1 : weights.lanes();
     std::size_t const size = (rows * columns / 2 + line) / line * line;  // floats that hold one lane's bf16 numbers
     float* const base = scratch.narrowed.reserve(distinct * size);
     // Few rows at a time, so that the f32 numbers stay in the first-level cache.

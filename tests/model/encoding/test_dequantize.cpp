@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "zeroth_model/io/dequantize.hpp"
+#include "zeroth_model/encoding/dequantize.hpp"
 
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -75,4 +77,56 @@ TEST_CASE("dequantize rejects sizes that do not match and types it cannot decode
   CHECK_THROWS_WITH(dequantize(TensorType{77}, bytes, values),
                     contains_text("F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K") &&
                         contains_text("found number 77"));
+}
+
+TEST_CASE("blocks decode with other scales to one rounding of the exact value") {
+  using zeroth::InstructionSet;
+  using zeroth::model::detail::block_decoder;
+  std::mt19937 random(7);
+  for (zeroth::model::TensorTypeTraits const& traits : zeroth::model::tensor_types) {
+    if (!traits.is_quantized()) continue;
+    INFO(traits.name);
+    std::size_t const count = 9;
+    std::vector<std::byte> blocks(count * traits.block_bytes);
+    for (std::byte& b : blocks) b = static_cast<std::byte>(random());
+    std::vector<float> own(count);
+    std::vector<float> other(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::byte* const block = blocks.data() + i * traits.block_bytes;
+      // Finite scales and minima: the upper byte of a half is below that of infinity.
+      if (traits.type == TensorType::q8_k) {
+        float const scale = 0.75F + static_cast<float>(i);
+        std::memcpy(block, &scale, sizeof scale);
+      } else {
+        block[traits.scale_at + 1] = std::byte{0x2a};
+        if (traits.has_minimum) block[traits.scale_at + 3] = std::byte{0x31};
+      }
+      own[i] = zeroth::model::detail::load_scale(traits, block);
+      other[i] = 0.1F + 0.07F * static_cast<float>(i);
+    }
+    std::vector<float> plain(count * traits.block_values);
+    dequantize(traits.type, blocks, plain);
+    std::vector<float> first;
+    for (InstructionSet const set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+      if (!is_supported(set)) continue;
+      INFO(to_string(set));
+      std::vector<float> values(plain.size());
+      block_decoder(traits.type, set)(blocks.data(), own.data(), values.data(), count);
+      CHECK(values == plain);
+      block_decoder(traits.type, set)(blocks.data(), other.data(), values.data(), count);
+      CHECK(values != plain);
+      if (first.empty()) first = values;
+      CHECK(values == first);
+    }
+    // Values are linear in the scale: twice the scale's change is twice the values'.
+    std::vector<float> zero(count * traits.block_values);
+    std::vector<float> const none(count, 0.0F);
+    block_decoder(traits.type, InstructionSet::portable)(blocks.data(), none.data(), zero.data(), count);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      double const scale = static_cast<double>(other[i / traits.block_values] / own[i / traits.block_values]);
+      double const minimum = static_cast<double>(zero[i]);
+      double const expected = (static_cast<double>(plain[i]) - minimum) * scale + minimum;
+      CHECK(std::abs(static_cast<double>(first[i]) - expected) <= 1e-5 * (1 + std::abs(expected)));
+    }
+  }
 }
