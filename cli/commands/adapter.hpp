@@ -8,12 +8,13 @@
 
 namespace zeroth::cli {
 
-/// Gives the model a new adapter if the options ask for one, and fills in the options of the adapter that is tuned, new
-/// or loaded.
-/// @throws InvalidArgument if --lora-targets matches no matrix.
+/// Gives the model a new adapter, delta or scales to tune if the options ask for them, and fills in the options of the
+/// adapter that is tuned, new or loaded.
+/// @throws InvalidArgument if --lora-targets matches no matrix, or there are no scales.
 void make_adapter(LanguageModel& model, FinetuneOptions& options);
 
-/// The adapter that is tuned, for people: rank, alpha, matrices, weights and bytes.
+/// What is tuned beside the model's weights, for people: what of how many matrices, weights and bytes.
+/// @pre model.tunes_beside()
 [[nodiscard]] std::string adapter_summary(LanguageModel const& model);
 
 }  // namespace zeroth::cli

@@ -46,7 +46,7 @@ int run(EvalOptions const& options) {
   Task const task = find_task(options.task);
   check_writable(options.output, {options.model, options.task, options.data});
   TaskData data = load_task(task, options.data);
-  LanguageModel const model(options, options.dtype, options.cuda_device);
+  LanguageModel const model(options, options.dtype, options.cuda_device, options.maps_weights());
   std::string demonstrations = take_demonstrations(task, data, options.shots, options.seed);
   std::span<TextExample const> const texts = choose_held_out_examples(data, options.evaluation_examples);
   EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), longest_sequence(options, model));

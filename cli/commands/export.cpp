@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
 
+#include <zeroth_model/io/gguf/export_lora_gguf.hpp>
 #include <zeroth_model/save_model.hpp>
 
 #include "commands.hpp"
@@ -13,15 +14,21 @@ namespace zeroth::cli {
 
 int run(ExportOptions const& options) {
   std::filesystem::path const output = check_saveable(
-      options.output, options.to == SaveFormat::gguf ? SavedAs::file : SavedAs::folder, options.overwrite);
+      options.output, options.to == ExportFormat::safetensors ? SavedAs::folder : SavedAs::file, options.overwrite);
   auto const lock = lock_run_of(output);
-  LanguageModel model(options);
+  bool const writes_adapter = options.to == ExportFormat::gguf_lora;
+  LanguageModel model(options, DataType::f32, {}, options.adapter.empty() || writes_adapter);
+  if (writes_adapter) {
+    model::save_lora_gguf(output, *model.adapter, model.weights);
+    print_name(options.output);
+    return 0;
+  }
   model.source.keep_files();
-  model.merge_adapter();
-  if (options.to == SaveFormat::gguf)
+  model.merge();
+  if (options.to == ExportFormat::gguf)
     model::save_gguf_file(model, output, options.dtype);
   else
-    model::save_model(model, output, options.to, options.dtype);
+    model::save_model(model, output, SaveFormat::safetensors, options.dtype);
   print_name(options.output);
   return 0;
 }

@@ -36,9 +36,13 @@ namespace {
 FinetuneOptions resolved(FinetuneOptions options) {
   static_cast<MethodOptions&>(options) = resolved(static_cast<MethodOptions const&>(options));
   MethodDefaults const defaults = defaults_of(options.method);
-  if (!options.learning_rate)
-    options.learning_rate = default_learning_rate(options) * (options.tunes_adapter() ? adapter_rate_factor : 1);
-  if (!options.save && !options.tunes_adapter() && !options.random_model) options.save = SaveFormat::safetensors;
+  if (!options.learning_rate) {
+    double const factor = options.tunes_adapter() || options.delta ? adapter_rate_factor : 1;
+    options.learning_rate = default_learning_rate(options) * (options.tune_scales ? scales_rate_factor : factor);
+  }
+  if (!options.epsilon) options.epsilon = options.tune_scales ? default_scales_epsilon : default_epsilon;
+  if (!options.save && !options.tunes_adapter() && !options.random_model)
+    options.save = options.tune_scales ? SaveFormat::gguf : SaveFormat::safetensors;
   if (!options.steps) options.steps = defaults.steps;
   options.threads = OpenMpExecutor(options.threads).concurrency();
   // An evaluation takes as long as some dozen steps.
@@ -55,6 +59,7 @@ FinetuneOptions resumed(FinetuneOptions const& given) {
   if (!given.model.empty()) options.model = given.model;
   if (!given.data.empty()) options.data = given.data;
   if (!given.adapter.empty()) options.adapter = given.adapter;
+  if (given.no_mmap) options.no_mmap = true;
   if (given.threads != 0 && options.cuda_device)
     throw InvalidArgument("--threads: expected none, as the run in " + given.resume.string() + " uses --device cuda");
   if (given.threads != 0) options.threads = given.threads;
@@ -101,12 +106,12 @@ void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options,
 }
 
 /// Saves what was tuned, unless nothing is to be saved.
-void save(LanguageModel const& model, FinetuneOptions const& options, RunDirectory const& out) {
+void save(LanguageModel& model, FinetuneOptions const& options, RunDirectory const& out) {
   out.require_held();
   if (model.adapter)
     save_adapter(model, out.adapter());
   else if (options.save)
-    model::save_model(model, out.model(), *options.save);
+    save_model(model, out.model(), *options.save);
 }
 
 }  // namespace
@@ -139,7 +144,8 @@ int run(FinetuneOptions const& given) {
   options.max_tokens = longest_sequence(options, *model);
   RunExamples const examples = encode_task(task, data, options, *model);
   if (options.save) model::check_format(*model, *options.save, out.model());
-  out.check_space(model->adapter_bytes() + (options.save ? model::saved_bytes(model->weights, *options.save) : 0));
+  out.check_space((model->adapter ? model->beside_bytes() : 0) +
+                  (options.save ? saved_bytes(*model, *options.save) : 0));
 
   catch_interrupts();
   Progress progress(*options.steps);
@@ -157,7 +163,7 @@ int run(FinetuneOptions const& given) {
   progress.message("fine-tuning " + options.model.string() + " on " + options.task + " with " +
                    std::string(to_string(options.method)) + ": " + counts_of(examples) + ", " +
                    std::to_string(*options.steps) + " steps");
-  if (model->adapter) progress.message(adapter_summary(*model));
+  if (model->tunes_beside()) progress.message(adapter_summary(*model));
   if (!data.split.empty()) progress.message(data.split);
   if (!run->evaluate_before()) {
     progress.message("interrupted before the first step: nothing to save");
@@ -185,7 +191,7 @@ int run(FinetuneOptions const& given) {
   }
   bool const adapted = model->adapter.has_value();
   if (adapted && options.save) {
-    model->merge_adapter();
+    model->merge();
     out.require_held();
     model::save_model(*model, out.model(), *options.save);
   }

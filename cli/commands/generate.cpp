@@ -66,7 +66,7 @@ Tokens encode_prompt(GenerateOptions const& options, LanguageModel const& model)
 int run(GenerateOptions const& options) {
   options.check();
   catch_interrupts();
-  LanguageModel const model(options, options.dtype, options.cuda_device);
+  LanguageModel const model(options, options.dtype, options.cuda_device, options.maps_weights());
   OpenMpExecutor executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
   Tokens tokens = encode_prompt(options, model);

@@ -81,6 +81,7 @@ Json describe(model::ModelSource const& source) {
                 {"activation_bytes_per_token", per_token},
                 {"example_tokens", example_tokens},
                 {"example_bytes", weights + example_tokens * per_token},
+                {"example_bytes_mapped", file_bytes + example_tokens * per_token},
                 {"weights_bytes_16_bit", weights_16_bit},
                 {"example_bytes_16_bit", weights_16_bit + example_tokens * per_token}}},
               {"tensors", std::move(tensors)}};
@@ -141,6 +142,9 @@ void print_model(Json const& model, model::ModelSource const& source) {
              bytes("weights_bytes") + " and " + bytes("activation_bytes_per_token") +
                  " per token of a batch: " + bytes("example_bytes") + " (" + bytes("example_bytes_16_bit") + ") with " +
                  std::to_string(example_tokens) + " tokens");
+  print_fact(model_fact_width, "beside weights",
+             bytes("example_bytes_mapped") + " with as many, if an adapter, a delta or scales are tuned: the weights " +
+                 "stay in their files, mapped");
   print_tensors(source.tensors());
 }
 

@@ -51,7 +51,8 @@ LanguageModel base_of(JournalHeader const& header, std::string const& journal, R
   } else if (given.adapter.empty()) {
     options.dtype = type_of_matrices(header, source);
   }
-  LanguageModel model(options, options.dtype, given.cuda_device);
+  bool const as_stored = options.only_reads_weights() && options.dtype == DataType::f32 && !given.cuda_device;
+  LanguageModel model(options, options.dtype, given.cuda_device, as_stored);
   model.source.keep_files();
   make_adapter(model, options);
   return model;
@@ -60,7 +61,8 @@ LanguageModel base_of(JournalHeader const& header, std::string const& journal, R
 /// What to do about another base, if it may be the run's in another form.
 std::string other_form_of(LanguageModel const& model) {
   model::Family const& family = model.weights.config().family();
-  if (model.adapter || (family.gguf_pairing == model::RotaryPairing::halves && !family.gains_less_one)) return "";
+  if (model.tunes_beside() || (family.gguf_pairing == model::RotaryPairing::halves && !family.gains_less_one))
+    return "";
   return std::string("; ") + (family.gains_less_one ? "gains differ" : "rows of Q and K are in another order") +
          " in GGUF than in safetensors: give the model in the form that the run had";
 }
@@ -94,7 +96,7 @@ int run(ReplayModelOptions const& given) {
   if (model.adapter)
     save_adapter(model, output);
   else
-    model::save_model(model, output, given.save);
+    save_model(model, output, given.save);
   tell(std::to_string(steps) + " of the " + std::to_string(journal.steps()) + " steps of " + source + " replayed");
   print_name(given.output);
   return 0;

@@ -64,7 +64,7 @@ class LineScorer {
 int run(ScoreOptions const& options) {
   check_writable(options.output, {options.input, options.model});
   std::vector<std::string> const lines = read_lines(options.input);
-  LanguageModel const model(options, options.dtype, options.cuda_device);
+  LanguageModel const model(options, options.dtype, options.cuda_device, options.maps_weights());
   OpenMpExecutor executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
 

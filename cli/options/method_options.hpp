@@ -116,7 +116,7 @@ struct MethodOptions {
   double sparsity = 0.75;              ///< share of a matrix's weights that the mask leaves out; not used by mezo
   std::optional<SamplerName> sampler;  ///< default: rademacher for fzoo, otherwise gaussian
   EstimatorName estimator = EstimatorName::central;
-  double epsilon = 1e-3;
+  std::optional<double> epsilon;         ///< default: 1e-3; 1e-4 for scales, which several weights share
   std::optional<std::uint32_t> samples;  ///< default: 8 for fzoo, otherwise 1
   std::uint32_t samples_per_probe = 1;
   std::optional<double> clip;

@@ -16,7 +16,8 @@ namespace zeroth::cli {
 namespace {
 
 void check_device(DeviceOptions const& options, bool has_adapter) {
-  if (options.cuda_device && has_adapter) throw InvalidArgument("--device: adapters run only on the CPU");
+  if (options.cuda_device && has_adapter)
+    throw InvalidArgument("--device: adapters, deltas and tuned scales run only on the CPU");
 }
 
 void check_estimator(MethodOptions const& options) {
@@ -35,10 +36,27 @@ void check_lora(FinetuneOptions const& options) {
     throw InvalidArgument("--lora-targets: expected --lora-rank with it, found none");
 }
 
+void check_beside(FinetuneOptions const& options) {
+  if (options.tunes_adapter() && options.delta)
+    throw InvalidArgument("--delta: expected no adapter with it, as only one of them is tuned");
+  if (options.tunes_adapter() && options.tune_scales)
+    throw InvalidArgument("--tune-scales: expected no adapter with it, as only one of them is tuned");
+  if (options.delta && options.tune_scales)
+    throw InvalidArgument("--tune-scales: expected no --delta with it, as only one of them is tuned");
+  if (options.delta && options.method == Method::s_mezo)
+    throw InvalidArgument("--delta: expected --method mezo or r-mezo with it, as a delta is sparse by itself, found " +
+                          std::string(to_string(options.method)));
+  if (options.tune_scales && options.dtype != DataType::f32)
+    throw InvalidArgument("--tune-scales: expected --dtype f32, as the weights stay as they are stored, found " +
+                          std::string(to_string(options.dtype)));
+  if (options.tune_scales && options.no_mmap)
+    throw InvalidArgument("--tune-scales: expected no --no-mmap with it, as decoded weights have no scales");
+}
+
 void check_window(FinetuneOptions const& options) {
   if (options.update != UpdateName::window_momentum) return;
   if (options.method == Method::s_mezo) throw update_refusal(options);
-  if (options.dtype != DataType::f32 && !options.tunes_adapter())
+  if (options.dtype != DataType::f32 && !options.only_reads_weights())
     throw InvalidArgument("--update window-momentum: expected --dtype f32, or an adapter to tune, found " +
                           std::string(to_string(options.dtype)));
 }
@@ -50,7 +68,8 @@ void check_random_model(FinetuneOptions const& options) {
   } catch (InvalidArgument const& error) {
     throw InvalidArgument(std::string("--random-model: ") + error.what());
   }
-  if (options.tunes_adapter()) throw InvalidArgument("--random-model: expected no adapter with it");
+  if (options.only_reads_weights())
+    throw InvalidArgument("--random-model: expected no adapter, delta or tuned scales with it");
   if (options.save) throw InvalidArgument("--random-model: expected no --save with it, as such a model is not saved");
 }
 
@@ -65,8 +84,9 @@ InvalidArgument update_refusal(MethodOptions const& options) {
 void check_options(FinetuneOptions const& options) {
   check_estimator(options);
   check_lora(options);
+  check_beside(options);
   check_window(options);
-  check_device(options, options.tunes_adapter());
+  check_device(options, options.only_reads_weights());
   check_random_model(options);
   std::uint64_t const steps = options.steps.value_or(defaults_of(options.method).steps);
   if (options.warmup_steps >= steps)
@@ -94,6 +114,17 @@ void check_options(JournalOptions const& options) {
 void check_options(EvalOptions const& options) {
   check_device(options, !options.adapter.empty());
   check_task_option(options.task);
+}
+
+void check_options(ExportOptions const& options) {
+  if (model::find_tensor_type(options.dtype)->is_quantized() && options.to == ExportFormat::safetensors)
+    throw InvalidArgument("--dtype " + std::string(to_string(options.dtype)) +
+                          ": expected --to gguf with it, as safetensors has no quantised types");
+  if (options.to != ExportFormat::gguf_lora) return;
+  if (options.adapter.empty()) throw InvalidArgument("--to gguf-lora: expected --adapter with it, found none");
+  if (options.dtype != model::TensorType::f32)
+    throw InvalidArgument("--to gguf-lora: expected --dtype f32, as adapters are written in f32, found " +
+                          std::string(to_string(options.dtype)));
 }
 
 void check_options(ScoreOptions const& options) {

@@ -15,7 +15,7 @@ void check_options(EvalOptions const& options);
 void check_options(ScoreOptions const& options);
 void check_options(GenerateOptions const& options);
 inline void check_options(TokenizeOptions const& /*options*/) {}
-inline void check_options(ExportOptions const& /*options*/) {}
+void check_options(ExportOptions const& options);
 inline void check_options(InspectOptions const& /*options*/) {}
 inline void check_options(TasksOptions const& /*options*/) {}
 inline void check_options(CompletionOptions const& /*options*/) {}

@@ -10,9 +10,10 @@
 
 #include <zeroth/storage/data_type.hpp>
 #include <zeroth/update/schedule.hpp>
+#include <zeroth_model/adapter/sparse_delta.hpp>
 #include <zeroth_model/decoder/sampling.hpp>
+#include <zeroth_model/encoding/tensor_type.hpp>
 #include <zeroth_model/io/model_format.hpp>
-#include <zeroth_model/io/tensor_type.hpp>
 
 #include "method_options.hpp"
 
@@ -50,7 +51,18 @@ enum class DecoderBackend : std::uint8_t { cpu, eigen, onednn };
 
 /// Name of a type that a model can be written in.
 [[nodiscard]] constexpr std::string_view to_string(model::TensorType type) noexcept {
-  return type == model::TensorType::f16 ? "f16" : type == model::TensorType::bf16 ? "bf16" : "f32";
+  switch (type) {
+    case model::TensorType::f16:
+      return "f16";
+    case model::TensorType::bf16:
+      return "bf16";
+    case model::TensorType::q8_0:
+      return "q8_0";
+    case model::TensorType::q4_0:
+      return "q4_0";
+    default:
+      return "f32";
+  }
 }
 
 // Each field of these structs has a row in the table of options, run_options.hpp or other_options.hpp: a test fails if
@@ -77,6 +89,10 @@ struct ComputeOptions : DeviceOptions {
   DataType dtype = DataType::f32;  ///< how matrices are stored
   DecoderBackend backend = DecoderBackend::cpu;
   std::optional<DataType> compute_dtype;  ///< type of the inputs of matrix products; default f32
+  bool no_mmap = false;                   ///< decode weights that are only read, instead of leaving them in their files
+
+  /// Whether weights that are only read stay in their files, in their encoding.
+  [[nodiscard]] bool maps_weights() const noexcept { return !no_mmap && dtype == DataType::f32 && !cuda_device; }
 };
 
 /// A model, a task and its data: what `finetune` and `eval` have in common.
@@ -93,6 +109,12 @@ struct TaskOptions : ModelOptions, ComputeOptions {
 /// along a random direction in them is less curved.
 inline constexpr double adapter_rate_factor = 10;
 
+/// The same for the scales of blocks, by which the loss is far more curved: a scale moves all of its block's weights,
+/// each by its quant. Measured on one model.
+inline constexpr double scales_rate_factor = 1e-3;
+inline constexpr double default_epsilon = 1e-3;
+inline constexpr double default_scales_epsilon = 1e-4;
+
 /// A new adapter, to be tuned instead of the model's own weights.
 struct LoraArguments {
   std::optional<std::uint32_t> lora_rank;  ///< none: no new adapter
@@ -100,8 +122,15 @@ struct LoraArguments {
   std::vector<std::string> lora_targets;   ///< default, if empty: those of model::LoraOptions
 };
 
+/// Parameters beside the model's weights, to be tuned instead of these.
+struct BesideArguments {
+  std::optional<double> delta;  ///< share of each matrix's weights that a sparse delta has; none: no delta
+  model::DeltaChoice delta_choice = model::DeltaChoice::smallest;
+  bool tune_scales = false;  ///< the scales of quantised blocks
+};
+
 /// `zeroth finetune`.
-struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
+struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments, BesideArguments {
   std::filesystem::path out;
   std::optional<double> learning_rate;  ///< default: default_learning_rate()
   std::optional<std::uint64_t> steps;   ///< default: defaults_of(method)
@@ -112,7 +141,7 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
   std::uint64_t train_examples = 1000;
   std::uint64_t validation_examples = 0;        ///< set aside from the training split to find the best step
   std::optional<std::uint64_t> evaluate_every;  ///< default: a tenth of the steps; 0: only before and after
-  std::optional<SaveFormat> save;               ///< default: safetensors, or no model if an adapter is tuned
+  std::optional<SaveFormat> save;               ///< default: safetensors; gguf for scales; no model for an adapter
   SaveStep save_step = SaveStep::last;          ///< best: needs validation examples
   bool overwrite = false;
   std::optional<std::string> random_model;  ///< shape of a model with random weights; none: `model` itself
@@ -120,6 +149,9 @@ struct FinetuneOptions : TaskOptions, MethodOptions, LoraArguments {
 
   /// Whether an adapter is tuned instead of the model's own weights.
   [[nodiscard]] bool tunes_adapter() const noexcept { return lora_rank.has_value() || !adapter.empty(); }
+
+  /// Whether the model's own weights are only read: what is tuned lies beside them.
+  [[nodiscard]] bool only_reads_weights() const noexcept { return tunes_adapter() || delta || tune_scales; }
 };
 
 /// `zeroth replay`.
@@ -162,10 +194,25 @@ struct TokenizeOptions : BaseModelOptions {
   std::filesystem::path output = "/dev/stdout";
 };
 
+/// What `zeroth export` writes: a model, or the adapter alone for llama.cpp.
+enum class ExportFormat : std::uint8_t { safetensors, gguf, gguf_lora };
+
+[[nodiscard]] constexpr std::string_view to_string(ExportFormat format) noexcept {
+  switch (format) {
+    case ExportFormat::safetensors:
+      return "safetensors";
+    case ExportFormat::gguf:
+      return "gguf";
+    case ExportFormat::gguf_lora:
+      return "gguf-lora";
+  }
+  return "unknown";
+}
+
 /// `zeroth export`.
 struct ExportOptions : ModelOptions {
   std::filesystem::path output;
-  SaveFormat to = SaveFormat::safetensors;
+  ExportFormat to = ExportFormat::safetensors;
   model::TensorType dtype = model::TensorType::f32;
   bool overwrite = false;
 };

@@ -55,12 +55,14 @@ namespace zeroth::cli {
       OptionRow(&TokenizeOptions::output, "--output", Path{"FILE"}, {.help = "JSON Lines file to write"}),
 
       OptionRow(&ExportOptions::output, "--output", Path{"PATH"},
-                {.help = "folder (safetensors) or file (gguf) to write", .required = true}),
-      OptionRow(&ExportOptions::to, "--to", OneOf<SaveFormat>{{SaveFormat::safetensors, SaveFormat::gguf}},
-                {.help = "format to write"}),
+                {.help = "folder (safetensors) or file (gguf, gguf-lora) to write", .required = true}),
+      OptionRow(
+          &ExportOptions::to, "--to", any_of<ExportFormat>(),
+          {.help = "what to write: the model, or with gguf-lora the --adapter alone, as llama.cpp's --lora reads it"}),
       OptionRow(&ExportOptions::dtype, "--dtype",
-                OneOf<model::TensorType>{{model::TensorType::f32, model::TensorType::f16, model::TensorType::bf16}},
-                {.help = "type of the weights to write"}),
+                OneOf<model::TensorType>{{model::TensorType::f32, model::TensorType::f16, model::TensorType::bf16,
+                                          model::TensorType::q8_0, model::TensorType::q4_0}},
+                {.help = "type of the weights to write; q8_0 and q4_0 in gguf only"}),
       OptionRow(&ExportOptions::overwrite, "--overwrite", Flag{}, {.help = "replace what is there"}),
 
       OptionRow(&InspectOptions::json, "--json", Flag{}, {.help = "print JSON"}),

@@ -87,15 +87,20 @@ namespace zeroth::cli {
           &MethodOptions::estimator, "--estimator", any_of<EstimatorName>(),
           {.help = "how losses are combined into the projected gradient", .group = method, .recorded = in_journal}),
       OptionRow(&MethodOptions::epsilon, "--epsilon", RealNumber{Bounds::positive},
-                {.help = "scale of the perturbation", .group = method, .recorded = in_journal}),
-      OptionRow(&FinetuneOptions::learning_rate, "--learning-rate", RealNumber{Bounds::positive},
-                {.help = "learning rate; " + default_text([](MethodDefaults d) { return d.learning_rate; }) +
-                         "; times " + short_text(adapter_rate_factor) +
-                         " for an adapter, 0.01 with fzoo, 1 - beta1 with momentum; chosen by measurement for sgd "
-                         "only",
-                 .group = training,
+                {.help = "scale of the perturbation; default " + short_text(default_epsilon) + ", " +
+                         short_text(default_scales_epsilon) + " for --tune-scales",
+                 .group = method,
                  .recorded = in_journal,
                  .filled_in = true}),
+      OptionRow(
+          &FinetuneOptions::learning_rate, "--learning-rate", RealNumber{Bounds::positive},
+          {.help = "learning rate; " + default_text([](MethodDefaults d) { return d.learning_rate; }) + "; times " +
+                   short_text(adapter_rate_factor) + " for an adapter or a delta, " + short_text(scales_rate_factor) +
+                   " for --tune-scales, 0.01 with fzoo, 1 - beta1 with momentum; chosen by measurement for sgd "
+                   "only",
+           .group = training,
+           .recorded = in_journal,
+           .filled_in = true}),
       OptionRow(&FinetuneOptions::schedule, "--schedule", any_of<Schedule::Shape>(),
                 {.help = "how the learning rate changes after the warm-up", .group = training, .recorded = in_journal}),
       OptionRow(&FinetuneOptions::warmup_steps, "--warmup-steps", WholeNumber<std::uint64_t>{},
@@ -201,6 +206,12 @@ namespace zeroth::cli {
                  .group = computing,
                  .recorded = in_journal,
                  .not_on_gpu = "a GPU multiplies in the type that --dtype gives"}),
+      OptionRow(&ComputeOptions::no_mmap, "--no-mmap", Flag{},
+                {.help = "decode weights that are not tuned into memory at the start; by default they stay in the "
+                         "mapped files, and a few rows at a time are decoded, to the same numbers",
+                 .group = computing,
+                 .recorded = in_options,
+                 .may_follow_resume = true}),
       OptionRow(&MethodOptions::rounding, "--rounding", any_of<Rounding>(),
                 {.help = "how updated weights are rounded to 16 bits",
                  .group = method,
@@ -232,8 +243,23 @@ namespace zeroth::cli {
                          Globs{}.text(model::LoraOptions{}.targets),
                  .group = adapter,
                  .recorded = in_journal}),
+      OptionRow(&BesideArguments::delta, "--delta", RealNumber{Bounds::probability, "SHARE"},
+                {.help = "tune this share of the weights of each matrix, chosen once, beside weights that stay as they "
+                         "are stored",
+                 .group = adapter,
+                 .recorded = in_journal}),
+      OptionRow(&BesideArguments::delta_choice, "--delta-choice", any_of<model::DeltaChoice>(),
+                {.help = "which weights a delta has, by their magnitude or at random",
+                 .group = adapter,
+                 .recorded = in_journal,
+                 .is_used = [](Run run) { return run.delta.has_value(); }}),
+      OptionRow(&BesideArguments::tune_scales, "--tune-scales", Flag{},
+                {.help = "tune the scales of the blocks of a quantised GGUF file instead of its weights",
+                 .group = adapter,
+                 .recorded = in_journal}),
       OptionRow(&FinetuneOptions::save, "--save", any_of<SaveFormat>(),
-                {.help = "format of the tuned model; default safetensors, or no model if an adapter is tuned",
+                {.help = "format of the tuned model; default safetensors; for --tune-scales gguf, with the types of "
+                         "the model's own file; no model if an adapter is tuned",
                  .recorded = in_options}),
       OptionRow(&FinetuneOptions::save_step, "--save-step", any_of<SaveStep>(),
                 {.help = "which step's model or adapter is saved: the last, or the best on the --validation-examples",

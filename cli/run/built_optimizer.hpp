@@ -83,7 +83,7 @@ class BuiltOptimizer final : public AnyOptimizer {
   BuiltOptimizer(FinetuneOptions const& options, ParameterSet const& parameters, S sampler, M mask, B backend, U update)
       : optimizer_(parameters, std::move(sampler), std::move(mask), std::move(backend), std::move(update),
                    estimator_of(options),
-                   Options{.epsilon = options.epsilon,
+                   Options{.epsilon = *options.epsilon,
                            .learning_rate = *options.learning_rate,
                            .schedule = schedule_of(options),
                            .samples = *options.samples,

@@ -7,9 +7,8 @@
 #include <string>
 #include <variant>
 
-#include <zeroth/backend/cpu.hpp>
-#include <zeroth/journal/weight_hash.hpp>
 #include <zeroth/numeric/number_text.hpp>
+#include <zeroth_model/weights/weights_hash.hpp>
 
 #include "evaluation.hpp"
 #include "interrupt.hpp"
@@ -58,6 +57,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, LanguageModel const& mo
     : options_(options),
       task_(task),
       examples_(examples),
+      model_(model),
       executor_(options.threads),
       decoder_(make_decoder(model, options, executor_)),
       scorer_(decoder_, task.scoring),
@@ -65,7 +65,7 @@ FinetuneRun::FinetuneRun(FinetuneOptions const& options, LanguageModel const& mo
       header_(optimizer_->journal_header(notes(model))),
       progress_(progress) {
   result_.tuned_weights = model.tuned().weights();
-  result_.adapter_bytes = model.adapter_bytes();
+  result_.adapter_bytes = model.beside_bytes();
 }
 
 void FinetuneRun::open(RunDirectory const& out) {
@@ -88,10 +88,10 @@ std::vector<JournalField> FinetuneRun::notes(LanguageModel const& model) const {
       notes.push_back({"validation groups", hexadecimal(hash_of_groups(examples_.validation))});
     notes.push_back({"held-out groups", hexadecimal(hash_of_groups(examples_.held_out))});
   }
-  // The journal's base weights are the tuned ones: those of an adapter say nothing about the model under it.
-  if (model.adapter)
-    notes.push_back({"model under the adapter",
-                     hexadecimal(hash_weights(model.weights.parameters(), CpuBackend(AnyExecutor(executor_))))});
+  // The journal's base weights are the tuned ones: an adapter says nothing about the model under it.
+  if (model.tunes_beside())
+    notes.push_back(
+        {"model under the adapter", hexadecimal(model::hash_weights(model.weights, AnyExecutor(executor_)))});
   return notes;
 }
 
@@ -119,6 +119,7 @@ void FinetuneRun::train() {
   for (;;) {
     if (is_due()) evaluate_now(/*interruptible=*/result_.steps != *options_.steps);
     if (result_.steps == *options_.steps || interrupted()) break;
+    if (model_.weights.is_stored()) model_.source.require_unchanged();
     Clock::time_point const start = Clock::now();
     StepReport const report =
         optimizer_->step([&](AnyProbe const& probe, std::span<double> losses) { measure_losses(probe, losses); });

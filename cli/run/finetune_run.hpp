@@ -72,6 +72,7 @@ class FinetuneRun {
   FinetuneOptions const& options_;
   Task const& task_;
   RunExamples const& examples_;
+  LanguageModel const& model_;
   OpenMpExecutor executor_;
   model::AnyDecoder decoder_;
   model::CandidateScorer<model::AnyDecoder> scorer_;

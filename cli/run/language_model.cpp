@@ -48,6 +48,7 @@ model::Model open_for_run(FinetuneOptions const& options, Gpu const* gpu) {
     return {model::ModelSource(options.model), random_weights(options, gpu), sentencepiece_maker()};
   return model::open_model(options.model, {.dtype = options.dtype,
                                            .memory = memory_of(gpu),
+                                           .as_stored = options.maps_weights() && options.only_reads_weights(),
                                            .maker = sentencepiece_maker(),
                                            .keeps_files = options.save.has_value()});
 }
@@ -58,10 +59,12 @@ Tokenizer tokenizer_of(model::ModelSource const& source) {
   return model::load_tokenizer(source, sentencepiece_maker());
 }
 
-LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype, std::optional<std::uint32_t> cuda_device)
+LanguageModel::LanguageModel(ModelOptions const& options, DataType dtype, std::optional<std::uint32_t> cuda_device,
+                             bool as_stored)
     : WeightsHolder{open_gpu(cuda_device)},
       model::Model(model::open_model(
-          options.model, {.dtype = dtype, .memory = memory_of(gpu.get()), .maker = sentencepiece_maker()})) {
+          options.model,
+          {.dtype = dtype, .memory = memory_of(gpu.get()), .as_stored = as_stored, .maker = sentencepiece_maker()})) {
   if (options.adapter.empty()) return;
   adapter_files_.emplace(options.adapter);
   load_adapter();
@@ -84,14 +87,27 @@ void LanguageModel::load_again(FinetuneOptions const& options) {
   source.require_unchanged();
   if (adapter_files_) adapter_files_->weights.require_unchanged();
   adapter.reset();
-  { model::DecoderWeights const given_back = std::move(weights); }
-  weights =
-      options.random_model ? random_weights(options, gpu.get()) : source.load(options.dtype, memory_of(gpu.get()));
+  delta.reset();
+  scales.reset();
+  if (weights.is_stored()) {
+    weights = source.map();
+  } else {
+    { model::DecoderWeights const given_back = std::move(weights); }
+    weights =
+        options.random_model ? random_weights(options, gpu.get()) : source.load(options.dtype, memory_of(gpu.get()));
+  }
   if (adapter_files_) load_adapter();
 }
 
-void LanguageModel::merge_adapter() {
-  if (adapter) model::merge(*adapter, weights);
+void LanguageModel::merge() {
+  if (delta) weights.read_through(delta->weight_tensors());
+  if (scales) weights.read_through(scales->weight_tensors());
+  if (!adapter) return;
+  if (weights.is_stored()) {
+    source.require_unchanged();
+    weights = source.load();
+  }
+  model::merge(*adapter, weights);
   adapter.reset();
 }
 
@@ -99,6 +115,8 @@ model::AnyDecoder make_decoder(LanguageModel const& model, ComputeOptions const&
   if (model.gpu != nullptr) return model.gpu->decoder(model.weights);
   auto of = [&](auto ops) {
     if (model.adapter) return model::AnyDecoder(model::Decoder(model.weights, *model.adapter, std::move(ops)));
+    if (model.delta) return model::AnyDecoder(model::Decoder(model.weights, *model.delta, std::move(ops)));
+    if (model.scales) return model::AnyDecoder(model::Decoder(model.weights, *model.scales, std::move(ops)));
     return model::AnyDecoder(model::Decoder(model.weights, std::move(ops)));
   };
   DataType const compute = options.compute_dtype.value_or(DataType::f32);

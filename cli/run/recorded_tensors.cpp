@@ -50,7 +50,7 @@ RecordedTensors::RecordedTensors(LanguageModel& model, JournalHeader const& head
     : model_(model) {
   ParameterSet const& tuned = model.tuned();
   std::map<std::string, std::size_t> by_name;
-  if (!model.adapter) by_name = model.source.parameters_by_name();
+  if (!model.tunes_beside()) by_name = model.source.parameters_by_name();
   for (std::size_t i = 0; i < tuned.size(); ++i) by_name[tuned[i].name] = i;
   for (JournalTensor const& tensor : header.tensors) {
     auto const refuse = [&](std::string const& expected, std::string const& found) {
@@ -58,10 +58,11 @@ RecordedTensors::RecordedTensors(LanguageModel& model, JournalHeader const& head
     };
     auto const found = by_name.find(tensor.name);
     if (found == by_name.end())
-      refuse("a tensor of " + (model.adapter ? "the adapter" : model.source.path()), "none of that name there");
+      refuse("a tensor of " + (model.tunes_beside() ? "what the run tuned" : model.source.path()),
+             "none of that name there");
     Parameter parameter = tuned[found->second];
     parameter.name = tensor.name;
-    if (parameter.dtype != tensor.dtype && !model.adapter && parameter.shape == tensor.shape) {
+    if (parameter.dtype != tensor.dtype && !model.tunes_beside() && parameter.shape == tensor.shape) {
       if (model.gpu != nullptr)
         refuse(std::string(to_string(parameter.dtype)) + ", as the GPU has it",
                std::string(to_string(tensor.dtype)) + "; --device cpu replays any types");

@@ -66,7 +66,6 @@ EvaluationMetrics const& evaluation_of_saved(FinetuneOptions const& options, Run
 void write_summary(std::filesystem::path const& path, FinetuneOptions const& options, Task const& task,
                    std::string const& split, LanguageModel const& model, RunExamples const& examples,
                    RunResult const& result) {
-  ParameterSet const& parameters = model.weights.parameters();
   Json const summary{
       {"accuracy_before", or_null(result.before->accuracy)},
       {"accuracy_after", or_null(result.after->accuracy)},
@@ -80,11 +79,11 @@ void write_summary(std::filesystem::path const& path, FinetuneOptions const& opt
       {"interrupted", result.interrupted},
       {"seconds_per_step", mean(result.step_seconds, result.timed_steps)},
       {"peak_memory_bytes", peak_memory_bytes()},
-      {"weights_bytes", parameters.bytes()},
-      {"weights", parameters.weights()},
+      {"weights_bytes", model.weights.bytes()},
+      {"weights", model.weights.size()},
       {"tuned_weights", result.tuned_weights},
       {"optimizer_bytes", result.optimizer_bytes},
-      {"adapter_bytes", options.tunes_adapter() ? Json(result.adapter_bytes) : Json(nullptr)},
+      {"adapter_bytes", options.only_reads_weights() ? Json(result.adapter_bytes) : Json(nullptr)},
       {"active_share", mean(static_cast<double>(result.active_weights) / static_cast<double>(result.tuned_weights),
                             result.steps - result.skipped_steps)},
       {"best", to_json(result.best)},

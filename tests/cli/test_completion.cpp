@@ -77,7 +77,7 @@ TEST_CASE("bash completes commands, options and values") {
   CHECK(bash_offers({"zeroth", "finetune", "--steps", "3", "--method", "s"}) == Lines{"s-mezo"});
   CHECK(bash_offers({"zeroth", "finetune", "--method", "=", "r"}) == Lines{"r-mezo"});
   CHECK(bash_offers({"zeroth", "finetune", "--method", "="}) == Lines{"s-mezo", "mezo", "r-mezo"});
-  CHECK(bash_offers({"zeroth", "export", "--to", ""}) == Lines{"safetensors", "gguf"});
+  CHECK(bash_offers({"zeroth", "export", "--to", ""}) == Lines{"safetensors", "gguf", "gguf-lora"});
   CHECK(bash_offers({"zeroth", "completion", "z"}) == Lines{"zsh"});
   CHECK(bash_offers({"zeroth", "tasks", "movie"}) == Lines{"movie-reviews"});
 
@@ -147,7 +147,7 @@ TEST_CASE("each command's help fits 80 columns and names what must be given") {
   std::string const help = run_program({"finetune", "--help"}).out;
   CHECK_THAT(help, contains_text("zeroth finetune --model PATH --task TASK --data PATH --out DIR [OPTION]...\n"));
   CHECK_THAT(help, contains_text("  --method s-mezo|mezo|r-mezo\n                          which weights"));
-  CHECK_THAT(help, contains_text("  --epsilon X             scale of the perturbation (default: 0.001)\n"));
+  CHECK_THAT(help, contains_text("  --epsilon X             scale of the perturbation; default 0.001, 0.0001 for\n"));
   CHECK_THAT(help, contains_text("  --overwrite             replace an earlier run in DIR\n"));
   CHECK_THAT(run_program({"--help"}).out, contains_text("  finetune                Fine-tune a model"));
 }

@@ -67,7 +67,7 @@ TEST_CASE("a --device that is none, or an adapter on a GPU, is rejected") {
     CHECK_THAT(outcome.error, contains_text("--device: expected cpu, cuda or cuda:N, found \"" + device + '"'));
   }
   CHECK_THAT(finetune(fixture, {"--device", "cuda", "--lora-rank", "4"}).error,
-             contains_text("--device: adapters run only on the CPU"));
+             contains_text("--device: adapters, deltas and tuned scales run only on the CPU"));
 }
 
 TEST_CASE("options that a GPU has no use for are rejected with --device cuda by every command") {
@@ -133,5 +133,5 @@ TEST_CASE("a generated model of an unknown shape, or one that is to be saved, is
   CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--save", "gguf"}).error,
              contains_text("--random-model: expected no --save with it"));
   CHECK_THAT(finetune(fixture, {"--random-model", "smollm2-135m", "--lora-rank", "4"}).error,
-             contains_text("--random-model: expected no adapter with it"));
+             contains_text("--random-model: expected no adapter, delta or tuned scales with it"));
 }

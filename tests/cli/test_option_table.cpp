@@ -149,6 +149,7 @@ FinetuneOptions complete_options() {
   options.out = "/out";
   options.sampler = SamplerName::gaussian;
   options.samples = 1;
+  options.epsilon = 1e-3;
   options.learning_rate = 1;
   options.steps = 4;
   options.evaluate_every = 2;
@@ -214,7 +215,8 @@ TEST_CASE("each field of the options has a row in the table of options") {
   check_each_field_has_a_row<TaskOptions, ModelOptions, ComputeOptions>();
   check_each_field_has_a_row<MethodOptions>();
   check_each_field_has_a_row<LoraArguments>();
-  check_each_field_has_a_row<FinetuneOptions, TaskOptions, MethodOptions, LoraArguments>();
+  check_each_field_has_a_row<BesideArguments>();
+  check_each_field_has_a_row<FinetuneOptions, TaskOptions, MethodOptions, LoraArguments, BesideArguments>();
   check_each_field_has_a_row<ReplayModelOptions, ModelOptions, DeviceOptions>();
   check_each_field_has_a_row<JournalOptions>();
   check_each_field_has_a_row<EvalOptions, TaskOptions>();
@@ -311,20 +313,24 @@ TEST_CASE("options.json and the notes of a journal have these keys in this order
                       "clip",
                       "dtype",
                       "compute_dtype",
+                      "no_mmap",
                       "rounding",
                       "max_tokens",
                       "adapter",
                       "lora_rank",
                       "lora_alpha",
                       "lora_targets",
+                      "delta",
+                      "delta_choice",
+                      "tune_scales",
                       "save",
                       "save_step"});
   Names noted;
   for (zeroth::JournalField const& note : option_notes(complete_options())) noted.push_back(note.name);
   Names expected;
-  std::set<std::string> const not_noted{"model",    "task",        "data",         "out",     "samples_per_probe",
-                                        "threads",  "cuda_device", "random_model", "adapter", "save",
-                                        "save_step"};
+  std::set<std::string> const not_noted{"model",     "task",        "data",         "out",     "samples_per_probe",
+                                        "threads",   "cuda_device", "random_model", "adapter", "save",
+                                        "save_step", "no_mmap"};
   for (std::string const& key : keys)
     if (not_noted.count(key) == 0) expected.push_back("option " + key);
   expected.emplace_back("option adapter");
@@ -353,6 +359,8 @@ TEST_CASE("a value in options.json that the command line would reject is rejecte
     } else if constexpr (requires { row.values.choices; }) {
       check_rejected(key, "none of them", row.values.expected());
       check_rejected(key, 0, row.values.expected());
+    } else if constexpr (std::is_same_v<typename Row::Values, Flag>) {
+      check_rejected(key, 1, "");
     } else {
       check_rejected(key, false, "");
     }
@@ -363,13 +371,15 @@ TEST_CASE("a value in options.json that the command line would reject is rejecte
 TEST_CASE("summary.json has null for the options that a run does not use") {
   FinetuneOptions options = complete_options();
   CHECK(differences(to_json(options), used_options(options)) ==
-        Names{"beta_1", "window", "beta_2", "adam_epsilon", "rounding"});
+        Names{"beta_1", "window", "beta_2", "adam_epsilon", "rounding", "delta_choice"});
   options.update = UpdateName::adamm;
-  CHECK(differences(to_json(options), used_options(options)) == Names{"window", "rounding"});
+  CHECK(differences(to_json(options), used_options(options)) == Names{"window", "rounding", "delta_choice"});
   options.update = UpdateName::window_momentum;
-  CHECK(differences(to_json(options), used_options(options)) == Names{"beta_2", "adam_epsilon", "rounding"});
+  CHECK(differences(to_json(options), used_options(options)) ==
+        Names{"beta_2", "adam_epsilon", "rounding", "delta_choice"});
   options.method = Method::mezo;
   options.dtype = zeroth::DataType::bf16;
   options.update = UpdateName::momentum;
+  options.delta = 0.5;
   CHECK(differences(to_json(options), used_options(options)) == Names{"sparsity", "window", "beta_2", "adam_epsilon"});
 }

@@ -18,7 +18,7 @@
 #include <zeroth/journal_file.hpp>
 #include <zeroth/replay_journal.hpp>
 #include <zeroth/zeroth.hpp>
-#include <zeroth_model/io/dequantize.hpp>
+#include <zeroth_model/encoding/dequantize.hpp>
 #include <zeroth_model/io/gguf/gguf.hpp>
 #include <zeroth_model/io/hugging_face/load_hugging_face.hpp>
 #include <zeroth_model/io/safetensors/safetensors_checkpoint.hpp>

@@ -480,8 +480,9 @@ TEST_CASE("a run is not resumed with a task that scores, judges or groups differ
 TEST_CASE("resume takes the folder of a run and few other options") {
   Fixture const fixture;
   check_rejected_at_once({"finetune", "--resume", fixture.out}, "found no options.json in it");
-  check_rejected_at_once({"finetune", "--resume", fixture.out, "--steps", "3"},
-                         "--resume: expected no option with it but --model, --data, --threads and --adapter, found "
-                         "--steps");
+  check_rejected_at_once(
+      {"finetune", "--resume", fixture.out, "--steps", "3"},
+      "--resume: expected no option with it but --model, --data, --threads, --no-mmap and --adapter, found "
+      "--steps");
   CHECK_FALSE(fs::exists(fixture.out));
 }
