@@ -44,6 +44,13 @@ struct Settings {
 /// the whole process, including loading.
 [[nodiscard]] nlohmann::json measure_step(Case const& what, Settings const& settings);
 
+/// What is tuned beside weights that stay as their file stores them.
+enum class Beside { lora, delta, scales };
+
+/// S-MeZO steps of what lies beside weights held as stored, two plain forwards of these, and the same with decoded
+/// weights, alternating.
+[[nodiscard]] nlohmann::json measure_beside(Beside what, std::size_t tokens, Settings const& settings);
+
 /// Whether this build has those operations.
 [[nodiscard]] bool has(Operations operations);
 

@@ -78,6 +78,11 @@ std::vector<Job> all_jobs(Settings const& settings) {
     }
     cases.push_back({.operations = operations, .compute = compute});
   }
+  for (std::size_t tokens : {16U, 32U, 64U, 128U, 512U})
+    for (auto const& [name, what] :
+         {std::pair("lora", Beside::lora), std::pair("delta", Beside::delta), std::pair("scales", Beside::scales)})
+      jobs.push_back({"beside_" + std::string(name) + "_" + std::to_string(tokens),
+                      [=, what = what] { return measure_beside(what, tokens, settings); }});
   for (Case const& what : cases) jobs.push_back({what.name(), [=] { return measure_step(what, settings); }});
   return jobs;
 }
@@ -122,7 +127,8 @@ int run(int argc, char** argv) {
     for (char const* name :
          {"step_over_two_forwards", "probes_over_two_forwards", "update_over_two_forwards", "two_forwards_seconds",
           "peak_over_weights", "peak_over_f32_weights", "forward_over_eigen_products", "forward_share_of_peak",
-          "forward_over_f32_forward", "forward_over_eigen_f32_forward", "loss_difference"})
+          "forward_over_f32_forward", "forward_over_eigen_f32_forward", "loss_difference", "step_over_decoded_step",
+          "forward_over_decoded_forward"})
       print(figures, name, "%.3f");
     for (char const* name : {"forward_flops", "eigen_products_flops", "peak_flops"})
       print(figures, name, "%.0f G", 1e9);
