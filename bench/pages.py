@@ -65,15 +65,18 @@ def micro(figures):
         kinds.setdefault(kind, collections.OrderedDict()).setdefault((what, dtype, int(elements)), {})[
             instructions
         ] = counters
+    columns = {"portable": "portable", "avx2": "AVX2", "avx512": "AVX-512", "neon": "NEON"}
+    measured = {name for rows in kinds.values() for sets in rows.values() for name in sets}
+    columns = {name: head for name, head in columns.items() if name in measured}
     for kind, rows in sorted(kinds.items()):
         lines = []
         for (what, dtype, elements), sets in sorted(rows.items()):
-            best = next(sets[name] for name in ("avx512", "avx2", "portable") if name in sets)
-            cells = [spread(sets[name]["values"]) if name in sets else "" for name in ("portable", "avx2", "avx512")]
+            best = next(sets[name] for name in ("avx512", "avx2", "neon", "portable") if name in sets)
+            cells = [spread(sets[name]["values"]) if name in sets else "" for name in columns]
             share = [f"{best[name][0]:.2f}" if name in best else "" for name in ("of_memory", "of_fma", "of_multiply")]
             moved = amount(best["bytes"][0]) + "B/s" if "bytes" in best else ""
             lines.append([what.replace("+", ", "), dtype, f"{elements:,}", *cells, moved, *share])
-        head = ["what", "type", "elements", "portable", "AVX2", "AVX-512", "bytes", "of memory", "of FMA", "of multiply"]
+        head = ["what", "type", "elements", *columns.values(), "bytes", "of memory", "of FMA", "of multiply"]
         text += ["", f"### {kind}", "", table(head, lines)]
     return "\n".join(text)
 

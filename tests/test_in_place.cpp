@@ -381,8 +381,7 @@ void check_that_every_weight_is_restored(S sampler, M mask, zeroth::CpuBackend c
 }
 
 TEST_CASE("exact restore gives back every weight to the bit, whatever its size, type and mask") {
-  for (zeroth::InstructionSet set :
-       {zeroth::InstructionSet::portable, zeroth::InstructionSet::avx2, zeroth::InstructionSet::avx512}) {
+  for (zeroth::InstructionSet set : zeroth::every_instruction_set) {
     if (!zeroth::is_supported(set)) continue;
     zeroth::CpuBackend const backend{{}, set};
     for (zeroth::DataType dtype : {zeroth::DataType::f32, zeroth::DataType::bf16, zeroth::DataType::f16}) {

@@ -51,10 +51,9 @@ void Micro::quantile() {
 
 void Micro::add(std::string const& name, std::vector<std::uint64_t> const& elements,
                 std::vector<zeroth::DataType> const& dtypes, Make const& make) {
-  using zeroth::InstructionSet;
   for (zeroth::DataType dtype : dtypes) {
     if (!zeroth::CpuBackend::supports(dtype)) continue;
-    for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+    for (zeroth::InstructionSet set : zeroth::every_instruction_set) {
       if (!zeroth::is_supported(set)) continue;
       for (std::uint64_t count : elements) {
         std::string const whole =

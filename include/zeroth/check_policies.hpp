@@ -352,7 +352,7 @@ class PolicyChecker {
 
   template <class Body>
   static void for_each_backend(Body const& body) {
-    for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+    for (InstructionSet set : every_instruction_set)
       if (is_supported(set)) body(CpuBackend({}, set), std::string(to_string(set)));
   }
 

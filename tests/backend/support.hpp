@@ -49,8 +49,7 @@ template <class Body>
 void for_each_backend(Body&& body) {
   ShuffledExecutor shuffled;
   ThreadExecutor threads;
-  using zeroth::InstructionSet;
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+  for (zeroth::InstructionSet set : zeroth::every_instruction_set)
     if (zeroth::is_supported(set)) body(zeroth::CpuBackend{{}, set}, std::string(zeroth::to_string(set)));
   body(zeroth::CpuBackend{zeroth::AnyExecutor(shuffled)}, std::string("shuffled order"));
   body(zeroth::CpuBackend{zeroth::AnyExecutor(threads)}, std::string("threads"));

@@ -35,10 +35,15 @@ TEST_CASE("the AVX-512 code is compared with the reference") {
   check_is_compared(InstructionSet::avx512);
 }
 
+TEST_CASE("the NEON code is compared with the reference") {
+  if (!zeroth::is_supported(InstructionSet::neon)) ZEROTH_SKIP("this is no AArch64");
+  check_is_compared(InstructionSet::neon);
+}
+
 TEST_CASE("the CPU backend runs the best supported code, and rejects what the machine does not support") {
   CHECK(zeroth::is_supported(zeroth::best_instruction_set()));
   CHECK(CpuBackend{}.instruction_set() == zeroth::best_instruction_set());
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (zeroth::is_supported(set))
       CHECK(CpuBackend({}, set).instruction_set() == set);
     else

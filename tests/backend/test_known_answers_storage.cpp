@@ -71,8 +71,7 @@ TEST_CASE("floats round to the known weights of 16 bits") {
     CHECK((extend(dtype, value) == zeroth::ExtendedWeight{upper, lower}));
     CHECK(zeroth::bits_of(to_float(dtype, zeroth::ExtendedWeight{upper, lower})) == extended);
     CHECK(rounding_error(dtype, value, nearest) == error);
-    for (zeroth::InstructionSet set :
-         {zeroth::InstructionSet::portable, zeroth::InstructionSet::avx2, zeroth::InstructionSet::avx512}) {
+    for (zeroth::InstructionSet set : zeroth::every_instruction_set) {
       if (!zeroth::is_supported(set)) continue;
       std::vector<std::uint16_t> found(2);
       zeroth::narrow_values(dtype, std::vector<float>(2, value), found.data(), set);

@@ -118,8 +118,7 @@ TEST_CASE("every backend finds the remainders of weights past 2^32 places") {
     SparseMemory const sparse(static_cast<std::size_t>(first + size) * 2);
     if (!sparse.exists()) ZEROTH_SKIP("the system gives no 8 GiB of addresses");
     CHECK((run(zeroth::ReferenceBackend{}, first, sparse.data()) == expected));
-    for (zeroth::InstructionSet set :
-         {zeroth::InstructionSet::portable, zeroth::InstructionSet::avx2, zeroth::InstructionSet::avx512})
+    for (zeroth::InstructionSet set : zeroth::every_instruction_set)
       if (zeroth::is_supported(set)) CHECK((run(zeroth::CpuBackend{{}, set}, first, sparse.data()) == expected));
     zeroth_test::EmulatedCudaBackend const cuda{zeroth_test::HostStream{}};
     CHECK((run(cuda, first, sparse.data()) == expected));

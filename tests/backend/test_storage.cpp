@@ -26,7 +26,7 @@ constexpr DataType types[] = {DataType::bf16, DataType::f16};
 /// Calls body(set) for each supported instruction set.
 template <class Body>
 void for_each_set(Body const& body) {
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!zeroth::is_supported(set)) continue;
     INFO(std::string(to_string(set)));
     body(set);

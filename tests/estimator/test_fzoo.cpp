@@ -83,8 +83,7 @@ TEST_CASE("the size of the loss changes nothing in a step of FZOO") {
 
 TEST_CASE("a step of FZOO has the same bits on each backend, however many samples a probe takes") {
   auto const expected = one_step(zeroth::ReferenceBackend{}, 1);
-  using zeroth::InstructionSet;
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+  for (zeroth::InstructionSet set : zeroth::every_instruction_set)
     if (zeroth::is_supported(set))
       for (std::uint32_t at_once : {1U, 3U, 8U}) {
         auto const step = one_step(zeroth::CpuBackend{{}, set}, 1, at_once);

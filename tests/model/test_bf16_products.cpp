@@ -19,7 +19,7 @@ auto on(InstructionSet set) {
 
 std::vector<InstructionSet> supported() {
   std::vector<InstructionSet> sets;
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+  for (InstructionSet set : zeroth::every_instruction_set)
     if (is_supported(set)) sets.push_back(set);
   return sets;
 }

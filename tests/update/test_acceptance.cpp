@@ -191,8 +191,7 @@ TEMPLATE_TEST_CASE("each step lands on the bits that were evaluated, so that the
     TestType const update{0.01};
     std::vector<std::uint32_t> const expected = after_steps(ReferenceBackend{}, update, estimator, samples, true);
     CHECK(after_steps(ReferenceBackend{}, update, estimator, samples, false) == expected);
-    using zeroth::InstructionSet;
-    for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+    for (zeroth::InstructionSet set : zeroth::every_instruction_set)
       if (zeroth::is_supported(set)) {
         zeroth::CpuBackend const backend{{}, set};
         CHECK(after_steps(backend, update, estimator, samples, true) == expected);

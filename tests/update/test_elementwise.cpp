@@ -198,8 +198,7 @@ TEMPLATE_TEST_CASE("an update with state has the same bits on each backend, in p
   CHECK(expected.weights[4] == expected.weights[5]);
   CHECK(expected.weights[5] != expected.weights[6]);
   CHECK(run(zeroth::ReferenceBackend{}, update, false, Restore::exact).weights == expected.weights);
-  using zeroth::InstructionSet;
-  for (InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512})
+  for (zeroth::InstructionSet set : zeroth::every_instruction_set)
     if (zeroth::is_supported(set)) {
       CHECK(run(zeroth::CpuBackend{{}, set}, update, true, Restore::exact).weights == expected.weights);
       CHECK(run(zeroth::CpuBackend{{}, set}, update, false, Restore::exact).weights == expected.weights);

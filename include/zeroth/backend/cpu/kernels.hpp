@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -28,6 +29,8 @@
 
 #if ZEROTH_X86_DISPATCH
 #include <immintrin.h>
+#elif ZEROTH_NEON
+#include <arm_neon.h>
 #endif
 
 // Everything after vector_*.inc is compiled once per instruction set, each time in its own namespace: a program built
@@ -125,6 +128,27 @@ namespace avx512 {
 #endif
 #undef ZEROTH_TARGET
 #undef ZEROTH_INLINE
+
+#elif ZEROTH_NEON
+#define ZEROTH_INLINE __attribute__((always_inline))
+#define ZEROTH_TARGET
+namespace neon {
+#include <zeroth/backend/cpu/vector_neon.inc>
+//
+#include <zeroth/backend/cpu/noise.inc>
+//
+#include <zeroth/backend/cpu/kernels.inc>
+//
+#include <zeroth/backend/cpu/storage.inc>
+//
+#include <zeroth/backend/cpu/corrections.inc>
+//
+#include <zeroth/backend/cpu/rules.inc>
+//
+#include <zeroth/backend/cpu/interface.inc>
+}  // namespace neon
+#undef ZEROTH_INLINE
+#undef ZEROTH_TARGET
 #endif
 
 /// Calls body with the kernels of an instruction set.
@@ -133,6 +157,8 @@ void with_kernels([[maybe_unused]] InstructionSet set, Body&& body) {
 #if ZEROTH_X86_DISPATCH
   if (set == InstructionSet::avx512) return body(avx512::Kernels{});
   if (set == InstructionSet::avx2) return body(avx2::Kernels{});
+#elif ZEROTH_NEON
+  if (set == InstructionSet::neon) return body(neon::Kernels{});
 #endif
   body(portable::Kernels{});
 }
