@@ -121,14 +121,14 @@ TEST_CASE("scores have the same bits whatever the executor does") {
   CHECK(score(serial, batch, probe) == expected);  // the workspace carries nothing over from call to call
 }
 
-TEST_CASE("AVX2 and AVX-512 give the same bits, and the portable code the same within rounding") {
+TEST_CASE("every vector code gives the same bits, and the portable code the same within rounding") {
   DecoderWeights const weights = load_golden("gqa_odd_tied");
   PackedBatch batch;
   for (GoldenSequence const& sequence : golden_sequences("gqa_odd_tied")) add_scored(batch, sequence.tokens);
   CpuDecoder portable(weights, CpuOps({}, InstructionSet::portable));
   auto const expected = score(portable, batch);
   std::vector<double> fused;
-  for (InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512}) {
+  for (InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512, InstructionSet::neon}) {
     if (!is_supported(set)) {
       CHECK_THROWS_WITH(CpuOps({}, set), contains_text("does not support the instruction set"));
       continue;

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <span>
+#include <vector>
+
+#include <zeroth/numeric/float_bits.hpp>
+#include <zeroth/numeric/split_mix.hpp>
 
 #include "catch.hpp"
+#include "tensors.hpp"
 #include "zeroth_model/ops/cpu/activations.hpp"
 #include "zeroth_model/ops/cpu/kernels.hpp"
 
@@ -11,8 +20,6 @@ using zeroth::model::AlignedFloats;
 using namespace zeroth::model::cpu;
 
 namespace {
-
-constexpr InstructionSet all_sets[] = {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512};
 
 /// e^x by the kernels of `set`.
 float exponential(InstructionSet set, float x) {
@@ -26,10 +33,87 @@ float exponential(InstructionSet set, float x) {
   return value[3];
 }
 
+/// Whether the kernels of `set` fuse multiply-adds: where the build's target has the instruction for the portable ones,
+/// and not if g++ does not optimize.
+bool fuses(InstructionSet set) {
+  float const unit = 0x1p-20F;
+  float const weights[2] = {-1, 1 + unit};
+  alignas(64) float input[32] = {1 + 2 * unit};
+  input[16] = 1 + unit;
+  alignas(64) float output[16];
+  kernels_for(set).product({1, 2, weights, 2, 1, input, 32, output, 16});
+  return output[0] == unit * unit;
+}
+
+/// 64-byte aligned.
+AlignedFloats aligned(std::vector<float> const& values) {
+  AlignedFloats result;
+  std::copy(values.begin(), values.end(), result.reserve(values.size()));
+  return result;
+}
+
+std::uint64_t hash_of(AlignedFloats const& values, std::size_t count) {
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < count; ++i) hash = zeroth::split_mix(hash ^ zeroth::bits_of(values.data()[i]));
+  return hash;
+}
+
 }  // namespace
 
+TEST_CASE("a fused product rounds each multiply-add once, in ascending order") {
+  if (!fuses(zeroth::best_instruction_set())) ZEROTH_SKIP("this machine or this build fuses no multiply-adds");
+  constexpr std::size_t rows = 29;
+  constexpr std::size_t inner = 37;
+  constexpr std::size_t blocks = 3;
+  AlignedFloats const weights = aligned(zeroth_test::normal_weights(rows * inner, 1));
+  AlignedFloats const input = aligned(zeroth_test::normal_weights(blocks * inner * 16, 2, 1));
+  std::vector<float> expected(blocks * rows * 16);
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t t = 0; t < 16; ++t)
+        for (std::size_t i = 0; i < inner; ++i) {
+          float& sum = expected[(b * rows + r) * 16 + t];
+          sum = std::fma(weights.data()[r * inner + i], input.data()[(b * inner + i) * 16 + t], sum);
+        }
+  for (InstructionSet set : zeroth::every_instruction_set) {
+    if (!is_supported(set) || !fuses(set)) continue;
+    INFO(to_string(set));
+    AlignedFloats output;
+    std::span<float const> const found(output.reserve(expected.size()), expected.size());
+    kernels_for(set).product(
+        {rows, inner, weights.data(), inner, blocks, input.data(), inner * 16, output.data(), rows * 16});
+    CHECK(zeroth_test::bits(found) == zeroth_test::bits(expected));
+  }
+}
+
+TEST_CASE("functions have known bits wherever multiply-adds are fused, on every processor") {
+  if (!fuses(zeroth::best_instruction_set())) ZEROTH_SKIP("this machine or this build fuses no multiply-adds");
+  constexpr std::size_t count = 4096;
+  std::vector<float> const values = zeroth_test::normal_weights(count, 3, 8);
+  std::vector<float> const others = zeroth_test::normal_weights(count, 4, 1);
+  for (InstructionSet set : zeroth::every_instruction_set) {
+    if (!is_supported(set) || !fuses(set)) continue;
+    INFO(to_string(set));
+    AlignedFloats const up = aligned(others);
+    AlignedFloats sums = aligned(std::vector<float>(16));
+    AlignedFloats results = aligned(values);
+    kernels_for(set).exponentials(count / 16, results.data(), up.data(), sums.data());
+    CHECK(hash_of(results, count) == 0xb2f030275ce89bd0U);
+    CHECK(hash_of(sums, 16) == 0x75dac4e618451174U);
+    results = aligned(values);
+    kernels_for(set).gated_silu(count, results.data(), up.data());
+    CHECK(hash_of(results, count) == 0xad2032e9025145acU);
+    results = aligned(values);
+    kernels_for(set).gated_gelu(count, results.data(), up.data());
+    CHECK(hash_of(results, count) == 0xf56cc328539b94bdU);
+    results = aligned(values);
+    kernels_for(set).soft_cap(count, results.data(), 5);
+    CHECK(hash_of(results, count) == 0x3a2ad3fe0cb4e7bcU);
+  }
+}
+
 TEST_CASE("products of every tile shape are those of a plain loop") {
-  for (InstructionSet set : all_sets) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!is_supported(set)) continue;
     for (std::size_t rows : {1U, 2U, 5U, 11U, 12U, 13U, 25U}) {
       for (std::size_t blocks : {1U, 2U, 3U, 5U}) {
@@ -69,7 +153,7 @@ TEST_CASE("products of every tile shape are those of a plain loop") {
 
 TEST_CASE("exponentials are those of the standard library") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
-  for (InstructionSet set : all_sets) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!is_supported(set)) continue;
     INFO(to_string(set));
     for (float x = -87; x <= 88; x += 0.37F) CHECK(exponential(set, x) == Approx(std::exp(x)).epsilon(2e-7));
@@ -82,7 +166,7 @@ TEST_CASE("exponentials are those of the standard library") {
 }
 
 TEST_CASE("gated SiLU is that of the standard library") {
-  for (InstructionSet set : all_sets) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!is_supported(set)) continue;
     alignas(64) float gate[32];
     alignas(64) float up[32];
@@ -99,7 +183,7 @@ TEST_CASE("gated SiLU is that of the standard library") {
 }
 
 TEST_CASE("gated GELU is that of the standard library's tanh") {
-  for (InstructionSet set : all_sets) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!is_supported(set)) continue;
     alignas(64) float gate[64];
     alignas(64) float up[64];
@@ -120,7 +204,7 @@ TEST_CASE("gated GELU is that of the standard library's tanh") {
 }
 
 TEST_CASE("a soft cap is cap tanh(x / cap) for small and large values") {
-  for (InstructionSet set : all_sets) {
+  for (InstructionSet set : zeroth::every_instruction_set) {
     if (!is_supported(set)) continue;
     for (float const cap : {1.0F, 30.0F, 0.5F}) {
       alignas(64) float values[64];
