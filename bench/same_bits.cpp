@@ -76,7 +76,7 @@ void run(Arguments const& arguments, Backend const& backend, zeroth::AnyExecutor
   zeroth::model::GgufFile const file(arguments.model);
   zeroth::model::DecoderWeights const weights = zeroth::model::load_gguf(file, arguments.dtype);
   zeroth::Options options{.epsilon = 1e-2, .learning_rate = 1e-2, .samples = 2, .seed = 11};
-  if (arguments.form == "in-place-exact") options.restore = zeroth::Restore::exact;
+  if (arguments.form == "in-place") options.restore = zeroth::Restore::arithmetic;
   zeroth::ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{},
                                          zeroth::SmallestMagnitude{.sparsity = 0.5}, backend, options);
   if (arguments.records)
