@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -12,9 +11,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
+#include <zeroth/numeric/read_number.hpp>
 #include <zeroth_model/text/unicode.hpp>
 
 #include "io/text.hpp"
@@ -28,12 +27,6 @@
 //   expected()            what the values are, for messages: "a whole number from 1 to 8"
 
 namespace zeroth::cli {
-
-template <class T>
-[[nodiscard]] bool parse_number(std::string_view text, T& value) {
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 /// ", found "TEXT"", which ends a message.
 [[nodiscard]] inline std::string found(std::string const& text) {
@@ -55,7 +48,7 @@ struct WholeNumber {
   char const* name = "N";
 
   [[nodiscard]] std::string type() const { return name; }
-  bool parse(std::string const& text, T& value) const { return parse_number(text, value) && accepts(value); }
+  bool parse(std::string const& text, T& value) const { return read_number(text, value) && accepts(value); }
   [[nodiscard]] bool accepts(T value) const { return value >= least && value <= most; }
   [[nodiscard]] std::string text(T value) const { return std::to_string(value); }
   [[nodiscard]] std::string expected() const {
@@ -77,7 +70,7 @@ struct RealNumber {
   char const* name = "X";
 
   [[nodiscard]] std::string type() const { return name; }
-  bool parse(std::string const& text, double& value) const { return parse_number(text, value) && accepts(value); }
+  bool parse(std::string const& text, double& value) const { return read_number(text, value) && accepts(value); }
   [[nodiscard]] bool accepts(double value) const {
     if (!std::isfinite(value)) return false;
     switch (bounds) {
@@ -184,7 +177,7 @@ struct Device {
   bool parse(std::string const& text, std::optional<std::uint32_t>& value) const {
     constexpr std::string_view prefix = "cuda:";
     std::uint32_t number = 0;
-    bool const is_numbered = text.starts_with(prefix) && parse_number(text.substr(prefix.size()), number);
+    bool const is_numbered = text.starts_with(prefix) && read_number(text.substr(prefix.size()), number);
     if (text != "cpu" && text != "cuda" && !(is_numbered && number < limit)) return false;
     value = text == "cpu" ? std::nullopt : std::optional(number);
     return true;

@@ -2,15 +2,14 @@
 #include "tasks.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <optional>
-#include <system_error>
 #include <unordered_set>
 #include <utility>
 
 #include <zeroth/error.hpp>
+#include <zeroth/numeric/read_number.hpp>
 #include <zeroth_model/text/printable.hpp>
 
 #include "io/paths.hpp"
@@ -25,9 +24,7 @@ namespace fs = std::filesystem;
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T value{};
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return read_number(text, value) ? std::optional(value) : std::nullopt;
 }
 
 /// A value for a message: numbers, true and false without quotes, all else in quotes.

@@ -3,7 +3,6 @@
 #include <zeroth_c/zeroth.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,11 +15,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include <zeroth/journal_file.hpp>
+#include <zeroth/numeric/read_number.hpp>
 #include <zeroth/zeroth.hpp>
 
 namespace {
@@ -106,9 +105,7 @@ struct Settings {
       fail(key, "one of " + names, value);
     };
     auto const number = [&]<class Number>(Number& field) {
-      char const* const end = value.data() + value.size();
-      auto const [rest, error] = std::from_chars(value.data(), end, field);
-      if (error != std::errc{} || rest != end || value.empty())
+      if (!read_number(value, field))
         fail(key, std::is_integral_v<Number> ? "a whole number that fits" : "a number", value);
     };
     if (key == "mask")

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include <zeroth/config.hpp>
+#include <zeroth/numeric/read_number.hpp>
 
 namespace zeroth::ZEROTH_ISA::detail {
 
@@ -44,8 +44,7 @@ struct PolicyText {
   template <class Number>
   [[nodiscard]] static Number number_of(std::string_view text) {
     Number number{};
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
+    return read_number(text, number) ? number : Number{};
   }
 
   /// One of the first `count` values of an enum, by name.

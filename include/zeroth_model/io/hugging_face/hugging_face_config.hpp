@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +16,8 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
+#include <zeroth/numeric/number_text.hpp>
+#include <zeroth/numeric/read_number.hpp>
 #include <zeroth_model/families/families.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/text/printable.hpp>
@@ -378,11 +379,8 @@ namespace detail {
 
 /// The float's shortest decimal as a double, so that 1e-5 is written as 1e-05, not as 9.999999747378752e-06.
 inline double shortest_decimal(float value) noexcept {
-  std::array<char, 32> text{};
-  char const* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   double result = 0;
-  std::from_chars(text.data(), end, result);
-  return result;
+  return read_number(number_text(value), result) ? result : static_cast<double>(value);
 }
 
 inline nlohmann::ordered_json rope_scaling_json(DecoderConfig const& config) {
