@@ -58,7 +58,9 @@ class AlignedFloats {
     std::size_t const page = std::size_t{1} << 21;
     std::align_val_t const alignment{bytes < 2 * page ? small : page};
     std::unique_ptr<float, Free> data(static_cast<float*>(::operator new(bytes, alignment)), Free{alignment});
+#ifdef MADV_HUGEPAGE
     if (bytes >= 2 * page) ::madvise(data.get(), bytes / page * page, MADV_HUGEPAGE);
+#endif
     return data;
   }
 

@@ -176,7 +176,7 @@ class AtomicFile {
   }
 
   /// Appends the characters of `text`.
-  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void write(std::string_view text) { write(std::as_bytes(std::span<char const>(text))); }
 
   /// Writes the file to disk and gives it its name. Nothing can be written afterwards.
   void commit() {

@@ -24,6 +24,15 @@ namespace zeroth::ZEROTH_ISA::model {
 
 namespace detail {
 
+/// When a file was last written to.
+[[nodiscard]] inline ::timespec written_at(struct ::stat const& status) noexcept {
+#if defined(__APPLE__)
+  return status.st_mtimespec;
+#else
+  return status.st_mtim;
+#endif
+}
+
 /// A regular file open for reading; links to one are followed.
 class OpenFile {
  public:
@@ -181,9 +190,9 @@ class MappedFile {
     struct ::stat now {};
     if (memory_ || ::stat(path_.c_str(), &now) != 0) return;
     if (now.st_dev != identity_.st_dev || now.st_ino != identity_.st_ino) return;
-    if (now.st_size == identity_.st_size && now.st_mtim.tv_sec == identity_.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == identity_.st_mtim.tv_nsec)
-      return;
+    ::timespec const then = detail::written_at(identity_);
+    ::timespec const last = detail::written_at(now);
+    if (now.st_size == identity_.st_size && last.tv_sec == then.tv_sec && last.tv_nsec == then.tv_nsec) return;
     throw InvalidFile(path_ + ": expected the file as it was opened, found it written to since");
   }
 

@@ -136,7 +136,7 @@ class SafetensorsCheckpoint {
   /// Whether `name` can only be a file of the folder itself and is printable in a message.
   static bool is_plain_file_name(std::string_view name) {
     auto const has_no_place = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
-    return !name.empty() && name != "." && name != ".." && std::ranges::none_of(name, has_no_place);
+    return !name.empty() && name != "." && name != ".." && std::none_of(name.begin(), name.end(), has_no_place);
   }
 
   [[noreturn]] void fail_without_weights(const std::filesystem::path& folder) const {
