@@ -27,7 +27,8 @@
 namespace zeroth::ZEROTH_ISA {
 
 /// Vector code without dependencies, on the threads of an executor: AVX-512 or AVX2 where the machine has them
-/// (detected at run time), otherwise portable C++. The bits are those of ReferenceBackend with every instruction set.
+/// (detected at run time), NEON on AArch64, otherwise portable C++. The bits are those of ReferenceBackend with every
+/// instruction set.
 class CpuBackend {
  public:
   /// @param executor borrowed, must outlive the backend and its copies; serial by default
@@ -206,11 +207,13 @@ class CpuBackend {
 
   /// Prefetches the tile that comes eight tiles after element i, for reading (0) or writing (1).
   template <int change>
-  static void prefetch(Parameter const& tensor, std::uint64_t i) noexcept {
+  static void prefetch([[maybe_unused]] Parameter const& tensor, [[maybe_unused]] std::uint64_t i) noexcept {
+#if defined(__GNUC__)
     std::size_t const size = size_of(tensor.dtype);
     auto const from = reinterpret_cast<std::uintptr_t>(tensor.data) + (i + 8 * tile_size) * size;
     for (std::size_t line = 0; line < tile_size * size; line += 64)
       __builtin_prefetch(reinterpret_cast<void const*>(from + line), change);
+#endif
   }
 
   /// Loads the remainders of a part's elements; `tile` counts from the first tile that the tensor touches.

@@ -3,6 +3,10 @@
 
 #include <zeroth/version.hpp>
 
+#if defined(_MSVC_TRADITIONAL) && _MSVC_TRADITIONAL
+#error "zeroth needs a preprocessor that conforms to the standard: compile with /Zc:preprocessor."
+#endif
+
 // The whole library lies in `namespace zeroth::ZEROTH_ISA`, where ZEROTH_ISA expands to `inline` and a name that says
 // for which instructions a translation unit is compiled (-march=native, -mavx2, ...). Inline functions and templates
 // are compiled in every translation unit that uses them, and the linker keeps one copy per name: without this, a

@@ -17,8 +17,8 @@ namespace zeroth::ZEROTH_ISA {
 // Must not be inlined: where it is, g++ 12 sees 16-bit memory and warns about the f32 branch, which is not taken.
 
 /// Widens the weights at `stored` to `values`; see widen(). Exact.
-__attribute__((noinline)) inline void widen_values(DataType dtype, void const* stored, std::span<float> values,
-                                                   InstructionSet set = best_instruction_set()) {
+[[gnu::noinline]] inline void widen_values(DataType dtype, void const* stored, std::span<float> values,
+                                           InstructionSet set = best_instruction_set()) {
   if (dtype == DataType::f32) {
     if (!values.empty()) std::memcpy(values.data(), stored, values.size_bytes());
     return;
@@ -38,8 +38,8 @@ __attribute__((noinline)) inline void widen_values(DataType dtype, void const* s
 }
 
 /// Rounds each of `values` to nearest and stores them at `stored`; see narrow().
-__attribute__((noinline)) inline void narrow_values(DataType dtype, std::span<float const> values, void* stored,
-                                                    InstructionSet set = best_instruction_set()) {
+[[gnu::noinline]] inline void narrow_values(DataType dtype, std::span<float const> values, void* stored,
+                                            InstructionSet set = best_instruction_set()) {
   if (dtype == DataType::f32) {
     if (!values.empty()) std::memcpy(stored, values.data(), values.size_bytes());
     return;
