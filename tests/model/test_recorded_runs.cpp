@@ -33,8 +33,7 @@ RecordedRun const runs[] = {
 };
 
 /// The SHA-256 of the weights that a run left, tensor after tensor.
-template <class Backend>
-std::string replayed(RecordedRun const& run, Backend const& backend) {
+std::string replayed(RecordedRun const& run, zeroth::CpuBackend const& backend) {
   zeroth::model::DecoderWeights const weights =
       zeroth::model::load_gguf(zeroth::model::GgufFile(golden_file("gqa_odd_tied.gguf")), run.dtype);
   zeroth::Options const options{.epsilon = 1e-2, .learning_rate = 1e-2, .samples = 2, .seed = 11};
@@ -61,7 +60,6 @@ TEST_CASE("SHA-256 is that of FIPS 180-4") {
 TEST_CASE("journals of x86-64 replay to the same weights, whatever the instruction set") {
   for (RecordedRun const& run : runs) {
     INFO(run.journal);
-    CHECK(replayed(run, zeroth::ReferenceBackend{}) == run.weights);
     for (zeroth::InstructionSet set : zeroth::every_instruction_set)
       if (zeroth::is_supported(set)) CHECK(replayed(run, zeroth::CpuBackend({}, set)) == run.weights);
   }
