@@ -10,6 +10,7 @@ if(NOT Eigen3_FOUND)
 endif()
 find_package(nlohmann_json 3.11 QUIET GLOBAL)
 find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
+find_package(Threads QUIET GLOBAL)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 find_package(OneDNN QUIET GLOBAL)
 find_package(SentencePiece QUIET GLOBAL)
@@ -18,6 +19,7 @@ set(zeroth_components
     zeroth
     c
     eigen
+    threads
     openmp
     model
     model_eigen
@@ -42,6 +44,7 @@ endfunction()
 zeroth_component(zeroth)
 zeroth_component(c zeroth)
 zeroth_component(eigen zeroth Eigen3::Eigen)
+zeroth_component(threads zeroth Threads::Threads)
 zeroth_component(openmp zeroth OpenMP::OpenMP_CXX)
 zeroth_component(model zeroth nlohmann_json::nlohmann_json)
 zeroth_component(model_eigen zeroth_model zeroth_eigen)

@@ -35,7 +35,8 @@ struct SerialExecutor {
   }
 };
 
-/// A thread pool that the optimizer borrows: OpenMP's (executor/openmp.hpp), an engine's own, or none.
+/// A thread pool that the optimizer borrows: zeroth's (executor/thread_pool.hpp), OpenMP's (executor/openmp.hpp), an
+/// engine's own, or none.
 ///
 /// 1. `concurrency()` is how many bodies may run at once, at least 1: a hint for how finely to divide work.
 /// 2. `parallel_for(count, body)` calls `body(i)` once for each i in [0, count), in any order, on any threads, and

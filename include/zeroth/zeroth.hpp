@@ -3,7 +3,7 @@
 
 /// @file
 /// The core: everything that needs only the standard library. Eigen, OpenMP, CUDA and the reference transformer have
-/// headers of their own (backend/eigen.hpp, executor/openmp.hpp, zeroth_model/...).
+/// headers of their own (backend/eigen.hpp, executor/thread_pool.hpp, zeroth_model/...).
 
 #include <zeroth/backend/backend.hpp>
 #include <zeroth/backend/cpu.hpp>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <zeroth/zeroth.hpp>
 
-class ThreadPool {
+class WorkerPool {
  public:
   unsigned size() const;
   void run(std::size_t count, zeroth::IndexedTask task);
 };
-extern ThreadPool pool;
+extern WorkerPool pool;
 
 // @block
 

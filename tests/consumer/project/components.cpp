@@ -2,6 +2,7 @@
 // The promises of each optional component: its headers, and the libraries that they include.
 #include <zeroth/backend/eigen.hpp>
 #include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/decoder/decoder.hpp>
 #include <zeroth_model/tokenizer/hugging_face.hpp>
 #ifdef ZEROTH_SENTENCEPIECE
