@@ -6,7 +6,7 @@
 #include <string>
 
 #include <zeroth/error.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/adapter/lora.hpp>
 
 #include "io/text.hpp"
@@ -25,7 +25,7 @@ void make_adapter(LanguageModel& model, FinetuneOptions& options) {
       throw InvalidArgument("--lora-targets: " + std::string(error.what()));
     }
   }
-  OpenMpExecutor const executor(options.threads);
+  ThreadPool executor(options.threads);
   if (options.delta)
     model.delta.emplace(
         model.weights,

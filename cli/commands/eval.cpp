@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 
 #include "commands.hpp"
 #include "examples.hpp"
@@ -51,7 +51,7 @@ int run(EvalOptions const& options) {
   std::span<TextExample const> const texts = choose_held_out_examples(data, options.evaluation_examples);
   EncodingRules const rules = encoding_rules(task, data, std::move(demonstrations), longest_sequence(options, model));
   EncodedExamples const examples = encode(texts, rules, model.tokenizer);
-  OpenMpExecutor executor{options.threads};
+  ThreadPool executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
 
   std::optional<EvaluationResult> result;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/journal_file.hpp>
 #include <zeroth_model/io/json_file.hpp>
 #include <zeroth_model/save_model.hpp>
@@ -44,7 +44,7 @@ FinetuneOptions resolved(FinetuneOptions options) {
   if (!options.save && !options.tunes_adapter() && !options.random_model)
     options.save = options.tune_scales ? SaveFormat::gguf : SaveFormat::safetensors;
   if (!options.steps) options.steps = defaults.steps;
-  options.threads = OpenMpExecutor(options.threads).concurrency();
+  if (options.threads == 0) options.threads = ThreadPool::default_threads();
   // An evaluation takes as long as some dozen steps.
   constexpr std::uint64_t least_between_evaluations = 100;
   if (!options.evaluate_every) options.evaluate_every = std::max(*options.steps / 10, least_between_evaluations);
@@ -101,7 +101,7 @@ std::string counts_of(RunExamples const& examples) {
 void go_back(LanguageModel& model, std::uint64_t step, FinetuneOptions& options, std::string const& journal) {
   model.load_again(options);
   make_adapter(model, options);
-  OpenMpExecutor executor(options.threads);
+  ThreadPool executor(options.threads);
   replay_weights(read_journal(journal), model.tuned(), {.until = step, .source = journal}, executor, model.gpu.get());
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/decoder/sampling.hpp>
 #include <zeroth_model/text/printable.hpp>
 #include <zeroth_model/text/unicode.hpp>
@@ -67,7 +67,7 @@ int run(GenerateOptions const& options) {
   options.check();
   catch_interrupts();
   LanguageModel const model(options, options.dtype, options.cuda_device, options.maps_weights());
-  OpenMpExecutor executor{options.threads};
+  ThreadPool executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
   Tokens tokens = encode_prompt(options, model);
 

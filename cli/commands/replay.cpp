@@ -5,7 +5,7 @@
 #include <string>
 
 #include <zeroth/error.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/journal_file.hpp>
 #include <zeroth_model/save_model.hpp>
 
@@ -85,7 +85,7 @@ int run(ReplayModelOptions const& given) {
   }
   LanguageModel model = base_of(journal.header(), source, given);
   RecordedTensors tensors(model, journal.header(), source);
-  OpenMpExecutor executor{given.threads};
+  ThreadPool executor{given.threads};
   std::uint64_t const steps = given.until.value_or(journal.steps());
   try {
     replay_weights(journal, tensors.parameters(), {.until = steps, .source = source}, executor, model.gpu.get());

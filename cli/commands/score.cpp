@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <zeroth/error.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/decoder/packed_batch.hpp>
 
 #include "commands.hpp"
@@ -65,7 +65,7 @@ int run(ScoreOptions const& options) {
   check_writable(options.output, {options.input, options.model});
   std::vector<std::string> const lines = read_lines(options.input);
   LanguageModel const model(options, options.dtype, options.cuda_device, options.maps_weights());
-  OpenMpExecutor executor{options.threads};
+  ThreadPool executor{options.threads};
   model::AnyDecoder decoder = make_decoder(model, options, executor);
 
   OutputFile output(options.output);

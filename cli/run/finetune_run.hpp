@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/probe.hpp>
 #include <zeroth/step_report.hpp>
 #include <zeroth_model/decoder/any_decoder.hpp>
@@ -73,7 +73,7 @@ class FinetuneRun {
   Task const& task_;
   RunExamples const& examples_;
   LanguageModel const& model_;
-  OpenMpExecutor executor_;
+  ThreadPool executor_;
   model::AnyDecoder decoder_;
   model::CandidateScorer<model::AnyDecoder> scorer_;
   std::unique_ptr<AnyOptimizer> optimizer_;
