@@ -24,27 +24,25 @@ std::vector<int> runs(AnyExecutor executor, std::size_t count) {
 
 TEST_CASE("the concept Executor accepts what it documents and nothing less") {
   STATIC_REQUIRE(zeroth::Executor<zeroth::SerialExecutor>);
-  STATIC_REQUIRE(zeroth::Executor<zeroth_test::ThreadExecutor>);
+  STATIC_REQUIRE(zeroth::Executor<zeroth_test::ShuffledExecutor>);
   STATIC_REQUIRE_FALSE(zeroth::Executor<NoConcurrency>);
 }
 
 TEST_CASE("every executor runs each index once") {
   zeroth_test::ShuffledExecutor shuffled;
-  zeroth_test::ThreadExecutor threads;
   for (std::size_t count : {0U, 1U, 2U, 7U, 1000U}) {
     std::vector<int> const once(count, 1);
     CHECK(runs({}, count) == once);
     CHECK(runs(AnyExecutor(shuffled), count) == once);
-    CHECK(runs(AnyExecutor(threads), count) == once);
   }
 }
 
 TEST_CASE("the default executor is serial, a borrowed one says how many it runs at once") {
   CHECK(AnyExecutor{}.concurrency() == 1);
-  zeroth_test::ThreadExecutor threads;
-  AnyExecutor const borrowed(threads);
+  zeroth_test::ShuffledExecutor shuffled;
+  AnyExecutor const borrowed(shuffled);
   AnyExecutor const copy = borrowed;
-  CHECK(copy.concurrency() == 4);
+  CHECK(copy.concurrency() == 3);
 
   std::vector<std::size_t> order;
   AnyExecutor{}.parallel_for(5, [&](std::size_t i) { order.push_back(i); });

@@ -14,6 +14,7 @@
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
 #include <zeroth/estimator/fzoo.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/mask/combine.hpp>
 #include <zeroth/mask/filter.hpp>
 #include <zeroth/mask/magnitude.hpp>
@@ -23,7 +24,6 @@
 #include <zeroth/sampler/uniform.hpp>
 
 #include "catch.hpp"
-#include "executors.hpp"
 #include "objectives.hpp"
 #include "tensors.hpp"
 
@@ -184,7 +184,7 @@ TEST_CASE("replay has the bits of the run on any number of threads") {
     Fixture fixture;
     ZerothOrderOptimizer optimizer(fixture.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{}, options);
     Run const expected = run(optimizer, fixture, form);
-    zeroth_test::ThreadExecutor threads;
+    zeroth::ThreadPool threads(4);
     Fixture replayed;
     ZerothOrderOptimizer again(replayed.parameters(), Gaussian{}, SmallestMagnitude{}, CpuBackend{threads}, options);
     check_replay(again, replayed, expected);

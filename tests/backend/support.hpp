@@ -30,6 +30,7 @@
 #else
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/eigen.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 
 #include "executors.hpp"
 #include "guarded_stream.hpp"
@@ -48,7 +49,7 @@ void for_each_backend(Body&& body) {
 template <class Body>
 void for_each_backend(Body&& body) {
   ShuffledExecutor shuffled;
-  ThreadExecutor threads;
+  zeroth::ThreadPool threads(4);
   for (zeroth::InstructionSet set : zeroth::every_instruction_set)
     if (zeroth::is_supported(set)) body(zeroth::CpuBackend{{}, set}, std::string(zeroth::to_string(set)));
   body(zeroth::CpuBackend{zeroth::AnyExecutor(shuffled)}, std::string("shuffled order"));

@@ -7,6 +7,7 @@
 
 #include <zeroth/backend/cpu.hpp>
 #include <zeroth/backend/reference.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 
 #include "catch.hpp"
 #include "executors.hpp"
@@ -33,7 +34,7 @@ TEST_CASE("the hash of weights is a sum that depends on no order and no cut") {
     expected += zeroth::weight_hash(zeroth::stream_of("b"), i, zeroth::bits_of(second[i]));
   CHECK(hash_weights(whole, ReferenceBackend{}) == expected);
 
-  zeroth_test::ThreadExecutor threads;
+  zeroth::ThreadPool threads(4);
   zeroth_test::ShuffledExecutor shuffled;
   CHECK(hash_weights(whole, CpuBackend{threads}) == expected);
   CHECK(hash_weights(whole, CpuBackend{shuffled}) == expected);

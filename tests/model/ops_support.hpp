@@ -12,6 +12,7 @@
 #include "decoder_support.hpp"
 #include "executors.hpp"
 #include "zeroth/executor.hpp"
+#include "zeroth/executor/thread_pool.hpp"
 #include "zeroth_model/ops/eigen/lane_matrix.hpp"
 
 namespace zeroth_test {
@@ -86,7 +87,7 @@ void check_executors(Make const& make) {
   HashProbe const probe(weights.parameters(), {{0, 1}, {0, -1}}, 1e-2F);
   GoldenBatch const golden = golden_batch("gqa_separate");
   ShuffledExecutor shuffled;
-  ThreadExecutor threads;
+  zeroth::ThreadPool threads(4);
   zeroth::model::Decoder serial(weights, make(zeroth::AnyExecutor{}));
   zeroth::model::Decoder reordered(weights, make(zeroth::AnyExecutor(shuffled)));
   zeroth::model::Decoder threaded(weights, make(zeroth::AnyExecutor(threads)));

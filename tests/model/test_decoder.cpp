@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include <zeroth/executor/thread_pool.hpp>
+
 #include "catch.hpp"
 #include "decoder_support.hpp"
 #include "executors.hpp"
@@ -111,7 +113,7 @@ TEST_CASE("scores have the same bits whatever the executor does") {
   PackedBatch batch;
   for (GoldenSequence const& sequence : golden_sequences("gqa_separate")) add_scored(batch, sequence.tokens);
   ShuffledExecutor shuffled;
-  ThreadExecutor threads;
+  zeroth::ThreadPool threads(4);
   CpuDecoder serial(weights);
   CpuDecoder reordered(weights, CpuOps(shuffled));
   CpuDecoder threaded(weights, CpuOps(threads));

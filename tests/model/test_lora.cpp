@@ -11,6 +11,7 @@
 #include "executors.hpp"
 #include "lora_support.hpp"
 #include "tensors.hpp"
+#include "zeroth/executor/thread_pool.hpp"
 #include "zeroth/zeroth.hpp"
 
 using namespace zeroth_test;
@@ -198,7 +199,7 @@ TEST_CASE("scores with an adapter have the same bits whatever the executor does"
   HashProbe const probe(adapter.parameters(), {{0, 1}, {0, -1}}, 1e-2F);
   PackedBatch const batch = batch_of("qwen2");
   ShuffledExecutor shuffled;
-  ThreadExecutor threads;
+  zeroth::ThreadPool threads(4);
   CpuDecoder serial(weights, adapter);
   CpuDecoder reordered(weights, adapter, CpuOps(shuffled));
   CpuDecoder threaded(weights, adapter, CpuOps(threads));

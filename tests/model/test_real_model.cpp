@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/zeroth.hpp>
 #include <zeroth_model/decoder/decoder.hpp>
 #include <zeroth_model/decoder/scoring.hpp>
@@ -79,7 +79,7 @@ struct RecomputesMask {
 /// Takes steps in place; returns how many passes had a mask other than the fused form has at the start of their step.
 template <class Mask>
 std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const& mask, int steps) {
-  zeroth::OpenMpExecutor executor;
+  zeroth::ThreadPool executor;
   ComparingBackend::Expected expected{&weights.parameters(), {}};
   ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{}, mask, ComparingBackend(executor, expected),
                                  {.epsilon = 1e-3, .learning_rate = 1e-5});
@@ -103,7 +103,7 @@ std::size_t differing_passes(zeroth::model::DecoderWeights& weights, Mask const&
 template <class Ops>
 std::vector<double> losses_of_run(char const* path, unsigned threads) {
   auto weights = load_real_model(path);
-  zeroth::OpenMpExecutor const executor(threads);
+  zeroth::ThreadPool const executor(threads);
   zeroth::model::Decoder decoder(weights, Ops(executor));
   zeroth::model::CandidateScorer scorer(decoder);
   ZerothOrderOptimizer optimizer(weights.parameters(), zeroth::Gaussian{}, SmallestMagnitude{},
@@ -162,7 +162,7 @@ TEST_CASE("fused steps on SmolLM2 run with theta write-protected during the eval
   char const* const path = std::getenv("ZEROTH_SMOLLM2");
   if (path == nullptr) ZEROTH_SKIP("ZEROTH_SMOLLM2 does not name a GGUF file");
   auto weights = load_real_model(path);
-  zeroth::OpenMpExecutor executor;
+  zeroth::ThreadPool executor;
   zeroth::model::Decoder cpu(weights, zeroth::model::CpuOps(executor));
   zeroth::model::Decoder eigen(weights, zeroth::model::EigenOps(executor));
   zeroth::model::PackedBatch batch;

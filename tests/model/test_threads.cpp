@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/ops/eigen.hpp>
 #ifdef ZEROTH_ONEDNN
 #include <zeroth_model/ops/onednn.hpp>
@@ -20,7 +20,6 @@
 
 using namespace zeroth_test;
 using zeroth::AnyExecutor;
-using zeroth::OpenMpExecutor;
 using zeroth::model::CandidateScorer;
 using zeroth::model::CpuOps;
 using zeroth::model::Decoder;
@@ -80,7 +79,7 @@ void check_runs(std::string const& model, bool in_place) {
   Run const serial = run<Ops>(model, {}, in_place);
   for (unsigned threads : {1U, 2U, 3U, 7U}) {
     INFO(threads << " threads");
-    OpenMpExecutor const executor(threads);
+    zeroth::ThreadPool const executor(threads);
     CHECK(run<Ops>(model, AnyExecutor(executor), in_place) == serial);
   }
   ShuffledExecutor const shuffled;
