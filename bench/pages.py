@@ -218,6 +218,7 @@ TITLES = {
     "step": ("A step compared with two plain forward passes", "`scripts/bench step`", cases),
     "products": ("Products in bf16 and by oneDNN", "`scripts/bench products`", cases),
     "micro": ("The parts of a step", "`scripts/bench micro`", micro),
+    "threads": ("Threads, on a quiet machine and a busy one", "`scripts/bench threads`", generic),
     "versus": ("Compared with PyTorch", "`scripts/bench versus`", generic),
 }
 

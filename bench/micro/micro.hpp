@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/zeroth.hpp>
 
 #include "peaks.hpp"
@@ -259,7 +259,7 @@ class Micro {
   void time(benchmark::State& state, Make const& make, zeroth::InstructionSet set, zeroth::DataType dtype,
             std::uint64_t elements);
 
-  zeroth::OpenMpExecutor executor_;
+  zeroth::ThreadPool executor_;
   Peaks peaks_;
   std::map<std::pair<zeroth::DataType, std::uint64_t>, std::unique_ptr<Tensor>> tensors_;
 };

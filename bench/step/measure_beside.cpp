@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/zeroth.hpp>
 #include <zeroth_model/adapter/block_scales.hpp>
 #include <zeroth_model/adapter/lora.hpp>
@@ -101,8 +101,8 @@ nlohmann::json alternate(Stored& stored, Decoded& decoded, std::size_t tokens, s
 }  // namespace
 
 nlohmann::json measure_beside(Beside what, std::size_t tokens, Settings const& settings) {
-  zeroth::OpenMpExecutor const openmp(settings.threads);
-  zeroth::AnyExecutor const executor(openmp);
+  zeroth::ThreadPool pool(settings.threads);
+  zeroth::AnyExecutor const executor(pool);
   zeroth::model::GgufFile const file(settings.model);
   DecoderWeights const stored = zeroth::model::map_gguf(file);
   DecoderWeights const decoded = zeroth::model::load_gguf(file);

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include <zeroth/backend/eigen.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../measure.hpp"
@@ -68,7 +68,7 @@ class EigenProducts {
 }  // namespace
 
 nlohmann::json measure_forward(std::size_t tokens, Operations operations, Settings const& settings) {
-  zeroth::OpenMpExecutor const executor(settings.threads);
+  zeroth::ThreadPool const executor(settings.threads);
   DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model));
   auto decoder = make_decoder(weights, operations, zeroth::AnyExecutor(executor));
   zeroth::model::CandidateScorer scorer(decoder);

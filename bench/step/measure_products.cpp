@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../measure.hpp"
@@ -24,7 +24,7 @@ bool has(Operations operations) {
 
 nlohmann::json measure_products(std::size_t tokens, Operations operations, zeroth::DataType compute,
                                 Settings const& settings) {
-  zeroth::OpenMpExecutor const executor(settings.threads);
+  zeroth::ThreadPool const executor(settings.threads);
   zeroth::model::DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model));
   auto decoder = make_decoder(weights, operations, zeroth::AnyExecutor(executor), compute);
   auto usual = make_decoder(weights, Operations::cpu, zeroth::AnyExecutor(executor));

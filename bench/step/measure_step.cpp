@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth/zeroth.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 
@@ -64,7 +64,7 @@ Times alternate(Sampler const& sampler, Mask const& mask, Case const& what, Deco
 }  // namespace
 
 nlohmann::json measure_step(Case const& what, Settings const& settings) {
-  zeroth::OpenMpExecutor const executor(settings.threads);
+  zeroth::ThreadPool const executor(settings.threads);
   DecoderWeights const weights = zeroth::model::load_gguf(zeroth::model::GgufFile(settings.model), what.dtype);
   auto with_mask = [&](auto const& mask) {
     auto with = [&](auto const& sampler) {

@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include <zeroth/backend/cpu.hpp>
-#include <zeroth/executor/openmp.hpp>
+#include <zeroth/executor/thread_pool.hpp>
 #include <zeroth_model/io/gguf/load_gguf.hpp>
 
 #include "../step/machine.hpp"
@@ -47,7 +47,7 @@ int run(int argc, char** argv) {
   app.add_option("--threads", threads, "threads; 0: all")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  zeroth::OpenMpExecutor const executor(threads);
+  zeroth::ThreadPool const executor(threads);
   DecoderWeights weights = zeroth::model::load_gguf(zeroth::model::GgufFile(model));
   zeroth::CpuBackend const backend{zeroth::AnyExecutor(executor)};
   std::map<std::string, StepRunner<zeroth::CpuBackend>> runners;

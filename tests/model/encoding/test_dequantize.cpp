@@ -107,7 +107,7 @@ TEST_CASE("blocks decode with other scales to one rounding of the exact value") 
     std::vector<float> plain(count * traits.block_values);
     dequantize(traits.type, blocks, plain);
     std::vector<float> first;
-    for (InstructionSet const set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+    for (InstructionSet const set : zeroth::every_instruction_set) {
       if (!is_supported(set)) continue;
       INFO(to_string(set));
       std::vector<float> values(plain.size());

@@ -64,7 +64,7 @@ TEST_CASE("dequantize gives the bits of gguf-py for every golden block") {
     INFO(traits.name << " block " << block);
     const auto bytes = odd_bytes(block);
     REQUIRE((bytes.size() - 1) % traits.block_bytes == 0);
-    for (const InstructionSet set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+    for (const InstructionSet set : zeroth::every_instruction_set) {
       if (!zeroth::is_supported(set)) continue;
       INFO(zeroth::to_string(set));
       std::vector<float> values((bytes.size() - 1) / traits.block_bytes * traits.block_values);

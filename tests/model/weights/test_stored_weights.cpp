@@ -51,7 +51,7 @@ TEST_CASE("weights held as stored score to the bits of the decoded ones, for eve
       CHECK(stored.is_stored());
       CHECK(stored.parameters().empty());
       CHECK(stored.memory().empty());
-      for (InstructionSet const set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512}) {
+      for (InstructionSet const set : zeroth::every_instruction_set) {
         if (!is_supported(set)) continue;
         INFO(to_string(set));
         for (DataType const compute : {DataType::f32, DataType::bf16}) {
