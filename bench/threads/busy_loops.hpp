@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ namespace zeroth_bench {
 struct Load {
   std::string name;
   unsigned processes = 0;
-  int niceness = 0;
+  int niceness = 0;  ///< added to that of this process
 };
 
 /// Processes that compute without end while this object lives, as a compiler or another user's program would.
@@ -52,7 +51,8 @@ class BusyLoops {
 #ifdef __linux__
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    if (::setpriority(PRIO_PROCESS, 0, niceness) != 0) ::_exit(1);
+    errno = 0;
+    if (::nice(niceness) == -1 && errno != 0) ::_exit(1);
     for (std::atomic<unsigned> count{0};;) count.fetch_add(1, std::memory_order_relaxed);
   }
 

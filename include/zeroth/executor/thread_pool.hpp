@@ -122,7 +122,7 @@ class ThreadPool {
   static constexpr std::uint32_t is_ending = is_open << 2;             // workers are to return
 
   // Longer than what lies between two loops of a forward pass, shorter than what another program would miss.
-  static constexpr std::chrono::microseconds spinning{50};
+  static constexpr std::chrono::microseconds spinning{100};
 
   /// Waits for a condition without sleeping, for that time at most. Returns whether it is met.
   template <class Condition>
