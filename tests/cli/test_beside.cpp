@@ -72,7 +72,7 @@ TEST_CASE("weights that are only read stay in their file, with the bits of decod
   CHECK(fixture.loss(fixture.out + "/model") == Approx(fixture.summary().at("loss_after").get<double>()).margin(1e-5));
 }
 
-TEST_CASE("--tune-scales gives a file of the same size and types") {
+TEST_CASE("tuned scales give a file of the same size and types") {
   QuantizedFixture const fixture;
   fixture.run({"--tune-scales", "--learning-rate", "1e-5"});
   json const summary = fixture.summary();
@@ -109,7 +109,7 @@ TEST_CASE("--tune-scales gives a file of the same size and types") {
   CHECK(fixture.loss(replayed) == Approx(summary.at("loss_after").get<double>()).margin(1e-6));
 }
 
-TEST_CASE("--delta tunes a share of each matrix's weights, and saves the model with them") {
+TEST_CASE("a delta tunes a share of each matrix's weights, and is saved with the model") {
   QuantizedFixture const fixture;
   for (std::string const choice : {"smallest", "largest", "random"}) {
     fixture.run(
