@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The decoder of a GGUF file: its configuration and the shapes of its tensors.
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,18 @@ bool run(Input input) {
     std::size_t bytes = 0;
     for (const zeroth::Parameter& parameter : weights.parameters()) bytes += 4 * parameter.size();
     require(bytes <= weights.memory().size(), "the tensors do not fit the memory");
+    const DecoderWeights mapped = map_gguf(file);
+    for (std::size_t i = 0; i < weights.parameters().size(); ++i) {
+      // From inside a block on, over its end.
+      const std::uint64_t size = weights.parameters()[i].size();
+      const std::uint64_t first = size > 300 ? 5 : 0;
+      std::vector<float> of_stored(static_cast<std::size_t>(std::min<std::uint64_t>(size - first, 290)));
+      std::vector<float> of_numbers(of_stored.size());
+      mapped.read(i, first, of_stored);
+      weights.read(i, first, of_numbers);
+      require(std::memcmp(of_stored.data(), of_numbers.data(), of_stored.size() * sizeof(float)) == 0,
+              "values held as stored differ from those of loaded weights");
+    }
     require(weights.config().layers > 0 && weights.config().vocabulary > 0, "a decoder has no layer or no token");
   });
 }
