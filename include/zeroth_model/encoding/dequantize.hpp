@@ -73,8 +73,8 @@ inline ScalesAndMinima load_scales_and_minima(std::byte const* source) noexcept 
     result.scales[s] = packed[s] & 0x3fU;
     result.minima[s] = packed[s + 4] & 0x3fU;
     // The upper 2 bits of the last four are stored above those of the first four.
-    result.scales[s + 4] = static_cast<std::uint8_t>((packed[s + 8] & 0x0fU) | (packed[s] >> 6 << 4));
-    result.minima[s + 4] = static_cast<std::uint8_t>((packed[s + 8] >> 4) | (packed[s + 4] >> 6 << 4));
+    result.scales[s + 4] = static_cast<std::uint8_t>((packed[s + 8] & 0x0fU) | (packed[s] & 0xc0U) >> 2);
+    result.minima[s + 4] = static_cast<std::uint8_t>((packed[s + 8] >> 4U) | (packed[s + 4] & 0xc0U) >> 2);
   }
   return result;
 }
