@@ -9,7 +9,10 @@ function(zeroth_link_onednn target)
   endif()
   target_link_libraries(${target} PUBLIC $<LINK_ONLY:zeroth::onednn>)
   target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:OneDNN::OneDNN,INTERFACE_INCLUDE_DIRECTORIES>)
-  set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS ZEROTH_ONEDNN=1)
+  # Debian's oneDNN is told by OpenMP to take one thread. None of these sources sees OpenMpExecutor, which would be
+  # another class in them.
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS ZEROTH_ONEDNN=1 COMPILE_OPTIONS
+                                                                                     "${OpenMP_CXX_FLAGS}")
 endfunction()
 
 zeroth_choice(ZEROTH_ONEDNN wanted "Build our own program with oneDNN's products beside Eigen's")
