@@ -108,7 +108,7 @@ nlohmann::json measure_beside(Beside what, std::size_t tokens, Settings const& s
   DecoderWeights const decoded = zeroth::model::load_gguf(file);
   std::uint32_t const vocabulary = stored.config().vocabulary;
   if (what == Beside::scales) {
-    // Decoded weights have no scales: their own steps stand beside, with as many parameters as a delta has.
+    // Decoded weights have no scales, so their steps tune a delta with about as many parameters.
     Runner of_stored(stored, zeroth::model::BlockScales(stored), executor);
     Runner of_decoded(decoded, zeroth::model::SparseDelta(decoded, {.share = 1.0 / 32}), executor);
     return alternate(of_stored, of_decoded, tokens, vocabulary, settings.rounds);

@@ -13,7 +13,7 @@ namespace zeroth::cli {
 /// @throws InvalidArgument if --lora-targets matches no matrix, or there are no scales.
 void make_adapter(LanguageModel& model, FinetuneOptions& options);
 
-/// What is tuned beside the model's weights, for people: what of how many matrices, weights and bytes.
+/// A line for people on what is tuned beside the model's weights: of how many matrices, how many weights, their bytes.
 /// @pre model.tunes_beside()
 [[nodiscard]] std::string adapter_summary(LanguageModel const& model);
 

@@ -161,12 +161,6 @@ class SparseDelta {
     SparsePlaces places;
   };
 
-  /// The values of the weights at those places.
-  /// @param chosen tensors in ascending order, places in range and in ascending order
-  [[nodiscard]] static SparseDelta at(DecoderWeights const& base, std::vector<Chosen> chosen) {
-    return {AtPlaces{}, base, std::move(chosen)};
-  }
-
   /// The values, to tune.
   [[nodiscard]] ParameterSet const& parameters() const noexcept { return parameters_.set(); }
 

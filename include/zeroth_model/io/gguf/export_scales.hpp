@@ -72,12 +72,4 @@ inline void save_scales_gguf(std::string const& path, GgufFile const& source, Bl
   file.commit();
 }
 
-/// Rounds scales to what a block holds.
-inline void round_scales(BlockScales& scales) {
-  for (WeightTensor const& tensor : scales.weight_tensors()) {
-    if (tensor.tuned != Tuned::scales || tensor.type == TensorType::q8_k) continue;
-    for (float& scale : scales.values(tensor.parameter)) scale = half_to_float(float_to_half(scale));
-  }
-}
-
 }  // namespace zeroth::ZEROTH_ISA::model
