@@ -76,22 +76,28 @@ struct WeightTensor {
 }
 
 /// Decodes values [first, first + values.size()) of a tensor in host memory, without what is tuned beside it.
-inline void decode_values(WeightTensor const& tensor, std::uint64_t first, std::span<float> values) {
+/// @param scales of all of its blocks, in place of their own; null: their own
+inline void decode_values(WeightTensor const& tensor, std::uint64_t first, std::span<float> values,
+                          float const* scales = nullptr) {
   TensorTypeTraits const traits = *find_tensor_type(tensor.type);
-  auto const bytes = [&](std::uint64_t from, std::size_t count) {
-    return std::span(static_cast<std::byte const*>(tensor.data) + traits.bytes_of(from),
-                     static_cast<std::size_t>(traits.bytes_of(count)));
-  };
   std::size_t const block = traits.block_values;
+  auto const decode = [&](std::uint64_t from, std::span<float> blocks) {
+    auto const* const stored = static_cast<std::byte const*>(tensor.data) + traits.bytes_of(from);
+    if (scales == nullptr)
+      dequantize(tensor.type, {stored, static_cast<std::size_t>(traits.bytes_of(blocks.size()))}, blocks);
+    else
+      detail::block_decoder(tensor.type, best_instruction_set())(stored, scales + from / block, blocks.data(),
+                                                                 blocks.size() / block);
+  };
   while (!values.empty()) {
     std::size_t const skipped = static_cast<std::size_t>(first % block);
     std::size_t count = values.size() / block * block;
     if (skipped == 0 && count != 0) {
-      dequantize(tensor.type, bytes(first, count), values.first(count));
+      decode(first, values.first(count));
     } else {
       // The end of one block or the beginning of another.
       float whole[256];
-      dequantize(tensor.type, bytes(first - skipped, block), std::span(whole).first(block));
+      decode(first - skipped, std::span(whole).first(block));
       count = std::min(block - skipped, values.size());
       std::copy_n(whole + skipped, count, values.data());
     }
@@ -102,21 +108,7 @@ inline void decode_values(WeightTensor const& tensor, std::uint64_t first, std::
 
 /// Values [first, first + values.size()) of a tensor in host memory, with what is tuned beside it.
 inline void read_values(WeightTensor const& tensor, std::uint64_t first, std::span<float> values) {
-  if (tensor.tuned == Tuned::scales) {
-    TensorTypeTraits const traits = *find_tensor_type(tensor.type);
-    auto const decode = detail::block_decoder(tensor.type, best_instruction_set());
-    for (std::size_t done = 0; done < values.size();) {
-      std::uint64_t const block = (first + done) / traits.block_values;
-      auto const skipped = static_cast<std::size_t>((first + done) % traits.block_values);
-      float whole[256];
-      decode(static_cast<std::byte const*>(tensor.data) + block * traits.block_bytes, tensor.theta + block, whole, 1);
-      std::size_t const count = std::min(traits.block_values - skipped, values.size() - done);
-      std::copy_n(whole + skipped, count, values.data() + done);
-      done += count;
-    }
-    return;
-  }
-  decode_values(tensor, first, values);
+  decode_values(tensor, first, values, tensor.tuned == Tuned::scales ? tensor.theta : nullptr);
   if (tensor.tuned != Tuned::some_values || values.empty()) return;
   std::uint64_t const end = first + values.size();
   for (std::uint64_t row = first / tensor.shape.columns; row * tensor.shape.columns < end; ++row) {

@@ -253,6 +253,27 @@ TEST_CASE("S-MeZO over scales, and MeZO over a delta, is journaled and replayed 
   run(SparseDelta(stored, {.share = 0.1}), SparseDelta(stored, {.share = 0.1}), zeroth::Dense{});
 }
 
+TEST_CASE("weights are read from any element with what is tuned beside them") {
+  StoredModel const model(TensorType::q4_1);
+  DecoderWeights stored = model.stored();
+  BlockScales scales(stored);
+  for (std::size_t p = 0; p < scales.parameters().size(); ++p)
+    for (float& scale : scales.values(p)) scale *= 1.5F;
+  std::size_t const tensor = stored.tensors().layers[1].down.weight;
+  WeightTensor const& t = scales.weight_tensors()[tensor];
+  std::vector<float> whole(static_cast<std::size_t>(t.size()));
+  zeroth::model::detail::block_decoder(t.type, zeroth::InstructionSet::portable)(
+      static_cast<std::byte const*>(t.data), t.theta, whole.data(), whole.size() / 32);
+  stored.read_through(scales.weight_tensors());
+  for (std::size_t const first : {0U, 1U, 31U, 32U, 100U}) {
+    for (std::size_t const count : {0U, 1U, 31U, 64U, 300U}) {
+      std::vector<float> values(count);
+      stored.read(tensor, first, values);
+      CHECK(std::equal(values.begin(), values.end(), whole.begin() + static_cast<std::ptrdiff_t>(first)));
+    }
+  }
+}
+
 TEST_CASE("tuned values of other weights are refused") {
   StoredModel const model(TensorType::q4_0);
   StoredModel const other(TensorType::q4_0);
